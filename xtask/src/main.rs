@@ -1,1 +1,37 @@
-fn main() {}
+//! `cargo xtask`: the entry point of every developer command. One module of the library per
+//! command; this file only names them.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Developer commands of FlowFabric")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything that CI runs, in CI's order.
+    Ci(xtask::ci::Args),
+    /// Every check that reads sources only: formatting, lints, docs, dependencies. Never writes.
+    Verify(xtask::verify::Args),
+    /// Applies what can be corrected without a decision: lints, generated docs, formatting.
+    Fix,
+    /// Regenerates the pages under `docs/reference/`.
+    Docs(xtask::docs::Args),
+    /// Asserts which crate may depend on which.
+    Deps,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    match Cli::parse().command {
+        Command::Ci(args) => xtask::ci::run(&args),
+        Command::Verify(args) => xtask::verify::run(&args),
+        Command::Fix => xtask::fix::run(),
+        Command::Docs(args) => xtask::docs::run(&args),
+        Command::Deps => xtask::deps::run(),
+    }
+}

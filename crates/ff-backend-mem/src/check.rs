@@ -1,0 +1,165 @@
+//! The engine checks itself: every index is rebuilt from the records and compared.
+
+use std::collections::BTreeSet;
+
+use ff_engine::machine::{ExecutionRecord, Placement, Queue};
+use ff_types::{BlockReason, ExecutionId, ExecutionState, TimestampMs};
+
+use crate::MemBackend;
+use crate::store::Store;
+
+/// How much an engine holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Usage {
+    /// Records of executions.
+    pub records: usize,
+    /// Lanes with something queued or someone waiting.
+    pub lanes: usize,
+    /// Entries in ready and reclaim queues.
+    pub queued: usize,
+    /// Entries in the due-index.
+    pub timers: usize,
+    /// Idempotency keys.
+    pub keys: usize,
+    /// Remembered answers of claims.
+    pub repeats: usize,
+    /// Executions whose end somebody waits for.
+    pub awaited: usize,
+}
+
+impl MemBackend {
+    /// How much the engine holds.
+    pub fn usage(&self) -> Usage {
+        let store = self.store();
+        Usage {
+            records: store.records.len(),
+            lanes: store.queues.lanes(),
+            queued: store.queues.entries().count(),
+            timers: store.timers.of(None).map_or(0, BTreeSet::len),
+            keys: store.keys.len(),
+            repeats: store.repeats.len(),
+            awaited: store.end_waiters.len(),
+        }
+    }
+
+    /// Compares every index with what the records say, and every record with what its state
+    /// implies.
+    ///
+    /// # Errors
+    /// One sentence for each difference.
+    pub fn check(&self) -> Result<(), Vec<String>> {
+        let store = self.store();
+        let mut faults = Vec::new();
+        for record in store.records.values() {
+            faults.extend(record_faults(record));
+        }
+        compare("queues", &queued(&store), &queued_by_records(&store), &mut faults);
+        compare("timers", &timed(&store), &timed_by_records(&store), &mut faults);
+        compare("tagged timers", &tagged(&store), &tagged_by_records(&store), &mut faults);
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    /// The records and indexes in text form, for comparing two moments. Bytes of payloads are not
+    /// in it; their digests are.
+    pub fn snapshot(&self) -> String {
+        let store = self.store();
+        let records: Vec<_> = store
+            .records
+            .values()
+            .map(|record| (record.submission.id(), record.fingerprint, &record.run))
+            .collect();
+        format!("{records:?} {:?} {:?} keys {}", queued(&store), timed(&store), store.keys.len())
+    }
+}
+
+fn compare<T: Ord + std::fmt::Debug>(
+    name: &str,
+    kept: &BTreeSet<T>,
+    rebuilt: &BTreeSet<T>,
+    faults: &mut Vec<String>,
+) {
+    faults.extend(kept.difference(rebuilt).map(|entry| format!("{name}: stray {entry:?}")));
+    faults.extend(rebuilt.difference(kept).map(|entry| format!("{name}: missing {entry:?}")));
+}
+
+type Queued = (String, String, Queue, (ff_engine::machine::QueueOrder, ExecutionId));
+
+fn queued(store: &Store) -> BTreeSet<Queued> {
+    store
+        .queues
+        .entries()
+        .map(|(lane, class, queue, place)| (lane.to_string(), class.to_string(), queue, *place))
+        .collect()
+}
+
+fn queued_by_records(store: &Store) -> BTreeSet<Queued> {
+    let entry = |record: &ExecutionRecord| {
+        let submission = &record.submission;
+        let (queue, order) = Placement::of(record).queue?;
+        let (lane, class) = (submission.lane.to_string(), submission.capabilities.to_string());
+        Some((lane, class, queue, (order, submission.id())))
+    };
+    store.records.values().filter_map(|record| entry(record)).collect()
+}
+
+fn timed(store: &Store) -> BTreeSet<(TimestampMs, ExecutionId)> {
+    store.timers.of(None).cloned().unwrap_or_default()
+}
+
+fn timed_by_records(store: &Store) -> BTreeSet<(TimestampMs, ExecutionId)> {
+    let entry = |record: &ExecutionRecord| {
+        Placement::of(record).due.map(|at| (at, record.submission.id()))
+    };
+    store.records.values().filter_map(|record| entry(record)).collect()
+}
+
+type Tagged = ((String, String), (TimestampMs, ExecutionId));
+
+fn tagged(store: &Store) -> BTreeSet<Tagged> {
+    store.timers.tagged().map(|(tag, entry)| (tag.clone(), *entry)).collect()
+}
+
+fn tagged_by_records(store: &Store) -> BTreeSet<Tagged> {
+    let mut entries = BTreeSet::new();
+    for record in store.records.values() {
+        let Some(at) = Placement::of(record).due else { continue };
+        for (key, value) in record.submission.tags.iter() {
+            entries.insert(((key.to_owned(), value.to_owned()), (at, record.submission.id())));
+        }
+    }
+    entries
+}
+
+fn record_faults(record: &ExecutionRecord) -> Vec<String> {
+    let run = &record.run;
+    let active = run.state == ExecutionState::Active;
+    let open = run.attempt.is_some_and(|attempt| attempt.open);
+    let waiting = run.reasons.without(BlockReason::Delay).without(BlockReason::Hold);
+    let rules = [
+        (run.lease.is_some() == active, "a lease is held exactly while active"),
+        (!active || open, "an active execution has an open attempt"),
+        (run.state != ExecutionState::Ready || run.reasons.is_empty(), "ready means no reason"),
+        (
+            !matches!(run.state, ExecutionState::Blocked | ExecutionState::Delayed)
+                || !run.reasons.is_empty(),
+            "a blocked or delayed execution has a reason",
+        ),
+        (waiting.is_empty(), "only delay and hold are known reasons"),
+        (
+            run.reasons.contains(BlockReason::Delay) == run.delay_until.is_some(),
+            "a delay has an end exactly while it is a reason",
+        ),
+        (run.state.is_terminal() == run.ended_at.is_some(), "an end has a time"),
+        (!run.state.is_terminal() || (!open && run.grant.is_none()), "an end leaves nothing open"),
+        (
+            run.attempt.map_or(0, |attempt| u64::from(attempt.index.0) + 1) <= run.epoch.0,
+            "every attempt had a lease of its own",
+        ),
+    ];
+    rules
+        .into_iter()
+        .filter(|(holds, _)| !holds)
+        .map(|(_, rule)| format!("{}: {rule}", record.submission.id()))
+        .collect()
+}

@@ -1,0 +1,60 @@
+//! Nothing is distorted outside the builds that test the test suite.
+
+use std::borrow::Cow;
+use std::ops::Bound;
+
+use ff_engine::Fence;
+use ff_engine::machine::lifecycle::Verb;
+use ff_engine::machine::{ExecutionRecord, Placement, RunState};
+use ff_types::backend::ScannerFilter;
+use ff_types::{ExecutionId, TimestampMs};
+
+/// Changes nothing, at no cost.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Distortion;
+
+#[expect(clippy::unused_self, reason = "the distorting twin of this type needs it")]
+impl Distortion {
+    pub(crate) const fn is_some(self) -> bool {
+        false
+    }
+
+    pub(crate) fn next(self, _: Verb, _: &ExecutionRecord, _: &mut RunState) {}
+
+    pub(crate) const fn placement(self, _: &ExecutionRecord, placement: Placement) -> Placement {
+        placement
+    }
+
+    pub(crate) const fn covers(self, covered: bool) -> bool {
+        covered
+    }
+
+    pub(crate) const fn remembers_claims(self) -> bool {
+        true
+    }
+
+    pub(crate) const fn fence(
+        self,
+        _: &ExecutionRecord,
+        fence: Fence,
+        now: TimestampMs,
+    ) -> (Fence, TimestampMs) {
+        (fence, now)
+    }
+
+    pub(crate) const fn renewed(self, record: &ExecutionRecord) -> Cow<'_, ExecutionRecord> {
+        Cow::Borrowed(record)
+    }
+
+    pub(crate) const fn behind(self, id: ExecutionId) -> Bound<ExecutionId> {
+        Bound::Excluded(id)
+    }
+
+    pub(crate) const fn filter(self, filter: &ScannerFilter) -> &ScannerFilter {
+        filter
+    }
+
+    pub(crate) const fn next_due(self, at: TimestampMs) -> TimestampMs {
+        at
+    }
+}

@@ -1,0 +1,94 @@
+//! The verbs of a lease holder.
+
+use async_trait::async_trait;
+use ff_engine::machine::lifecycle::Verb;
+use ff_engine::machine::{self, Decision, ExecutionRecord};
+use ff_engine::{AttemptOps, DelayRequest, EngineError, FailRequest, Fence, ProgressRequest};
+use ff_types::backend::{BackendTag, FailOutcome, Handle, LeaseRenewal};
+use ff_types::{Payload, TimestampMs, limits};
+
+use crate::MemBackend;
+
+#[async_trait]
+impl AttemptOps for MemBackend {
+    async fn renew(&self, handle: &Handle) -> Result<LeaseRenewal, EngineError> {
+        self.held(handle, None, |record, fence, now| {
+            let record = self.inner.distortion.renewed(record);
+            machine::renew(&record, fence, now)
+        })
+    }
+
+    async fn renew_batch(
+        &self,
+        handles: &[Handle],
+    ) -> Result<Vec<Result<LeaseRenewal, EngineError>>, EngineError> {
+        if handles.len() > limits::RENEW_BATCH_MAX {
+            return Err(EngineError::LimitExceeded {
+                field: "handles".into(),
+                limit: limits::RENEW_BATCH_MAX as u64,
+                actual: handles.len() as u64,
+            });
+        }
+        let mut renewals = Vec::with_capacity(handles.len());
+        for handle in handles {
+            renewals.push(self.renew(handle).await);
+        }
+        Ok(renewals)
+    }
+
+    async fn progress(
+        &self,
+        handle: &Handle,
+        request: &ProgressRequest,
+    ) -> Result<(), EngineError> {
+        self.held(handle, None, |record, fence, now| {
+            machine::progress(record, fence, request, now)
+        })
+    }
+
+    async fn complete(&self, handle: &Handle, result: Option<&Payload>) -> Result<(), EngineError> {
+        self.held(handle, Some(Verb::Complete), |record, fence, now| {
+            machine::complete(record, fence, result, now)
+        })
+    }
+
+    async fn fail(
+        &self,
+        handle: &Handle,
+        request: &FailRequest,
+    ) -> Result<FailOutcome, EngineError> {
+        self.held(handle, Some(Verb::Fail), |record, fence, now| {
+            machine::fail(record, fence, request, now)
+        })
+    }
+
+    async fn cancel(&self, handle: &Handle, reason: &str) -> Result<(), EngineError> {
+        self.held(handle, Some(Verb::Cancel), |record, fence, now| {
+            machine::cancel(record, fence, reason, now)
+        })
+    }
+
+    async fn delay(&self, handle: &Handle, request: &DelayRequest) -> Result<(), EngineError> {
+        self.held(handle, Some(Verb::Delay), |record, fence, now| {
+            machine::delay(record, fence, request, now)
+        })
+    }
+}
+
+impl MemBackend {
+    /// Decides over the record behind a handle and stores the answer. A verb that never moves an
+    /// execution is `None`.
+    fn held<T>(
+        &self,
+        handle: &Handle,
+        verb: Option<Verb>,
+        decide: impl FnOnce(&ExecutionRecord, &Fence, TimestampMs) -> Result<Decision<T>, EngineError>,
+    ) -> Result<T, EngineError> {
+        let fence = Fence::of(handle, BackendTag::Mem)?;
+        let mut store = self.store();
+        let record = store.record(fence.execution)?;
+        let (fence, now) = self.inner.distortion.fence(record, fence, self.now());
+        let decision = decide(record, &fence, now)?;
+        Ok(store.settle(verb.unwrap_or(Verb::Claim), fence.execution, decision))
+    }
+}

@@ -1,0 +1,86 @@
+//! The reads.
+
+use std::ops::Bound;
+
+use async_trait::async_trait;
+use ff_engine::machine::{self, ExecutionRecord, Placement};
+use ff_engine::{
+    Cursor, EngineError, ExecutionResult, ExecutionSummary, ExecutionView, Explanation, ListPage,
+    ListRequest, ReadOps, ResultOutcome, ResultRequest,
+};
+use ff_types::{ExecutionId, limits};
+
+use super::{limit, woken};
+use crate::MemBackend;
+
+#[async_trait]
+impl ReadOps for MemBackend {
+    async fn describe_execution(&self, id: ExecutionId) -> Result<ExecutionView, EngineError> {
+        Ok(ExecutionView::of(self.store().record(id)?))
+    }
+
+    async fn list_executions(&self, request: &ListRequest) -> Result<ListPage, EngineError> {
+        let page_size = request.page_size()?;
+        let store = self.store();
+        let start = match request.cursor {
+            Some(cursor) => self.inner.distortion.behind(cursor.position()),
+            None => Bound::Unbounded,
+        };
+        let mut items = Vec::new();
+        let mut last = None;
+        let mut rest = store.records.range((start, Bound::Unbounded));
+        for (id, record) in rest.by_ref().take(limits::LIST_EXAMINED_MAX) {
+            last = Some(*id);
+            if is_wanted(record, request) {
+                items.push(ExecutionSummary::of(record));
+            }
+            if items.len() == page_size {
+                break;
+            }
+        }
+        let next = rest.next().and(last).map(Cursor::after);
+        Ok(ListPage::new(items, next))
+    }
+
+    async fn result(&self, request: &ResultRequest) -> Result<ResultOutcome, EngineError> {
+        request.validate()?;
+        let max_wait = request.max_wait.unwrap_or_default();
+        let mut wait_is_over = limit(self.inner.clock.as_ref(), max_wait);
+        let mut may_wait = request.max_wait.is_some();
+        loop {
+            let mut wakeup = {
+                let mut store = self.store();
+                let record = store.record(request.execution_id)?;
+                if let Some(result) = ExecutionResult::of(record) {
+                    return Ok(ResultOutcome::Ended(result));
+                }
+                if !may_wait {
+                    return Ok(ResultOutcome::Pending(record.run.state));
+                }
+                store.end_waiters.add(request.execution_id)
+            };
+            may_wait = woken(&mut wakeup, wait_is_over.as_mut()).await;
+        }
+    }
+
+    async fn explain(&self, id: ExecutionId) -> Result<Explanation, EngineError> {
+        let store = self.store();
+        let record = store.record(id)?;
+        let ahead = || {
+            let placement = Placement::of(record);
+            store.queues.ahead(&record.submission, &placement, limits::EXPLAIN_AHEAD_MAX)
+        };
+        Ok(machine::explain(record, ahead, self.now()))
+    }
+}
+
+fn is_wanted(record: &ExecutionRecord, request: &ListRequest) -> bool {
+    let submission = &record.submission;
+    (request.states.is_empty() || request.states.contains(&record.run.state))
+        && request.lane.as_ref().is_none_or(|lane| *lane == submission.lane)
+        && request.kind.as_ref().is_none_or(|kind| kind == submission.kind())
+        && request
+            .tag
+            .as_ref()
+            .is_none_or(|(key, value)| submission.tags.get(key) == Some(value.as_str()))
+}

@@ -1,0 +1,182 @@
+//! What is ready, by lane and requirement class, and who waits for it.
+//!
+//! A requirement class is a set of required capabilities. A claim looks at the classes its worker
+//! covers and takes the best head among them, so that what it cannot run never comes up.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use ff_engine::Submission;
+use ff_engine::machine::{Placement, Queue, QueueOrder};
+use ff_types::backend::CapabilitySet;
+use ff_types::{ExecutionId, LaneId};
+
+use crate::mutation::Distortion;
+use crate::waiters::{ClaimWaiters, WaiterId, Wakeup};
+
+/// A place in a queue; smaller is handed out first.
+pub(crate) type Place = (QueueOrder, ExecutionId);
+
+#[derive(Default)]
+pub(crate) struct Queues {
+    lanes: HashMap<LaneId, Lane>,
+}
+
+#[derive(Default)]
+struct Lane {
+    classes: BTreeMap<CapabilitySet, Class>,
+    waiters: ClaimWaiters,
+}
+
+#[derive(Default)]
+struct Class {
+    ready: BTreeSet<Place>,
+    reclaim: BTreeSet<Place>,
+}
+
+impl Class {
+    fn queue(&self, queue: Queue) -> &BTreeSet<Place> {
+        match queue {
+            Queue::Ready => &self.ready,
+            Queue::Reclaim => &self.reclaim,
+        }
+    }
+
+    fn queue_mut(&mut self, queue: Queue) -> &mut BTreeSet<Place> {
+        match queue {
+            Queue::Ready => &mut self.ready,
+            Queue::Reclaim => &mut self.reclaim,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.reclaim.is_empty()
+    }
+}
+
+impl Queues {
+    /// Queues an execution, if its placement says so, and wakes one worker that can run it.
+    pub(crate) fn insert(&mut self, submission: &Submission, placement: &Placement) {
+        let Some((queue, order)) = placement.queue else { return };
+        if !self.lanes.contains_key(&submission.lane) {
+            self.lanes.insert(submission.lane.clone(), Lane::default());
+        }
+        let Some(lane) = self.lanes.get_mut(&submission.lane) else { return };
+        if !lane.classes.contains_key(&submission.capabilities) {
+            lane.classes.insert(submission.capabilities.clone(), Class::default());
+        }
+        if let Some(class) = lane.classes.get_mut(&submission.capabilities) {
+            class.queue_mut(queue).insert((order, submission.id()));
+        }
+        lane.waiters.wake_one(queue, &submission.capabilities);
+    }
+
+    /// Takes an execution out of the queue its placement names.
+    pub(crate) fn remove(&mut self, submission: &Submission, placement: &Placement) {
+        let Some((queue, order)) = placement.queue else { return };
+        let Some(lane) = self.lanes.get_mut(&submission.lane) else { return };
+        if let Some(class) = lane.classes.get_mut(&submission.capabilities) {
+            class.queue_mut(queue).remove(&(order, submission.id()));
+            if class.is_empty() {
+                lane.classes.remove(&submission.capabilities);
+            }
+        }
+        self.drop_idle_lane(&submission.lane);
+    }
+
+    /// The best execution among the given queues that a worker with `offered` can run and
+    /// `wanted` accepts.
+    pub(crate) fn best(
+        &self,
+        lane: &LaneId,
+        queues: &[Queue],
+        offered: &CapabilitySet,
+        distortion: Distortion,
+        mut wanted: impl FnMut(ExecutionId) -> bool,
+    ) -> Option<(Queue, ExecutionId)> {
+        let lane = self.lanes.get(lane)?;
+        let mut best: Option<(Place, Queue)> = None;
+        for (required, class) in &lane.classes {
+            if !distortion.covers(required.is_subset_of(offered)) {
+                continue;
+            }
+            for queue in queues {
+                let head = class.queue(*queue).iter().find(|(_, id)| wanted(*id));
+                if let Some(head) = head
+                    && best.is_none_or(|(place, _)| *head < place)
+                {
+                    best = Some((*head, *queue));
+                }
+            }
+        }
+        best.map(|((_, id), queue)| (queue, id))
+    }
+
+    /// How many stand in front of `place` in its queue, counted up to `at_most`.
+    pub(crate) fn ahead(&self, submission: &Submission, placement: &Placement, at_most: u32) -> u32 {
+        let Some((queue, order)) = placement.queue else { return 0 };
+        let place = (order, submission.id());
+        let class = self
+            .lanes
+            .get(&submission.lane)
+            .and_then(|lane| lane.classes.get(&submission.capabilities));
+        let ahead = class.map_or(0, |class| {
+            class.queue(queue).range(..place).take(at_most as usize).count()
+        });
+        u32::try_from(ahead).unwrap_or(at_most)
+    }
+
+    /// Registers a claim that found nothing, to be woken when there is something.
+    pub(crate) fn wait(
+        &mut self,
+        lane: &LaneId,
+        offered: &CapabilitySet,
+        reclaims: bool,
+    ) -> (WaiterId, Wakeup) {
+        self.lanes.entry(lane.clone()).or_default().waiters.add(offered.clone(), reclaims)
+    }
+
+    /// Ends a wait. A wake-up it got but did not use goes to another waiter.
+    pub(crate) fn stop_waiting(&mut self, lane: &LaneId, id: WaiterId, unused_wakeup: bool) {
+        if let Some(found) = self.lanes.get_mut(lane) {
+            found.waiters.remove(id);
+            if unused_wakeup {
+                for (required, class) in &found.classes {
+                    for queue in [Queue::Ready, Queue::Reclaim] {
+                        if !class.queue(queue).is_empty() {
+                            found.waiters.wake_one(queue, required);
+                        }
+                    }
+                }
+            }
+        }
+        self.drop_idle_lane(lane);
+    }
+
+    fn drop_idle_lane(&mut self, lane: &LaneId) {
+        let idle = self
+            .lanes
+            .get(lane)
+            .is_some_and(|lane| lane.classes.is_empty() && lane.waiters.is_empty());
+        if idle {
+            self.lanes.remove(lane);
+        }
+    }
+
+    /// Every entry, for comparing with the records.
+    pub(crate) fn entries(
+        &self,
+    ) -> impl Iterator<Item = (&LaneId, &CapabilitySet, Queue, &Place)> + '_ {
+        self.lanes.iter().flat_map(|(lane, content)| {
+            content.classes.iter().flat_map(move |(required, class)| {
+                let ready = class.ready.iter().map(move |place| (Queue::Ready, place));
+                let reclaim = class.reclaim.iter().map(move |place| (Queue::Reclaim, place));
+                ready.chain(reclaim).map(move |(queue, place)| (lane, required, queue, place))
+            })
+        })
+    }
+
+    /// How many lanes are known.
+    pub(crate) fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+}

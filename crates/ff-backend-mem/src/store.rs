@@ -1,0 +1,114 @@
+//! The records and what is derived from them, kept together.
+//!
+//! Every change of a record goes through [`Store::insert`], [`Store::apply`] or [`Store::remove`],
+//! which bring the indexes along and wake who waits for the change. Nothing else writes an index.
+
+use std::collections::BTreeMap;
+
+use ff_engine::EngineError;
+use ff_engine::machine::lifecycle::{Verb, allows};
+use ff_engine::machine::{Decision, ExecutionRecord, Placement, RunState};
+use ff_types::ExecutionId;
+
+use crate::idempotency::Keys;
+use crate::mutation::Distortion;
+use crate::queues::Queues;
+use crate::repeats::Repeats;
+use crate::timers::Timers;
+use crate::waiters::EndWaiters;
+
+pub(crate) struct Store {
+    /// In the order of ids, which is the order of listings.
+    pub(crate) records: BTreeMap<ExecutionId, Box<ExecutionRecord>>,
+    pub(crate) queues: Queues,
+    pub(crate) timers: Timers,
+    pub(crate) keys: Keys,
+    pub(crate) repeats: Repeats,
+    pub(crate) end_waiters: EndWaiters,
+    distortion: Distortion,
+}
+
+impl Store {
+    pub(crate) fn new(distortion: Distortion) -> Self {
+        Self {
+            records: BTreeMap::new(),
+            queues: Queues::default(),
+            timers: Timers::default(),
+            keys: Keys::default(),
+            repeats: Repeats::default(),
+            end_waiters: EndWaiters::default(),
+            distortion,
+        }
+    }
+
+    /// The record of an execution.
+    pub(crate) fn record(&self, id: ExecutionId) -> Result<&ExecutionRecord, EngineError> {
+        self.records
+            .get(&id)
+            .map(Box::as_ref)
+            .ok_or_else(|| EngineError::execution_not_found(id))
+    }
+
+    /// Adds a record that does not exist yet.
+    pub(crate) fn insert(&mut self, record: Box<ExecutionRecord>) {
+        debug_assert!(allows(None, Verb::Submit, Some(record.run.state)));
+        let placement = self.placement(&record);
+        self.queues.insert(&record.submission, &placement);
+        self.timers.insert(&record.submission, &placement);
+        self.records.insert(record.submission.id(), record);
+    }
+
+    /// Does what was decided for a record and hands back the answer.
+    pub(crate) fn settle<T>(&mut self, verb: Verb, id: ExecutionId, decision: Decision<T>) -> T {
+        match decision {
+            Decision::Apply { next, outcome } => {
+                self.apply(verb, id, *next);
+                outcome
+            }
+            Decision::Keep(outcome) => outcome,
+        }
+    }
+
+    /// Replaces the run state of a record.
+    ///
+    /// # Panics
+    /// When there is no such record; callers have just decided over it.
+    pub(crate) fn apply(&mut self, verb: Verb, id: ExecutionId, mut next: RunState) {
+        let distortion = self.distortion;
+        let record = self.records.get_mut(&id).expect("a decision is over a stored record");
+        distortion.next(verb, record, &mut next);
+        debug_assert!(
+            distortion.is_some() || allows(Some(record.run.state), verb, Some(next.state)),
+            "{verb:?} moved {:?} to {:?}",
+            record.run.state,
+            next.state,
+        );
+        let before = distortion.placement(record, Placement::of(record));
+        record.run = next;
+        let after = distortion.placement(record, Placement::of(record));
+        if before.queue != after.queue {
+            self.queues.remove(&record.submission, &before);
+            self.queues.insert(&record.submission, &after);
+        }
+        if before.due != after.due {
+            self.timers.remove(&record.submission, &before);
+            self.timers.insert(&record.submission, &after);
+        }
+        if record.run.ended_at.is_some() {
+            self.end_waiters.wake(id);
+        }
+    }
+
+    /// Removes a record whose retention has passed.
+    pub(crate) fn remove(&mut self, id: ExecutionId) {
+        if let Some(record) = self.records.remove(&id) {
+            let placement = self.placement(&record);
+            self.queues.remove(&record.submission, &placement);
+            self.timers.remove(&record.submission, &placement);
+        }
+    }
+
+    fn placement(&self, record: &ExecutionRecord) -> Placement {
+        self.distortion.placement(record, Placement::of(record))
+    }
+}

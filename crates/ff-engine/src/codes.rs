@@ -1,0 +1,131 @@
+//! The error codes: one table, stable, unique across the workspace.
+//!
+//! Logs, metrics and HTTP bodies use these words. A code is never renamed or given another
+//! meaning; a new sub-kind gets a new code.
+
+/// Who can answer a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodeScope {
+    /// Every backend, by the rules: the conformance suite provokes it.
+    Rule,
+    /// A backend whose store, connection or version gives cause.
+    Store,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeInfo {
+    /// The code.
+    pub code: &'static str,
+    /// The kind of [`crate::EngineError`] that carries it.
+    pub kind: &'static str,
+    /// Who can answer it.
+    pub scope: CodeScope,
+    /// What it means.
+    pub meaning: &'static str,
+    /// What the caller does.
+    pub action: &'static str,
+}
+
+macro_rules! codes {
+    ($($name:ident = $code:literal, $kind:literal, $scope:ident, $meaning:literal, $action:literal;)*) => {
+        $(pub(crate) const $name: &str = $code;)*
+
+        /// Every code an engine error can carry.
+        pub const CODES: &[CodeInfo] = &[$(CodeInfo {
+            code: $code,
+            kind: $kind,
+            scope: CodeScope::$scope,
+            meaning: $meaning,
+            action: $action,
+        }),*];
+    };
+}
+
+codes! {
+    EXECUTION_NOT_FOUND = "execution_not_found", "NotFound", Rule,
+        "No execution of that id is in this namespace, or its retention has passed.",
+        "Do not repeat.";
+    VALIDATION = "validation", "Validation", Rule,
+        "A field is malformed or out of range.",
+        "Correct the call.";
+    LIMIT_EXCEEDED = "limit_exceeded", "LimitExceeded", Rule,
+        "A field is larger than its limit; both figures are in the error.",
+        "Make it smaller.";
+    CONTENTION = "contention", "Contention", Store,
+        "Others changed the same thing too often at once.",
+        "Repeat the call.";
+    CONFLICT_SUBMISSION_ID = "conflict_submission_id", "Conflict", Rule,
+        "The id names an execution that was submitted with other content.",
+        "Give the new submission an id of its own.";
+    CONFLICT_IDEMPOTENCY_KEY = "conflict_idempotency_key", "Conflict", Rule,
+        "The idempotency key belongs to an execution that ended, and the submission rejects that.",
+        "Read the ended execution, or submit under another key.";
+    STALE_LEASE = "stale_lease", "State", Rule,
+        "Another lease was issued after this one.",
+        "Stop working on the attempt.";
+    LEASE_EXPIRED = "lease_expired", "State", Rule,
+        "The lease ran out by the store's clock.",
+        "Stop working on the attempt.";
+    LEASE_REVOKED = "lease_revoked", "State", Rule,
+        "An operator took the lease away.",
+        "Stop working on the attempt.";
+    CANCEL_REQUESTED = "cancel_requested", "State", Rule,
+        "A cancellation is pending.",
+        "Stop working, then cancel with the handle.";
+    ALREADY_TERMINAL = "already_terminal", "State", Rule,
+        "The execution ended; the outcome is in the error.",
+        "Stop.";
+    ALREADY_RELEASED = "already_released", "State", Rule,
+        "The lease was given back by a different call, whose outcome is in the error.",
+        "Stop: that outcome stands.";
+    NOT_TERMINAL = "not_terminal", "State", Rule,
+        "The operation needs an execution that ended.",
+        "Wait for its end, or cancel it first.";
+    HANDLE_KIND = "handle_kind", "State", Rule,
+        "The handle is of a kind that this operation does not take.",
+        "Use the handle of the running attempt.";
+    RECLAIM_TOKEN_VOID = "reclaim_token_void", "State", Rule,
+        "The reclaim token was used, has expired or was withdrawn.",
+        "Ask the reclaim scanner for another.";
+    UNAVAILABLE = "unavailable", "Unavailable", Rule,
+        "The backend cannot be reached or is not ready. The outcome is unknown.",
+        "Repeat the same call with back-off.";
+    UNAVAILABLE_TIMEOUT = "unavailable_timeout", "Unavailable", Store,
+        "No answer within the request timeout. The outcome is unknown.",
+        "Repeat the same call with back-off.";
+    UNAVAILABLE_FULL = "unavailable_full", "Unavailable", Store,
+        "The backend has no room for new work; nothing was changed.",
+        "Let the queue drain, then repeat.";
+    INCOMPATIBLE = "incompatible", "Incompatible", Store,
+        "The store speaks another version of the protocol.",
+        "Upgrade one side.";
+    CORRUPT = "corrupt", "Corrupt", Store,
+        "A stored record cannot be read.",
+        "Have an operator look; nothing was changed.";
+    INTERNAL = "internal", "Internal", Store,
+        "A defect of the backend.",
+        "Report it.";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_lowercase_words() {
+        let distinct: BTreeSet<_> = CODES.iter().map(|row| row.code).collect();
+        assert_eq!(distinct.len(), CODES.len());
+        for row in CODES {
+            assert!(
+                row.code
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b == b'_'),
+                "{}",
+                row.code
+            );
+        }
+    }
+}

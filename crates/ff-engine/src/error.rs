@@ -1,0 +1,365 @@
+//! What can go wrong, sorted by what a caller can do about it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use ff_types::backend::HandleKind;
+use ff_types::{ExecutionId, TerminalOutcome, TimestampMs, ValueError};
+
+use crate::codes;
+
+/// A cause from below the seam, kept for logs.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+/// Why an operation had no effect, or an unknown one.
+///
+/// An outcome that a caller has to expect in the normal course of work (an empty lane, a repeated
+/// submit) is a variant of that verb's outcome and never an error. No message holds a payload, a
+/// token or a secret.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// Nothing of that name exists in this namespace, or its retention has passed.
+    #[error("{entity} {id} not found")]
+    NotFound {
+        /// What was looked for.
+        entity: Entity,
+        /// Its id in text form.
+        id: String,
+    },
+    /// A value is malformed or out of range. Correct the call.
+    #[error("{field} {problem}")]
+    Validation {
+        /// The field at fault.
+        field: Cow<'static, str>,
+        /// What is wrong with it; never the value itself.
+        problem: Cow<'static, str>,
+    },
+    /// A value is larger than its limit. Make it smaller.
+    #[error("{field} is {actual}, the limit is {limit}")]
+    LimitExceeded {
+        /// The field at fault.
+        field: Cow<'static, str>,
+        /// The limit, in the unit of the field (bytes or items).
+        limit: u64,
+        /// What was given.
+        actual: u64,
+    },
+    /// Others changed the same thing too often at once. Repeat the call.
+    #[error("{operation} lost to concurrent changes")]
+    Contention {
+        /// The verb.
+        operation: &'static str,
+    },
+    /// The request contradicts something that already exists. Reconcile before repeating.
+    #[error("{kind}: {execution}")]
+    Conflict {
+        /// What it contradicts.
+        kind: ConflictKind,
+        /// The execution that stands in the way.
+        execution: ExecutionId,
+    },
+    /// The execution is not in a state that allows this. A lease holder stops working.
+    #[error("execution {execution}: {kind}")]
+    State {
+        /// Which state stands in the way.
+        kind: StateKind,
+        /// The execution.
+        execution: ExecutionId,
+    },
+    /// The backend did not answer, or cannot take the call now. The outcome is unknown: repeat
+    /// the same call with back-off; a repeat has no second effect.
+    #[error("{operation}: {kind}")]
+    Unavailable {
+        /// Why there is no answer.
+        kind: UnavailableKind,
+        /// The verb.
+        operation: &'static str,
+        /// The failure below, where there is one.
+        #[source]
+        source: Option<BoxError>,
+    },
+    /// The store speaks another version. Upgrade one side.
+    #[error("incompatible store: {problem}")]
+    Incompatible {
+        /// What differs and what to change.
+        problem: String,
+    },
+    /// A stored record cannot be read. Nothing was changed; an operator has to look.
+    #[error("corrupt record: {what}")]
+    Corrupt {
+        /// Which record, and what is wrong with it.
+        what: String,
+    },
+    /// A defect of the backend itself.
+    #[error("internal error: {problem}")]
+    Internal {
+        /// What was found impossible.
+        problem: String,
+    },
+}
+
+/// What a [`EngineError::NotFound`] was looking for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Entity {
+    /// An execution.
+    Execution,
+}
+
+/// What a [`EngineError::Conflict`] contradicts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConflictKind {
+    /// The id of the submission names an execution that was submitted with other content.
+    SubmissionId,
+    /// The idempotency key belongs to an execution that ended, and the submission rejects that.
+    IdempotencyKey,
+}
+
+/// Which state stands in the way of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StateKind {
+    /// A later lease exists: this one was taken over.
+    StaleLease,
+    /// The lease ran out by the store's clock.
+    LeaseExpired,
+    /// An operator took the lease away.
+    LeaseRevoked,
+    /// A cancellation is pending: stop, then cancel with the handle.
+    CancelRequested,
+    /// The execution ended.
+    AlreadyTerminal {
+        /// How it ended.
+        outcome: TerminalOutcome,
+    },
+    /// This lease was given back before, by a different call.
+    AlreadyReleased {
+        /// What that call did, which stands.
+        released: Released,
+    },
+    /// The operation needs an execution that ended, and this one has not.
+    NotTerminal,
+    /// The handle is of a kind this operation does not take.
+    HandleKind {
+        /// The kind that was given.
+        kind: HandleKind,
+    },
+    /// The reclaim token was used, has expired or was withdrawn.
+    ReclaimTokenVoid,
+}
+
+/// What the release of a lease did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Released {
+    /// The execution ended.
+    Ended(TerminalOutcome),
+    /// The attempt failed and another was scheduled.
+    RetryScheduled {
+        /// When it is ready.
+        delay_until: TimestampMs,
+    },
+    /// The attempt pauses.
+    Delayed {
+        /// When it is ready to resume.
+        until: TimestampMs,
+    },
+}
+
+/// Why a backend gave no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UnavailableKind {
+    /// The connection failed or the backend is not ready.
+    Unreachable,
+    /// No answer within the request timeout.
+    Timeout,
+    /// The backend has no room for new work; draining goes on.
+    Full,
+}
+
+impl EngineError {
+    /// A malformed or out-of-range `field`; `problem` continues the sentence that starts with the
+    /// field's name.
+    pub fn validation(
+        field: impl Into<Cow<'static, str>>,
+        problem: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::Validation {
+            field: field.into(),
+            problem: problem.into(),
+        }
+    }
+
+    /// No such execution.
+    pub fn execution_not_found(id: ExecutionId) -> Self {
+        Self::NotFound {
+            entity: Entity::Execution,
+            id: id.to_string(),
+        }
+    }
+
+    /// The execution's state forbids the operation.
+    pub const fn state(kind: StateKind, execution: ExecutionId) -> Self {
+        Self::State { kind, execution }
+    }
+
+    /// The stable lowercase code of this error, one of [`crate::CODES`].
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound {
+                entity: Entity::Execution,
+                ..
+            } => codes::EXECUTION_NOT_FOUND,
+            Self::Validation { .. } => codes::VALIDATION,
+            Self::LimitExceeded { .. } => codes::LIMIT_EXCEEDED,
+            Self::Contention { .. } => codes::CONTENTION,
+            Self::Conflict { kind, .. } => kind.code(),
+            Self::State { kind, .. } => kind.code(),
+            Self::Unavailable { kind, .. } => kind.code(),
+            Self::Incompatible { .. } => codes::INCOMPATIBLE,
+            Self::Corrupt { .. } => codes::CORRUPT,
+            Self::Internal { .. } => codes::INTERNAL,
+        }
+    }
+
+    /// Whether the same call may succeed when repeated as it is.
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::Contention { .. } | Self::Unavailable { .. })
+    }
+
+    /// The state that stands in the way, when that is what this error says.
+    pub const fn state_kind(&self) -> Option<StateKind> {
+        match self {
+            Self::State { kind, .. } => Some(*kind),
+            _ => None,
+        }
+    }
+}
+
+impl ConflictKind {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::SubmissionId => codes::CONFLICT_SUBMISSION_ID,
+            Self::IdempotencyKey => codes::CONFLICT_IDEMPOTENCY_KEY,
+        }
+    }
+}
+
+impl StateKind {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::StaleLease => codes::STALE_LEASE,
+            Self::LeaseExpired => codes::LEASE_EXPIRED,
+            Self::LeaseRevoked => codes::LEASE_REVOKED,
+            Self::CancelRequested => codes::CANCEL_REQUESTED,
+            Self::AlreadyTerminal { .. } => codes::ALREADY_TERMINAL,
+            Self::AlreadyReleased { .. } => codes::ALREADY_RELEASED,
+            Self::NotTerminal => codes::NOT_TERMINAL,
+            Self::HandleKind { .. } => codes::HANDLE_KIND,
+            Self::ReclaimTokenVoid => codes::RECLAIM_TOKEN_VOID,
+        }
+    }
+}
+
+impl UnavailableKind {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Unreachable => codes::UNAVAILABLE,
+            Self::Timeout => codes::UNAVAILABLE_TIMEOUT,
+            Self::Full => codes::UNAVAILABLE_FULL,
+        }
+    }
+}
+
+impl From<ValueError> for EngineError {
+    fn from(error: ValueError) -> Self {
+        match error {
+            ValueError::TooLong {
+                field,
+                limit,
+                actual,
+            }
+            | ValueError::TooMany {
+                field,
+                limit,
+                actual,
+            } => Self::LimitExceeded {
+                field: field.into(),
+                limit,
+                actual,
+            },
+            ValueError::Malformed { field, expected } => {
+                Self::validation(field, format!("must be {expected}"))
+            }
+            ValueError::OutOfRange {
+                field,
+                min,
+                max,
+                actual,
+            } => Self::validation(field, format!("must be within {min}..={max}, is {actual}")),
+            other => Self::validation(other.field(), "is not valid"),
+        }
+    }
+}
+
+impl fmt::Display for Entity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Execution => "execution",
+        })
+    }
+}
+
+impl fmt::Display for ConflictKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SubmissionId => "the id was submitted with other content",
+            Self::IdempotencyKey => "the idempotency key belongs to an execution that ended",
+        })
+    }
+}
+
+impl fmt::Display for StateKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StaleLease => f.write_str("the lease was taken over"),
+            Self::LeaseExpired => f.write_str("the lease has expired"),
+            Self::LeaseRevoked => f.write_str("the lease was revoked"),
+            Self::CancelRequested => f.write_str("a cancellation is pending"),
+            Self::AlreadyTerminal { outcome } => write!(f, "already ended: {outcome}"),
+            Self::AlreadyReleased { released } => {
+                write!(f, "the lease was given back before: {released}")
+            }
+            Self::NotTerminal => f.write_str("has not ended"),
+            Self::HandleKind { kind } => {
+                write!(f, "a {} handle is not accepted here", kind.as_str())
+            }
+            Self::ReclaimTokenVoid => {
+                f.write_str("the reclaim token is used, expired or withdrawn")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Released {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ended(outcome) => write!(f, "{outcome}"),
+            Self::RetryScheduled { delay_until } => write!(f, "retry scheduled at {delay_until}"),
+            Self::Delayed { until } => write!(f, "delayed until {until}"),
+        }
+    }
+}
+
+impl fmt::Display for UnavailableKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unreachable => "the backend is unreachable",
+            Self::Timeout => "the backend did not answer in time",
+            Self::Full => "the backend has no room for new work",
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! `cancel` by the holder, and `cancel_execution` by an operator.
+
+use std::sync::Arc;
+
+use ff_types::{ExecutionState, TerminalOutcome, TimestampMs};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::decision::Decision;
+use super::fence_check::held_or_repeated;
+use super::record::{ExecutionRecord, LeaseEnd, OperatorMark, OperatorOutcome, ReleaseCall};
+use crate::error::{EngineError, Released};
+use crate::fence::Fence;
+use crate::requests::{CancelExecution, CancelOutcome, CancelView};
+
+/// Decides a cancel by the holder. The reason of a pending cancellation stands before the
+/// holder's.
+///
+/// # Errors
+/// [`EngineError::State`] when the lease is not live; [`EngineError::LimitExceeded`] for the
+/// reason.
+pub fn cancel(
+    record: &ExecutionRecord,
+    fence: &Fence,
+    reason: &str,
+    now: TimestampMs,
+) -> Result<Decision<()>, EngineError> {
+    crate::requests::validate_reason(reason)?;
+    let call = ReleaseCall {
+        verb: "cancel",
+        digest: xxh3_64(reason.as_bytes()),
+    };
+    if held_or_repeated(record, fence, call, now)?.is_some() {
+        return Ok(Decision::Keep(()));
+    }
+    let mut next = record.run.clone();
+    let released = Released::Ended(TerminalOutcome::Cancelled);
+    next.end_lease(LeaseEnd::Released { call, released });
+    next.cancel.get_or_insert_with(|| because(reason, now));
+    next.end(TerminalOutcome::Cancelled, now);
+    Ok(Decision::apply(next, ()))
+}
+
+/// Decides a cancel by an operator.
+///
+/// # Errors
+/// [`EngineError::LimitExceeded`] for the reason.
+pub fn cancel_execution(
+    record: &ExecutionRecord,
+    request: &CancelExecution,
+    now: TimestampMs,
+) -> Result<Decision<CancelOutcome>, EngineError> {
+    request.validate()?;
+    let run = &record.run;
+    match run.done_by(request.request_id) {
+        Some(OperatorOutcome::Cancelled) => return Ok(Decision::Keep(CancelOutcome::Cancelled)),
+        Some(OperatorOutcome::CancelRequested) => {
+            return Ok(Decision::Keep(CancelOutcome::Requested));
+        }
+        _ => {}
+    }
+    if let Some(outcome) = run.state.outcome() {
+        return Ok(Decision::Keep(CancelOutcome::AlreadyTerminal(outcome)));
+    }
+    let active = run.state == ExecutionState::Active;
+    if active && run.cancel.is_some() {
+        return Ok(Decision::Keep(CancelOutcome::Requested));
+    }
+    let mut next = run.clone();
+    next.cancel = Some(because(&request.reason, now));
+    let (mark, outcome) = if active {
+        (OperatorOutcome::CancelRequested, CancelOutcome::Requested)
+    } else {
+        next.end(TerminalOutcome::Cancelled, now);
+        (OperatorOutcome::Cancelled, CancelOutcome::Cancelled)
+    };
+    next.operator = Some(OperatorMark {
+        request_id: request.request_id,
+        outcome: mark,
+    });
+    Ok(Decision::apply(next, outcome))
+}
+
+fn because(reason: &str, now: TimestampMs) -> Arc<CancelView> {
+    Arc::new(CancelView {
+        reason: reason.to_owned(),
+        requested_at: now,
+    })
+}

@@ -1,0 +1,99 @@
+//! `claim`: a ready execution gets a lease.
+
+use std::time::Duration;
+
+use ff_types::backend::ClaimPolicy;
+use ff_types::{AttemptIndex, LeaseId, TerminalOutcome, TimestampMs};
+
+use super::decision::Decision;
+use super::record::{Attempt, ExecutionRecord, Lease, RunState};
+use crate::requests::millis;
+
+/// What handing out a ready execution does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claimed {
+    /// The lease is issued, for this attempt.
+    Leased(AttemptIndex),
+    /// Its deadline has passed: it expires instead of starting.
+    Expired,
+}
+
+/// Decides the claim of a record that stands at the head of its ready queue.
+pub fn claim(
+    record: &ExecutionRecord,
+    lease: LeaseId,
+    policy: &ClaimPolicy,
+    now: TimestampMs,
+) -> Decision<Claimed> {
+    if let Some(next) = missed_deadline(record, now) {
+        return Decision::apply(next, Claimed::Expired);
+    }
+    let next = leased(record, lease, policy, now);
+    let attempt = next
+        .attempt
+        .map_or(AttemptIndex::FIRST, |attempt| attempt.index);
+    Decision::apply(next, Claimed::Leased(attempt))
+}
+
+/// The expired run state, when the deadline has passed.
+pub(super) fn missed_deadline(record: &ExecutionRecord, now: TimestampMs) -> Option<RunState> {
+    record.run.deadline.filter(|deadline| *deadline <= now)?;
+    let mut next = record.run.clone();
+    next.end(TerminalOutcome::Expired, now);
+    Some(next)
+}
+
+/// The run state with a new lease, on the open attempt or else on a new one.
+pub(super) fn leased(
+    record: &ExecutionRecord,
+    id: LeaseId,
+    policy: &ClaimPolicy,
+    now: TimestampMs,
+) -> RunState {
+    let mut next = record.run.clone();
+    let attempt = match next.attempt.filter(|attempt| attempt.open) {
+        Some(open) => open,
+        None => Attempt {
+            index: next.next_attempt(),
+            open: true,
+            started_at: now,
+        },
+    };
+    if next.attempt != Some(attempt) {
+        next.progress = None;
+    }
+    let attempt_ends_at = record
+        .submission
+        .policy
+        .attempt_timeout
+        .map(|timeout| now.saturating_add(Duration::from_millis(millis(timeout))));
+    let ttl_ms = millis(policy.lease_ttl);
+    next.state = ff_types::ExecutionState::Active;
+    next.attempt = Some(attempt);
+    next.epoch = next.epoch.next();
+    next.grant = None;
+    next.lease = Some(Lease {
+        id,
+        attempt: attempt.index,
+        worker: policy.worker,
+        instance: policy.instance,
+        ttl_ms,
+        expires_at: expiry(now, ttl_ms, attempt_ends_at, next.deadline),
+        attempt_ends_at,
+    });
+    next
+}
+
+/// now + TTL, but never behind the attempt's timeout or the deadline.
+pub(super) fn expiry(
+    now: TimestampMs,
+    ttl_ms: u64,
+    attempt_ends_at: Option<TimestampMs>,
+    deadline: Option<TimestampMs>,
+) -> TimestampMs {
+    let by_ttl = now.saturating_add(Duration::from_millis(ttl_ms));
+    [attempt_ends_at, deadline]
+        .into_iter()
+        .flatten()
+        .fold(by_ttl, TimestampMs::min)
+}

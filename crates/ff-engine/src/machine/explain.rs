@@ -1,0 +1,50 @@
+//! Why an execution is not running: the predicates of the claim, in words.
+
+use ff_types::{BlockReason, TimestampMs};
+
+use super::placement::{Placement, Queue};
+use super::record::ExecutionRecord;
+use crate::requests::{ExplainReason, Explanation};
+
+/// Whether a worker that offers what is required could be handed this execution at `now`.
+pub fn is_claimable(record: &ExecutionRecord, now: TimestampMs) -> bool {
+    Placement::of(record).queue.is_some() && record.run.deadline.is_none_or(|at| at > now)
+}
+
+/// Explains a record. `ahead` is how many ready executions of its requirement class stand in front
+/// of it; it is asked for only when the execution is in the ready queue.
+pub fn explain(
+    record: &ExecutionRecord,
+    ahead: impl FnOnce() -> u32,
+    now: TimestampMs,
+) -> Explanation {
+    let run = &record.run;
+    let placement = Placement::of(record);
+    let (reason, clears_at) = if let Some(outcome) = run.state.outcome() {
+        (ExplainReason::Ended(outcome), None)
+    } else if run.deadline.is_some_and(|at| at <= now) {
+        (ExplainReason::AwaitingMaintenance, placement.due)
+    } else if let Some(lease) = run.lease {
+        if lease.expires_at <= now {
+            (ExplainReason::AwaitingMaintenance, placement.due)
+        } else {
+            let (worker, instance) = (lease.worker, lease.instance);
+            (ExplainReason::Running { worker, instance }, None)
+        }
+    } else if run.reasons.contains(BlockReason::Hold) {
+        (ExplainReason::Held, None)
+    } else if run.reasons.contains(BlockReason::Delay) {
+        match run.delay_until {
+            Some(until) if until <= now => (ExplainReason::AwaitingMaintenance, placement.due),
+            until => (ExplainReason::Delayed, until),
+        }
+    } else if let Some(grant) = run.grant {
+        (ExplainReason::TokenOutstanding, Some(grant.expires_at))
+    } else {
+        match placement.queue {
+            Some((Queue::Reclaim, _)) => (ExplainReason::AwaitingReclaim, None),
+            _ => (ExplainReason::Queued { ahead: ahead() }, None),
+        }
+    };
+    Explanation::new(run.state, reason, clears_at)
+}

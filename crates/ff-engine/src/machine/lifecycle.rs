@@ -1,0 +1,162 @@
+//! The lifecycle as data: which verb may move an execution from which state to which.
+//!
+//! Only moves between different states are listed. `None` stands for an execution that does not
+//! exist. The decision functions are the only authors of moves; the conformance suite asserts that
+//! every move a backend makes is listed here, and that every row is made.
+
+use ff_types::ExecutionState::{
+    self, Active, Blocked, Cancelled, Completed, Delayed, Expired, Failed, Ready,
+};
+
+/// A verb that can move an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each is the verb of the same name")]
+#[non_exhaustive]
+pub enum Verb {
+    Submit,
+    Claim,
+    Reclaimable,
+    ClaimFromReclaim,
+    Complete,
+    Fail,
+    Cancel,
+    Delay,
+    CancelExecution,
+    Hold,
+    ReleaseHold,
+    Revoke,
+    Replay,
+    Tick,
+}
+
+impl Verb {
+    /// The verb as it is spelled in the trait.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Submit => "submit",
+            Self::Claim => "claim",
+            Self::Reclaimable => "reclaimable",
+            Self::ClaimFromReclaim => "claim_from_reclaim",
+            Self::Complete => "complete",
+            Self::Fail => "fail",
+            Self::Cancel => "cancel",
+            Self::Delay => "delay",
+            Self::CancelExecution => "cancel_execution",
+            Self::Hold => "hold",
+            Self::ReleaseHold => "release_hold",
+            Self::Revoke => "revoke",
+            Self::Replay => "replay",
+            Self::Tick => "tick",
+        }
+    }
+}
+
+/// One legal move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Move {
+    /// Before; `None` when it does not exist yet.
+    pub from: Option<ExecutionState>,
+    /// What moves it.
+    pub verb: Verb,
+    /// After; `None` when it is gone.
+    pub to: Option<ExecutionState>,
+}
+
+const fn made(to: ExecutionState) -> Move {
+    Move {
+        from: None,
+        verb: Verb::Submit,
+        to: Some(to),
+    }
+}
+
+const fn row(from: ExecutionState, verb: Verb, to: ExecutionState) -> Move {
+    Move {
+        from: Some(from),
+        verb,
+        to: Some(to),
+    }
+}
+
+const fn gone(from: ExecutionState) -> Move {
+    Move {
+        from: Some(from),
+        verb: Verb::Tick,
+        to: None,
+    }
+}
+
+/// Every legal move.
+pub const MOVES: &[Move] = &[
+    made(Ready),
+    made(Delayed),
+    row(Ready, Verb::Claim, Active),
+    row(Ready, Verb::Claim, Expired),
+    row(Ready, Verb::Reclaimable, Expired),
+    row(Ready, Verb::ClaimFromReclaim, Active),
+    row(Active, Verb::Complete, Completed),
+    row(Active, Verb::Fail, Ready),
+    row(Active, Verb::Fail, Delayed),
+    row(Active, Verb::Fail, Blocked),
+    row(Active, Verb::Fail, Failed),
+    row(Active, Verb::Fail, Cancelled),
+    row(Active, Verb::Cancel, Cancelled),
+    row(Active, Verb::Delay, Ready),
+    row(Active, Verb::Delay, Delayed),
+    row(Active, Verb::Delay, Blocked),
+    row(Ready, Verb::CancelExecution, Cancelled),
+    row(Delayed, Verb::CancelExecution, Cancelled),
+    row(Blocked, Verb::CancelExecution, Cancelled),
+    row(Ready, Verb::Hold, Blocked),
+    row(Delayed, Verb::Hold, Blocked),
+    row(Blocked, Verb::ReleaseHold, Ready),
+    row(Blocked, Verb::ReleaseHold, Delayed),
+    row(Active, Verb::Revoke, Ready),
+    row(Active, Verb::Revoke, Blocked),
+    row(Active, Verb::Revoke, Cancelled),
+    row(Completed, Verb::Replay, Ready),
+    row(Failed, Verb::Replay, Ready),
+    row(Cancelled, Verb::Replay, Ready),
+    row(Expired, Verb::Replay, Ready),
+    row(Delayed, Verb::Tick, Ready),
+    row(Ready, Verb::Tick, Expired),
+    row(Delayed, Verb::Tick, Expired),
+    row(Blocked, Verb::Tick, Expired),
+    row(Active, Verb::Tick, Expired),
+    row(Active, Verb::Tick, Ready),
+    row(Active, Verb::Tick, Delayed),
+    row(Active, Verb::Tick, Blocked),
+    row(Active, Verb::Tick, Failed),
+    row(Active, Verb::Tick, Cancelled),
+    gone(Completed),
+    gone(Failed),
+    gone(Cancelled),
+    gone(Expired),
+];
+
+/// Whether `verb` may make this move. Staying in a state is always legal.
+pub fn allows(from: Option<ExecutionState>, verb: Verb, to: Option<ExecutionState>) -> bool {
+    from == to || MOVES.contains(&Move { from, verb, to })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_state_is_left_only_by_replay_or_removal() {
+        for row in MOVES
+            .iter()
+            .filter(|row| row.from.is_some_and(ExecutionState::is_terminal))
+        {
+            assert!(row.verb == Verb::Replay || row.to.is_none(), "{row:?}");
+        }
+    }
+
+    #[test]
+    fn an_execution_starts_only_from_ready() {
+        for row in MOVES.iter().filter(|row| row.to == Some(Active)) {
+            assert_eq!(row.from, Some(Ready));
+        }
+    }
+}

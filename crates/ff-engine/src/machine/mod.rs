@@ -1,0 +1,52 @@
+//! The life of an execution, decided by pure functions.
+//!
+//! [`lifecycle`] is the table of states and verbs. Each other file holds one verb or one idea: it
+//! takes a record, a request and the present, and answers what the record becomes, or why not. It
+//! never stores, never waits and never reads a clock, so that a backend of any kind can load a
+//! record, decide, and store the answer in one transaction.
+//!
+//! A backend keeps two indexes beside the records, and both follow from a record alone:
+//! see [`Placement`].
+
+mod cancel;
+mod claim;
+mod complete;
+mod decision;
+mod delay;
+mod due;
+mod explain;
+mod fail;
+mod fence_check;
+mod hold;
+pub mod lifecycle;
+mod placement;
+mod progress;
+mod reclaim;
+mod record;
+mod renew;
+mod replay;
+mod retry;
+mod revoke;
+mod submit;
+
+pub use cancel::{cancel, cancel_execution};
+pub use claim::{Claimed, claim};
+pub use complete::complete;
+pub use decision::Decision;
+pub use delay::delay;
+pub use due::{DueEvent, due};
+pub use explain::{explain, is_claimable};
+pub use fail::fail;
+pub use hold::{hold, release_hold};
+pub use placement::{Placement, Queue, QueueOrder};
+pub use progress::progress;
+pub use reclaim::{grant, take_up};
+pub use record::{
+    Attempt, EndedLease, Entry, ExecutionRecord, Lease, LeaseEnd, OperatorMark, OperatorOutcome,
+    OutstandingGrant, Progress, ReleaseCall, RunState,
+};
+pub use renew::renew;
+pub use replay::replay;
+pub use retry::{JITTER_BITS, backoff_ms, jitter_for};
+pub use revoke::revoke;
+pub use submit::{KeyHolder, SubmitDecision, submit};

@@ -1,0 +1,79 @@
+//! Where a record stands in a backend's indexes. Both places follow from the record alone, so that
+//! an index can be rebuilt and compared at any time.
+
+use ff_types::{BlockReason, ExecutionState, TimestampMs};
+
+use super::record::{Entry, ExecutionRecord};
+use crate::requests::millis;
+use std::time::Duration;
+
+/// The places of one record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placement {
+    /// The queue it stands in, exactly when it can be handed out.
+    pub queue: Option<(Queue, QueueOrder)>,
+    /// When time alone changes it. One timer an execution is enough: the earliest of all that
+    /// could come due.
+    pub due: Option<TimestampMs>,
+}
+
+/// The two queues of a lane and requirement class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Queue {
+    /// What `claim` hands out.
+    Ready,
+    /// What the reclaim scanner hands out.
+    Reclaim,
+}
+
+/// The order in a queue: highest priority first, then first in first out. Executions that became
+/// ready in the same millisecond follow in the order of their ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QueueOrder {
+    /// The negated priority.
+    pub rank: i16,
+    /// Since when it is ready.
+    pub ready_at: TimestampMs,
+}
+
+impl Placement {
+    /// Where `record` belongs.
+    pub fn of(record: &ExecutionRecord) -> Self {
+        let run = &record.run;
+        let claimable = run.state == ExecutionState::Ready && run.grant.is_none();
+        let queue = claimable.then(|| {
+            let queue = match run.entry {
+                Entry::Claim => Queue::Ready,
+                Entry::Reclaim => Queue::Reclaim,
+            };
+            let rank = -i16::from(record.submission.priority);
+            (
+                queue,
+                QueueOrder {
+                    rank,
+                    ready_at: run.ready_at,
+                },
+            )
+        });
+        Self {
+            queue,
+            due: due_at(record),
+        }
+    }
+}
+
+fn due_at(record: &ExecutionRecord) -> Option<TimestampMs> {
+    let run = &record.run;
+    if let Some(ended_at) = run.ended_at {
+        let retention = Duration::from_millis(millis(record.submission.policy.retention));
+        return Some(ended_at.saturating_add(retention));
+    }
+    if let Some(lease) = &run.lease {
+        return Some(lease.expires_at);
+    }
+    let delay = run
+        .delay_until
+        .filter(|_| run.reasons.contains(BlockReason::Delay));
+    let grant = run.grant.map(|grant| grant.expires_at);
+    [delay, grant, run.deadline].into_iter().flatten().min()
+}

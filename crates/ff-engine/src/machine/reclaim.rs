@@ -1,0 +1,56 @@
+//! The reclaim scanner: a token first, then the lease.
+
+use std::time::Duration;
+
+use ff_types::backend::ClaimPolicy;
+use ff_types::{AttemptIndex, GrantId, TimestampMs, limits};
+
+use super::claim::{Claimed, leased, missed_deadline};
+use super::decision::Decision;
+use super::record::{ExecutionRecord, OutstandingGrant};
+use crate::error::{EngineError, StateKind};
+use crate::fence::Grant;
+
+/// Decides the grant of a record that stands at the head of its reclaim queue. The outcome says
+/// whether a token was issued, or the deadline has passed.
+pub fn grant(record: &ExecutionRecord, id: GrantId, now: TimestampMs) -> Decision<bool> {
+    if let Some(next) = missed_deadline(record, now) {
+        return Decision::apply(next, false);
+    }
+    let mut next = record.run.clone();
+    let expires_at = now.saturating_add(Duration::from_millis(limits::RECLAIM_GRANT_TTL_MS));
+    next.grant = Some(OutstandingGrant { id, expires_at });
+    Decision::apply(next, true)
+}
+
+/// Decides `claim_from_reclaim`.
+///
+/// # Errors
+/// [`StateKind::ReclaimTokenVoid`] when the token was used, has expired or was withdrawn.
+pub fn take_up(
+    record: &ExecutionRecord,
+    grant: &Grant,
+    policy: &ClaimPolicy,
+    now: TimestampMs,
+) -> Result<Decision<Claimed>, EngineError> {
+    let run = &record.run;
+    let void = || EngineError::state(StateKind::ReclaimTokenVoid, grant.execution);
+    if let Some(lease) = run.lease.filter(|lease| lease.id == grant.id.lease()) {
+        return match lease.expires_at > now {
+            true => Ok(Decision::Keep(Claimed::Leased(lease.attempt))),
+            false => Err(void()),
+        };
+    }
+    let outstanding = run
+        .grant
+        .is_some_and(|out| out.id == grant.id && out.expires_at > now);
+    let in_time = run.deadline.is_none_or(|deadline| deadline > now);
+    if !outstanding || !in_time {
+        return Err(void());
+    }
+    let next = leased(record, grant.id.lease(), policy, now);
+    let attempt = next
+        .attempt
+        .map_or(AttemptIndex::FIRST, |attempt| attempt.index);
+    Ok(Decision::apply(next, Claimed::Leased(attempt)))
+}

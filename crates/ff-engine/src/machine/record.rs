@@ -1,0 +1,295 @@
+//! What is known of one execution: the submission, which never changes, and the run state, which
+//! every verb replaces.
+
+use std::sync::Arc;
+
+use ff_types::backend::{FailOutcome, FailureClass};
+use ff_types::{
+    AttemptIndex, BlockReason, ExecutionState, GrantId, LeaseEpoch, LeaseId, Payload, ReasonSet,
+    RequestId, TerminalOutcome, TimestampMs, WorkerId, WorkerInstanceId,
+};
+
+use crate::error::Released;
+use crate::requests::{CancelView, FailureView, Submission};
+
+/// One execution as a backend stores it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExecutionRecord {
+    /// As submitted.
+    pub submission: Arc<Submission>,
+    /// Digest of the submission; tells a repeat from a clash of ids.
+    pub fingerprint: u64,
+    /// When it was submitted, by the store's clock.
+    pub submitted_at: TimestampMs,
+    /// Everything that changes.
+    pub run: RunState,
+}
+
+/// The part of an execution that changes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunState {
+    /// Where it is in its life.
+    pub state: ExecutionState,
+    /// What keeps it from being ready. Empty in `Active` unless a hold waits for the lease's end.
+    pub reasons: ReasonSet,
+    /// Which call hands it out once it is ready.
+    pub entry: Entry,
+    /// Since when it is, or will have been, ready: its place among equals of one priority.
+    pub ready_at: TimestampMs,
+    /// End of the delay, while `Delay` is among the reasons.
+    pub delay_until: Option<TimestampMs>,
+    /// By when it must have ended.
+    pub deadline: Option<TimestampMs>,
+    /// The latest attempt.
+    pub attempt: Option<Attempt>,
+    /// The epoch of the latest lease; never resets.
+    pub epoch: LeaseEpoch,
+    /// The live lease; set exactly in `Active`.
+    pub lease: Option<Lease>,
+    /// The latest lease that ended, and how.
+    pub ended_lease: Option<EndedLease>,
+    /// The outstanding reclaim token.
+    pub grant: Option<OutstandingGrant>,
+    /// Retries used in this run.
+    pub retries: u32,
+    /// Leases lost in this run.
+    pub reclaims: u32,
+    /// The cancellation, pending or done.
+    pub cancel: Option<Arc<CancelView>>,
+    /// Progress of the latest attempt.
+    pub progress: Option<Arc<Progress>>,
+    /// The latest failure of this run.
+    pub last_failure: Option<Arc<FailureView>>,
+    /// What the handler returned.
+    pub result: Option<Payload>,
+    /// When it ended.
+    pub ended_at: Option<TimestampMs>,
+    /// The latest operator request that had an effect.
+    pub operator: Option<OperatorMark>,
+}
+
+/// Which call hands out a ready execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// `claim`: a first run, a retry or a replay.
+    Claim,
+    /// The reclaim scanner: a lost lease or a wait that is over.
+    Reclaim,
+}
+
+/// The latest attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    /// 0, 1, 2 … without gaps.
+    pub index: AttemptIndex,
+    /// Whether it is running or paused.
+    pub open: bool,
+    /// When it started.
+    pub started_at: TimestampMs,
+}
+
+/// A live lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// Random identity, made by the claimer.
+    pub id: LeaseId,
+    /// The attempt it was issued for.
+    pub attempt: AttemptIndex,
+    /// Who holds it.
+    pub worker: WorkerId,
+    /// That worker's instance.
+    pub instance: WorkerInstanceId,
+    /// What a renewal adds to the present, in ms.
+    pub ttl_ms: u64,
+    /// When it runs out. Never behind the attempt's timeout or the execution's deadline, so that
+    /// one comparison fences all three.
+    pub expires_at: TimestampMs,
+    /// When the attempt has run too long.
+    pub attempt_ends_at: Option<TimestampMs>,
+}
+
+/// A lease that is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndedLease {
+    /// Its identity.
+    pub id: LeaseId,
+    /// Its attempt.
+    pub attempt: AttemptIndex,
+    /// Its epoch.
+    pub epoch: LeaseEpoch,
+    /// How it ended.
+    pub end: LeaseEnd,
+}
+
+/// How a lease ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeaseEnd {
+    /// Its holder gave it back by this call.
+    Released {
+        /// Which call with which arguments.
+        call: ReleaseCall,
+        /// What that did.
+        released: Released,
+    },
+    /// It ran out, or the attempt's timeout or the deadline passed.
+    Expired,
+    /// An operator took it away.
+    Revoked,
+}
+
+/// A releasing call: the verb and a digest of its arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReleaseCall {
+    /// `complete`, `fail`, `cancel` or `delay`.
+    pub verb: &'static str,
+    /// Digest of the arguments.
+    pub digest: u64,
+}
+
+/// A reclaim token that is out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutstandingGrant {
+    /// Its identity.
+    pub id: GrantId,
+    /// When it returns by itself.
+    pub expires_at: TimestampMs,
+}
+
+/// What the holder last reported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// 0..=100.
+    pub percent: u8,
+    /// What it is doing.
+    pub message: Option<String>,
+}
+
+/// The latest operator request that had an effect, and its outcome, for a repeat of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OperatorMark {
+    /// The request.
+    pub request_id: RequestId,
+    /// What it did.
+    pub outcome: OperatorOutcome,
+}
+
+/// What an operator request did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OperatorOutcome {
+    /// `cancel_execution` ended it.
+    Cancelled,
+    /// `cancel_execution` told its worker.
+    CancelRequested,
+    /// `hold`.
+    Held,
+    /// `release_hold`.
+    HoldReleased,
+    /// `revoke`.
+    Revoked,
+    /// `replay`, whose next attempt has this index.
+    Replayed(AttemptIndex),
+}
+
+impl RunState {
+    /// The index of the next attempt.
+    pub fn next_attempt(&self) -> AttemptIndex {
+        self.attempt
+            .map_or(AttemptIndex::FIRST, |attempt| attempt.index.next())
+    }
+
+    /// What an operator request with this id did, if it was the latest with an effect.
+    pub(crate) fn done_by(&self, request_id: RequestId) -> Option<OperatorOutcome> {
+        self.operator
+            .filter(|mark| mark.request_id == request_id)
+            .map(|mark| mark.outcome)
+    }
+
+    /// Ends the live lease, if any.
+    pub(crate) fn end_lease(&mut self, end: LeaseEnd) {
+        if let Some(lease) = self.lease.take() {
+            self.ended_lease = Some(EndedLease {
+                id: lease.id,
+                attempt: lease.attempt,
+                epoch: self.epoch,
+                end,
+            });
+        }
+    }
+
+    /// Closes the current attempt; the next claim opens another.
+    pub(crate) fn close_attempt(&mut self) {
+        if let Some(attempt) = &mut self.attempt {
+            attempt.open = false;
+        }
+    }
+
+    /// Makes the execution wait to be handed out by `entry`, in the state its reasons imply.
+    pub(crate) fn await_turn(&mut self, entry: Entry, ready_at: TimestampMs) {
+        self.entry = entry;
+        self.ready_at = ready_at;
+        self.grant = None;
+        self.state = state_of(self.reasons);
+    }
+
+    /// Adds a delay until `until`; a time that has passed adds none. Answers when it is ready.
+    pub(crate) fn delay_to(&mut self, until: TimestampMs, now: TimestampMs) -> TimestampMs {
+        if until > now {
+            self.reasons = self.reasons.with(BlockReason::Delay);
+            self.delay_until = Some(until);
+            until
+        } else {
+            now
+        }
+    }
+
+    /// Ends the execution. Everything it held or waited for is gone.
+    pub(crate) fn end(&mut self, outcome: TerminalOutcome, now: TimestampMs) {
+        self.state = outcome.state();
+        self.reasons = ReasonSet::EMPTY;
+        self.delay_until = None;
+        self.grant = None;
+        self.close_attempt();
+        self.ended_at = Some(now);
+    }
+
+    /// Remembers a failure of the latest attempt.
+    pub(crate) fn record_failure(
+        &mut self,
+        class: FailureClass,
+        message: impl Into<String>,
+        detail: Option<bytes::Bytes>,
+        now: TimestampMs,
+    ) {
+        let attempt = self
+            .attempt
+            .map_or(AttemptIndex::FIRST, |attempt| attempt.index);
+        self.last_failure = Some(Arc::new(FailureView {
+            class,
+            message: message.into(),
+            detail: detail.map(crate::requests::FailureDetail),
+            attempt,
+            at: now,
+        }));
+    }
+}
+
+/// The waiting state that a set of reasons implies. A delay shows only when nothing else blocks.
+pub(crate) fn state_of(reasons: ReasonSet) -> ExecutionState {
+    if reasons.is_empty() {
+        ExecutionState::Ready
+    } else if reasons.without(BlockReason::Delay).is_empty() {
+        ExecutionState::Delayed
+    } else {
+        ExecutionState::Blocked
+    }
+}
+
+impl Released {
+    /// The answer of `fail` that this release was, if it was one.
+    pub(crate) const fn as_fail(self) -> FailOutcome {
+        match self {
+            Self::RetryScheduled { delay_until } => FailOutcome::RetryScheduled { delay_until },
+            Self::Ended(_) | Self::Delayed { .. } => FailOutcome::TerminalFailed,
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! `revoke`: an operator takes a lease away.
+
+use ff_types::{ExecutionState, TerminalOutcome, TimestampMs};
+
+use super::decision::Decision;
+use super::record::{Entry, ExecutionRecord, LeaseEnd, OperatorMark, OperatorOutcome};
+use crate::error::EngineError;
+use crate::requests::{RevokeLease, RevokeOutcome};
+
+/// Decides a revoke. The attempt is over and another one starts by way of the reclaim scanner; it
+/// does not count as a reclaim. A pending cancellation takes effect at once.
+///
+/// # Errors
+/// [`EngineError::LimitExceeded`] for the reason.
+pub fn revoke(
+    record: &ExecutionRecord,
+    request: &RevokeLease,
+    now: TimestampMs,
+) -> Result<Decision<RevokeOutcome>, EngineError> {
+    request.validate()?;
+    let run = &record.run;
+    if run.done_by(request.request_id) == Some(OperatorOutcome::Revoked) {
+        return Ok(Decision::Keep(RevokeOutcome::Revoked));
+    }
+    if run.state != ExecutionState::Active {
+        return Ok(Decision::Keep(RevokeOutcome::NotActive));
+    }
+    let mut next = run.clone();
+    next.end_lease(LeaseEnd::Revoked);
+    if next.cancel.is_some() {
+        next.end(TerminalOutcome::Cancelled, now);
+    } else {
+        next.close_attempt();
+        next.await_turn(Entry::Reclaim, now);
+    }
+    let outcome = OperatorOutcome::Revoked;
+    next.operator = Some(OperatorMark {
+        request_id: request.request_id,
+        outcome,
+    });
+    Ok(Decision::apply(next, RevokeOutcome::Revoked))
+}

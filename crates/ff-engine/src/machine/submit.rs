@@ -1,0 +1,101 @@
+//! `submit`.
+
+use std::sync::Arc;
+
+use ff_types::{ExecutionState, LeaseEpoch, ReasonSet, TimestampMs};
+
+use super::record::{Entry, ExecutionRecord, RunState, state_of};
+use crate::error::{ConflictKind, EngineError};
+use crate::requests::{OnTerminal, Submission, Submitted};
+
+/// What a submission does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SubmitDecision {
+    /// Store this record, and let its idempotency key, if it has one, name it.
+    Create(Box<ExecutionRecord>),
+    /// Store nothing.
+    Keep(Submitted),
+}
+
+/// The execution that an idempotency key names within its window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyHolder {
+    /// Its id.
+    pub id: ff_types::ExecutionId,
+    /// Its state; `None` when its retention has passed.
+    pub state: Option<ExecutionState>,
+}
+
+/// Decides a submission, given the record that already has its id and the holder of its key.
+///
+/// # Errors
+/// [`EngineError::Validation`], [`EngineError::LimitExceeded`], [`EngineError::Conflict`].
+pub fn submit(
+    submission: &Submission,
+    same_id: Option<&ExecutionRecord>,
+    key_holder: Option<KeyHolder>,
+    now: TimestampMs,
+) -> Result<SubmitDecision, EngineError> {
+    submission.validate()?;
+    let fingerprint = submission.fingerprint();
+    if let Some(record) = same_id {
+        if record.fingerprint == fingerprint {
+            return Ok(SubmitDecision::Keep(Submitted::New(submission.id())));
+        }
+        let (kind, execution) = (ConflictKind::SubmissionId, submission.id());
+        return Err(EngineError::Conflict { kind, execution });
+    }
+    if let (Some(holder), Some(idempotency)) = (key_holder, submission.idempotency()) {
+        let ended = holder.state.is_none_or(ExecutionState::is_terminal);
+        match idempotency.on_terminal {
+            _ if holder.id == submission.id() => {
+                return Ok(SubmitDecision::Keep(Submitted::New(holder.id)));
+            }
+            OnTerminal::Reject if ended => {
+                let (kind, execution) = (ConflictKind::IdempotencyKey, holder.id);
+                return Err(EngineError::Conflict { kind, execution });
+            }
+            OnTerminal::Reuse if ended => {}
+            _ => return Ok(SubmitDecision::Keep(Submitted::Existing(holder.id))),
+        }
+    }
+    Ok(SubmitDecision::Create(Box::new(created(
+        submission,
+        fingerprint,
+        now,
+    ))))
+}
+
+fn created(submission: &Submission, fingerprint: u64, now: TimestampMs) -> ExecutionRecord {
+    let mut run = RunState {
+        state: ExecutionState::Ready,
+        reasons: ReasonSet::EMPTY,
+        entry: Entry::Claim,
+        ready_at: now,
+        delay_until: None,
+        deadline: submission.deadline,
+        attempt: None,
+        epoch: LeaseEpoch::ZERO,
+        lease: None,
+        ended_lease: None,
+        grant: None,
+        retries: 0,
+        reclaims: 0,
+        cancel: None,
+        progress: None,
+        last_failure: None,
+        result: None,
+        ended_at: None,
+        operator: None,
+    };
+    if let Some(until) = submission.delay_until {
+        run.ready_at = run.delay_to(until, now);
+        run.state = state_of(run.reasons);
+    }
+    ExecutionRecord {
+        submission: Arc::new(submission.clone()),
+        fingerprint,
+        submitted_at: now,
+        run,
+    }
+}

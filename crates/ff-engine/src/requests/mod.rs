@@ -1,0 +1,60 @@
+//! One request type and one outcome type per verb.
+
+mod attempt;
+mod claim;
+mod operator;
+mod read;
+mod submit;
+mod tick;
+mod view;
+
+pub(crate) use attempt::validate_reason;
+pub use attempt::{DelayRequest, FailRequest, ProgressRequest};
+pub use claim::{ClaimOutcome, ClaimRequest, ReclaimRequest, Task};
+pub use operator::{
+    CancelExecution, CancelOutcome, Hold, HoldOutcome, ReleaseHold, ReleaseHoldOutcome,
+    ReplayExecution, ReplayOutcome, RevokeLease, RevokeOutcome,
+};
+pub use read::{
+    Cursor, ExecutionResult, ExplainReason, Explanation, ListPage, ListRequest, ResultOutcome,
+    ResultRequest,
+};
+pub use submit::{Idempotency, OnTerminal, Submission, Submitted};
+pub use tick::{TickOutcome, TickRequest};
+pub use view::{
+    AttemptView, CancelView, ExecutionSummary, ExecutionView, FailureDetail, FailureView, LeaseView,
+};
+
+use ff_types::TimestampMs;
+use std::time::Duration;
+
+use crate::error::EngineError;
+
+/// Whole milliseconds of `duration`, or the most that fits.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Refuses a text or byte field that is longer than its limit in bytes.
+pub(crate) fn at_most(field: &'static str, actual: usize, limit: usize) -> Result<(), EngineError> {
+    if actual > limit {
+        return Err(EngineError::LimitExceeded {
+            field: field.into(),
+            limit: limit as u64,
+            actual: actual as u64,
+        });
+    }
+    Ok(())
+}
+
+/// Refuses a time outside `0..=TIMESTAMP_MAX_MS`.
+pub(crate) fn valid_time(field: &'static str, at: TimestampMs) -> Result<(), EngineError> {
+    let max = ff_types::limits::TIMESTAMP_MAX_MS;
+    if (0..=max).contains(&at.as_i64()) {
+        return Ok(());
+    }
+    Err(EngineError::validation(
+        field,
+        format!("must be within 0..={max}, is {at}"),
+    ))
+}

@@ -1,0 +1,312 @@
+//! How clients and operators look.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use ff_types::{
+    ExecutionId, ExecutionState, LaneId, Payload, TaskKind, TerminalOutcome, TimestampMs, WorkerId,
+    WorkerInstanceId, limits,
+};
+use serde::{Deserialize, Serialize};
+
+use super::millis;
+use super::view::{ExecutionSummary, FailureView};
+use crate::error::EngineError;
+
+/// Asks for executions in the order of their ids, which is the order of their making.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct ListRequest {
+    /// Only these states; empty means every state.
+    pub states: Vec<ExecutionState>,
+    /// Only this lane.
+    pub lane: Option<LaneId>,
+    /// Only this kind.
+    pub kind: Option<TaskKind>,
+    /// Only this tag.
+    pub tag: Option<(String, String)>,
+    /// Continues behind this place.
+    pub cursor: Option<Cursor>,
+    /// At most this many items, 1..=1,000; 100 when `None`.
+    pub limit: Option<u32>,
+}
+
+impl ListRequest {
+    /// All executions, a hundred a page.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a state to those listed.
+    #[must_use]
+    pub fn with_state(mut self, state: ExecutionState) -> Self {
+        self.states.push(state);
+        self
+    }
+
+    /// Only this lane.
+    #[must_use]
+    pub fn with_lane(mut self, lane: LaneId) -> Self {
+        self.lane = Some(lane);
+        self
+    }
+
+    /// Only this kind.
+    #[must_use]
+    pub fn with_kind(mut self, kind: TaskKind) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
+    /// Only executions with this tag.
+    #[must_use]
+    pub fn with_tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.tag = Some((key.into(), value.into()));
+        self
+    }
+
+    /// Continues behind `cursor`.
+    #[must_use]
+    pub const fn with_cursor(mut self, cursor: Cursor) -> Self {
+        self.cursor = Some(cursor);
+        self
+    }
+
+    /// At most `limit` items.
+    #[must_use]
+    pub const fn with_limit(mut self, limit: u32) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// The page size in force.
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] when it is out of range.
+    pub fn page_size(&self) -> Result<usize, EngineError> {
+        let limit = self.limit.unwrap_or(limits::LIST_LIMIT_DEFAULT);
+        let max = limits::LIST_LIMIT_MAX;
+        if (1..=max).contains(&limit) {
+            return Ok(limit as usize);
+        }
+        Err(EngineError::validation(
+            "limit",
+            format!("must be within 1..={max}, is {limit}"),
+        ))
+    }
+}
+
+/// A page of executions. A page may hold fewer items than asked for, even none, and still have a
+/// successor: one call examines a bounded number of records.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct ListPage {
+    /// In the order of their ids.
+    pub items: Vec<ExecutionSummary>,
+    /// Where to go on; `None` when there is nothing behind.
+    pub next: Option<Cursor>,
+}
+
+impl ListPage {
+    /// A page with its successor.
+    pub const fn new(items: Vec<ExecutionSummary>, next: Option<Cursor>) -> Self {
+        Self { items, next }
+    }
+}
+
+/// A place in a listing. Opaque and versioned; it stays valid when records come and go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Cursor {
+    after: ExecutionId,
+}
+
+impl Cursor {
+    const PREFIX: &'static str = "v1.";
+
+    /// The place behind `id`. For backends.
+    pub const fn after(id: ExecutionId) -> Self {
+        Self { after: id }
+    }
+
+    /// The last id in front of this place. For backends.
+    pub const fn position(self) -> ExecutionId {
+        self.after
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", Self::PREFIX, self.after)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = EngineError;
+
+    fn from_str(text: &str) -> Result<Self, EngineError> {
+        text.strip_prefix(Self::PREFIX)
+            .and_then(|id| id.parse().ok())
+            .map(Self::after)
+            .ok_or_else(|| EngineError::validation("cursor", "is not one this version made"))
+    }
+}
+
+impl From<Cursor> for String {
+    fn from(cursor: Cursor) -> Self {
+        cursor.to_string()
+    }
+}
+
+impl TryFrom<String> for Cursor {
+    type Error = EngineError;
+
+    fn try_from(text: String) -> Result<Self, EngineError> {
+        text.parse()
+    }
+}
+
+/// Asks how an execution ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ResultRequest {
+    /// Which one.
+    pub execution_id: ExecutionId,
+    /// Waits this long for the end inside the backend; at most 60 s. `None` never waits.
+    pub max_wait: Option<Duration>,
+}
+
+impl ResultRequest {
+    /// Asks without waiting.
+    pub const fn new(execution_id: ExecutionId) -> Self {
+        Self {
+            execution_id,
+            max_wait: None,
+        }
+    }
+
+    /// Waits up to `max_wait` for the end.
+    #[must_use]
+    pub const fn with_max_wait(mut self, max_wait: Duration) -> Self {
+        self.max_wait = Some(max_wait);
+        self
+    }
+
+    /// Checks the wait.
+    pub fn validate(&self) -> Result<(), EngineError> {
+        let max = limits::MAX_WAIT_MAX_MS;
+        match self.max_wait.map(millis) {
+            Some(ms) if ms > max => {
+                let problem = format!("must be within 0..={max} ms, is {ms}");
+                Err(EngineError::validation("max_wait", problem))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How an execution stands.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum ResultOutcome {
+    /// It has not ended.
+    Pending(ExecutionState),
+    /// It ended.
+    Ended(ExecutionResult),
+}
+
+/// How an execution ended.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ExecutionResult {
+    /// The terminal state.
+    pub outcome: TerminalOutcome,
+    /// What the handler returned; only of completed executions that returned something.
+    pub payload: Option<Payload>,
+    /// The failure that ended it; only of failed executions.
+    pub failure: Option<FailureView>,
+    /// Why it was cancelled; only of cancelled executions.
+    pub cancel_reason: Option<String>,
+    /// When it ended.
+    pub ended_at: TimestampMs,
+}
+
+impl ExecutionResult {
+    /// The end of a record, or `None` while it has not ended.
+    pub fn of(record: &crate::machine::ExecutionRecord) -> Option<Self> {
+        let run = &record.run;
+        let outcome = run.state.outcome()?;
+        Some(Self {
+            outcome,
+            payload: run.result.clone(),
+            failure: match outcome {
+                TerminalOutcome::Failed => run.last_failure.as_deref().cloned(),
+                _ => None,
+            },
+            cancel_reason: match outcome {
+                TerminalOutcome::Cancelled => run.cancel.as_ref().map(|c| c.reason.clone()),
+                _ => None,
+            },
+            ended_at: run.ended_at?,
+        })
+    }
+}
+
+/// Why an execution is not running, and when that will change by itself.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// Its state.
+    pub state: ExecutionState,
+    /// The first reason that stands in the way.
+    pub reason: ExplainReason,
+    /// When time alone clears the reason; `None` when an event has to.
+    pub clears_at: Option<TimestampMs>,
+}
+
+impl Explanation {
+    /// An explanation of these parts.
+    pub const fn new(
+        state: ExecutionState,
+        reason: ExplainReason,
+        clears_at: Option<TimestampMs>,
+    ) -> Self {
+        Self {
+            state,
+            reason,
+            clears_at,
+        }
+    }
+}
+
+/// A reason why an execution is not running.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum ExplainReason {
+    /// It has ended.
+    Ended(TerminalOutcome),
+    /// It is running.
+    Running {
+        /// The worker that holds the lease.
+        worker: WorkerId,
+        /// That worker's instance.
+        instance: WorkerInstanceId,
+    },
+    /// The lease ran out or the deadline passed, and maintenance has not handled it yet.
+    AwaitingMaintenance,
+    /// An operator holds it.
+    Held,
+    /// It waits for its start, its retry or the end of its pause.
+    Delayed,
+    /// A reclaim token is out for it.
+    TokenOutstanding,
+    /// It waits for a worker that asks the reclaim scanner.
+    AwaitingReclaim,
+    /// It waits in its lane for a worker that offers what it requires.
+    Queued {
+        /// How many ready executions with the same requirements are in front, counted up to
+        /// 1,000.
+        ahead: u32,
+    },
+}

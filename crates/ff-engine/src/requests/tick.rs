@@ -1,0 +1,83 @@
+//! The maintenance call.
+
+use ff_types::backend::ScannerFilter;
+use ff_types::{TimestampMs, limits};
+
+use crate::error::EngineError;
+
+/// Asks the backend to do what is due.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct TickRequest {
+    /// Leaves alone what the filter does not match.
+    pub filter: ScannerFilter,
+    /// At most this many executions in one call, 1..=10,000.
+    pub limit: u32,
+}
+
+impl TickRequest {
+    /// Everything due, up to the default limit of 1,000.
+    pub const fn all() -> Self {
+        Self {
+            filter: ScannerFilter::NOOP,
+            limit: limits::TICK_LIMIT_DEFAULT,
+        }
+    }
+
+    /// Leaves alone what `filter` does not match.
+    #[must_use]
+    pub fn with_filter(mut self, filter: ScannerFilter) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// At most `limit` executions.
+    #[must_use]
+    pub const fn with_limit(mut self, limit: u32) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Checks the limit.
+    pub fn validate(&self) -> Result<(), EngineError> {
+        let max = limits::TICK_LIMIT_MAX;
+        if (1..=max).contains(&self.limit) {
+            return Ok(());
+        }
+        let problem = format!("must be within 1..={max}, is {}", self.limit);
+        Err(EngineError::validation("limit", problem))
+    }
+}
+
+/// What a tick did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct TickOutcome {
+    /// Executions whose delay or retry back-off was over.
+    pub delays_over: u32,
+    /// Leases that had run out.
+    pub leases_lost: u32,
+    /// Attempts that had run too long.
+    pub attempts_timed_out: u32,
+    /// Executions that missed their deadline.
+    pub expired: u32,
+    /// Reclaim tokens nobody used.
+    pub grants_returned: u32,
+    /// Records removed after their retention.
+    pub removed: u32,
+    /// When something is due next, among what the filter matches. A time that has passed means:
+    /// call again.
+    pub next_due: Option<TimestampMs>,
+}
+
+impl TickOutcome {
+    /// How many executions the call changed.
+    pub const fn handled(&self) -> u32 {
+        self.delays_over
+            + self.leases_lost
+            + self.attempts_timed_out
+            + self.expired
+            + self.grants_returned
+            + self.removed
+    }
+}

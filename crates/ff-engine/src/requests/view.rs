@@ -1,0 +1,210 @@
+//! An execution as operators see it.
+
+use bytes::Bytes;
+use ff_types::backend::{CapabilitySet, FailureClass};
+use ff_types::{
+    AttemptIndex, ExecutionId, ExecutionPolicy, ExecutionState, LaneId, LeaseEpoch, Payload,
+    ReasonSet, Tags, TaskKind, TimestampMs, WorkerId, WorkerInstanceId,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::machine::ExecutionRecord;
+
+/// Everything about one execution.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ExecutionView {
+    /// The id.
+    pub execution_id: ExecutionId,
+    /// The lane.
+    pub lane: LaneId,
+    /// The task name.
+    pub kind: TaskKind,
+    /// The payload as submitted.
+    pub payload: Payload,
+    /// The submission's priority.
+    pub priority: i8,
+    /// What a worker must offer.
+    pub capabilities: CapabilitySet,
+    /// The submission's tags.
+    pub tags: Tags,
+    /// Retries, timeouts, retention.
+    pub policy: ExecutionPolicy,
+    /// Where it is in its life.
+    pub state: ExecutionState,
+    /// What keeps it from being ready; empty while nothing does.
+    pub reasons: ReasonSet,
+    /// Until when it is delayed.
+    pub delay_until: Option<TimestampMs>,
+    /// By when it must have ended.
+    pub deadline: Option<TimestampMs>,
+    /// The latest attempt; `None` before the first.
+    pub attempt: Option<AttemptView>,
+    /// The lease, while an attempt is running.
+    pub lease: Option<LeaseView>,
+    /// The epoch of the latest lease; zero before the first.
+    pub epoch: LeaseEpoch,
+    /// Whether a reclaim token is out for it.
+    pub token_outstanding: bool,
+    /// Retries used in this run.
+    pub retries: u32,
+    /// Leases lost in this run.
+    pub reclaims: u32,
+    /// The cancellation, pending or done.
+    pub cancel: Option<CancelView>,
+    /// The latest failure of this run.
+    pub last_failure: Option<FailureView>,
+    /// What the handler returned.
+    pub result: Option<Payload>,
+    /// When it was submitted, by the store's clock.
+    pub submitted_at: TimestampMs,
+    /// When it ended.
+    pub ended_at: Option<TimestampMs>,
+}
+
+/// One attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AttemptView {
+    /// 0, 1, 2 … without gaps.
+    pub index: AttemptIndex,
+    /// Whether it is running or paused, and not over.
+    pub open: bool,
+    /// When it started.
+    pub started_at: TimestampMs,
+    /// Percent done, as last reported.
+    pub percent: Option<u8>,
+    /// What it is doing, as last reported.
+    pub message: Option<String>,
+}
+
+/// The right to run the current attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LeaseView {
+    /// Who holds it.
+    pub worker: WorkerId,
+    /// That worker's instance.
+    pub instance: WorkerInstanceId,
+    /// When it runs out unless renewed.
+    pub expires_at: TimestampMs,
+}
+
+/// A cancellation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CancelView {
+    /// Why.
+    pub reason: String,
+    /// When it was asked for.
+    pub requested_at: TimestampMs,
+}
+
+/// A failed attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct FailureView {
+    /// Its class.
+    pub class: FailureClass,
+    /// What went wrong.
+    pub message: String,
+    /// Details for a program to read.
+    pub detail: Option<FailureDetail>,
+    /// The attempt that failed.
+    pub attempt: AttemptIndex,
+    /// When.
+    pub at: TimestampMs,
+}
+
+/// Bytes that say more about a failure. Their `Debug` form shows the length only.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FailureDetail(pub Bytes);
+
+impl std::fmt::Debug for FailureDetail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
+impl ExecutionView {
+    /// The view of a record.
+    pub fn of(record: &ExecutionRecord) -> Self {
+        let submission = &record.submission;
+        let run = &record.run;
+        Self {
+            execution_id: submission.id(),
+            lane: submission.lane.clone(),
+            kind: submission.kind().clone(),
+            payload: submission.payload.clone(),
+            priority: submission.priority,
+            capabilities: submission.capabilities.clone(),
+            tags: submission.tags.clone(),
+            policy: submission.policy,
+            state: run.state,
+            reasons: run.reasons,
+            delay_until: run.delay_until,
+            deadline: run.deadline,
+            attempt: run.attempt.as_ref().map(|attempt| AttemptView {
+                index: attempt.index,
+                open: attempt.open,
+                started_at: attempt.started_at,
+                percent: run.progress.as_ref().map(|p| p.percent),
+                message: run.progress.as_ref().and_then(|p| p.message.clone()),
+            }),
+            lease: run.lease.as_ref().map(|lease| LeaseView {
+                worker: lease.worker,
+                instance: lease.instance,
+                expires_at: lease.expires_at,
+            }),
+            epoch: run.epoch,
+            token_outstanding: run.grant.is_some(),
+            retries: run.retries,
+            reclaims: run.reclaims,
+            cancel: run.cancel.as_deref().cloned(),
+            last_failure: run.last_failure.as_deref().cloned(),
+            result: run.result.clone(),
+            submitted_at: record.submitted_at,
+            ended_at: run.ended_at,
+        }
+    }
+}
+
+/// One line of a listing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ExecutionSummary {
+    /// The id.
+    pub execution_id: ExecutionId,
+    /// The lane.
+    pub lane: LaneId,
+    /// The task name.
+    pub kind: TaskKind,
+    /// Where it is in its life.
+    pub state: ExecutionState,
+    /// The latest attempt's index.
+    pub attempt: Option<AttemptIndex>,
+    /// The submission's priority.
+    pub priority: i8,
+    /// When it was submitted.
+    pub submitted_at: TimestampMs,
+    /// When it ended.
+    pub ended_at: Option<TimestampMs>,
+}
+
+impl ExecutionSummary {
+    /// The summary of a record.
+    pub fn of(record: &ExecutionRecord) -> Self {
+        let submission = &record.submission;
+        Self {
+            execution_id: submission.id(),
+            lane: submission.lane.clone(),
+            kind: submission.kind().clone(),
+            state: record.run.state,
+            attempt: record.run.attempt.as_ref().map(|attempt| attempt.index),
+            priority: submission.priority,
+            submitted_at: record.submitted_at,
+            ended_at: record.run.ended_at,
+        }
+    }
+}

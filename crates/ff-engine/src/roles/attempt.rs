@@ -1,0 +1,112 @@
+//! What the holder of a lease does.
+
+use async_trait::async_trait;
+use ff_types::Payload;
+use ff_types::backend::{FailOutcome, Handle, LeaseRenewal};
+
+use crate::error::EngineError;
+use crate::requests::{DelayRequest, FailRequest, ProgressRequest};
+
+/// The verbs of a lease holder.
+///
+/// Every one takes the handle of the attempt and is checked against the live lease. A holder whose
+/// lease expired, was revoked or was taken over changes nothing, by any verb
+/// `[lease.stale_holder_is_fenced]`. A lease is over at the very millisecond of its expiry, by the
+/// store's clock `[lease.expires_at_the_boundary]`. The handle is borrowed: after
+/// [`EngineError::Unavailable`] the same call can be repeated.
+///
+/// `complete`, `fail`, `cancel` and `delay` release the lease: whatever the attempt held goes in
+/// the same step. A repeat of the same release gives the same outcome
+/// `[release.repeat_gives_the_first_outcome]`; a different one is refused with the outcome that
+/// stands `[release.different_call_is_refused]`.
+///
+/// # Errors
+/// [`EngineError::State`]: stop working on the attempt. A handle of a kind that holds no lease is
+/// refused `[handle.kind_is_checked]`, and so are bytes that are no handle
+/// `[handle.hostile_bytes_are_refused]`.
+#[async_trait]
+pub trait AttemptOps: Send + Sync + 'static {
+    /// Extends the lease to now + its TTL, by the store's clock, but never past the attempt's
+    /// timeout or the execution's deadline.
+    ///
+    /// # Behavior
+    /// - The lease lives on for its TTL `[lease.renew_extends]`.
+    /// - A lease that is over is never revived `[lease.renew_never_revives]`.
+    /// - A pending cancellation is answered here as a state error, and the lease is left as it is,
+    ///   so that the worker stops `[lease.renew_reports_cancel]`.
+    async fn renew(&self, handle: &Handle) -> Result<LeaseRenewal, EngineError>;
+
+    /// Renews up to 1,000 leases, each with an answer of its own, in the order given.
+    ///
+    /// # Behavior
+    /// - One refusal does not touch the others `[lease.renew_batch_answers_each]`.
+    ///
+    /// # Errors
+    /// [`EngineError::LimitExceeded`] for more than 1,000 handles `[lease.renew_batch_is_bounded]`.
+    async fn renew_batch(
+        &self,
+        handles: &[Handle],
+    ) -> Result<Vec<Result<LeaseRenewal, EngineError>>, EngineError>;
+
+    /// Reports how far the attempt is.
+    ///
+    /// # Behavior
+    /// - The latest report is shown until the next attempt starts `[progress.shows_the_latest]`.
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] over 100 percent, [`EngineError::LimitExceeded`] for a message
+    /// over 1 KiB `[progress.limits_are_enforced]`.
+    async fn progress(&self, handle: &Handle, request: &ProgressRequest)
+    -> Result<(), EngineError>;
+
+    /// Ends the execution as `Completed`, with what the handler returned.
+    ///
+    /// # Behavior
+    /// - The result is kept, byte for byte, until retention `[complete.keeps_the_result]`.
+    /// - Work that was finished counts as finished although a cancellation is pending
+    ///   `[complete.wins_over_a_pending_cancel]`.
+    ///
+    /// # Errors
+    /// [`EngineError::LimitExceeded`] for a result over 1 MiB `[complete.limits_are_enforced]`.
+    async fn complete(&self, handle: &Handle, result: Option<&Payload>) -> Result<(), EngineError>;
+
+    /// Ends the attempt as failed; class and policy decide whether another follows.
+    ///
+    /// # Behavior
+    /// - `Transient` and `Timeout` are retried with the policy's back-off
+    ///   `[fail.retries_with_backoff]`, or after `retry_after` `[fail.retry_after_replaces_backoff]`,
+    ///   until the retries are used up `[fail.retries_run_out]`. A retry is a new attempt.
+    /// - `Permanent` ends the execution as `Failed` `[fail.permanent_ends_it]`; `Cancelled` ends it
+    ///   as `Cancelled` `[fail.cancelled_class_cancels]`.
+    /// - `InfraCrash` is retried too, and counts as a lost lease `[fail.infra_crash_counts_as_reclaim]`.
+    /// - While a cancellation is pending there is no retry: it is `Cancelled`
+    ///   `[cancel.pending_turns_failure_into_cancel]`.
+    ///
+    /// # Errors
+    /// [`EngineError::LimitExceeded`] for a message over 4 KiB or a detail over 64 KiB,
+    /// [`EngineError::Validation`] for a `retry_after` over 30 days `[fail.limits_are_enforced]`.
+    async fn fail(
+        &self,
+        handle: &Handle,
+        request: &FailRequest,
+    ) -> Result<FailOutcome, EngineError>;
+
+    /// Ends the execution as `Cancelled`, with a reason of at most 1 KiB.
+    ///
+    /// # Behavior
+    /// - It ends at once; the reason of a pending cancellation stands before this one
+    ///   `[cancel.by_its_holder]`.
+    async fn cancel(&self, handle: &Handle, reason: &str) -> Result<(), EngineError>;
+
+    /// Pauses the attempt: the lease is given back, and the same attempt resumes at `until` by way
+    /// of the reclaim scanner.
+    ///
+    /// # Behavior
+    /// - The pause holds nothing and uses no retry `[delay.holds_nothing]`; a time that has passed
+    ///   hands the attempt to another worker at once `[delay.past_means_now]`.
+    /// - While a cancellation is pending there is no pause `[delay.refused_under_a_pending_cancel]`.
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] for a time out of range `[delay.limits_are_enforced]`.
+    async fn delay(&self, handle: &Handle, request: &DelayRequest) -> Result<(), EngineError>;
+}

@@ -1,0 +1,51 @@
+//! Looking, without changing anything.
+
+use async_trait::async_trait;
+use ff_types::ExecutionId;
+
+use crate::error::EngineError;
+use crate::requests::{
+    ExecutionView, Explanation, ListPage, ListRequest, ResultOutcome, ResultRequest,
+};
+
+/// Reads.
+///
+/// # Errors
+/// [`EngineError::NotFound`] for an unknown execution `[read.unknown_id_is_not_found]`.
+#[async_trait]
+pub trait ReadOps: Send + Sync + 'static {
+    /// Everything about one execution.
+    ///
+    /// # Behavior
+    /// - It shows the submission as given and the run as it stands `[read.describe_shows_all]`.
+    async fn describe_execution(&self, id: ExecutionId) -> Result<ExecutionView, EngineError>;
+
+    /// Executions in the order of their ids, a page at a time.
+    ///
+    /// # Behavior
+    /// - Following the cursors gives each execution that is there throughout exactly once,
+    ///   whatever comes and goes meanwhile `[list.cursor_is_stable]`.
+    /// - States, lane, kind and tag narrow the list `[list.filters_narrow]`.
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] for a page size out of range `[list.limits_are_enforced]`.
+    async fn list_executions(&self, request: &ListRequest) -> Result<ListPage, EngineError>;
+
+    /// How an execution ended.
+    ///
+    /// # Behavior
+    /// - Payload, failure or reason of the end, with its time `[result.tells_how_it_ended]`.
+    /// - With `max_wait` it waits for the end inside the backend `[result.waits_for_the_end]`.
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] for a wait over 60 s `[result.limits_are_enforced]`.
+    async fn result(&self, request: &ResultRequest) -> Result<ResultOutcome, EngineError>;
+
+    /// The first reason why an execution is not running, and when time alone clears it.
+    ///
+    /// # Behavior
+    /// - It names what stands in the way in every state `[explain.names_the_first_reason]`, by the
+    ///   predicates of the claim: what it calls queued a claim can get
+    ///   `[explain.agrees_with_claim]`.
+    async fn explain(&self, id: ExecutionId) -> Result<Explanation, EngineError>;
+}

@@ -1,0 +1,167 @@
+//! Every bound of the system, in one place.
+//!
+//! Sizes are bytes unless the name says otherwise, durations are whole milliseconds. Each backend
+//! enforces the same bounds and reports the bound and the actual size when one is exceeded.
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+const MINUTE_MS: u64 = 60_000;
+const HOUR_MS: u64 = 60 * MINUTE_MS;
+const DAY_MS: u64 = 24 * HOUR_MS;
+
+// Names
+
+/// Longest namespace.
+pub const NAMESPACE_MAX_BYTES: usize = 64;
+/// Longest lane name.
+pub const LANE_MAX_BYTES: usize = 64;
+/// Longest task name.
+pub const KIND_MAX_BYTES: usize = 128;
+/// Longest idempotency key.
+pub const IDEMPOTENCY_KEY_MAX_BYTES: usize = 256;
+/// Most tags of one execution.
+pub const TAGS_MAX: usize = 16;
+/// Longest tag key.
+pub const TAG_KEY_MAX_BYTES: usize = 64;
+/// Longest tag value.
+pub const TAG_VALUE_MAX_BYTES: usize = 256;
+
+// Payloads and results
+
+/// Longest content type of a payload.
+pub const CONTENT_TYPE_MAX_BYTES: usize = 128;
+/// Largest payload of one execution: 1 MiB.
+pub const PAYLOAD_MAX_BYTES: usize = MIB;
+/// Largest result of one execution: 1 MiB.
+pub const RESULT_MAX_BYTES: usize = MIB;
+/// Largest payload of one signal: 64 KiB.
+pub const SIGNAL_PAYLOAD_MAX_BYTES: usize = 64 * KIB;
+
+// Streams
+
+/// Largest frame: 64 KiB.
+pub const FRAME_MAX_BYTES: usize = 64 * KIB;
+/// Longest frame type.
+pub const FRAME_TYPE_MAX_BYTES: usize = 64;
+/// Longest correlation id of a frame or a signal.
+pub const CORRELATION_ID_MAX_BYTES: usize = 256;
+
+// Submitting
+
+/// Most submissions of one batch.
+pub const SUBMIT_BATCH_MAX: usize = 1_000;
+/// Lowest priority.
+pub const PRIORITY_MIN: i8 = -100;
+/// Highest priority.
+pub const PRIORITY_MAX: i8 = 100;
+/// How long an idempotency key is remembered unless the submission says otherwise: 24 h.
+pub const IDEMPOTENCY_WINDOW_DEFAULT_MS: u64 = DAY_MS;
+/// Longest time an idempotency key can be remembered: 366 days.
+pub const IDEMPOTENCY_WINDOW_MAX_MS: u64 = 366 * DAY_MS;
+
+// Claiming and leases
+
+/// Most tasks of one claim.
+pub const CLAIM_MAX_TASKS: u32 = 256;
+/// Most capability tokens of a worker or a submission.
+pub const CAPABILITIES_MAX: usize = 256;
+/// Largest canonical text of a capability set, separators included: 4 KiB.
+pub const CAPABILITIES_MAX_BYTES: usize = 4 * KIB;
+/// Longest capability token.
+pub const CAPABILITY_TOKEN_MAX_BYTES: usize = 64;
+/// Shortest lease: 1 s.
+pub const LEASE_TTL_MIN_MS: u64 = 1_000;
+/// Longest lease: 1 h.
+pub const LEASE_TTL_MAX_MS: u64 = HOUR_MS;
+/// Lease unless the claim says otherwise: 30 s.
+pub const LEASE_TTL_DEFAULT_MS: u64 = 30_000;
+/// Most leases renewed by one call.
+pub const RENEW_BATCH_MAX: usize = 1_000;
+/// Longest blocking wait of one call: 1 min.
+pub const MAX_WAIT_MAX_MS: u64 = MINUTE_MS;
+/// How long an unused reclaim token holds its execution back: 5 s.
+pub const RECLAIM_GRANT_TTL_MS: u64 = 5_000;
+/// Most expired executions one claim sweeps aside before it leaves the rest to maintenance.
+pub const EXPIRED_SKIPPED_PER_CLAIM_MAX: u32 = 64;
+/// Longest opaque part of a handle.
+pub const HANDLE_MAX_BYTES: usize = 256;
+/// Longest opaque part of a reclaim token.
+pub const RECLAIM_TOKEN_MAX_BYTES: usize = 256;
+
+// Policies
+
+/// Retries unless the policy says otherwise.
+pub const RETRIES_DEFAULT: u32 = 3;
+/// Most retries a policy can ask for.
+pub const RETRIES_MAX: u32 = 1_000;
+/// First delay of the default back-off: 1 s.
+pub const BACKOFF_BASE_DEFAULT_MS: u64 = 1_000;
+/// Growth of the default back-off.
+pub const BACKOFF_FACTOR_DEFAULT: u32 = 2;
+/// Largest growth of a back-off.
+pub const BACKOFF_FACTOR_MAX: u32 = 100;
+/// Longest delay of the default back-off: 1 min.
+pub const BACKOFF_CAP_DEFAULT_MS: u64 = MINUTE_MS;
+/// Longest delay of any back-off: 30 days.
+pub const BACKOFF_CAP_MAX_MS: u64 = 30 * DAY_MS;
+/// Reclaims after a lost lease unless the policy says otherwise.
+pub const RECLAIMS_DEFAULT: u32 = 10;
+/// Most reclaims a policy can ask for.
+pub const RECLAIMS_MAX: u32 = 1_000;
+/// How long an ended execution is kept unless the policy says otherwise: 24 h.
+pub const RETENTION_DEFAULT_MS: u64 = DAY_MS;
+/// Longest time an ended execution can be kept: 366 days.
+pub const RETENTION_MAX_MS: u64 = 366 * DAY_MS;
+/// Shortest attempt timeout: 1 ms.
+pub const ATTEMPT_TIMEOUT_MIN_MS: u64 = 1;
+/// Longest attempt timeout: 30 days.
+pub const ATTEMPT_TIMEOUT_MAX_MS: u64 = 30 * DAY_MS;
+
+// Working
+
+/// Longest failure message: 4 KiB.
+pub const FAILURE_MESSAGE_MAX_BYTES: usize = 4 * KIB;
+/// Largest failure detail: 64 KiB.
+pub const FAILURE_DETAIL_MAX_BYTES: usize = 64 * KIB;
+/// Longest reason given by an operator or a lease holder: 1 KiB.
+pub const REASON_MAX_BYTES: usize = KIB;
+/// Longest progress message: 1 KiB.
+pub const PROGRESS_MESSAGE_MAX_BYTES: usize = KIB;
+/// Progress of a finished attempt, in percent.
+pub const PROGRESS_PERCENT_MAX: u8 = 100;
+/// Longest matcher of a waitpoint.
+pub const WAITPOINT_MATCHER_MAX_BYTES: usize = 256;
+/// Longest key id of a waitpoint token.
+pub const WAITPOINT_KID_MAX_BYTES: usize = 32;
+/// Most custom dimensions of one usage report.
+pub const USAGE_CUSTOM_DIMENSIONS_MAX: usize = 16;
+/// Longest name of a usage dimension.
+pub const USAGE_DIMENSION_MAX_BYTES: usize = 64;
+/// Longest key that makes a usage report or a signal count once.
+pub const DEDUP_KEY_MAX_BYTES: usize = 256;
+
+// Reading and maintenance
+
+/// Items of a listing unless the caller says otherwise.
+pub const LIST_LIMIT_DEFAULT: u32 = 100;
+/// Most items of one listing.
+pub const LIST_LIMIT_MAX: u32 = 1_000;
+/// Most records one listing looks at before it answers with a cursor.
+pub const LIST_EXAMINED_MAX: usize = 10_000;
+/// Due items one tick handles unless the caller says otherwise.
+pub const TICK_LIMIT_DEFAULT: u32 = 1_000;
+/// Most due items of one tick.
+pub const TICK_LIMIT_MAX: u32 = 10_000;
+/// Most executions ahead in the queue that an explanation counts.
+pub const EXPLAIN_AHEAD_MAX: u32 = 1_000;
+
+// Backends and clocks
+
+/// Longest name of a custom backend.
+pub const BACKEND_TAG_MAX_BYTES: usize = 32;
+/// Most distinct custom backend names one process learns.
+pub const CUSTOM_BACKEND_TAGS_MAX: usize = 64;
+/// Longest connection URL: 4 KiB.
+pub const BACKEND_URL_MAX_BYTES: usize = 4 * KIB;
+/// Last instant a timestamp reaches: the end of the year 9999, in Unix milliseconds.
+pub const TIMESTAMP_MAX_MS: i64 = 253_402_300_799_999;

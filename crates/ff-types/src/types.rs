@@ -1,0 +1,12 @@
+//! Validated names and numbers.
+//!
+//! Names are checked once, where they enter; whoever holds one may rely on its shape. They are
+//! cheap to clone. Ids have their own module, [`crate::ids`].
+
+mod name;
+mod number;
+mod tags;
+
+pub use name::{IdempotencyKey, LaneId, Namespace, TaskKind};
+pub use number::{AttemptIndex, LeaseEpoch, TimestampMs};
+pub use tags::Tags;
