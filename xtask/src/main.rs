@@ -22,6 +22,8 @@ enum Command {
     Fix,
     /// Regenerates the pages under `docs/reference/`.
     Docs(xtask::docs::Args),
+    /// Measures and reports; see `bench --help`.
+    Bench(xtask::bench::Args),
     /// Asserts which crate may depend on which.
     Deps,
 }
@@ -32,6 +34,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Verify(args) => xtask::verify::run(&args),
         Command::Fix => xtask::fix::run(),
         Command::Docs(args) => xtask::docs::run(&args),
+        Command::Bench(args) => xtask::bench::run(&args),
         Command::Deps => xtask::deps::run(),
     }
 }

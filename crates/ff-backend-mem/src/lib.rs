@@ -34,7 +34,7 @@ use ff_types::backend::BackendTag;
 pub use check::Usage;
 #[cfg(feature = "mutants")]
 pub use mutation::Mutation;
-use mutation::Distortion;
+use mutation::{Distortion, NONE};
 use store::Store;
 
 /// An engine in this process' memory. Clones share it.
@@ -75,14 +75,11 @@ impl MemBackend {
     }
 
     /// An engine with other settings.
-    ///
-    /// # Panics
-    /// Never: the default namespace is a valid one.
     pub fn builder() -> MemBuilder {
         MemBuilder {
             namespace: Namespace::new("default").expect("the default namespace is valid"),
             clock: Arc::new(SystemClock),
-            distortion: Distortion::default(),
+            distortion: NONE,
         }
     }
 
@@ -93,7 +90,10 @@ impl MemBackend {
     /// The store, locked. No lock is held across an await, and nothing between lock and unlock
     /// panics on input, so that a poisoned lock still guards a whole state.
     fn store(&self) -> MutexGuard<'_, Store> {
-        self.inner.store.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .store
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -123,8 +123,19 @@ impl MemBuilder {
     /// The engine.
     pub fn build(self) -> MemBackend {
         let store = Mutex::new(Store::new(self.distortion));
-        let Self { namespace, clock, distortion } = self;
-        MemBackend { inner: Arc::new(Inner { namespace, clock, distortion, store }) }
+        let Self {
+            namespace,
+            clock,
+            distortion,
+        } = self;
+        MemBackend {
+            inner: Arc::new(Inner {
+                namespace,
+                clock,
+                distortion,
+                store,
+            }),
+        }
     }
 }
 
@@ -144,7 +155,9 @@ impl fmt::Debug for MemBackend {
 
 impl fmt::Debug for MemBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemBuilder").field("namespace", &self.namespace).finish_non_exhaustive()
+        f.debug_struct("MemBuilder")
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
     }
 }
 

@@ -6,14 +6,20 @@ use std::ops::Bound;
 use ff_engine::Fence;
 use ff_engine::machine::lifecycle::Verb;
 use ff_engine::machine::{ExecutionRecord, Placement, RunState};
-use ff_types::backend::ScannerFilter;
+use ff_types::backend::{CapabilitySet, ScannerFilter};
 use ff_types::{ExecutionId, TimestampMs};
 
 /// Changes nothing, at no cost.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Distortion;
 
-#[expect(clippy::unused_self, reason = "the distorting twin of this type needs it")]
+/// No distortion.
+pub(crate) const NONE: Distortion = Distortion;
+
+#[expect(
+    clippy::unused_self,
+    reason = "the distorting twin of this type needs it"
+)]
 impl Distortion {
     pub(crate) const fn is_some(self) -> bool {
         false
@@ -25,8 +31,16 @@ impl Distortion {
         placement
     }
 
-    pub(crate) const fn covers(self, covered: bool) -> bool {
-        covered
+    pub(crate) fn covers(self, required: &CapabilitySet, offered: &CapabilitySet) -> bool {
+        required.is_subset_of(offered)
+    }
+
+    pub(crate) const fn wakes(self) -> bool {
+        true
+    }
+
+    pub(crate) fn key_holds(self, ends_at: TimestampMs, now: TimestampMs) -> bool {
+        ends_at > now
     }
 
     pub(crate) const fn remembers_claims(self) -> bool {

@@ -16,8 +16,8 @@ use crate::waiters::{ClaimWaiters, WaiterId, Wakeup};
 /// A place in a queue; smaller is handed out first.
 pub(crate) type Place = (QueueOrder, ExecutionId);
 
-#[derive(Default)]
 pub(crate) struct Queues {
+    distortion: Distortion,
     lanes: HashMap<LaneId, Lane>,
 }
 
@@ -54,26 +54,44 @@ impl Class {
 }
 
 impl Queues {
+    pub(crate) fn new(distortion: Distortion) -> Self {
+        Self {
+            distortion,
+            lanes: HashMap::new(),
+        }
+    }
+
     /// Queues an execution, if its placement says so, and wakes one worker that can run it.
     pub(crate) fn insert(&mut self, submission: &Submission, placement: &Placement) {
-        let Some((queue, order)) = placement.queue else { return };
+        let Some((queue, order)) = placement.queue else {
+            return;
+        };
         if !self.lanes.contains_key(&submission.lane) {
             self.lanes.insert(submission.lane.clone(), Lane::default());
         }
-        let Some(lane) = self.lanes.get_mut(&submission.lane) else { return };
+        let Some(lane) = self.lanes.get_mut(&submission.lane) else {
+            return;
+        };
         if !lane.classes.contains_key(&submission.capabilities) {
-            lane.classes.insert(submission.capabilities.clone(), Class::default());
+            lane.classes
+                .insert(submission.capabilities.clone(), Class::default());
         }
         if let Some(class) = lane.classes.get_mut(&submission.capabilities) {
             class.queue_mut(queue).insert((order, submission.id()));
         }
-        lane.waiters.wake_one(queue, &submission.capabilities);
+        if self.distortion.wakes() {
+            lane.waiters.wake_one(queue, &submission.capabilities);
+        }
     }
 
     /// Takes an execution out of the queue its placement names.
     pub(crate) fn remove(&mut self, submission: &Submission, placement: &Placement) {
-        let Some((queue, order)) = placement.queue else { return };
-        let Some(lane) = self.lanes.get_mut(&submission.lane) else { return };
+        let Some((queue, order)) = placement.queue else {
+            return;
+        };
+        let Some(lane) = self.lanes.get_mut(&submission.lane) else {
+            return;
+        };
         if let Some(class) = lane.classes.get_mut(&submission.capabilities) {
             class.queue_mut(queue).remove(&(order, submission.id()));
             if class.is_empty() {
@@ -90,13 +108,12 @@ impl Queues {
         lane: &LaneId,
         queues: &[Queue],
         offered: &CapabilitySet,
-        distortion: Distortion,
         mut wanted: impl FnMut(ExecutionId) -> bool,
     ) -> Option<(Queue, ExecutionId)> {
         let lane = self.lanes.get(lane)?;
         let mut best: Option<(Place, Queue)> = None;
         for (required, class) in &lane.classes {
-            if !distortion.covers(required.is_subset_of(offered)) {
+            if !self.distortion.covers(required, offered) {
                 continue;
             }
             for queue in queues {
@@ -112,15 +129,26 @@ impl Queues {
     }
 
     /// How many stand in front of `place` in its queue, counted up to `at_most`.
-    pub(crate) fn ahead(&self, submission: &Submission, placement: &Placement, at_most: u32) -> u32 {
-        let Some((queue, order)) = placement.queue else { return 0 };
+    pub(crate) fn ahead(
+        &self,
+        submission: &Submission,
+        placement: &Placement,
+        at_most: u32,
+    ) -> u32 {
+        let Some((queue, order)) = placement.queue else {
+            return 0;
+        };
         let place = (order, submission.id());
         let class = self
             .lanes
             .get(&submission.lane)
             .and_then(|lane| lane.classes.get(&submission.capabilities));
         let ahead = class.map_or(0, |class| {
-            class.queue(queue).range(..place).take(at_most as usize).count()
+            class
+                .queue(queue)
+                .range(..place)
+                .take(at_most as usize)
+                .count()
         });
         u32::try_from(ahead).unwrap_or(at_most)
     }
@@ -132,7 +160,11 @@ impl Queues {
         offered: &CapabilitySet,
         reclaims: bool,
     ) -> (WaiterId, Wakeup) {
-        self.lanes.entry(lane.clone()).or_default().waiters.add(offered.clone(), reclaims)
+        self.lanes
+            .entry(lane.clone())
+            .or_default()
+            .waiters
+            .add(offered.clone(), reclaims)
     }
 
     /// Ends a wait. A wake-up it got but did not use goes to another waiter.
@@ -169,8 +201,13 @@ impl Queues {
         self.lanes.iter().flat_map(|(lane, content)| {
             content.classes.iter().flat_map(move |(required, class)| {
                 let ready = class.ready.iter().map(move |place| (Queue::Ready, place));
-                let reclaim = class.reclaim.iter().map(move |place| (Queue::Reclaim, place));
-                ready.chain(reclaim).map(move |(queue, place)| (lane, required, queue, place))
+                let reclaim = class
+                    .reclaim
+                    .iter()
+                    .map(move |place| (Queue::Reclaim, place));
+                ready
+                    .chain(reclaim)
+                    .map(move |(queue, place)| (lane, required, queue, place))
             })
         })
     }

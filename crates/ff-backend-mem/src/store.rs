@@ -32,9 +32,9 @@ impl Store {
     pub(crate) fn new(distortion: Distortion) -> Self {
         Self {
             records: BTreeMap::new(),
-            queues: Queues::default(),
+            queues: Queues::new(distortion),
             timers: Timers::default(),
-            keys: Keys::default(),
+            keys: Keys::new(distortion),
             repeats: Repeats::default(),
             end_waiters: EndWaiters::default(),
             distortion,
@@ -75,7 +75,10 @@ impl Store {
     /// When there is no such record; callers have just decided over it.
     pub(crate) fn apply(&mut self, verb: Verb, id: ExecutionId, mut next: RunState) {
         let distortion = self.distortion;
-        let record = self.records.get_mut(&id).expect("a decision is over a stored record");
+        let record = self
+            .records
+            .get_mut(&id)
+            .expect("a decision is over a stored record");
         distortion.next(verb, record, &mut next);
         debug_assert!(
             distortion.is_some() || allows(Some(record.run.state), verb, Some(next.state)),

@@ -177,7 +177,7 @@ mod tests {
         let clock = ManualClock::default();
         let mut wait = clock.sleep(Duration::from_secs(10));
 
-        clock.set(clock.now().saturating_add(Duration::from_secs(3600)));
+        clock.set(clock.now().saturating_add(Duration::from_hours(1)));
         let stepped = std::future::poll_fn(|cx| Poll::Ready(wait.as_mut().poll(cx))).await;
         assert!(stepped.is_pending());
 

@@ -32,10 +32,6 @@ impl SeededEntropy {
     }
 
     /// A generator seeded by the operating system.
-    ///
-    /// # Panics
-    /// When the operating system has no randomness to give, which no supported one reports after
-    /// boot.
     pub fn from_os() -> Self {
         Self::new(getrandom::u64().expect("the operating system provides randomness"))
     }

@@ -44,9 +44,11 @@ impl ReadOps for MemBackend {
 
     async fn result(&self, request: &ResultRequest) -> Result<ResultOutcome, EngineError> {
         request.validate()?;
-        let max_wait = request.max_wait.unwrap_or_default();
-        let mut wait_is_over = limit(self.inner.clock.as_ref(), max_wait);
-        let mut may_wait = request.max_wait.is_some();
+        let mut wait_is_over = limit(
+            self.inner.clock.as_ref(),
+            request.max_wait.unwrap_or_default(),
+        );
+        let mut patient = request.max_wait.is_some();
         loop {
             let mut wakeup = {
                 let mut store = self.store();
@@ -54,12 +56,12 @@ impl ReadOps for MemBackend {
                 if let Some(result) = ExecutionResult::of(record) {
                     return Ok(ResultOutcome::Ended(result));
                 }
-                if !may_wait {
+                if !patient {
                     return Ok(ResultOutcome::Pending(record.run.state));
                 }
                 store.end_waiters.add(request.execution_id)
             };
-            may_wait = woken(&mut wakeup, wait_is_over.as_mut()).await;
+            patient = woken(&mut wakeup, wait_is_over.as_mut()).await;
         }
     }
 
@@ -68,7 +70,9 @@ impl ReadOps for MemBackend {
         let record = store.record(id)?;
         let ahead = || {
             let placement = Placement::of(record);
-            store.queues.ahead(&record.submission, &placement, limits::EXPLAIN_AHEAD_MAX)
+            store
+                .queues
+                .ahead(&record.submission, &placement, limits::EXPLAIN_AHEAD_MAX)
         };
         Ok(machine::explain(record, ahead, self.now()))
     }
@@ -77,8 +81,14 @@ impl ReadOps for MemBackend {
 fn is_wanted(record: &ExecutionRecord, request: &ListRequest) -> bool {
     let submission = &record.submission;
     (request.states.is_empty() || request.states.contains(&record.run.state))
-        && request.lane.as_ref().is_none_or(|lane| *lane == submission.lane)
-        && request.kind.as_ref().is_none_or(|kind| kind == submission.kind())
+        && request
+            .lane
+            .as_ref()
+            .is_none_or(|lane| *lane == submission.lane)
+        && request
+            .kind
+            .as_ref()
+            .is_none_or(|kind| kind == submission.kind())
         && request
             .tag
             .as_ref()

@@ -28,7 +28,10 @@ impl SubmitOps for MemBackend {
         }
         let now = self.now();
         let mut store = self.store();
-        Ok(submissions.iter().map(|one| submit_one(&mut store, one, now)).collect())
+        Ok(submissions
+            .iter()
+            .map(|one| submit_one(&mut store, one, now))
+            .collect())
     }
 }
 

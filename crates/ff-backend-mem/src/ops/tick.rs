@@ -35,7 +35,10 @@ impl TimerOps for MemBackend {
             .map(|(_, id)| *id)
             .collect();
         for id in due {
-            let event = store.records.get(&id).and_then(|record| machine::due(record, now));
+            let event = store
+                .records
+                .get(&id)
+                .and_then(|record| machine::due(record, now));
             if let Some(event) = event {
                 handle(&mut store, &mut outcome, id, event);
             }
@@ -68,7 +71,10 @@ fn handle(store: &mut Store, outcome: &mut TickOutcome, id: ExecutionId, event: 
 impl MemBackend {
     /// Whether a filter lets anything of this namespace through.
     pub(super) fn serves(&self, filter: &ScannerFilter) -> bool {
-        filter.namespace.as_ref().is_none_or(|namespace| namespace == self.namespace())
+        filter
+            .namespace
+            .as_ref()
+            .is_none_or(|namespace| namespace == self.namespace())
     }
 
     /// Whether a filter lets this execution through.

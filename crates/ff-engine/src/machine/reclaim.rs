@@ -36,9 +36,10 @@ pub fn take_up(
     let run = &record.run;
     let void = || EngineError::state(StateKind::ReclaimTokenVoid, grant.execution);
     if let Some(lease) = run.lease.filter(|lease| lease.id == grant.id.lease()) {
-        return match lease.expires_at > now {
-            true => Ok(Decision::Keep(Claimed::Leased(lease.attempt))),
-            false => Err(void()),
+        return if lease.expires_at > now {
+            Ok(Decision::Keep(Claimed::Leased(lease.attempt)))
+        } else {
+            Err(void())
         };
     }
     let outstanding = run

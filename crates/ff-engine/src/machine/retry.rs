@@ -13,13 +13,17 @@ pub const JITTER_BITS: u32 = 20;
 /// the same on every backend.
 pub fn jitter_for(execution: ExecutionId, attempt: AttemptIndex) -> u32 {
     /// 2^20 divided by the golden ratio, made odd.
-    const STEP: u64 = 648_055;
-    let random = execution.as_u128() as u64 & MASK;
-    let spread = random + (u64::from(attempt.0) & MASK) * STEP;
-    (spread & MASK) as u32
+    const STEP: u128 = 648_055;
+    let random = low_bits(execution.as_u128());
+    let attempt = low_bits(u128::from(attempt.0));
+    low_bits(u128::from(random) + u128::from(attempt) * STEP)
 }
 
 const MASK: u64 = (1 << JITTER_BITS) - 1;
+
+fn low_bits(value: u128) -> u32 {
+    u32::try_from(value & u128::from(MASK)).expect("20 bits fit into 32")
+}
 
 /// How long to wait before retry number `retry` (the first is 0), in ms.
 ///

@@ -1,0 +1,326 @@
+//! Deliberately broken variants. Each breaks one rule; the conformance suite has to notice every
+//! one of them. None of this is compiled unless the feature `mutants` is on.
+
+use std::borrow::Cow;
+use std::ops::Bound;
+use std::time::Duration;
+
+use ff_engine::Fence;
+use ff_engine::machine::lifecycle::Verb;
+use ff_engine::machine::{Entry, ExecutionRecord, Placement, RunState};
+use ff_types::backend::{CapabilitySet, ScannerFilter};
+use ff_types::{BlockReason, ExecutionId, ExecutionState, ReasonSet, TimestampMs};
+
+macro_rules! mutations {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// A rule to break.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Mutation {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Mutation {
+            /// Every variant.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+        }
+    };
+}
+
+mutations! {
+    /// A holder is not checked against the live lease.
+    NoFence,
+    /// A lease is good for one millisecond too long.
+    ExpiryOffByOne,
+    /// A renewal revives a lease that ran out.
+    RenewRevives,
+    /// A renewal says nothing of a pending cancellation.
+    RenewHidesCancel,
+    /// Last in, first out.
+    LastInFirstOut,
+    /// Priorities do not count.
+    NoPriority,
+    /// Lowest priority first.
+    PriorityReversed,
+    /// A worker is given what it cannot run.
+    NoCapabilities,
+    /// A worker is given only what requires exactly what it offers.
+    CapabilitiesMustEqual,
+    /// A claimed execution stays in the queue.
+    ClaimedTwice,
+    /// The epoch does not rise.
+    EpochStays,
+    /// The epoch starts again at a replay.
+    EpochResets,
+    /// A repeated claim makes new leases.
+    ClaimForgotten,
+    /// A waiting claim is not woken.
+    LostWakeup,
+    /// A retry happens at once.
+    NoBackoff,
+    /// Retries are not counted.
+    RetriesForEver,
+    /// Lost leases are not counted.
+    ReclaimsForEver,
+    /// A revoke counts as a lost lease.
+    RevokeCounts,
+    /// A lost lease does not start a new attempt.
+    AttemptGoesOn,
+    /// A pause starts a new attempt.
+    PauseEndsAttempt,
+    /// A lost lease is handed out by a plain claim.
+    ReclaimByClaim,
+    /// Releasing a hold also ends a delay.
+    HoldTakesDelayAlong,
+    /// The end of a delay also releases a hold.
+    DelayTakesHoldAlong,
+    /// A hold on a running attempt is forgotten when it ends.
+    HoldForgotten,
+    /// A repeated release is refused.
+    ReleaseForgotten,
+    /// A repeated operator request has a second effect.
+    OperatorForgotten,
+    /// A replay keeps the counters of the old run.
+    ReplayLeaks,
+    /// A replay numbers attempts from 0 again.
+    ReplayRenumbers,
+    /// The result is lost.
+    ResultLost,
+    /// Records go one millisecond before their retention.
+    RetentionEarly,
+    /// Records never go.
+    RetentionNever,
+    /// A reclaim token never returns.
+    GrantNeverReturns,
+    /// Deadlines never pass.
+    NoDeadline,
+    /// The attempt's timeout is armed only at the first claim.
+    TimeoutArmedOnce,
+    /// The filter of a scanner does not count.
+    NoFilter,
+    /// The next due time is a millisecond late.
+    NextDueLate,
+    /// A listing shows the last item of a page again.
+    CursorRepeats,
+    /// Idempotency keys are forgotten at once.
+    KeysForgotten,
+    /// A key's window never ends.
+    KeysForEver,
+    /// Progress of an earlier attempt stays.
+    ProgressStays,
+}
+
+/// The rule that is broken, if any.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Distortion(Option<Mutation>);
+
+/// No distortion.
+pub(crate) const NONE: Distortion = Distortion(None);
+
+impl Distortion {
+    pub(crate) const fn of(mutation: Mutation) -> Self {
+        Self(Some(mutation))
+    }
+
+    pub(crate) const fn is_some(self) -> bool {
+        self.0.is_some()
+    }
+
+    fn is(self, mutation: Mutation) -> bool {
+        self.0 == Some(mutation)
+    }
+
+    /// Changes what a decision makes of a record.
+    pub(crate) fn next(self, verb: Verb, record: &ExecutionRecord, next: &mut RunState) {
+        let Some(mutation) = self.0 else { return };
+        let before = &record.run;
+        let lost = verb == Verb::Tick && before.lease.is_some() && next.lease.is_none();
+        let claimed = before.lease.is_none() && next.lease.is_some();
+        match mutation {
+            Mutation::EpochStays if claimed => next.epoch = before.epoch,
+            Mutation::EpochResets if verb == Verb::Replay => {
+                next.epoch = ff_types::LeaseEpoch::ZERO;
+            }
+            Mutation::NoBackoff if verb == Verb::Fail && next.state == ExecutionState::Delayed => {
+                next.reasons = next.reasons.without(BlockReason::Delay);
+                next.delay_until = None;
+                next.state = ExecutionState::Ready;
+            }
+            Mutation::RetriesForEver => next.retries = 0,
+            Mutation::ReclaimsForEver => next.reclaims = 0,
+            Mutation::RevokeCounts if verb == Verb::Revoke => next.reclaims += 1,
+            Mutation::AttemptGoesOn if lost && !next.state.is_terminal() => {
+                next.attempt = before.attempt;
+            }
+            Mutation::PauseEndsAttempt if verb == Verb::Delay => {
+                if let Some(attempt) = &mut next.attempt {
+                    attempt.open = false;
+                }
+            }
+            Mutation::ReclaimByClaim if lost => next.entry = Entry::Claim,
+            Mutation::HoldTakesDelayAlong if verb == Verb::ReleaseHold => all_reasons_gone(next),
+            Mutation::DelayTakesHoldAlong
+                if before.reasons.contains(BlockReason::Delay)
+                    && !next.reasons.contains(BlockReason::Delay)
+                    && verb == Verb::Tick
+                    && !next.state.is_terminal() =>
+            {
+                all_reasons_gone(next);
+            }
+            Mutation::HoldForgotten
+                if before.state == ExecutionState::Active
+                    && next.state == ExecutionState::Blocked =>
+            {
+                all_reasons_gone(next);
+            }
+            Mutation::ReleaseForgotten => next.ended_lease = None,
+            Mutation::OperatorForgotten => next.operator = None,
+            Mutation::ReplayLeaks if verb == Verb::Replay => {
+                next.retries = before.retries;
+                next.reclaims = before.reclaims;
+            }
+            Mutation::ReplayRenumbers if verb == Verb::Replay => next.attempt = None,
+            Mutation::ResultLost => next.result = None,
+            Mutation::ProgressStays if claimed => next.progress.clone_from(&before.progress),
+            Mutation::TimeoutArmedOnce if claimed && before.attempt.is_some() => {
+                if let Some(lease) = &mut next.lease {
+                    lease.attempt_ends_at = None;
+                    lease.expires_at = lease.expires_at.saturating_add(Duration::from_hours(1));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Changes where a record stands.
+    pub(crate) fn placement(self, record: &ExecutionRecord, mut placement: Placement) -> Placement {
+        let Some(mutation) = self.0 else {
+            return placement;
+        };
+        if let Some((_, order)) = &mut placement.queue {
+            match mutation {
+                Mutation::LastInFirstOut => order.ready_at = TimestampMs(-order.ready_at.as_i64()),
+                Mutation::NoPriority => order.rank = 0,
+                Mutation::PriorityReversed => order.rank = -order.rank,
+                _ => {}
+            }
+        }
+        let run = &record.run;
+        let ended = run.ended_at.is_some();
+        let by_deadline = placement.due == run.deadline;
+        placement.due = match mutation {
+            Mutation::RetentionEarly if ended => placement
+                .due
+                .map(|at| at.saturating_sub(Duration::from_millis(1))),
+            Mutation::RetentionNever if ended => None,
+            Mutation::GrantNeverReturns if run.grant.is_some() => None,
+            Mutation::NoDeadline if !ended && by_deadline => None,
+            _ => placement.due,
+        };
+        if self.is(Mutation::ClaimedTwice) && run.lease.is_some() {
+            let rank = -i16::from(record.submission.priority);
+            let order = ff_engine::machine::QueueOrder {
+                rank,
+                ready_at: run.ready_at,
+            };
+            placement.queue = Some((ff_engine::machine::Queue::Ready, order));
+        }
+        placement
+    }
+
+    pub(crate) fn covers(self, required: &CapabilitySet, offered: &CapabilitySet) -> bool {
+        match self.0 {
+            Some(Mutation::NoCapabilities) => true,
+            Some(Mutation::CapabilitiesMustEqual) => required == offered,
+            _ => required.is_subset_of(offered),
+        }
+    }
+
+    pub(crate) fn wakes(self) -> bool {
+        !self.is(Mutation::LostWakeup)
+    }
+
+    pub(crate) fn remembers_claims(self) -> bool {
+        !self.is(Mutation::ClaimForgotten)
+    }
+
+    /// Changes what a holder is checked against.
+    pub(crate) fn fence(
+        self,
+        record: &ExecutionRecord,
+        fence: Fence,
+        now: TimestampMs,
+    ) -> (Fence, TimestampMs) {
+        match (self.0, &record.run.lease) {
+            (Some(Mutation::NoFence), Some(lease)) => {
+                let (attempt, epoch) = (lease.attempt, record.run.epoch);
+                (
+                    Fence {
+                        attempt,
+                        epoch,
+                        lease: lease.id,
+                        ..fence
+                    },
+                    now,
+                )
+            }
+            (Some(Mutation::ExpiryOffByOne), _) => {
+                (fence, now.saturating_sub(Duration::from_millis(1)))
+            }
+            _ => (fence, now),
+        }
+    }
+
+    /// Changes the record that a renewal is decided over.
+    pub(crate) fn renewed(self, record: &ExecutionRecord) -> Cow<'_, ExecutionRecord> {
+        let mut seen = record.clone();
+        match self.0 {
+            Some(Mutation::RenewRevives) => {
+                if let Some(lease) = &mut seen.run.lease {
+                    lease.expires_at = TimestampMs::MAX;
+                }
+            }
+            Some(Mutation::RenewHidesCancel) => seen.run.cancel = None,
+            _ => return Cow::Borrowed(record),
+        }
+        Cow::Owned(seen)
+    }
+
+    pub(crate) fn behind(self, id: ExecutionId) -> Bound<ExecutionId> {
+        if self.is(Mutation::CursorRepeats) {
+            Bound::Included(id)
+        } else {
+            Bound::Excluded(id)
+        }
+    }
+
+    pub(crate) fn filter(self, filter: &ScannerFilter) -> &ScannerFilter {
+        const EVERYTHING: &ScannerFilter = &ScannerFilter::NOOP;
+        if self.is(Mutation::NoFilter) {
+            EVERYTHING
+        } else {
+            filter
+        }
+    }
+
+    pub(crate) fn next_due(self, at: TimestampMs) -> TimestampMs {
+        let late = u64::from(self.is(Mutation::NextDueLate));
+        at.saturating_add(Duration::from_millis(late))
+    }
+
+    /// Whether a key that ends at `ends_at` still names its execution.
+    pub(crate) fn key_holds(self, ends_at: TimestampMs, now: TimestampMs) -> bool {
+        match self.0 {
+            Some(Mutation::KeysForgotten) => false,
+            Some(Mutation::KeysForEver) => true,
+            _ => ends_at > now,
+        }
+    }
+}
+
+fn all_reasons_gone(next: &mut RunState) {
+    next.reasons = ReasonSet::EMPTY;
+    next.delay_until = None;
+    if next.state != ExecutionState::Active {
+        next.state = ExecutionState::Ready;
+    }
+}

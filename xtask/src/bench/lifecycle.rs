@@ -1,0 +1,272 @@
+//! Submit, claim, complete: how many a second, and how many bytes each keeps.
+//!
+//! One producer queues all executions; then the workers drain them, each claiming and completing
+//! in a loop. A lifecycle is one of each, so its rate counts the time of both phases. Every run has
+//! a process of its own: memory that an earlier run has given back would make it look cheap.
+
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ff_backend_mem::MemBackend;
+use ff_engine::{
+    AttemptOps, ClaimOps, ClaimRequest, IdSource, SeededEntropy, Submission, SubmitOps, SystemClock,
+};
+use ff_types::backend::{CapabilitySet, ClaimPolicy};
+use ff_types::{LaneId, Payload, TaskKind};
+use serde::{Deserialize, Serialize};
+
+use super::LifecycleArgs;
+use super::machine::{Machine, resident_bytes};
+use super::report::{Figure, Report};
+
+#[derive(Debug, Serialize)]
+struct Row {
+    tasks: usize,
+    payload_bytes: usize,
+    batch: usize,
+    submits_per_second: Figure,
+    drains_per_second: Figure,
+    lifecycles_per_second: Figure,
+    bytes_per_queued: Option<Figure>,
+    bytes_per_ended: Option<Figure>,
+}
+
+/// What one run measured.
+#[derive(Debug, Serialize, Deserialize)]
+struct Run {
+    submit: Duration,
+    drain: Duration,
+    queued_bytes: Option<u64>,
+    ended_bytes: Option<u64>,
+}
+
+pub(super) fn run(args: &LifecycleArgs) -> anyhow::Result<ExitCode> {
+    if let (true, [tasks], [payload], [batch]) = (
+        args.single_run,
+        &args.tasks[..],
+        &args.payload[..],
+        &args.batch[..],
+    ) {
+        let run = once(*tasks, *payload, *batch, args.workers)?;
+        println!("{}", serde_json::to_string(&run)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    anyhow::ensure!(
+        args.runs > 0 && args.workers > 0,
+        "runs and workers start at 1"
+    );
+    let machine = Machine::here();
+    println!(
+        "lifecycle, {}, {} workers, {machine}",
+        args.backend, args.workers
+    );
+    println!("median (least–most) of {} runs", args.runs);
+    println!(
+        "| queued | payload | batch | submits/s | drains/s | lifecycles/s | B/queued | B/ended |"
+    );
+    println!("|--:|--:|--:|--:|--:|--:|--:|--:|");
+    let mut rows = Vec::new();
+    for &payload in &args.payload {
+        for &batch in &args.batch {
+            for &tasks in &args.tasks {
+                let row = measure(args, tasks, payload, batch)?;
+                print(&row);
+                rows.push(row);
+            }
+        }
+    }
+    let backend = args.backend.clone();
+    let report = Report {
+        bench: "lifecycle",
+        backend,
+        machine,
+        runs: args.runs,
+        rows,
+    };
+    if let Some(file) = &args.json {
+        report.write(file)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(row: &Row) {
+    let bytes =
+        |figure: Option<Figure>| figure.map_or("–".to_owned(), |f| format!("{:.0}", f.median));
+    println!(
+        "| {} | {} | {} | {} | {} | {} | {} | {} |",
+        row.tasks,
+        row.payload_bytes,
+        row.batch,
+        row.submits_per_second,
+        row.drains_per_second,
+        row.lifecycles_per_second,
+        bytes(row.bytes_per_queued),
+        bytes(row.bytes_per_ended),
+    );
+}
+
+fn measure(
+    args: &LifecycleArgs,
+    tasks: usize,
+    payload: usize,
+    batch: usize,
+) -> anyhow::Result<Row> {
+    let mut runs = Vec::new();
+    for _ in 0..args.runs {
+        runs.push(in_a_process(args, tasks, payload, batch)?);
+    }
+    let count = tasks as f64;
+    let rate = |time: &dyn Fn(&Run) -> Duration| {
+        Figure::of(
+            runs.iter()
+                .map(|run| count / time(run).as_secs_f64())
+                .collect(),
+        )
+    };
+    let bytes = |of: &dyn Fn(&Run) -> Option<u64>| {
+        let each: Option<Vec<f64>> = runs
+            .iter()
+            .map(|run| of(run).map(|bytes| bytes as f64 / count))
+            .collect();
+        each.map(Figure::of)
+    };
+    Ok(Row {
+        tasks,
+        payload_bytes: payload,
+        batch,
+        submits_per_second: rate(&|run| run.submit),
+        drains_per_second: rate(&|run| run.drain),
+        lifecycles_per_second: rate(&|run| run.submit + run.drain),
+        bytes_per_queued: bytes(&|run| run.queued_bytes),
+        bytes_per_ended: bytes(&|run| run.ended_bytes),
+    })
+}
+
+fn in_a_process(
+    args: &LifecycleArgs,
+    tasks: usize,
+    payload: usize,
+    batch: usize,
+) -> anyhow::Result<Run> {
+    let output = Command::new(std::env::current_exe()?)
+        .args([
+            "bench",
+            "lifecycle",
+            "--single-run",
+            "--backend",
+            &args.backend,
+        ])
+        .args([
+            "--tasks",
+            &tasks.to_string(),
+            "--payload",
+            &payload.to_string(),
+        ])
+        .args([
+            "--batch",
+            &batch.to_string(),
+            "--workers",
+            &args.workers.to_string(),
+        ])
+        .stderr(Stdio::inherit())
+        .output()?;
+    anyhow::ensure!(output.status.success(), "a run failed: {}", output.status);
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+fn once(tasks: usize, payload: usize, batch: usize, workers: usize) -> anyhow::Result<Run> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let ids = IdSource::new(Arc::new(SystemClock), Arc::new(SeededEntropy::new(1)));
+        let backend = MemBackend::new();
+        let lane = LaneId::new("bench")?;
+        let before = resident_bytes();
+
+        let start = tokio::time::Instant::now();
+        produce(&backend, &ids, &lane, tasks, payload, batch).await?;
+        let submit = start.elapsed();
+        let queued_bytes = grown(before);
+
+        let start = tokio::time::Instant::now();
+        let mut running = tokio::task::JoinSet::new();
+        for _ in 0..workers {
+            running.spawn(work(backend.clone(), ids.clone(), lane.clone(), batch));
+        }
+        let mut done = 0;
+        while let Some(finished) = running.join_next().await {
+            done += finished??;
+        }
+        let drain = start.elapsed();
+        anyhow::ensure!(done == tasks, "{done} of {tasks} were completed");
+        let ended_bytes = grown(before);
+        Ok(Run {
+            submit,
+            drain,
+            queued_bytes,
+            ended_bytes,
+        })
+    })
+}
+
+fn grown(before: Option<u64>) -> Option<u64> {
+    Some(resident_bytes()?.saturating_sub(before?))
+}
+
+async fn produce(
+    backend: &MemBackend,
+    ids: &IdSource,
+    lane: &LaneId,
+    tasks: usize,
+    payload: usize,
+    batch: usize,
+) -> anyhow::Result<()> {
+    let kind = TaskKind::new("noop")?;
+    let mut left = tasks;
+    while left > 0 {
+        let submissions: Vec<Submission> = (0..batch.min(left))
+            .map(|_| {
+                let payload = Payload::new(vec![7_u8; payload]);
+                Submission::new(ids.execution_id(), lane.clone(), kind.clone(), payload)
+            })
+            .collect();
+        left -= submissions.len();
+        match submissions.as_slice() {
+            [one] => {
+                backend.submit(one).await?;
+            }
+            many => {
+                for submitted in backend.submit_batch(many).await? {
+                    submitted?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn work(
+    backend: MemBackend,
+    ids: IdSource,
+    lane: LaneId,
+    batch: usize,
+) -> anyhow::Result<usize> {
+    let max_tasks = u32::try_from(batch)?;
+    let policy =
+        ClaimPolicy::immediate(ids.worker_id(), ids.worker_instance_id()).with_max_tasks(max_tasks);
+    let mut request = ClaimRequest::new(ids.request_id(), lane, CapabilitySet::new(), policy);
+    let mut done = 0;
+    loop {
+        let outcome = backend.claim(&request).await?;
+        if outcome.is_empty() {
+            return Ok(done);
+        }
+        for task in outcome.tasks {
+            backend.complete(&task.handle, None).await?;
+            done += 1;
+        }
+        request.request_id = ids.request_id();
+    }
+}
