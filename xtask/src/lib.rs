@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 pub mod bench;
 pub mod cases;
 pub mod ci;
+pub mod conformance;
 pub mod deps;
 pub mod docs;
 pub mod fix;

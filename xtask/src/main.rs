@@ -22,6 +22,8 @@ enum Command {
     Fix,
     /// Regenerates the pages under `docs/reference/`.
     Docs(xtask::docs::Args),
+    /// Runs the behaviour suite against a backend, or against broken variants of one.
+    Conformance(xtask::conformance::Args),
     /// Measures and reports; see `bench --help`.
     Bench(xtask::bench::Args),
     /// Asserts which crate may depend on which.
@@ -35,6 +37,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Fix => xtask::fix::run(),
         Command::Docs(args) => xtask::docs::run(&args),
         Command::Bench(args) => xtask::bench::run(&args),
+        Command::Conformance(args) => xtask::conformance::run(&args),
         Command::Deps => xtask::deps::run(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ff_engine::machine::{ExecutionRecord, Placement, Queue};
+use ff_engine::machine::{ExecutionRecord, Queue};
 use ff_types::{BlockReason, ExecutionId, ExecutionState, TimestampMs};
 
 use crate::MemBackend;
@@ -132,7 +132,7 @@ fn queued(store: &Store) -> BTreeSet<Queued> {
 fn queued_by_records(store: &Store) -> BTreeSet<Queued> {
     let entry = |record: &ExecutionRecord| {
         let submission = &record.submission;
-        let (queue, order) = Placement::of(record).queue?;
+        let (queue, order) = store.placement(record).queue?;
         let (lane, class) = (
             submission.lane.to_string(),
             submission.capabilities.to_string(),
@@ -152,7 +152,8 @@ fn timed(store: &Store) -> BTreeSet<(TimestampMs, ExecutionId)> {
 
 fn timed_by_records(store: &Store) -> BTreeSet<(TimestampMs, ExecutionId)> {
     let entry = |record: &ExecutionRecord| {
-        Placement::of(record)
+        store
+            .placement(record)
             .due
             .map(|at| (at, record.submission.id()))
     };
@@ -176,7 +177,7 @@ fn tagged(store: &Store) -> BTreeSet<Tagged> {
 fn tagged_by_records(store: &Store) -> BTreeSet<Tagged> {
     let mut entries = BTreeSet::new();
     for record in store.records.values() {
-        let Some(at) = Placement::of(record).due else {
+        let Some(at) = store.placement(record).due else {
             continue;
         };
         for (key, value) in record.submission.tags.iter() {

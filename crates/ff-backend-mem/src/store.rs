@@ -111,7 +111,8 @@ impl Store {
         }
     }
 
-    fn placement(&self, record: &ExecutionRecord) -> Placement {
+    /// Where a record belongs in the indexes.
+    pub(crate) fn placement(&self, record: &ExecutionRecord) -> Placement {
         self.distortion.placement(record, Placement::of(record))
     }
 }

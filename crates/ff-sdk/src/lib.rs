@@ -1,1 +1,57 @@
-//! FlowFabric.
+//! FlowFabric for applications: a client that submits jobs, and a worker that runs them in
+//! ordinary async Rust.
+//!
+//! A submitted job survives the process that submitted it and the one that runs it: a worker holds
+//! it under a lease, keeps the lease while the handler runs, and when the worker dies another one
+//! takes over. Handlers may therefore run more than once, and what they do outside should bear it.
+//!
+//! The crate is handed its backend as an `Arc<dyn EngineBackend>` and knows none by name.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use ff_backend_mem::MemBackend;
+//! use ff_sdk::prelude::*;
+//!
+//! async fn greet(_task: ClaimedTask, name: String) -> Result<String, TaskError> {
+//!     Ok(format!("hello {name}"))
+//! }
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let backend = Arc::new(MemBackend::new());
+//!     let client = Client::new(backend.clone());
+//!     let worker = Worker::builder(backend).handler("greet", greet).build()?.start();
+//!
+//!     let id = client.submit(&Job::new("greet", "Ada")).await?.id();
+//!     let hello: String = client.result(id).await?;
+//!     assert_eq!(hello, "hello Ada");
+//!
+//!     worker.shutdown().await;
+//!     Ok(())
+//! }
+//! ```
+
+mod client;
+mod extensions;
+mod handlers;
+mod job;
+mod json;
+mod metrics;
+pub mod prelude;
+mod retry;
+mod task;
+mod task_error;
+pub mod testing;
+mod worker;
+
+pub use client::{Client, ResultError};
+pub use ff_types::backend::ResumeSignal;
+pub use handlers::Handlers;
+pub use job::{DEFAULT_LANE, Job};
+pub use json::DecodeError;
+pub use metrics::{Metrics, NoMetrics, Outcome};
+pub use retry::CallRetry;
+pub use task::{ClaimedTask, Refused, Settled, StopReason};
+pub use task_error::{ResultExt, TaskError};
+pub use tokio_util::sync::CancellationToken;
+pub use worker::{Worker, WorkerBuilder, WorkerHandle};

@@ -116,7 +116,7 @@ fn measure(
     for _ in 0..args.runs {
         runs.push(in_a_process(args, tasks, payload, batch)?);
     }
-    let count = tasks as f64;
+    let count = real(tasks as u64);
     let rate = |time: &dyn Fn(&Run) -> Duration| {
         Figure::of(
             runs.iter()
@@ -127,7 +127,7 @@ fn measure(
     let bytes = |of: &dyn Fn(&Run) -> Option<u64>| {
         let each: Option<Vec<f64>> = runs
             .iter()
-            .map(|run| of(run).map(|bytes| bytes as f64 / count))
+            .map(|run| of(run).map(|bytes| real(bytes) / count))
             .collect();
         each.map(Figure::of)
     };
@@ -209,6 +209,11 @@ fn once(tasks: usize, payload: usize, batch: usize, workers: usize) -> anyhow::R
             ended_bytes,
         })
     })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of a bench are far below 2^52")]
+fn real(count: u64) -> f64 {
+    count as f64
 }
 
 fn grown(before: Option<u64>) -> Option<u64> {

@@ -7,6 +7,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use ff_engine::machine::lifecycle::MOVES;
+use ff_engine::{CODES, CodeInfo};
+use ff_types::ExecutionState;
 
 use crate::{cases, source, workspace_root};
 
@@ -79,8 +82,25 @@ pub fn pages(root: &Path) -> anyhow::Result<Vec<Page>> {
             "guarantees.md",
             &guarantees::render_guarantees(&cases::read_all(root)?),
         ),
+        Page::new("lifecycle.md", &lifecycle::render_lifecycle(&moves())),
+        Page::new("errors.md", &errors::render_errors(&codes())),
         Page::new("limits.md", &limits::render_limits(&limits)),
     ])
+}
+
+fn moves() -> Vec<(Option<&'static str>, &'static str, Option<&'static str>)> {
+    let name = |state: Option<ExecutionState>| state.map(ExecutionState::as_str);
+    MOVES.iter().map(|row| (name(row.from), row.verb.as_str(), name(row.to))).collect()
+}
+
+fn codes() -> Vec<errors::ErrorRow<'static>> {
+    let row = |row: &CodeInfo| errors::ErrorRow {
+        code: row.code,
+        kind: row.kind,
+        meaning: row.meaning,
+        action: row.action,
+    };
+    CODES.iter().map(row).collect()
 }
 
 /// The files of `folder` that are not what `pages` say: missing, different, or generated once and

@@ -1,0 +1,98 @@
+//! The embedded engine under the behaviour suite.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ff_backend_mem::MemBackend;
+use ff_conformance::{Harness, HarnessError, Inspect, Opened, TestClock};
+use ff_engine::{Clock, ManualClock};
+use ff_types::TimestampMs;
+
+struct MemHarness;
+
+struct Time(ManualClock);
+
+struct Inside(MemBackend);
+
+#[async_trait]
+impl Harness for MemHarness {
+    fn name(&self) -> &str {
+        "mem"
+    }
+
+    /// Every engine has its own memory, so that namespaces are apart whatever their name.
+    async fn open(&self) -> Result<Opened, HarnessError> {
+        let clock = ManualClock::default();
+        let backend = MemBackend::builder().clock(Arc::new(clock.clone()));
+        #[cfg(feature = "mutants")]
+        let backend = mutants::broken(backend);
+        let backend = backend.build();
+        let inside = Arc::new(Inside(backend.clone()));
+        Ok(Opened::new(Arc::new(backend), Arc::new(Time(clock)), inside))
+    }
+}
+
+#[async_trait]
+impl TestClock for Time {
+    async fn now(&self) -> TimestampMs {
+        self.0.now()
+    }
+
+    async fn advance(&self, by: Duration) {
+        self.0.advance(by);
+    }
+
+    async fn set(&self, to: TimestampMs) {
+        self.0.set(to);
+    }
+}
+
+#[async_trait]
+impl Inspect for Inside {
+    async fn check(&self) -> Result<(), Vec<String>> {
+        self.0.check()
+    }
+
+    async fn snapshot(&self) -> String {
+        self.0.snapshot()
+    }
+
+    async fn leftovers(&self) -> u64 {
+        let usage = self.0.usage();
+        let kept = usage.records + usage.lanes + usage.queued + usage.timers;
+        (kept + usage.keys + usage.repeats + usage.awaited) as u64
+    }
+}
+
+/// Broken variants: `FF_MUTATION` names one, and `list` prints their names.
+#[cfg(feature = "mutants")]
+mod mutants {
+    use ff_backend_mem::{MemBuilder, Mutation};
+
+    pub(super) fn broken(builder: MemBuilder) -> MemBuilder {
+        let Ok(name) = std::env::var("FF_MUTATION") else { return builder };
+        match Mutation::ALL.iter().find(|mutation| format!("{mutation:?}") == name) {
+            Some(mutation) => builder.mutation(*mutation),
+            None => builder,
+        }
+    }
+
+    #[expect(clippy::print_stdout, reason = "the list is the answer")]
+    pub(super) fn listed() -> bool {
+        let asked = std::env::var("FF_MUTATION").is_ok_and(|name| name == "list");
+        if asked {
+            Mutation::ALL.iter().for_each(|mutation| println!("{mutation:?}"));
+        }
+        asked
+    }
+}
+
+fn main() -> ExitCode {
+    #[cfg(feature = "mutants")]
+    if mutants::listed() {
+        return ExitCode::SUCCESS;
+    }
+    ff_conformance::main(MemHarness)
+}

@@ -1,0 +1,63 @@
+//! What all requests of operators have in common.
+
+use ff_types::limits;
+
+use crate::Fixture;
+use crate::expect::{Case, CaseResult, assert_too_large, cases, ensure_eq};
+
+pub(crate) const CASES: &[Case] = &cases!["operator":
+    repeat_is_harmless,
+    limits_are_enforced,
+];
+
+/// A repeat under the same request id gives the first outcome and changes nothing, although that
+/// outcome is no longer what a new request would get.
+pub(crate) async fn repeat_is_harmless(fx: Fixture) -> CaseResult {
+    let id = fx.submit_default().await?;
+    let backend = &fx.backend;
+    macro_rules! repeated {
+        ($verb:ident, $request:expr) => {{
+            let request = $request;
+            let first = backend.$verb(&request).await?;
+            let before = fx.snapshot().await;
+            fx.advance(1).await;
+            ensure_eq!(backend.$verb(&request).await?, first, stringify!($verb));
+            ensure_eq!(fx.snapshot().await, before, "the store after {}", stringify!($verb));
+        }};
+    }
+
+    repeated!(hold, fx.hold_request(id));
+    repeated!(release_hold, fx.release_hold_request(id));
+    fx.claim_one().await?;
+    repeated!(revoke, fx.revoke_request(id));
+    fx.reclaim_one().await?;
+    repeated!(cancel_execution, fx.cancel_request(id, "while it runs"));
+    fx.backend.revoke(&fx.revoke_request(id)).await?;
+    repeated!(replay, fx.replay_request(id));
+    repeated!(cancel_execution, fx.cancel_request(id, "while it waits"));
+    Ok(())
+}
+
+/// A reason of 1 KiB is taken; one byte more is refused and changes nothing.
+pub(crate) async fn limits_are_enforced(fx: Fixture) -> CaseResult {
+    let task = fx.running().await?;
+    let id = task.execution_id;
+    let most = limits::REASON_MAX_BYTES;
+    let (longest, over) = ("x".repeat(most), "x".repeat(most + 1));
+    let mut revoke = fx.revoke_request(id);
+    revoke.reason.clone_from(&over);
+    let before = fx.snapshot().await;
+
+    let cancel = fx.backend.cancel_execution(&fx.cancel_request(id, &over)).await;
+    assert_too_large(cancel, most, most + 1)?;
+    assert_too_large(fx.backend.revoke(&revoke).await, most, most + 1)?;
+    assert_too_large(fx.backend.cancel(&task.handle, &over).await, most, most + 1)?;
+    ensure_eq!(fx.snapshot().await, before);
+
+    fx.backend.cancel_execution(&fx.cancel_request(id, &longest)).await?;
+    let kept = fx.describe(id).await?.cancel.map(|cancel| cancel.reason);
+    ensure_eq!(kept.as_ref(), Some(&longest));
+    revoke.reason = longest;
+    fx.backend.revoke(&revoke).await?;
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! One step of a history, in numbers small enough to shrink well.
+//!
+//! Indexes into what the history has made so far wrap around, so that every step of a shrunk
+//! history still means something.
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+/// A step.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Op {
+    /// Submits a new execution.
+    Submit(SubmitOp),
+    /// Repeats an earlier submission.
+    Resubmit(u8),
+    /// Claims.
+    Claim {
+        lane: u8,
+        offered: u8,
+        max_tasks: u8,
+        reclaims: bool,
+        instance: u8,
+    },
+    /// Asks the reclaim scanner.
+    Reclaimable {
+        lane: u8,
+        offered: u8,
+        max_tokens: u8,
+        filtered: bool,
+    },
+    /// Uses a token.
+    TakeUp(u8),
+    /// Renews a lease.
+    Renew(u8),
+    /// Reports progress.
+    Progress { handle: u8, percent: u8 },
+    /// Completes.
+    Complete { handle: u8, result: Option<u8> },
+    /// Fails with one of the classes.
+    Fail {
+        handle: u8,
+        class: u8,
+        retry_after: Option<u16>,
+    },
+    /// Cancels with the handle.
+    Cancel(u8),
+    /// Pauses for this many ms.
+    Delay { handle: u8, ms: u16 },
+    /// Cancels from outside.
+    CancelExecution(u8),
+    /// Holds.
+    Hold(u8),
+    /// Releases a hold.
+    ReleaseHold(u8),
+    /// Revokes.
+    Revoke(u8),
+    /// Replays.
+    Replay(u8),
+    /// Does the latest writing step again, as after a lost answer.
+    Again,
+    /// Ticks.
+    Tick { limit: u8, filtered: bool },
+    /// Moves the clock forward.
+    Advance(u16),
+    /// Steps the clock, back when negative.
+    Step(i32),
+    /// Reads everything there is to read of one execution.
+    Read(u8),
+    /// Lists with a page size and a state filter.
+    List { limit: u8, state: Option<u8> },
+}
+
+/// What is submitted.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct SubmitOp {
+    /// Which lane.
+    pub(super) lane: u8,
+    /// Priority.
+    pub(super) priority: i8,
+    /// Which set of required capabilities.
+    pub(super) required: u8,
+    /// Tagged for the filtered scanner.
+    pub(super) tagged: bool,
+    /// Delay in ms.
+    pub(super) delay: Option<u16>,
+    /// Deadline in ms from now.
+    pub(super) deadline: Option<u16>,
+    /// Which idempotency key, with which rule for ended executions.
+    pub(super) key: Option<(u8, u8)>,
+    /// Retries.
+    pub(super) retries: u8,
+    /// Back-off base in ms.
+    pub(super) backoff: u16,
+    /// Reclaims.
+    pub(super) reclaims: u8,
+    /// Attempt timeout in ms.
+    pub(super) timeout: Option<u16>,
+    /// Retention in ms.
+    pub(super) retention: u16,
+}
+
+/// How many executions one history submits at most.
+pub(super) const EXECUTIONS_MAX: usize = 8;
+
+/// A history of up to `most` steps.
+pub(super) fn history(most: usize) -> impl Strategy<Value = Vec<Op>> {
+    vec(op(), 1..=most)
+}
+
+/// Spans around the TTLs, grants and delays that histories use.
+fn span() -> impl Strategy<Value = u16> {
+    prop_oneof![
+        2 => Just(0),
+        2 => Just(1),
+        2 => Just(999),
+        3 => Just(1_000),
+        2 => Just(2_500),
+        2 => Just(5_000),
+        1 => Just(20_000),
+        2 => 0_u16..6_000,
+    ]
+}
+
+fn submit() -> impl Strategy<Value = SubmitOp> {
+    let place = (0_u8..2, -1_i8..=1, 0_u8..3, any::<bool>());
+    let times = (option::weighted(0.3, span()), option::weighted(0.3, span()));
+    let key = option::weighted(0.3, (0_u8..2, 0_u8..3));
+    let policy = (
+        0_u8..3,
+        span(),
+        0_u8..3,
+        option::weighted(0.3, span()),
+        span(),
+    );
+    (place, times, key, policy).prop_map(|(place, times, key, policy)| SubmitOp {
+        lane: place.0,
+        priority: place.1,
+        required: place.2,
+        tagged: place.3,
+        delay: times.0,
+        deadline: times.1,
+        key,
+        retries: policy.0,
+        backoff: policy.1,
+        reclaims: policy.2,
+        timeout: policy.3,
+        retention: policy.4,
+    })
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let claim = (0_u8..2, 0_u8..4, 1_u8..4, any::<bool>(), 0_u8..2).prop_map(
+        |(lane, offered, max_tasks, reclaims, instance)| Op::Claim {
+            lane,
+            offered,
+            max_tasks,
+            reclaims,
+            instance,
+        },
+    );
+    let reclaimable = (0_u8..2, 0_u8..4, 1_u8..3, any::<bool>()).prop_map(
+        |(lane, offered, max_tokens, filtered)| Op::Reclaimable {
+            lane,
+            offered,
+            max_tokens,
+            filtered,
+        },
+    );
+    let fail = (any::<u8>(), 0_u8..5, option::weighted(0.3, span())).prop_map(
+        |(handle, class, retry_after)| Op::Fail {
+            handle,
+            class,
+            retry_after,
+        },
+    );
+    prop_oneof![
+        12 => submit().prop_map(Op::Submit),
+        2 => any::<u8>().prop_map(Op::Resubmit),
+        16 => claim,
+        5 => reclaimable,
+        6 => any::<u8>().prop_map(Op::TakeUp),
+        4 => any::<u8>().prop_map(Op::Renew),
+        2 => (any::<u8>(), 0_u8..=101).prop_map(|(handle, percent)| Op::Progress { handle, percent }),
+        5 => (any::<u8>(), option::of(any::<u8>())).prop_map(|(handle, result)| Op::Complete { handle, result }),
+        8 => fail,
+        2 => any::<u8>().prop_map(Op::Cancel),
+        5 => (any::<u8>(), span()).prop_map(|(handle, ms)| Op::Delay { handle, ms }),
+        4 => any::<u8>().prop_map(Op::CancelExecution),
+        5 => any::<u8>().prop_map(Op::Hold),
+        5 => any::<u8>().prop_map(Op::ReleaseHold),
+        4 => any::<u8>().prop_map(Op::Revoke),
+        4 => any::<u8>().prop_map(Op::Replay),
+        6 => Just(Op::Again),
+        12 => (1_u8..6, prop::bool::weighted(0.2)).prop_map(|(limit, filtered)| Op::Tick { limit, filtered }),
+        10 => span().prop_map(Op::Advance),
+        1 => prop_oneof![Just(-3_600_000), Just(3_600_000), -2_000..2_000].prop_map(Op::Step),
+        3 => any::<u8>().prop_map(Op::Read),
+        2 => (1_u8..5, option::of(0_u8..11)).prop_map(|(limit, state)| Op::List { limit, state }),
+    ]
+}

@@ -1,0 +1,521 @@
+//! A history under way on one backend: what was made so far, and how a step is done.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ff_engine::machine::lifecycle::Verb;
+use ff_engine::{
+    CancelExecution, ClaimOutcome, ClaimRequest, DelayRequest, EngineError, ExecutionView,
+    FailRequest, Fence, Hold, IdSource, Idempotency, ListRequest, ManualClock, OnTerminal,
+    ProgressRequest, ReclaimRequest, ReleaseHold, ReplayExecution, ResultRequest, RevokeLease,
+    SeededEntropy, Submission, Task, TickRequest,
+};
+use ff_types::backend::{
+    CapabilitySet, ClaimPolicy, FailureClass, FailureReason, Handle, ReclaimToken, ScannerFilter,
+};
+use ff_types::{
+    Backoff, ExecutionId, ExecutionPolicy, ExecutionState, IdempotencyKey, Jitter, LaneId, Payload,
+    RetryPolicy, Tags, TaskKind, TimestampMs, WorkerId, WorkerInstanceId,
+};
+
+use super::op::{EXECUTIONS_MAX, Op, SubmitOp};
+use crate::harness::Opened;
+
+/// How long leases of a history last.
+const LEASE_TTL: Duration = Duration::from_secs(1);
+
+/// One backend with what a history made on it.
+pub(super) struct World {
+    pub(super) opened: Opened,
+    ids: IdSource,
+    worker: WorkerId,
+    instances: [WorkerInstanceId; 2],
+    submissions: Vec<Submission>,
+    handles: Vec<(ExecutionId, Handle)>,
+    tokens: Vec<ReclaimToken>,
+    latest: Option<Call>,
+    latest_answer: Option<String>,
+}
+
+/// What a step did.
+#[derive(Debug)]
+pub(super) struct Step {
+    /// The verb, when the step is one that may move executions.
+    pub(super) verb: Option<Verb>,
+    /// The execution it was about, when it was about one.
+    pub(super) about: Option<ExecutionId>,
+    /// Whether the backend refused it.
+    pub(super) refused: bool,
+    /// The answer in a form that is the same on every backend.
+    pub(super) answer: String,
+    /// The holder of which lease asked.
+    pub(super) by: Option<Handle>,
+    /// The answer of the same call, made immediately before.
+    pub(super) first_answer: Option<String>,
+}
+
+/// A call that can be made again.
+#[derive(Debug, Clone)]
+enum Call {
+    Submit(Box<Submission>),
+    Claim(ClaimRequest),
+    Reclaimable(ReclaimRequest),
+    TakeUp(ReclaimToken, ClaimPolicy),
+    Renew(Handle),
+    Progress(Handle, ProgressRequest),
+    Complete(Handle, Option<Payload>),
+    Fail(Handle, FailRequest),
+    Cancel(Handle),
+    Delay(Handle, DelayRequest),
+    CancelExecution(CancelExecution),
+    Hold(Hold),
+    ReleaseHold(ReleaseHold),
+    Revoke(RevokeLease),
+    Replay(ReplayExecution),
+}
+
+impl World {
+    /// An empty world whose ids depend on nothing but the steps.
+    pub(super) fn new(opened: Opened) -> Self {
+        let clock = Arc::new(ManualClock::default());
+        let ids = IdSource::new(clock, Arc::new(SeededEntropy::new(0)));
+        let worker = ids.worker_id();
+        let instances = [ids.worker_instance_id(), ids.worker_instance_id()];
+        Self {
+            opened,
+            ids,
+            worker,
+            instances,
+            submissions: Vec::new(),
+            handles: Vec::new(),
+            tokens: Vec::new(),
+            latest: None,
+            latest_answer: None,
+        }
+    }
+
+    /// Does one step; `None` when it means nothing yet.
+    pub(super) async fn step(&mut self, op: &Op) -> Option<Step> {
+        let first_answer = self.latest_answer.take().filter(|_| *op == Op::Again);
+        let now = self.opened.clock.now().await;
+        let call = match op {
+            Op::Submit(_) if self.submissions.len() >= EXECUTIONS_MAX => return None,
+            Op::Submit(spec) => {
+                let submission = self.submission(spec, now);
+                self.submissions.push(submission.clone());
+                Call::Submit(Box::new(submission))
+            }
+            Op::Resubmit(which) => Call::Submit(Box::new(pick(&self.submissions, *which)?.clone())),
+            Op::Claim {
+                lane,
+                offered,
+                max_tasks,
+                reclaims,
+                instance,
+            } => {
+                let policy = self.policy(*instance).with_max_tasks(u32::from(*max_tasks));
+                let id = self.ids.request_id();
+                let request = ClaimRequest::new(id, lane_id(*lane), capabilities(*offered), policy);
+                Call::Claim(if *reclaims {
+                    request.with_reclaims()
+                } else {
+                    request
+                })
+            }
+            Op::Reclaimable {
+                lane,
+                offered,
+                max_tokens,
+                filtered,
+            } => {
+                let (id, instance) = (self.ids.request_id(), self.instances[0]);
+                let (lane, offered) = (lane_id(*lane), capabilities(*offered));
+                let request = ReclaimRequest::new(id, instance, lane, offered)
+                    .with_max_tokens(u32::from(*max_tokens))
+                    .with_filter(filter(*filtered));
+                Call::Reclaimable(request)
+            }
+            Op::TakeUp(which) => {
+                Call::TakeUp(pick(&self.tokens, *which)?.clone(), self.policy(*which))
+            }
+            Op::Renew(which) => Call::Renew(self.handle(*which)?),
+            Op::Progress { handle, percent } => {
+                Call::Progress(self.handle(*handle)?, ProgressRequest::new(*percent))
+            }
+            Op::Complete { handle, result } => {
+                let payload = result.map(|byte| Payload::new(vec![byte; 3]));
+                Call::Complete(self.handle(*handle)?, payload)
+            }
+            Op::Fail {
+                handle,
+                class,
+                retry_after,
+            } => {
+                let request =
+                    FailRequest::new(CLASSES[usize::from(*class)], FailureReason::new("x"));
+                let request = match retry_after {
+                    Some(ms) => request.with_retry_after(Duration::from_millis(u64::from(*ms))),
+                    None => request,
+                };
+                Call::Fail(self.handle(*handle)?, request)
+            }
+            Op::Cancel(which) => Call::Cancel(self.handle(*which)?),
+            Op::Delay { handle, ms } => {
+                Call::Delay(self.handle(*handle)?, DelayRequest::until(after(now, *ms)))
+            }
+            Op::CancelExecution(which) => {
+                let (request, id) = (self.ids.request_id(), self.execution(*which)?);
+                Call::CancelExecution(CancelExecution::new(request, id, "no longer needed"))
+            }
+            Op::Hold(which) => {
+                Call::Hold(Hold::new(self.ids.request_id(), self.execution(*which)?))
+            }
+            Op::ReleaseHold(which) => Call::ReleaseHold(ReleaseHold::new(
+                self.ids.request_id(),
+                self.execution(*which)?,
+            )),
+            Op::Revoke(which) => {
+                let (request, id) = (self.ids.request_id(), self.execution(*which)?);
+                Call::Revoke(RevokeLease::new(request, id, "stuck"))
+            }
+            Op::Replay(which) => Call::Replay(ReplayExecution::new(
+                self.ids.request_id(),
+                self.execution(*which)?,
+            )),
+            Op::Again => self.latest.clone()?,
+            Op::Tick { limit, filtered } => return Some(self.tick(*limit, *filtered).await),
+            Op::Advance(ms) => {
+                self.opened
+                    .clock
+                    .advance(Duration::from_millis(u64::from(*ms)))
+                    .await;
+                return Some(Step::silent());
+            }
+            Op::Step(ms) => {
+                let to = now.as_i64().saturating_add(i64::from(*ms)).max(0);
+                self.opened.clock.set(TimestampMs(to)).await;
+                return Some(Step::silent());
+            }
+            Op::Read(which) => return Some(self.read(self.execution(*which)?).await),
+            Op::List { limit, state } => return Some(self.list(*limit, *state).await),
+        };
+        self.latest = Some(call.clone());
+        let step = Step {
+            first_answer,
+            ..self.make(call).await
+        };
+        self.latest_answer = Some(step.answer.clone());
+        Some(step)
+    }
+
+    async fn make(&mut self, call: Call) -> Step {
+        let backend = Arc::clone(&self.opened.backend);
+        match call {
+            Call::Submit(one) => Step::of(Verb::Submit, Some(one.id()), backend.submit(&one).await),
+            Call::Claim(request) => {
+                let claimed = backend.claim(&request).await;
+                if let Ok(outcome) = &claimed {
+                    self.keep(outcome);
+                }
+                Step::of(Verb::Claim, None, claimed.map(|outcome| told(&outcome)))
+            }
+            Call::Reclaimable(request) => {
+                let tokens = backend.reclaimable(&request).await;
+                self.tokens.extend(tokens.iter().flatten().cloned());
+                Step::of(Verb::Reclaimable, None, tokens)
+            }
+            Call::TakeUp(token, policy) => {
+                let taken = backend.claim_from_reclaim(&token, &policy).await;
+                if let Ok(task) = &taken {
+                    self.keep_handle(task);
+                }
+                let about = taken.as_ref().ok().map(|task| task.execution_id);
+                Step::of(
+                    Verb::ClaimFromReclaim,
+                    about,
+                    taken.map(|task| told_task(&task)),
+                )
+            }
+            Call::Renew(handle) => Step::quiet(backend.renew(&handle).await).asked_by(handle),
+            Call::Progress(handle, request) => {
+                Step::quiet(backend.progress(&handle, &request).await).asked_by(handle)
+            }
+            Call::Complete(handle, result) => {
+                let done = backend.complete(&handle, result.as_ref()).await;
+                self.held(Verb::Complete, handle, done)
+            }
+            Call::Fail(handle, request) => {
+                let failed = backend.fail(&handle, &request).await;
+                self.held(Verb::Fail, handle, failed)
+            }
+            Call::Cancel(handle) => {
+                let cancelled = backend.cancel(&handle, "changed my mind").await;
+                self.held(Verb::Cancel, handle, cancelled)
+            }
+            Call::Delay(handle, request) => {
+                let delayed = backend.delay(&handle, &request).await;
+                self.held(Verb::Delay, handle, delayed)
+            }
+            Call::CancelExecution(request) => {
+                let outcome = backend.cancel_execution(&request).await;
+                Step::of(Verb::CancelExecution, Some(request.execution_id), outcome)
+            }
+            Call::Hold(request) => Step::of(
+                Verb::Hold,
+                Some(request.execution_id),
+                backend.hold(&request).await,
+            ),
+            Call::ReleaseHold(request) => {
+                let outcome = backend.release_hold(&request).await;
+                Step::of(Verb::ReleaseHold, Some(request.execution_id), outcome)
+            }
+            Call::Revoke(request) => Step::of(
+                Verb::Revoke,
+                Some(request.execution_id),
+                backend.revoke(&request).await,
+            ),
+            Call::Replay(request) => Step::of(
+                Verb::Replay,
+                Some(request.execution_id),
+                backend.replay(&request).await,
+            ),
+        }
+    }
+
+    fn held<T: Debug>(&self, verb: Verb, handle: Handle, answer: Result<T, EngineError>) -> Step {
+        let about = self
+            .handles
+            .iter()
+            .find(|(_, known)| *known == handle)
+            .map(|(id, _)| *id);
+        Step::of(verb, about, answer).asked_by(handle)
+    }
+
+    async fn tick(&self, limit: u8, filtered: bool) -> Step {
+        let request = TickRequest::all()
+            .with_limit(u32::from(limit))
+            .with_filter(filter(filtered));
+        let ticked = self.opened.backend.tick(&request).await;
+        // The counts of a tick that was repeated after a lost answer are those of the repeat.
+        Step::of(Verb::Tick, None, ticked.map(|outcome| outcome.next_due))
+    }
+
+    async fn read(&self, id: ExecutionId) -> Step {
+        let backend = &self.opened.backend;
+        let explained = backend.explain(id).await;
+        let ended = backend.result(&ResultRequest::new(id)).await;
+        let answer = format!("{} {}", tell(&explained), tell(&ended));
+        Step {
+            answer,
+            ..Step::silent()
+        }
+    }
+
+    async fn list(&self, limit: u8, state: Option<u8>) -> Step {
+        let mut request = ListRequest::new().with_limit(u32::from(limit));
+        if let Some(state) = state {
+            request = request.with_state(ExecutionState::ALL[usize::from(state)]);
+        }
+        let mut answer = String::new();
+        for _ in 0..=EXECUTIONS_MAX {
+            let page = self.opened.backend.list_executions(&request).await;
+            answer.push_str(&tell(&page.as_ref().map(|page| &page.items)));
+            match page.ok().and_then(|page| page.next) {
+                Some(next) => request.cursor = Some(next),
+                None => {
+                    return Step {
+                        answer,
+                        ..Step::silent()
+                    };
+                }
+            }
+        }
+    }
+
+    /// Every execution that was submitted, as it stands; `None` for one that is not there.
+    pub(super) async fn views(&self) -> Vec<(ExecutionId, Option<ExecutionView>)> {
+        let mut views = Vec::with_capacity(self.submissions.len());
+        for submission in &self.submissions {
+            let id = submission.id();
+            views.push((id, self.opened.backend.describe_execution(id).await.ok()));
+        }
+        views
+    }
+
+    fn keep(&mut self, outcome: &ClaimOutcome) {
+        outcome.tasks.iter().for_each(|task| self.keep_handle(task));
+        self.tokens.extend(outcome.reclaims.iter().cloned());
+    }
+
+    fn keep_handle(&mut self, task: &Task) {
+        self.handles.push((task.execution_id, task.handle.clone()));
+    }
+
+    /// A handle, the latest ones most often.
+    fn handle(&self, which: u8) -> Option<Handle> {
+        let recent = self
+            .handles
+            .len()
+            .saturating_sub(1 + usize::from(which % 8));
+        self.handles.get(recent).map(|(_, handle)| handle.clone())
+    }
+
+    fn execution(&self, which: u8) -> Option<ExecutionId> {
+        pick(&self.submissions, which).map(Submission::id)
+    }
+
+    fn policy(&self, instance: u8) -> ClaimPolicy {
+        let instance = self.instances[usize::from(instance) % self.instances.len()];
+        ClaimPolicy::immediate(self.worker, instance).with_lease_ttl(LEASE_TTL)
+    }
+
+    fn submission(&self, spec: &SubmitOp, now: TimestampMs) -> Submission {
+        let ms = |ms: u16| Duration::from_millis(u64::from(ms));
+        let retry = RetryPolicy::default()
+            .with_max_retries(u32::from(spec.retries))
+            .with_backoff(Backoff::Fixed {
+                delay_ms: u64::from(spec.backoff),
+            })
+            .with_jitter(Jitter::Full);
+        let mut policy = ExecutionPolicy::default()
+            .with_retry(retry)
+            .with_max_reclaims(u32::from(spec.reclaims))
+            .with_retention(ms(spec.retention));
+        if let Some(timeout) = spec.timeout {
+            policy = policy.with_attempt_timeout(ms(timeout.max(1)));
+        }
+        let kind = TaskKind::new("history").expect("the kind is valid");
+        let payload = Payload::new(vec![spec.required; 4]);
+        let id = self.ids.execution_id();
+        let mut submission = Submission::new(id, lane_id(spec.lane), kind, payload)
+            .with_priority(spec.priority)
+            .with_capabilities(capabilities(spec.required))
+            .with_policy(policy);
+        if spec.tagged {
+            let tags = Tags::new().with(TAG.0, TAG.1).expect("the tag is valid");
+            submission = submission.with_tags(tags);
+        }
+        if let Some(delay) = spec.delay {
+            submission = submission.with_delay_until(after(now, delay));
+        }
+        if let Some(deadline) = spec.deadline {
+            submission = submission.with_deadline(after(now, deadline));
+        }
+        if let Some((key, rule)) = spec.key {
+            let key = IdempotencyKey::new(format!("key-{key}")).expect("the key is valid");
+            let rules = [OnTerminal::Existing, OnTerminal::Reuse, OnTerminal::Reject];
+            let idempotency = Idempotency::new(key)
+                .with_window(Duration::from_secs(4))
+                .with_on_terminal(rules[usize::from(rule) % rules.len()]);
+            submission = submission.with_idempotency(idempotency);
+        }
+        submission
+    }
+}
+
+impl Step {
+    fn of<T: Debug>(
+        verb: Verb,
+        about: Option<ExecutionId>,
+        answer: Result<T, EngineError>,
+    ) -> Self {
+        let refused = answer.is_err();
+        Self {
+            verb: Some(verb),
+            about,
+            refused,
+            answer: tell(&answer),
+            by: None,
+            first_answer: None,
+        }
+    }
+
+    fn quiet<T: Debug>(answer: Result<T, EngineError>) -> Self {
+        Self {
+            refused: answer.is_err(),
+            answer: tell(&answer),
+            ..Self::silent()
+        }
+    }
+
+    fn silent() -> Self {
+        Self {
+            verb: None,
+            about: None,
+            refused: false,
+            answer: String::new(),
+            by: None,
+            first_answer: None,
+        }
+    }
+
+    fn asked_by(mut self, handle: Handle) -> Self {
+        self.by = Some(handle);
+        self
+    }
+}
+
+const TAG: (&str, &str) = ("instance", "one");
+
+const CLASSES: [FailureClass; 5] = [
+    FailureClass::Transient,
+    FailureClass::Permanent,
+    FailureClass::InfraCrash,
+    FailureClass::Timeout,
+    FailureClass::Cancelled,
+];
+
+fn pick<T>(items: &[T], which: u8) -> Option<&T> {
+    items.get(usize::from(which) % items.len().max(1))
+}
+
+fn lane_id(lane: u8) -> LaneId {
+    LaneId::new(format!("lane-{lane}")).expect("the lane is valid")
+}
+
+/// `{}`, `{a}`, `{b}` or `{a, b}`.
+fn capabilities(set: u8) -> CapabilitySet {
+    let tokens = [(1, "a"), (2, "b")]
+        .into_iter()
+        .filter(|(bit, _)| set & bit != 0);
+    CapabilitySet::from_tokens(tokens.map(|(_, token)| token)).expect("the tokens are valid")
+}
+
+fn filter(filtered: bool) -> ScannerFilter {
+    if filtered {
+        ScannerFilter::new().with_instance_tag(TAG.0, TAG.1)
+    } else {
+        ScannerFilter::NOOP
+    }
+}
+
+fn after(now: TimestampMs, ms: u16) -> TimestampMs {
+    now.saturating_add(Duration::from_millis(u64::from(ms)))
+}
+
+fn tell<T: Debug, E: std::borrow::Borrow<EngineError>>(answer: &Result<T, E>) -> String {
+    match answer {
+        Ok(outcome) => format!("{outcome:?}"),
+        Err(error) => format!("{}: {}", error.borrow().code(), error.borrow()),
+    }
+}
+
+/// A claim's outcome without the tag of the backend in its handles.
+fn told(outcome: &ClaimOutcome) -> String {
+    let tasks: Vec<String> = outcome.tasks.iter().map(told_task).collect();
+    format!("{tasks:?} {:?}", outcome.reclaims)
+}
+
+fn told_task(task: &Task) -> String {
+    let fence = Fence::of(&task.handle, task.handle.backend);
+    format!(
+        "{} {:?} {:?} retries {} reclaims {} until {}",
+        task.execution_id,
+        fence.map_err(|error| error.code()),
+        task.handle.kind,
+        task.retries,
+        task.reclaims,
+        task.lease_expires_at,
+    )
+}

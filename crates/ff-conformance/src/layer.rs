@@ -1,0 +1,95 @@
+//! Implements every role for a type that wraps a backend.
+//!
+//! The type has a field `inner: Arc<dyn EngineBackend>` and a method
+//! `async fn around<T>(&self, verb, call) -> Result<T, EngineError>`, which may make the call as
+//! often as it likes.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use ff_engine::EngineError;
+
+/// A call that can be made again.
+pub(crate) type Call<'c, T> =
+    &'c (dyn Fn() -> Pin<Box<dyn Future<Output = Result<T, EngineError>> + Send + 'c>> + Sync + 'c);
+
+macro_rules! role {
+    ($layer:ty, $role:ident { $($verb:ident($($arg:ident: $ty:ty),*) -> $out:ty;)+ }) => {
+        #[::async_trait::async_trait]
+        impl ::ff_engine::$role for $layer {
+            $(async fn $verb(&self, $($arg: $ty),*) -> Result<$out, ::ff_engine::EngineError> {
+                self.around(stringify!($verb), &|| self.inner.$verb($($arg),*)).await
+            })+
+        }
+    };
+}
+
+macro_rules! forward_roles {
+    ($layer:ty) => {
+        impl ::ff_engine::BackendInfo for $layer {
+            fn tag(&self) -> ::ff_types::backend::BackendTag {
+                self.inner.tag()
+            }
+
+            fn namespace(&self) -> &::ff_types::Namespace {
+                self.inner.namespace()
+            }
+        }
+
+        $crate::layer::role!($layer, SubmitOps {
+            submit(submission: &::ff_engine::Submission) -> ::ff_engine::Submitted;
+            submit_batch(submissions: &[::ff_engine::Submission])
+                -> Vec<Result<::ff_engine::Submitted, ::ff_engine::EngineError>>;
+        });
+
+        $crate::layer::role!($layer, ClaimOps {
+            claim(request: &::ff_engine::ClaimRequest) -> ::ff_engine::ClaimOutcome;
+            reclaimable(request: &::ff_engine::ReclaimRequest)
+                -> Vec<::ff_types::backend::ReclaimToken>;
+            claim_from_reclaim(
+                token: &::ff_types::backend::ReclaimToken,
+                policy: &::ff_types::backend::ClaimPolicy
+            ) -> ::ff_engine::Task;
+        });
+
+        $crate::layer::role!($layer, AttemptOps {
+            renew(handle: &::ff_types::backend::Handle) -> ::ff_types::backend::LeaseRenewal;
+            renew_batch(handles: &[::ff_types::backend::Handle])
+                -> Vec<Result<::ff_types::backend::LeaseRenewal, ::ff_engine::EngineError>>;
+            progress(
+                handle: &::ff_types::backend::Handle,
+                request: &::ff_engine::ProgressRequest
+            ) -> ();
+            complete(
+                handle: &::ff_types::backend::Handle,
+                result: Option<&::ff_types::Payload>
+            ) -> ();
+            fail(handle: &::ff_types::backend::Handle, request: &::ff_engine::FailRequest)
+                -> ::ff_types::backend::FailOutcome;
+            cancel(handle: &::ff_types::backend::Handle, reason: &str) -> ();
+            delay(handle: &::ff_types::backend::Handle, request: &::ff_engine::DelayRequest) -> ();
+        });
+
+        $crate::layer::role!($layer, OperatorOps {
+            cancel_execution(request: &::ff_engine::CancelExecution)
+                -> ::ff_engine::CancelOutcome;
+            hold(request: &::ff_engine::Hold) -> ::ff_engine::HoldOutcome;
+            release_hold(request: &::ff_engine::ReleaseHold) -> ::ff_engine::ReleaseHoldOutcome;
+            revoke(request: &::ff_engine::RevokeLease) -> ::ff_engine::RevokeOutcome;
+            replay(request: &::ff_engine::ReplayExecution) -> ::ff_engine::ReplayOutcome;
+        });
+
+        $crate::layer::role!($layer, ReadOps {
+            describe_execution(id: ::ff_types::ExecutionId) -> ::ff_engine::ExecutionView;
+            list_executions(request: &::ff_engine::ListRequest) -> ::ff_engine::ListPage;
+            result(request: &::ff_engine::ResultRequest) -> ::ff_engine::ResultOutcome;
+            explain(id: ::ff_types::ExecutionId) -> ::ff_engine::Explanation;
+        });
+
+        $crate::layer::role!($layer, TimerOps {
+            tick(request: &::ff_engine::TickRequest) -> ::ff_engine::TickOutcome;
+        });
+    };
+}
+
+pub(crate) use {forward_roles, role};

@@ -1,0 +1,104 @@
+//! Looking at executions and steering them.
+
+use ff_engine::{
+    CancelExecution, CancelOutcome, EngineError, ExecutionSummary, ExecutionView, Explanation,
+    Hold, HoldOutcome, ListPage, ListRequest, ReleaseHold, ReleaseHoldOutcome, ReplayExecution,
+    ReplayOutcome, RevokeLease, RevokeOutcome,
+};
+use ff_types::ExecutionId;
+
+use super::Client;
+
+impl Client {
+    /// Everything about one execution.
+    pub async fn describe(&self, id: ExecutionId) -> Result<ExecutionView, EngineError> {
+        self.repeat(|| self.backend.describe_execution(id)).await
+    }
+
+    /// One page of a listing.
+    pub async fn list(&self, request: &ListRequest) -> Result<ListPage, EngineError> {
+        self.repeat(|| self.backend.list_executions(request)).await
+    }
+
+    /// A listing to its end, or until `at_most` items are there.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ff_backend_mem::MemBackend;
+    /// # use ff_sdk::{Client, Job};
+    /// use ff_engine::ListRequest;
+    /// use ff_types::ExecutionState;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), ff_engine::EngineError> {
+    /// # let client = Client::new(Arc::new(MemBackend::new()));
+    /// client.submit(&Job::new("greet", &"Ada")).await?;
+    /// let ready = ListRequest::new().with_state(ExecutionState::Ready);
+    /// assert_eq!(client.list_all(ready, 1_000).await?.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn list_all(
+        &self,
+        mut request: ListRequest,
+        at_most: usize,
+    ) -> Result<Vec<ExecutionSummary>, EngineError> {
+        let mut items = Vec::new();
+        loop {
+            let page = self.list(&request).await?;
+            items.extend(page.items);
+            match page.next {
+                Some(next) if items.len() < at_most => request.cursor = Some(next),
+                _ => break,
+            }
+        }
+        items.truncate(at_most);
+        Ok(items)
+    }
+
+    /// The first reason why an execution is not running, and when time alone clears it.
+    pub async fn explain(&self, id: ExecutionId) -> Result<Explanation, EngineError> {
+        self.repeat(|| self.backend.explain(id)).await
+    }
+
+    /// Ends an execution that has not ended. One that is running is told to stop, and ends at the
+    /// latest when its lease does.
+    pub async fn cancel(
+        &self,
+        id: ExecutionId,
+        reason: impl Into<String>,
+    ) -> Result<CancelOutcome, EngineError> {
+        let request = CancelExecution::new(self.ids.request_id(), id, reason);
+        self.repeat(|| self.backend.cancel_execution(&request))
+            .await
+    }
+
+    /// Keeps an execution from being handed out until [`Client::release_hold`]. A running attempt
+    /// goes on.
+    pub async fn hold(&self, id: ExecutionId) -> Result<HoldOutcome, EngineError> {
+        let request = Hold::new(self.ids.request_id(), id);
+        self.repeat(|| self.backend.hold(&request)).await
+    }
+
+    /// Lifts a hold.
+    pub async fn release_hold(&self, id: ExecutionId) -> Result<ReleaseHoldOutcome, EngineError> {
+        let request = ReleaseHold::new(self.ids.request_id(), id);
+        self.repeat(|| self.backend.release_hold(&request)).await
+    }
+
+    /// Takes the lease of the running attempt away, so that another worker starts over.
+    pub async fn revoke(
+        &self,
+        id: ExecutionId,
+        reason: impl Into<String>,
+    ) -> Result<RevokeOutcome, EngineError> {
+        let request = RevokeLease::new(self.ids.request_id(), id, reason);
+        self.repeat(|| self.backend.revoke(&request)).await
+    }
+
+    /// Reopens an execution that ended, for a new attempt.
+    pub async fn replay(&self, id: ExecutionId) -> Result<ReplayOutcome, EngineError> {
+        let request = ReplayExecution::new(self.ids.request_id(), id);
+        self.repeat(|| self.backend.replay(&request)).await
+    }
+}

@@ -1,0 +1,133 @@
+//! One attempt under its lease, shared by the handler and by whoever runs the handler.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ff_engine::{Clock, DelayRequest, EngineBackend, EngineError, FailRequest, Task};
+use ff_types::Payload;
+use ff_types::backend::FailOutcome;
+
+use super::lease::Lease;
+use crate::client::low_bits;
+use crate::extensions::Extensions;
+use crate::metrics::Outcome;
+use crate::retry::{Backoff, CallRetry};
+
+/// What every attempt of a worker needs.
+pub(crate) struct Desk {
+    pub(crate) backend: Arc<dyn EngineBackend>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) retry: CallRetry,
+    pub(crate) state: Extensions,
+}
+
+/// One attempt.
+pub(crate) struct Attempt {
+    pub(crate) task: Task,
+    pub(crate) lease: Lease,
+    pub(crate) desk: Arc<Desk>,
+    outcome: Mutex<Option<Outcome>>,
+}
+
+/// How a lease is given back.
+#[derive(Debug, Clone)]
+pub(crate) enum Release {
+    Complete(Option<Payload>),
+    Fail(FailRequest),
+    Cancel(String),
+    Delay(DelayRequest),
+    /// A delay that is no wish of the handler.
+    HandBack,
+}
+
+impl Attempt {
+    pub(crate) fn new(task: Task, desk: Arc<Desk>) -> Arc<Self> {
+        let expires_at_ms = u64::try_from(task.lease_expires_at.as_i64()).unwrap_or(0);
+        Arc::new(Self {
+            task,
+            lease: Lease::new(expires_at_ms),
+            desk,
+            outcome: Mutex::new(None),
+        })
+    }
+
+    /// How it ended, once it was given back.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long the lease lasts from its claim.
+    pub(crate) const fn lease_ttl(&self) -> Duration {
+        Duration::from_millis(self.task.lease_ttl_ms)
+    }
+
+    /// Gives the lease back. Repeated while the backend does not answer, until the lease is over.
+    pub(crate) async fn release(&self, release: &Release) -> Result<Outcome, EngineError> {
+        self.lease.begin_release();
+        let answer = self.call_until_answered(release).await;
+        match &answer {
+            Ok(outcome) => {
+                *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(*outcome);
+            }
+            Err(error) => {
+                self.lease.end_release();
+                if let EngineError::State { .. } = error {
+                    self.lease.refuse(error);
+                }
+            }
+        }
+        answer
+    }
+
+    async fn call_until_answered(&self, release: &Release) -> Result<Outcome, EngineError> {
+        let spread = low_bits(self.task.execution_id.as_u128());
+        let mut backoff = Backoff::new(self.desk.retry.endless(), spread);
+        loop {
+            match self.call(release).await {
+                Err(error) if error.is_retryable() && self.lease.is_renewable() => {
+                    let wait = backoff.next_wait().unwrap_or(self.desk.retry.longest_wait);
+                    tokio::select! {
+                        () = self.desk.clock.sleep(wait) => {}
+                        () = self.over() => return Err(error),
+                    }
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Ends when the handler was told to stop for a reason that ends the lease too.
+    async fn over(&self) {
+        self.lease.token().cancelled().await;
+        if self.lease.is_renewable() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn call(&self, release: &Release) -> Result<Outcome, EngineError> {
+        let backend = &self.desk.backend;
+        let handle = &self.task.handle;
+        match release {
+            Release::Complete(result) => {
+                backend.complete(handle, result.as_ref()).await?;
+                Ok(Outcome::Completed)
+            }
+            Release::Fail(request) => match backend.fail(handle, request).await? {
+                FailOutcome::RetryScheduled { .. } => Ok(Outcome::Retried),
+                FailOutcome::TerminalFailed => Ok(Outcome::Failed),
+            },
+            Release::Cancel(reason) => {
+                backend.cancel(handle, reason).await?;
+                Ok(Outcome::Cancelled)
+            }
+            Release::Delay(request) => {
+                backend.delay(handle, request).await?;
+                Ok(Outcome::Paused)
+            }
+            Release::HandBack => {
+                backend.delay(handle, &DelayRequest::now()).await?;
+                Ok(Outcome::HandedBack)
+            }
+        }
+    }
+}

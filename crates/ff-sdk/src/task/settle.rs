@@ -1,0 +1,129 @@
+//! The verbs that end an attempt.
+//!
+//! Each consumes the task, so that no attempt is ended twice, and hands it back when the call may
+//! be repeated.
+
+use std::fmt;
+use std::time::Duration;
+
+use ff_engine::{DelayRequest, EngineError};
+use ff_types::backend::FailureClass;
+use ff_types::{Payload, TimestampMs, limits};
+use serde::Serialize;
+
+use super::ClaimedTask;
+use super::attempt::{Attempt, Release};
+use crate::json;
+use crate::task_error::{Disposition, Pause, TaskError, cut};
+
+/// Proof that an attempt was ended. Only the verbs of [`ClaimedTask`] give one, so that a raw
+/// handler cannot forget to.
+#[derive(Debug)]
+#[must_use = "a raw handler returns it"]
+pub struct Settled(());
+
+/// A verb that had no effect, or an unknown one.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Refused {
+    /// The task, when another call can still end it; `None` when the lease is over.
+    pub task: Option<ClaimedTask>,
+    /// Why the call failed.
+    pub error: EngineError,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Refused {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
+/// Every verb repeats its call while the backend does not answer and the lease lasts.
+impl ClaimedTask {
+    /// Ends the execution as completed.
+    pub async fn complete(self, result: Option<Payload>) -> Result<Settled, Refused> {
+        self.release(Release::Complete(result)).await
+    }
+
+    /// Ends the execution as completed, with `result` as JSON; `()` is no result.
+    pub async fn complete_json<R: Serialize + ?Sized + Sync>(
+        self,
+        result: &R,
+    ) -> Result<Settled, Refused> {
+        match json::encode(result) {
+            Ok(payload) => self.complete(payload).await,
+            Err(error) => Err(Refused {
+                task: Some(self),
+                error,
+            }),
+        }
+    }
+
+    /// Ends the attempt with what `error` asks for: a retry, a failure, a cancellation or a pause.
+    pub async fn fail(self, error: TaskError) -> Result<Settled, Refused> {
+        let release = self.attempt.release_for(&error);
+        self.release(release).await
+    }
+
+    /// Ends the execution as cancelled.
+    pub async fn cancel(self, reason: impl Into<String> + Send) -> Result<Settled, Refused> {
+        self.release(cancel(&reason.into())).await
+    }
+
+    /// Pauses the attempt; the handler is called again after `pause`.
+    pub async fn delay(self, pause: Duration) -> Result<Settled, Refused> {
+        let until = self.attempt.desk.clock.now().saturating_add(pause);
+        self.delay_until(until).await
+    }
+
+    /// Pauses the attempt; the handler is called again at `until`.
+    pub async fn delay_until(self, until: TimestampMs) -> Result<Settled, Refused> {
+        self.release(Release::Delay(DelayRequest::until(until)))
+            .await
+    }
+
+    async fn release(self, release: Release) -> Result<Settled, Refused> {
+        match self.attempt.release(&release).await {
+            Ok(_) => Ok(Settled(())),
+            Err(error) => {
+                let may_go_on = !matches!(
+                    error,
+                    EngineError::State { .. } | EngineError::NotFound { .. }
+                );
+                Err(Refused {
+                    task: may_go_on.then_some(self),
+                    error,
+                })
+            }
+        }
+    }
+}
+
+impl Attempt {
+    /// The release that an error of the handler asks for.
+    pub(crate) fn release_for(&self, error: &TaskError) -> Release {
+        match error.disposition() {
+            Disposition::Transient { .. } => {
+                Release::Fail(error.to_request(FailureClass::Transient))
+            }
+            Disposition::Permanent => Release::Fail(error.to_request(FailureClass::Permanent)),
+            Disposition::Cancelled => cancel(error.message()),
+            Disposition::Pause(Pause::For(pause)) => {
+                let until = self.desk.clock.now().saturating_add(pause);
+                Release::Delay(DelayRequest::until(until))
+            }
+            Disposition::Pause(Pause::Until(until)) => Release::Delay(DelayRequest::until(until)),
+        }
+    }
+}
+
+/// A cancel with a reason cut to its limit.
+pub(crate) fn cancel(reason: &str) -> Release {
+    Release::Cancel(cut(reason, limits::REASON_MAX_BYTES).to_owned())
+}

@@ -1,0 +1,272 @@
+//! What a handler answers when it has no result.
+//!
+//! [`TaskError`] does not implement [`std::error::Error`], so that every type that does converts
+//! into it and `?` works on any error. The conversion takes the error for transient.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ff_engine::{EngineError, FailRequest};
+use ff_types::backend::{FailureClass, FailureReason};
+use ff_types::{TimestampMs, limits};
+
+use crate::task::Refused;
+
+/// Why a handler did not finish, and what is to happen next.
+///
+/// ```
+/// use ff_sdk::prelude::*;
+///
+/// async fn charge(_task: ClaimedTask, cents: i64) -> Result<String, TaskError> {
+///     if cents <= 0 {
+///         return Err(TaskError::permanent("nothing to charge"));
+///     }
+///     // Any error is retried by default …
+///     let table = std::fs::read_to_string("/etc/rates")?;
+///     // … unless it is said to be permanent.
+///     let rate: i64 = table.trim().parse().permanent()?;
+///     Ok(format!("charged {}", cents * rate))
+/// }
+/// # let _ = charge;
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct TaskError {
+    disposition: Disposition,
+    message: String,
+    detail: Option<Bytes>,
+}
+
+/// What is to happen next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Disposition {
+    Transient { retry_after: Option<Duration> },
+    Permanent,
+    Cancelled,
+    Pause(Pause),
+}
+
+/// When a paused attempt goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pause {
+    For(Duration),
+    Until(TimestampMs),
+}
+
+impl TaskError {
+    /// May succeed next time: retried with the job's back-off while retries are left.
+    pub fn transient(message: impl Into<String>) -> Self {
+        Self::new(Disposition::Transient { retry_after: None }, message)
+    }
+
+    /// Will not succeed: the execution fails at once.
+    pub fn permanent(message: impl Into<String>) -> Self {
+        Self::new(Disposition::Permanent, message)
+    }
+
+    /// Transient, with a wait of its own in place of the job's back-off, such as a server asked
+    /// for; at most 30 days.
+    pub fn retry_after(wait: Duration, message: impl Into<String>) -> Self {
+        let retry_after = Some(wait);
+        Self::new(Disposition::Transient { retry_after }, message)
+    }
+
+    /// The work is not wanted any more: the execution ends as cancelled.
+    ///
+    /// From a handler that was told to stop because its worker shuts down, it means that the
+    /// handler has stopped, and another worker goes on with the attempt.
+    pub fn cancelled(message: impl Into<String>) -> Self {
+        Self::new(Disposition::Cancelled, message)
+    }
+
+    /// Not a failure: the attempt pauses, holds neither lease nor slot, and the handler is called
+    /// again after `pause`. No retry is used.
+    pub fn pause(pause: Duration) -> Self {
+        Self::new(Disposition::Pause(Pause::For(pause)), "paused")
+    }
+
+    /// Like [`TaskError::pause`], until `at`.
+    pub fn pause_until(at: TimestampMs) -> Self {
+        Self::new(Disposition::Pause(Pause::Until(at)), "paused")
+    }
+
+    /// Adds bytes for a program to read, such as a serialised error: at most 64 KiB, more is left
+    /// out.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<Bytes>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// What went wrong, as operators will read it.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// How the failure is classed, or `None` for a pause.
+    pub const fn class(&self) -> Option<FailureClass> {
+        match self.disposition {
+            Disposition::Transient { .. } => Some(FailureClass::Transient),
+            Disposition::Permanent => Some(FailureClass::Permanent),
+            Disposition::Cancelled => Some(FailureClass::Cancelled),
+            Disposition::Pause(_) => None,
+        }
+    }
+
+    pub(crate) const fn disposition(&self) -> Disposition {
+        self.disposition
+    }
+
+    /// The request that reports this failure, cut to the limits so that it is never refused for
+    /// its size.
+    pub(crate) fn to_request(&self, class: FailureClass) -> FailRequest {
+        let message = cut(&self.message, limits::FAILURE_MESSAGE_MAX_BYTES);
+        let mut reason = FailureReason::new(message);
+        reason.detail = self
+            .detail
+            .clone()
+            .filter(|detail| detail.len() <= limits::FAILURE_DETAIL_MAX_BYTES);
+        let request = FailRequest::new(class, reason);
+        let longest = Duration::from_millis(limits::BACKOFF_CAP_MAX_MS);
+        match self.disposition {
+            Disposition::Transient {
+                retry_after: Some(wait),
+            } => request.with_retry_after(wait.min(longest)),
+            _ => request,
+        }
+    }
+
+    fn new(disposition: Disposition, message: impl Into<String>) -> Self {
+        Self {
+            disposition,
+            message: message.into(),
+            detail: None,
+        }
+    }
+}
+
+/// The longest prefix of `text` that has at most `limit` bytes.
+pub(crate) fn cut(text: &str, limit: usize) -> &str {
+    &text[..text.floor_char_boundary(limit)]
+}
+
+/// Any error is transient, with its message and those of its causes. The exceptions are refusals
+/// of the engine that a repeat would meet again.
+impl<E: Error + Send + Sync + 'static> From<E> for TaskError {
+    fn from(error: E) -> Self {
+        let any: &dyn Any = &error;
+        let engine = any
+            .downcast_ref::<EngineError>()
+            .or_else(|| any.downcast_ref::<Refused>().map(|refused| &refused.error));
+        let message = chain(&error);
+        match engine {
+            Some(EngineError::LimitExceeded { .. } | EngineError::Validation { .. }) => {
+                Self::permanent(message)
+            }
+            _ => Self::transient(message),
+        }
+    }
+}
+
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let message = error.to_string();
+        // Some errors repeat their cause in their own message.
+        if !text.ends_with(&message) {
+            text.push_str(": ");
+            text.push_str(&message);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+impl fmt::Debug for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskError")
+            .field("disposition", &self.disposition)
+            .field("message", &self.message)
+            .field("detail_len", &self.detail.as_ref().map(Bytes::len))
+            .finish()
+    }
+}
+
+impl fmt::Display for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// Says of any error whether the task is worth another try.
+///
+/// ```
+/// use ff_sdk::{ResultExt, TaskError};
+///
+/// let refused: Result<u32, TaskError> = "seven".parse::<u32>().permanent();
+/// assert!(refused.is_err());
+/// ```
+pub trait ResultExt<T> {
+    /// The error will not go away: the execution fails at once.
+    fn permanent(self) -> Result<T, TaskError>;
+
+    /// The error may go away: the attempt is retried.
+    fn transient(self) -> Result<T, TaskError>;
+}
+
+impl<T, E: Into<TaskError>> ResultExt<T> for Result<T, E> {
+    fn permanent(self) -> Result<T, TaskError> {
+        self.map_err(|error| TaskError {
+            disposition: Disposition::Permanent,
+            ..error.into()
+        })
+    }
+
+    fn transient(self) -> Result<T, TaskError> {
+        self.map_err(|error| TaskError {
+            disposition: Disposition::Transient { retry_after: None },
+            ..error.into()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("no rates")]
+    struct Outer(#[source] std::num::ParseIntError);
+
+    #[test]
+    fn any_error_is_transient_and_keeps_its_causes() {
+        let cause = "x".parse::<u8>().unwrap_err();
+
+        let error = TaskError::from(Outer(cause));
+
+        assert_eq!(error.class(), Some(FailureClass::Transient));
+        assert_eq!(error.message(), "no rates: invalid digit found in string");
+    }
+
+    #[test]
+    fn a_limit_of_the_engine_is_permanent() {
+        let error = TaskError::from(EngineError::validation("percent", "is 101"));
+
+        assert_eq!(error.class(), Some(FailureClass::Permanent));
+    }
+
+    #[test]
+    fn requests_are_cut_to_the_limits() {
+        let error = TaskError::retry_after(Duration::MAX, "é".repeat(4_096))
+            .with_detail(vec![0; limits::FAILURE_DETAIL_MAX_BYTES + 1]);
+
+        let request = error.to_request(FailureClass::Transient);
+
+        assert!(request.validate().is_ok());
+        assert_eq!(request.reason.message.len(), 4_096);
+        assert_eq!(request.reason.detail, None);
+    }
+}

@@ -1,0 +1,150 @@
+//! Running one attempt: the handler, its lease, and what its answer means.
+//!
+//! The handler runs as a task of its own, so that a panic ends the attempt and not the worker.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use ff_engine::{EngineError, Task};
+use tokio::task::{JoinError, JoinHandle};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
+
+use crate::handlers::{Handlers, Returned};
+use crate::metrics::Outcome;
+use crate::task::attempt::{Attempt, Release};
+use crate::task::{ClaimedTask, StopReason};
+use crate::task_error::{Disposition, TaskError};
+
+/// Runs the handler and reports how it ended; when `abort` trips first, stops the handler and
+/// gives the attempt to another worker.
+///
+/// Ends early, without a report, when the lease is lost only in the sense that the report is
+/// refused; the handler itself is never cut off but by `abort`.
+pub(crate) async fn run(
+    handlers: &Handlers,
+    attempt: &Arc<Attempt>,
+    abort: &CancellationToken,
+) -> Outcome {
+    let expiry = attempt.desk.clock.sleep(attempt.lease_ttl());
+    let work = async {
+        let handler = Handler::start(handlers, attempt);
+        let release = tokio::select! {
+            answer = handler.finish() => release_after(attempt, answer),
+            () = abort.cancelled() => attempt.outcome().is_none().then_some(Release::HandBack),
+        };
+        if let Some(release) = release {
+            report(attempt, release).await;
+        }
+        attempt.outcome().unwrap_or(Outcome::Lost)
+    };
+    let watch = async {
+        attempt.lease.watch(expiry).await;
+        std::future::pending().await
+    };
+    tokio::select! {
+        outcome = work => outcome,
+        outcome = watch => outcome,
+    }
+}
+
+/// Gives an attempt whose handler has not run, or was stopped, to another worker.
+pub(crate) async fn hand_back(attempt: &Arc<Attempt>) -> Outcome {
+    report(attempt, Release::HandBack).await;
+    attempt.outcome().unwrap_or(Outcome::Lost)
+}
+
+/// The span that everything of an attempt happens in.
+pub(crate) fn span(task: &Task) -> Span {
+    tracing::info_span!(
+        "attempt",
+        execution = %task.execution_id,
+        kind = %task.kind,
+        attempt = task.attempt.0,
+    )
+}
+
+/// A running handler. Dropping it stops the handler at its next await.
+struct Handler(JoinHandle<Result<Returned, TaskError>>);
+
+impl Handler {
+    fn start(handlers: &Handlers, attempt: &Arc<Attempt>) -> Self {
+        let handlers = handlers.clone();
+        let task = ClaimedTask::new(Arc::clone(attempt));
+        let running = async move { handlers.call(task).await };
+        Self(tokio::spawn(running.instrument(Span::current())))
+    }
+
+    async fn finish(mut self) -> Result<Returned, TaskError> {
+        match (&mut self.0).await {
+            Ok(answer) => answer,
+            Err(error) => Err(TaskError::transient(panic_message(error))),
+        }
+    }
+}
+
+impl Drop for Handler {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn panic_message(error: JoinError) -> String {
+    let Ok(panic) = error.try_into_panic() else {
+        return "handler was stopped".to_owned();
+    };
+    let text = as_text(panic.as_ref()).unwrap_or("no message");
+    format!("handler panicked: {text}")
+}
+
+fn as_text(panic: &(dyn Any + Send)) -> Option<&str> {
+    panic
+        .downcast_ref::<&'static str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+}
+
+/// What to report after the handler's answer; nothing when it has ended the attempt itself, or
+/// the store has said that the lease is over.
+fn release_after(attempt: &Attempt, answer: Result<Returned, TaskError>) -> Option<Release> {
+    if attempt.outcome().is_some() || attempt.lease.is_refused() {
+        return None;
+    }
+    let error = match answer {
+        Ok(Returned::Result(result)) => return Some(Release::Complete(result)),
+        Ok(Returned::Settled) => TaskError::transient("the handler ended another task"),
+        Err(error) => error,
+    };
+    Some(match (attempt.lease.reason(), error.disposition()) {
+        (Some(StopReason::CancelRequested), _) => crate::task::cancel(error.message()),
+        (Some(StopReason::Shutdown), Disposition::Transient { .. } | Disposition::Cancelled) => {
+            Release::HandBack
+        }
+        _ => attempt.release_for(&error),
+    })
+}
+
+/// Reports the end of the attempt. A report that the engine can never take becomes one that it
+/// can, so that the execution does not wait for its lease to run out.
+async fn report(attempt: &Arc<Attempt>, release: Release) {
+    let Err(error) = attempt.release(&release).await else {
+        return;
+    };
+    let instead = match &error {
+        EngineError::LimitExceeded { .. } | EngineError::Validation { .. } => {
+            attempt.release_for(&TaskError::permanent(format!("refused: {error}")))
+        }
+        EngineError::State { .. }
+            if attempt.lease.reason() == Some(StopReason::CancelRequested) =>
+        {
+            crate::task::cancel("stopped on request")
+        }
+        _ => {
+            tracing::warn!(code = error.code(), %error, "the end of the attempt was not recorded");
+            return;
+        }
+    };
+    if let Err(error) = attempt.release(&instead).await {
+        tracing::warn!(code = error.code(), %error, "the end of the attempt was not recorded");
+    }
+}

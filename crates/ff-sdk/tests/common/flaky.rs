@@ -1,0 +1,215 @@
+//! A backend in front of another one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+use async_trait::async_trait;
+use ff_engine::*;
+use ff_types::backend::{
+    BackendTag, ClaimPolicy, FailOutcome, Handle, LeaseRenewal, ReclaimToken,
+};
+use ff_types::{ExecutionId, Namespace, Payload};
+
+/// Passes every call on, unless told otherwise.
+pub struct Flaky {
+    inner: Arc<dyn EngineBackend>,
+    /// While set, nothing is passed on and every call is unavailable.
+    pub away: AtomicBool,
+    /// The next so many submits are passed on and their answers lost.
+    pub lost_submits: AtomicUsize,
+    pub claims: AtomicUsize,
+    pub renewals: AtomicUsize,
+    pub renewed_leases: AtomicUsize,
+    pub most_asked: AtomicUsize,
+}
+
+impl Flaky {
+    pub fn new(inner: Arc<dyn EngineBackend>) -> Self {
+        Self {
+            inner,
+            away: AtomicBool::new(false),
+            lost_submits: AtomicUsize::new(0),
+            claims: AtomicUsize::new(0),
+            renewals: AtomicUsize::new(0),
+            renewed_leases: AtomicUsize::new(0),
+            most_asked: AtomicUsize::new(0),
+        }
+    }
+
+    fn there(&self, operation: &'static str) -> Result<&dyn EngineBackend, EngineError> {
+        match self.away.load(Relaxed) {
+            true => Err(unavailable(operation)),
+            false => Ok(self.inner.as_ref()),
+        }
+    }
+
+    fn loses_answer(&self) -> bool {
+        self.lost_submits
+            .fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1))
+            .is_ok()
+    }
+}
+
+fn unavailable(operation: &'static str) -> EngineError {
+    EngineError::Unavailable {
+        kind: UnavailableKind::Unreachable,
+        operation,
+        source: None,
+    }
+}
+
+impl BackendInfo for Flaky {
+    fn tag(&self) -> BackendTag {
+        self.inner.tag()
+    }
+
+    fn namespace(&self) -> &Namespace {
+        self.inner.namespace()
+    }
+}
+
+#[async_trait]
+impl SubmitOps for Flaky {
+    async fn submit(&self, submission: &Submission) -> Result<Submitted, EngineError> {
+        let answer = self.there("submit")?.submit(submission).await;
+        match self.loses_answer() {
+            true => Err(unavailable("submit")),
+            false => answer,
+        }
+    }
+
+    async fn submit_batch(
+        &self,
+        submissions: &[Submission],
+    ) -> Result<Vec<Result<Submitted, EngineError>>, EngineError> {
+        self.there("submit_batch")?.submit_batch(submissions).await
+    }
+}
+
+#[async_trait]
+impl ClaimOps for Flaky {
+    async fn claim(&self, request: &ClaimRequest) -> Result<ClaimOutcome, EngineError> {
+        self.claims.fetch_add(1, Relaxed);
+        self.most_asked
+            .fetch_max(request.policy.max_tasks as usize, Relaxed);
+        self.there("claim")?.claim(request).await
+    }
+
+    async fn reclaimable(
+        &self,
+        request: &ReclaimRequest,
+    ) -> Result<Vec<ReclaimToken>, EngineError> {
+        self.there("reclaimable")?.reclaimable(request).await
+    }
+
+    async fn claim_from_reclaim(
+        &self,
+        token: &ReclaimToken,
+        policy: &ClaimPolicy,
+    ) -> Result<Task, EngineError> {
+        let inner = self.there("claim_from_reclaim")?;
+        inner.claim_from_reclaim(token, policy).await
+    }
+}
+
+#[async_trait]
+impl AttemptOps for Flaky {
+    async fn renew(&self, handle: &Handle) -> Result<LeaseRenewal, EngineError> {
+        self.there("renew")?.renew(handle).await
+    }
+
+    async fn renew_batch(
+        &self,
+        handles: &[Handle],
+    ) -> Result<Vec<Result<LeaseRenewal, EngineError>>, EngineError> {
+        self.renewals.fetch_add(1, Relaxed);
+        self.renewed_leases.fetch_add(handles.len(), Relaxed);
+        self.there("renew_batch")?.renew_batch(handles).await
+    }
+
+    async fn progress(
+        &self,
+        handle: &Handle,
+        request: &ProgressRequest,
+    ) -> Result<(), EngineError> {
+        self.there("progress")?.progress(handle, request).await
+    }
+
+    async fn complete(&self, handle: &Handle, result: Option<&Payload>) -> Result<(), EngineError> {
+        self.there("complete")?.complete(handle, result).await
+    }
+
+    async fn fail(
+        &self,
+        handle: &Handle,
+        request: &FailRequest,
+    ) -> Result<FailOutcome, EngineError> {
+        self.there("fail")?.fail(handle, request).await
+    }
+
+    async fn cancel(&self, handle: &Handle, reason: &str) -> Result<(), EngineError> {
+        self.there("cancel")?.cancel(handle, reason).await
+    }
+
+    async fn delay(&self, handle: &Handle, request: &DelayRequest) -> Result<(), EngineError> {
+        self.there("delay")?.delay(handle, request).await
+    }
+}
+
+#[async_trait]
+impl OperatorOps for Flaky {
+    async fn cancel_execution(
+        &self,
+        request: &CancelExecution,
+    ) -> Result<CancelOutcome, EngineError> {
+        self.there("cancel_execution")?
+            .cancel_execution(request)
+            .await
+    }
+
+    async fn hold(&self, request: &Hold) -> Result<HoldOutcome, EngineError> {
+        self.there("hold")?.hold(request).await
+    }
+
+    async fn release_hold(&self, request: &ReleaseHold) -> Result<ReleaseHoldOutcome, EngineError> {
+        self.there("release_hold")?.release_hold(request).await
+    }
+
+    async fn revoke(&self, request: &RevokeLease) -> Result<RevokeOutcome, EngineError> {
+        self.there("revoke")?.revoke(request).await
+    }
+
+    async fn replay(&self, request: &ReplayExecution) -> Result<ReplayOutcome, EngineError> {
+        self.there("replay")?.replay(request).await
+    }
+}
+
+#[async_trait]
+impl ReadOps for Flaky {
+    async fn describe_execution(&self, id: ExecutionId) -> Result<ExecutionView, EngineError> {
+        self.there("describe_execution")?
+            .describe_execution(id)
+            .await
+    }
+
+    async fn list_executions(&self, request: &ListRequest) -> Result<ListPage, EngineError> {
+        self.there("list_executions")?
+            .list_executions(request)
+            .await
+    }
+
+    async fn result(&self, request: &ResultRequest) -> Result<ResultOutcome, EngineError> {
+        self.there("result")?.result(request).await
+    }
+
+    async fn explain(&self, id: ExecutionId) -> Result<Explanation, EngineError> {
+        self.there("explain")?.explain(id).await
+    }
+}
+
+#[async_trait]
+impl TimerOps for Flaky {
+    async fn tick(&self, request: &TickRequest) -> Result<TickOutcome, EngineError> {
+        self.there("tick")?.tick(request).await
+    }
+}

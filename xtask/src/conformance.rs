@@ -1,0 +1,129 @@
+//! `cargo xtask conformance`: runs the behaviour suite against a backend, or against deliberately
+//! broken variants of one, to prove that the suite notices.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context as _, ensure};
+use cargo_metadata::Message;
+
+use crate::workspace_root;
+
+/// Arguments of `cargo xtask conformance`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// The backend under test.
+    #[arg(long, default_value = "mem", value_parser = ["mem", "all"])]
+    backend: String,
+    /// How many random histories to run; 2,000 unless given.
+    #[arg(long)]
+    histories: Option<u32>,
+    /// The seed of ids, faults and histories; a failing run prints its own.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Runs the suite against broken variants, each of which has to fail a case.
+    #[arg(long, conflicts_with_all = ["histories", "seed"])]
+    mutants: bool,
+    /// Only trials whose name contains this; with `--mutants`, only variants of this name.
+    filter: Option<String>,
+}
+
+/// How many histories a broken variant gets that no rule has noticed.
+const HISTORIES_OF_A_SURVIVOR: &str = "400";
+
+/// Runs the suite.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if args.mutants {
+        return mutants(args.filter.as_deref());
+    }
+    let mut cargo = cargo();
+    cargo.args(["test", "--quiet", "--package", "ff-backend-mem", "--test", "conformance", "--"]);
+    cargo.args(&args.filter);
+    if let Some(histories) = args.histories {
+        cargo.env("FF_CONFORMANCE_HISTORIES", histories.to_string());
+    }
+    if let Some(seed) = args.seed {
+        cargo.env("FF_CONFORMANCE_SEED", seed.to_string());
+    }
+    let status = cargo.status().context("cannot start cargo")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn mutants(only: Option<&str>) -> anyhow::Result<ExitCode> {
+    let suite = built_suite()?;
+    let listed = Command::new(&suite).env("FF_MUTATION", "list").output()?;
+    let names = String::from_utf8(listed.stdout)?;
+    let names: Vec<&str> =
+        names.lines().filter(|name| only.is_none_or(|only| only == *name)).collect();
+    ensure!(!names.is_empty(), "no such variant");
+    let mut survivors = 0;
+    for name in &names {
+        let start = Instant::now();
+        let caught = match caught_by(&suite, name, "0")? {
+            None => caught_by(&suite, name, HISTORIES_OF_A_SURVIVOR)?,
+            caught => caught,
+        };
+        let took = start.elapsed();
+        match caught {
+            Some(case) => println!("{name}: caught by {case} ({took:.1?})"),
+            None => {
+                survivors += 1;
+                println!("{name}: SURVIVED ({took:.1?})");
+            }
+        }
+    }
+    println!("{} passed, {survivors} failed", names.len() - survivors);
+    Ok(if survivors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What failed under a broken variant: the first case, and how many more.
+fn caught_by(suite: &PathBuf, name: &str, histories: &str) -> anyhow::Result<Option<String>> {
+    let output = Command::new(suite)
+        .env("FF_MUTATION", name)
+        .env("FF_CONFORMANCE_HISTORIES", histories)
+        .env("FF_CONFORMANCE_FAULTS", "0")
+        .stderr(Stdio::null())
+        .output()?;
+    if output.status.success() {
+        return Ok(None);
+    }
+    let text = String::from_utf8(output.stdout)?;
+    let failed: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("test ") && line.ends_with("FAILED"))
+        .filter_map(|line| line.split_whitespace().nth(1))
+        .collect();
+    let first = failed.first().with_context(|| format!("{name} failed without a case:\n{text}"))?;
+    Ok(Some(match failed.len() {
+        1 => (*first).to_owned(),
+        more => format!("{first} and {} more", more - 1),
+    }))
+}
+
+/// The suite's executable, built with the broken variants in it.
+fn built_suite() -> anyhow::Result<PathBuf> {
+    let output = cargo()
+        .args(["test", "--package", "ff-backend-mem", "--features", "mutants"])
+        .args(["--test", "conformance", "--no-run", "--message-format", "json-render-diagnostics"])
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot start cargo")?;
+    ensure!(output.status.success(), "the suite does not build");
+    Message::parse_stream(output.stdout.as_slice())
+        .filter_map(|message| match message {
+            Ok(Message::CompilerArtifact(artifact)) if artifact.target.name == "conformance" => {
+                artifact.executable
+            }
+            _ => None,
+        })
+        .last()
+        .map(PathBuf::from)
+        .context("cargo named no executable")
+}
+
+fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace_root());
+    cargo
+}
