@@ -72,9 +72,7 @@ impl CaseFile {
         for function in &registry.functions {
             let name = format!("{}.{function}", self.area);
             if !self.rules.iter().any(|rule| rule.name == name) {
-                problems.push(format!(
-                    "{path}: {name} is listed but is not a case function"
-                ));
+                problems.push(format!("{path}: {name} is listed but is not a case function"));
             }
             if !listed.insert(name.clone()) {
                 problems.push(format!("{path}: {name} is listed twice"));
@@ -156,11 +154,9 @@ fn is_case(signature: &syn::Signature) -> bool {
 
 fn is_named(ty: &syn::Type, name: &str) -> bool {
     match ty {
-        syn::Type::Path(path) => path
-            .path
-            .segments
-            .last()
-            .is_some_and(|segment| segment.ident == name),
+        syn::Type::Path(path) => {
+            path.path.segments.last().is_some_and(|segment| segment.ident == name)
+        }
         _ => false,
     }
 }
@@ -169,12 +165,7 @@ fn parse_registry(expr: &syn::Expr) -> syn::Result<Option<Registry>> {
     match expr {
         syn::Expr::Reference(reference) => parse_registry(&reference.expr),
         syn::Expr::Macro(call)
-            if call
-                .mac
-                .path
-                .segments
-                .last()
-                .is_some_and(|segment| segment.ident == "cases") =>
+            if call.mac.path.segments.last().is_some_and(|segment| segment.ident == "cases") =>
         {
             call.mac.parse_body().map(Some)
         }
@@ -232,10 +223,7 @@ mod tests {
         assert_eq!(
             file.rules,
             [
-                Rule {
-                    name: "lease.fenced".into(),
-                    sentence: "A stale holder is fenced.".into()
-                },
+                Rule { name: "lease.fenced".into(), sentence: "A stale holder is fenced.".into() },
                 Rule {
                     name: "lease.renewed".into(),
                     sentence: "A renewal extends the lease.".into()
@@ -268,27 +256,15 @@ mod tests {
              async fn a(fx: Fixture) -> CaseResult { Ok(()) }",
         );
 
-        assert_eq!(
-            other_area.problems(),
-            ["cases/lease.rs: `cases!` names the area flow"]
-        );
-        assert_eq!(
-            no_list.problems(),
-            ["cases/lease.rs: no `const CASES` made by `cases![…]`"]
-        );
-        assert_eq!(
-            no_doc.problems(),
-            ["cases/lease.rs: lease.a has no doc comment"]
-        );
+        assert_eq!(other_area.problems(), ["cases/lease.rs: `cases!` names the area flow"]);
+        assert_eq!(no_list.problems(), ["cases/lease.rs: no `const CASES` made by `cases![…]`"]);
+        assert_eq!(no_doc.problems(), ["cases/lease.rs: lease.a has no doc comment"]);
     }
 
     #[test]
     fn a_malformed_list_is_an_error_that_names_the_file() {
-        let error = parse(
-            Path::new("cases/lease.rs"),
-            "const CASES: &[Case] = &cases![fenced];",
-        )
-        .unwrap_err();
+        let error = parse(Path::new("cases/lease.rs"), "const CASES: &[Case] = &cases![fenced];")
+            .unwrap_err();
 
         assert_eq!(error.to_string(), "parsing CASES in cases/lease.rs");
     }

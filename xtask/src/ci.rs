@@ -38,17 +38,7 @@ mod tests {
 
         assert_eq!(
             names,
-            [
-                "fmt",
-                "clippy",
-                "rustdoc",
-                "docs",
-                "deps",
-                "test",
-                "mutants",
-                "typos",
-                "deny"
-            ]
+            ["fmt", "clippy", "rustdoc", "docs", "deps", "test", "mutants", "typos", "deny"]
         );
     }
 }

@@ -99,11 +99,8 @@ pub fn check(root: &Path) -> anyhow::Result<Vec<String>> {
         .no_deps()
         .exec()
         .context("running cargo metadata")?;
-    let members: Vec<String> = metadata
-        .workspace_packages()
-        .iter()
-        .map(|package| package.name.to_string())
-        .collect();
+    let members: Vec<String> =
+        metadata.workspace_packages().iter().map(|package| package.name.to_string()).collect();
     let dependencies: Vec<_> = metadata
         .workspace_packages()
         .iter()
@@ -125,18 +122,11 @@ pub fn violations(members: &[String], dependencies: &[Dependency]) -> Vec<String
         .iter()
         .filter(|name| *name != DEV_TOOL && layer(name).is_none())
         .map(|name| format!("{name} has no row in the dependency table"));
-    unknown
-        .chain(dependencies.iter().filter_map(violation))
-        .collect()
+    unknown.chain(dependencies.iter().filter_map(violation)).collect()
 }
 
 fn violation(dependency: &Dependency) -> Option<String> {
-    let Dependency {
-        from,
-        to,
-        is_internal,
-        is_dev,
-    } = dependency;
+    let Dependency { from, to, is_internal, is_dev } = dependency;
     if from == DEV_TOOL {
         return None;
     }
@@ -174,21 +164,11 @@ mod tests {
     use super::*;
 
     fn internal(from: &str, to: &str, is_dev: bool) -> Dependency {
-        Dependency {
-            from: from.into(),
-            to: to.into(),
-            is_internal: true,
-            is_dev,
-        }
+        Dependency { from: from.into(), to: to.into(), is_internal: true, is_dev }
     }
 
     fn external(from: &str, to: &str, is_dev: bool) -> Dependency {
-        Dependency {
-            from: from.into(),
-            to: to.into(),
-            is_internal: false,
-            is_dev,
-        }
+        Dependency { from: from.into(), to: to.into(), is_internal: false, is_dev }
     }
 
     #[test]

@@ -14,9 +14,7 @@ pub const MAX_LINES: usize = 500;
 /// Outside a git work tree nothing is tracked, which is the one sentence then.
 pub fn warnings(root: &Path) -> anyhow::Result<Vec<String>> {
     let Some(files) = tracked_rust_files(root)? else {
-        return Ok(vec![
-            "file lengths not checked: not a git work tree".to_owned(),
-        ]);
+        return Ok(vec!["file lengths not checked: not a git work tree".to_owned()]);
     };
     let mut found = Vec::new();
     for file in files {
@@ -30,12 +28,8 @@ pub fn warnings(root: &Path) -> anyhow::Result<Vec<String>> {
 
 fn warning(file: &Path, text: &str) -> Option<String> {
     let lines = text.lines().count();
-    (lines > MAX_LINES).then(|| {
-        format!(
-            "{} has {lines} lines, more than {MAX_LINES}",
-            file.display()
-        )
-    })
+    (lines > MAX_LINES)
+        .then(|| format!("{} has {lines} lines, more than {MAX_LINES}", file.display()))
 }
 
 fn tracked_rust_files(root: &Path) -> anyhow::Result<Option<Vec<PathBuf>>> {
@@ -48,9 +42,7 @@ fn tracked_rust_files(root: &Path) -> anyhow::Result<Option<Vec<PathBuf>>> {
         return Ok(None);
     }
     let names = String::from_utf8(output.stdout).context("reading git ls-files")?;
-    Ok(Some(
-        names.split_terminator('\0').map(PathBuf::from).collect(),
-    ))
+    Ok(Some(names.split_terminator('\0').map(PathBuf::from).collect()))
 }
 
 #[cfg(test)]

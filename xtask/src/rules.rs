@@ -48,11 +48,7 @@ pub fn cited_in(text: &str) -> BTreeSet<String> {
 pub fn unpaired(cited: &BTreeMap<String, PathBuf>, files: &[CaseFile]) -> Vec<String> {
     let cases: BTreeMap<&str, &Path> = files
         .iter()
-        .flat_map(|file| {
-            file.rules
-                .iter()
-                .map(|rule| (rule.name.as_str(), file.path.as_path()))
-        })
+        .flat_map(|file| file.rules.iter().map(|rule| (rule.name.as_str(), file.path.as_path())))
         .collect();
     let without_case = cited
         .iter()
@@ -116,15 +112,7 @@ mod tests {
 
         let rules: Vec<_> = cited_in(text).into_iter().collect();
 
-        assert_eq!(
-            rules,
-            [
-                "file.rule",
-                "lease.after",
-                "lease.renew_never_revives",
-                "lease.two_2"
-            ]
-        );
+        assert_eq!(rules, ["file.rule", "lease.after", "lease.renew_never_revives", "lease.two_2"]);
     }
 
     #[test]
@@ -133,10 +121,7 @@ mod tests {
             ("lease.both".to_owned(), PathBuf::from("engine.rs")),
             ("lease.cited".to_owned(), PathBuf::from("engine.rs")),
         ]);
-        let rule = |name: &str| Rule {
-            name: name.into(),
-            sentence: "It holds.".into(),
-        };
+        let rule = |name: &str| Rule { name: name.into(), sentence: "It holds.".into() };
         let file = CaseFile {
             area: "lease".into(),
             path: "lease.rs".into(),

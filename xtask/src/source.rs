@@ -37,11 +37,7 @@ pub(crate) fn doc_text(attrs: &[syn::Attribute]) -> String {
         .filter(|attr| attr.path().is_ident("doc"))
         .filter_map(|attr| match &attr.meta {
             syn::Meta::NameValue(syn::MetaNameValue {
-                value:
-                    syn::Expr::Lit(syn::ExprLit {
-                        lit: syn::Lit::Str(text),
-                        ..
-                    }),
+                value: syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }),
                 ..
             }) => Some(text.value()),
             _ => None,
@@ -53,21 +49,14 @@ pub(crate) fn doc_text(attrs: &[syn::Attribute]) -> String {
 
 /// The first paragraph of `text` on one line.
 pub(crate) fn first_paragraph(text: &str) -> String {
-    let lines: Vec<_> = text
-        .trim()
-        .lines()
-        .map(str::trim)
-        .take_while(|line| !line.is_empty())
-        .collect();
+    let lines: Vec<_> =
+        text.trim().lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
     lines.join(" ")
 }
 
 /// The source of a syntax node on one line.
 pub(crate) fn source_text(node: &impl Spanned) -> String {
-    let text = node
-        .span()
-        .source_text()
-        .expect("the node was parsed from a source text");
+    let text = node.span().source_text().expect("the node was parsed from a source text");
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

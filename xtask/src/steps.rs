@@ -48,13 +48,7 @@ impl Step {
     }
 
     fn new(name: &'static str, program: Program, args: &[&'static str]) -> Self {
-        Self {
-            name,
-            program,
-            args: args.to_vec(),
-            env: Vec::new(),
-            tool: None,
-        }
+        Self { name, program, args: args.to_vec(), env: Vec::new(), tool: None }
     }
 
     /// Skips the step where the executable `tool` is not on `PATH`.
@@ -141,11 +135,7 @@ impl Report {
 pub fn run_and_report(root: &Path, steps: &[Step], options: Options) -> anyhow::Result<ExitCode> {
     let report = run(root, steps, options)?;
     println!("\n{}", report.summary());
-    Ok(if report.is_success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if report.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn run(root: &Path, steps: &[Step], options: Options) -> anyhow::Result<Report> {
@@ -167,11 +157,7 @@ fn run(root: &Path, steps: &[Step], options: Options) -> anyhow::Result<Report> 
         let (passed, output, took) = execute(root, step, &xtask)
             .with_context(|| format!("running step {}: {}", step.name, step.command_line()))?;
 
-        println!(
-            "{} ({:.1} s)",
-            if passed { "ok" } else { "FAILED" },
-            took.as_secs_f64()
-        );
+        println!("{} ({:.1} s)", if passed { "ok" } else { "FAILED" }, took.as_secs_f64());
         if !passed || options.verbose {
             std::io::stdout().write_all(&output)?;
             println!();
@@ -223,10 +209,7 @@ fn is_on_path(tool: &str) -> bool {
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(&file).is_file()))
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a stopwatch for people, which decides nothing"
-)]
+#[expect(clippy::disallowed_methods, reason = "a stopwatch for people, which decides nothing")]
 fn now() -> Instant {
     Instant::now()
 }
@@ -240,10 +223,7 @@ mod tests {
         let doc =
             Step::cargo("rustdoc", &["doc", "--no-deps"]).with_env("RUSTDOCFLAGS", "-D warnings");
 
-        assert_eq!(
-            doc.command_line(),
-            "RUSTDOCFLAGS=\"-D warnings\" cargo doc --no-deps"
-        );
+        assert_eq!(doc.command_line(), "RUSTDOCFLAGS=\"-D warnings\" cargo doc --no-deps");
         assert_eq!(
             Step::xtask("docs", &["docs", "--check"]).command_line(),
             "cargo xtask docs --check"
@@ -272,15 +252,7 @@ mod tests {
         let root = crate::workspace_root();
 
         let lenient = run(&root, std::slice::from_ref(&step), Options::default()).unwrap();
-        let strict = run(
-            &root,
-            &[step],
-            Options {
-                require: true,
-                verbose: false,
-            },
-        )
-        .unwrap();
+        let strict = run(&root, &[step], Options { require: true, verbose: false }).unwrap();
 
         assert!(lenient.is_success());
         assert_eq!(
@@ -299,13 +271,6 @@ mod tests {
 
         let report = run(&crate::workspace_root(), &steps, Options::default()).unwrap();
 
-        assert_eq!(
-            report,
-            Report {
-                passed: 1,
-                failed: vec!["broken"],
-                not_run: vec![]
-            }
-        );
+        assert_eq!(report, Report { passed: 1, failed: vec!["broken"], not_run: vec![] });
     }
 }

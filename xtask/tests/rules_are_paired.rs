@@ -6,10 +6,7 @@ use xtask::{cases, rules, workspace_root};
 fn every_cited_rule_has_a_case_and_every_case_is_cited() {
     let root = workspace_root();
 
-    let unpaired = rules::unpaired(
-        &rules::cited(&root).unwrap(),
-        &cases::read_all(&root).unwrap(),
-    );
+    let unpaired = rules::unpaired(&rules::cited(&root).unwrap(), &cases::read_all(&root).unwrap());
 
     assert!(unpaired.is_empty(), "{}", unpaired.join("\n"));
 }

@@ -54,29 +54,10 @@ impl MemBackend {
         for record in store.records.values() {
             faults.extend(record_faults(record));
         }
-        compare(
-            "queues",
-            &queued(&store),
-            &queued_by_records(&store),
-            &mut faults,
-        );
-        compare(
-            "timers",
-            &timed(&store),
-            &timed_by_records(&store),
-            &mut faults,
-        );
-        compare(
-            "tagged timers",
-            &tagged(&store),
-            &tagged_by_records(&store),
-            &mut faults,
-        );
-        if faults.is_empty() {
-            Ok(())
-        } else {
-            Err(faults)
-        }
+        compare("queues", &queued(&store), &queued_by_records(&store), &mut faults);
+        compare("timers", &timed(&store), &timed_by_records(&store), &mut faults);
+        compare("tagged timers", &tagged(&store), &tagged_by_records(&store), &mut faults);
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 
     /// The records and indexes in text form, for comparing two moments. Bytes of payloads are not
@@ -88,12 +69,7 @@ impl MemBackend {
             .values()
             .map(|record| (record.submission.id(), record.fingerprint, &record.run))
             .collect();
-        format!(
-            "{records:?} {:?} {:?} keys {}",
-            queued(&store),
-            timed(&store),
-            store.keys.len()
-        )
+        format!("{records:?} {:?} {:?} keys {}", queued(&store), timed(&store), store.keys.len())
     }
 }
 
@@ -103,23 +79,11 @@ fn compare<T: Ord + std::fmt::Debug>(
     rebuilt: &BTreeSet<T>,
     faults: &mut Vec<String>,
 ) {
-    faults.extend(
-        kept.difference(rebuilt)
-            .map(|entry| format!("{name}: stray {entry:?}")),
-    );
-    faults.extend(
-        rebuilt
-            .difference(kept)
-            .map(|entry| format!("{name}: missing {entry:?}")),
-    );
+    faults.extend(kept.difference(rebuilt).map(|entry| format!("{name}: stray {entry:?}")));
+    faults.extend(rebuilt.difference(kept).map(|entry| format!("{name}: missing {entry:?}")));
 }
 
-type Queued = (
-    String,
-    String,
-    Queue,
-    (ff_engine::machine::QueueOrder, ExecutionId),
-);
+type Queued = (String, String, Queue, (ff_engine::machine::QueueOrder, ExecutionId));
 
 fn queued(store: &Store) -> BTreeSet<Queued> {
     store
@@ -133,17 +97,10 @@ fn queued_by_records(store: &Store) -> BTreeSet<Queued> {
     let entry = |record: &ExecutionRecord| {
         let submission = &record.submission;
         let (queue, order) = store.placement(record).queue?;
-        let (lane, class) = (
-            submission.lane.to_string(),
-            submission.capabilities.to_string(),
-        );
+        let (lane, class) = (submission.lane.to_string(), submission.capabilities.to_string());
         Some((lane, class, queue, (order, submission.id())))
     };
-    store
-        .records
-        .values()
-        .filter_map(|record| entry(record))
-        .collect()
+    store.records.values().filter_map(|record| entry(record)).collect()
 }
 
 fn timed(store: &Store) -> BTreeSet<(TimestampMs, ExecutionId)> {
@@ -152,26 +109,15 @@ fn timed(store: &Store) -> BTreeSet<(TimestampMs, ExecutionId)> {
 
 fn timed_by_records(store: &Store) -> BTreeSet<(TimestampMs, ExecutionId)> {
     let entry = |record: &ExecutionRecord| {
-        store
-            .placement(record)
-            .due
-            .map(|at| (at, record.submission.id()))
+        store.placement(record).due.map(|at| (at, record.submission.id()))
     };
-    store
-        .records
-        .values()
-        .filter_map(|record| entry(record))
-        .collect()
+    store.records.values().filter_map(|record| entry(record)).collect()
 }
 
 type Tagged = ((String, String), (TimestampMs, ExecutionId));
 
 fn tagged(store: &Store) -> BTreeSet<Tagged> {
-    store
-        .timers
-        .tagged()
-        .map(|(tag, entry)| (tag.clone(), *entry))
-        .collect()
+    store.timers.tagged().map(|(tag, entry)| (tag.clone(), *entry)).collect()
 }
 
 fn tagged_by_records(store: &Store) -> BTreeSet<Tagged> {
@@ -181,10 +127,7 @@ fn tagged_by_records(store: &Store) -> BTreeSet<Tagged> {
             continue;
         };
         for (key, value) in record.submission.tags.iter() {
-            entries.insert((
-                (key.to_owned(), value.to_owned()),
-                (at, record.submission.id()),
-            ));
+            entries.insert(((key.to_owned(), value.to_owned()), (at, record.submission.id())));
         }
     }
     entries
@@ -194,20 +137,11 @@ fn record_faults(record: &ExecutionRecord) -> Vec<String> {
     let run = &record.run;
     let active = run.state == ExecutionState::Active;
     let open = run.attempt.is_some_and(|attempt| attempt.open);
-    let waiting = run
-        .reasons
-        .without(BlockReason::Delay)
-        .without(BlockReason::Hold);
+    let waiting = run.reasons.without(BlockReason::Delay).without(BlockReason::Hold);
     let rules = [
-        (
-            run.lease.is_some() == active,
-            "a lease is held exactly while active",
-        ),
+        (run.lease.is_some() == active, "a lease is held exactly while active"),
         (!active || open, "an active execution has an open attempt"),
-        (
-            run.state != ExecutionState::Ready || run.reasons.is_empty(),
-            "ready means no reason",
-        ),
+        (run.state != ExecutionState::Ready || run.reasons.is_empty(), "ready means no reason"),
         (
             !matches!(run.state, ExecutionState::Blocked | ExecutionState::Delayed)
                 || !run.reasons.is_empty(),
@@ -218,18 +152,10 @@ fn record_faults(record: &ExecutionRecord) -> Vec<String> {
             run.reasons.contains(BlockReason::Delay) == run.delay_until.is_some(),
             "a delay has an end exactly while it is a reason",
         ),
+        (run.state.is_terminal() == run.ended_at.is_some(), "an end has a time"),
+        (!run.state.is_terminal() || (!open && run.grant.is_none()), "an end leaves nothing open"),
         (
-            run.state.is_terminal() == run.ended_at.is_some(),
-            "an end has a time",
-        ),
-        (
-            !run.state.is_terminal() || (!open && run.grant.is_none()),
-            "an end leaves nothing open",
-        ),
-        (
-            run.attempt
-                .map_or(0, |attempt| u64::from(attempt.index.0) + 1)
-                <= run.epoch.0,
+            run.attempt.map_or(0, |attempt| u64::from(attempt.index.0) + 1) <= run.epoch.0,
             "every attempt had a lease of its own",
         ),
     ];

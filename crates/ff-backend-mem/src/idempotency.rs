@@ -24,19 +24,13 @@ struct Holder {
 
 impl Keys {
     pub(crate) fn new(distortion: Distortion) -> Self {
-        Self {
-            distortion,
-            holders: HashMap::new(),
-            by_end: BTreeSet::new(),
-        }
+        Self { distortion, holders: HashMap::new(), by_end: BTreeSet::new() }
     }
 
     /// The execution that holds the submission's key at `now`.
     pub(crate) fn holder(&self, submission: &Submission, now: TimestampMs) -> Option<ExecutionId> {
         let holder = self.holders.get(&key_of(submission)?)?;
-        self.distortion
-            .key_holds(holder.ends_at, now)
-            .then_some(holder.id)
+        self.distortion.key_holds(holder.ends_at, now).then_some(holder.id)
     }
 
     /// Lets the submission's key, if it has one, name the submission from now on.
@@ -46,10 +40,7 @@ impl Keys {
         };
         let window_ms = u64::try_from(idempotency.window.as_millis()).unwrap_or(u64::MAX);
         let ends_at = now.saturating_add(Duration::from_millis(window_ms));
-        let holder = Holder {
-            id: submission.id(),
-            ends_at,
-        };
+        let holder = Holder { id: submission.id(), ends_at };
         if let Some(before) = self.holders.insert(key.clone(), holder) {
             self.by_end.remove(&(before.ends_at, key.clone()));
         }
@@ -58,11 +49,7 @@ impl Keys {
 
     /// Forgets keys whose window has ended.
     pub(crate) fn purge(&mut self, now: TimestampMs) {
-        while self
-            .by_end
-            .first()
-            .is_some_and(|(ends_at, _)| *ends_at <= now)
-        {
+        while self.by_end.first().is_some_and(|(ends_at, _)| *ends_at <= now) {
             if let Some((_, key)) = self.by_end.pop_first() {
                 self.holders.remove(&key);
             }

@@ -90,10 +90,7 @@ impl MemBackend {
     /// The store, locked. No lock is held across an await, and nothing between lock and unlock
     /// panics on input, so that a poisoned lock still guards a whole state.
     fn store(&self) -> MutexGuard<'_, Store> {
-        self.inner
-            .store
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -123,19 +120,8 @@ impl MemBuilder {
     /// The engine.
     pub fn build(self) -> MemBackend {
         let store = Mutex::new(Store::new(self.distortion));
-        let Self {
-            namespace,
-            clock,
-            distortion,
-        } = self;
-        MemBackend {
-            inner: Arc::new(Inner {
-                namespace,
-                clock,
-                distortion,
-                store,
-            }),
-        }
+        let Self { namespace, clock, distortion } = self;
+        MemBackend { inner: Arc::new(Inner { namespace, clock, distortion, store }) }
     }
 }
 
@@ -155,9 +141,7 @@ impl fmt::Debug for MemBackend {
 
 impl fmt::Debug for MemBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemBuilder")
-            .field("namespace", &self.namespace)
-            .finish_non_exhaustive()
+        f.debug_struct("MemBuilder").field("namespace", &self.namespace).finish_non_exhaustive()
     }
 }
 

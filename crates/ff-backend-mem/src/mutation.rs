@@ -208,9 +208,9 @@ impl Distortion {
         let ended = run.ended_at.is_some();
         let by_deadline = placement.due == run.deadline;
         placement.due = match mutation {
-            Mutation::RetentionEarly if ended => placement
-                .due
-                .map(|at| at.saturating_sub(Duration::from_millis(1))),
+            Mutation::RetentionEarly if ended => {
+                placement.due.map(|at| at.saturating_sub(Duration::from_millis(1)))
+            }
             Mutation::RetentionNever if ended => None,
             Mutation::GrantNeverReturns if run.grant.is_some() => None,
             Mutation::NoDeadline if !ended && by_deadline => None,
@@ -218,10 +218,7 @@ impl Distortion {
         };
         if self.is(Mutation::ClaimedTwice) && run.lease.is_some() {
             let rank = -i16::from(record.submission.priority);
-            let order = ff_engine::machine::QueueOrder {
-                rank,
-                ready_at: run.ready_at,
-            };
+            let order = ff_engine::machine::QueueOrder { rank, ready_at: run.ready_at };
             placement.queue = Some((ff_engine::machine::Queue::Ready, order));
         }
         placement
@@ -253,15 +250,7 @@ impl Distortion {
         match (self.0, &record.run.lease) {
             (Some(Mutation::NoFence), Some(lease)) => {
                 let (attempt, epoch) = (lease.attempt, record.run.epoch);
-                (
-                    Fence {
-                        attempt,
-                        epoch,
-                        lease: lease.id,
-                        ..fence
-                    },
-                    now,
-                )
+                (Fence { attempt, epoch, lease: lease.id, ..fence }, now)
             }
             (Some(Mutation::ExpiryOffByOne), _) => {
                 (fence, now.saturating_sub(Duration::from_millis(1)))
@@ -286,20 +275,12 @@ impl Distortion {
     }
 
     pub(crate) fn behind(self, id: ExecutionId) -> Bound<ExecutionId> {
-        if self.is(Mutation::CursorRepeats) {
-            Bound::Included(id)
-        } else {
-            Bound::Excluded(id)
-        }
+        if self.is(Mutation::CursorRepeats) { Bound::Included(id) } else { Bound::Excluded(id) }
     }
 
     pub(crate) fn filter(self, filter: &ScannerFilter) -> &ScannerFilter {
         const EVERYTHING: &ScannerFilter = &ScannerFilter::NOOP;
-        if self.is(Mutation::NoFilter) {
-            EVERYTHING
-        } else {
-            filter
-        }
+        if self.is(Mutation::NoFilter) { EVERYTHING } else { filter }
     }
 
     pub(crate) fn next_due(self, at: TimestampMs) -> TimestampMs {

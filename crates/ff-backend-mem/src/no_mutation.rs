@@ -16,10 +16,7 @@ pub(crate) struct Distortion;
 /// No distortion.
 pub(crate) const NONE: Distortion = Distortion;
 
-#[expect(
-    clippy::unused_self,
-    reason = "the distorting twin of this type needs it"
-)]
+#[expect(clippy::unused_self, reason = "the distorting twin of this type needs it")]
 impl Distortion {
     pub(crate) const fn is_some(self) -> bool {
         false

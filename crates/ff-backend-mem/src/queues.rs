@@ -55,10 +55,7 @@ impl Class {
 
 impl Queues {
     pub(crate) fn new(distortion: Distortion) -> Self {
-        Self {
-            distortion,
-            lanes: HashMap::new(),
-        }
+        Self { distortion, lanes: HashMap::new() }
     }
 
     /// Queues an execution, if its placement says so, and wakes one worker that can run it.
@@ -73,8 +70,7 @@ impl Queues {
             return;
         };
         if !lane.classes.contains_key(&submission.capabilities) {
-            lane.classes
-                .insert(submission.capabilities.clone(), Class::default());
+            lane.classes.insert(submission.capabilities.clone(), Class::default());
         }
         if let Some(class) = lane.classes.get_mut(&submission.capabilities) {
             class.queue_mut(queue).insert((order, submission.id()));
@@ -143,13 +139,8 @@ impl Queues {
             .lanes
             .get(&submission.lane)
             .and_then(|lane| lane.classes.get(&submission.capabilities));
-        let ahead = class.map_or(0, |class| {
-            class
-                .queue(queue)
-                .range(..place)
-                .take(at_most as usize)
-                .count()
-        });
+        let ahead = class
+            .map_or(0, |class| class.queue(queue).range(..place).take(at_most as usize).count());
         u32::try_from(ahead).unwrap_or(at_most)
     }
 
@@ -160,11 +151,7 @@ impl Queues {
         offered: &CapabilitySet,
         reclaims: bool,
     ) -> (WaiterId, Wakeup) {
-        self.lanes
-            .entry(lane.clone())
-            .or_default()
-            .waiters
-            .add(offered.clone(), reclaims)
+        self.lanes.entry(lane.clone()).or_default().waiters.add(offered.clone(), reclaims)
     }
 
     /// Ends a wait. A wake-up it got but did not use goes to another waiter.
@@ -201,13 +188,8 @@ impl Queues {
         self.lanes.iter().flat_map(|(lane, content)| {
             content.classes.iter().flat_map(move |(required, class)| {
                 let ready = class.ready.iter().map(move |place| (Queue::Ready, place));
-                let reclaim = class
-                    .reclaim
-                    .iter()
-                    .map(move |place| (Queue::Reclaim, place));
-                ready
-                    .chain(reclaim)
-                    .map(move |(queue, place)| (lane, required, queue, place))
+                let reclaim = class.reclaim.iter().map(move |place| (Queue::Reclaim, place));
+                ready.chain(reclaim).map(move |(queue, place)| (lane, required, queue, place))
             })
         })
     }

@@ -50,14 +50,7 @@ impl Repeats {
         ttl: Duration,
     ) {
         let ends_at = now.saturating_add(ttl);
-        self.latest.insert(
-            key,
-            Answer {
-                request_id,
-                items,
-                ends_at,
-            },
-        );
+        self.latest.insert(key, Answer { request_id, items, ends_at });
     }
 
     /// Forgets answers that are too old to be repeated.

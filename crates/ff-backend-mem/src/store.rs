@@ -43,10 +43,7 @@ impl Store {
 
     /// The record of an execution.
     pub(crate) fn record(&self, id: ExecutionId) -> Result<&ExecutionRecord, EngineError> {
-        self.records
-            .get(&id)
-            .map(Box::as_ref)
-            .ok_or_else(|| EngineError::execution_not_found(id))
+        self.records.get(&id).map(Box::as_ref).ok_or_else(|| EngineError::execution_not_found(id))
     }
 
     /// Adds a record that does not exist yet.
@@ -75,10 +72,7 @@ impl Store {
     /// When there is no such record; callers have just decided over it.
     pub(crate) fn apply(&mut self, verb: Verb, id: ExecutionId, mut next: RunState) {
         let distortion = self.distortion;
-        let record = self
-            .records
-            .get_mut(&id)
-            .expect("a decision is over a stored record");
+        let record = self.records.get_mut(&id).expect("a decision is over a stored record");
         distortion.next(verb, record, &mut next);
         debug_assert!(
             distortion.is_some() || allows(Some(record.run.state), verb, Some(next.state)),

@@ -21,10 +21,7 @@ impl Timers {
         self.all.insert((at, submission.id()));
         for (key, value) in submission.tags.iter() {
             let tag = (key.to_owned(), value.to_owned());
-            self.by_tag
-                .entry(tag)
-                .or_default()
-                .insert((at, submission.id()));
+            self.by_tag.entry(tag).or_default().insert((at, submission.id()));
         }
     }
 
@@ -54,8 +51,6 @@ impl Timers {
     pub(crate) fn tagged(
         &self,
     ) -> impl Iterator<Item = (&(String, String), &(TimestampMs, ExecutionId))> + '_ {
-        self.by_tag
-            .iter()
-            .flat_map(|(tag, due)| due.iter().map(move |entry| (tag, entry)))
+        self.by_tag.iter().flat_map(|(tag, due)| due.iter().map(move |entry| (tag, entry)))
     }
 }

@@ -36,12 +36,7 @@ impl ClaimWaiters {
         let id = WaiterId(self.next_id);
         self.next_id += 1;
         let (wake, wakeup) = oneshot::channel();
-        self.waiting.push_back(ClaimWaiter {
-            id,
-            offered,
-            reclaims,
-            wake,
-        });
+        self.waiting.push_back(ClaimWaiter { id, offered, reclaims, wake });
         (id, wakeup)
     }
 
@@ -55,10 +50,7 @@ impl ClaimWaiters {
             (queue == Queue::Ready || waiter.reclaims) && required.is_subset_of(&waiter.offered)
         };
         while let Some(at) = self.waiting.iter().position(suits) {
-            let woken = self
-                .waiting
-                .remove(at)
-                .is_some_and(|waiter| waiter.wake.send(()).is_ok());
+            let woken = self.waiting.remove(at).is_some_and(|waiter| waiter.wake.send(()).is_ok());
             if woken {
                 return;
             }

@@ -18,7 +18,7 @@ struct Inside(MemBackend);
 
 #[async_trait]
 impl Harness for MemHarness {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "mem"
     }
 
@@ -72,7 +72,9 @@ mod mutants {
     use ff_backend_mem::{MemBuilder, Mutation};
 
     pub(super) fn broken(builder: MemBuilder) -> MemBuilder {
-        let Ok(name) = std::env::var("FF_MUTATION") else { return builder };
+        let Ok(name) = std::env::var("FF_MUTATION") else {
+            return builder;
+        };
         match Mutation::ALL.iter().find(|mutation| format!("{mutation:?}") == name) {
             Some(mutation) => builder.mutation(*mutation),
             None => builder,

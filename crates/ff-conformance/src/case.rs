@@ -32,10 +32,7 @@ impl CaseError {
     /// A failure with this message at the caller's place.
     #[track_caller]
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            location: Location::caller(),
-        }
+        Self { message: message.into(), location: Location::caller() }
     }
 }
 

@@ -42,11 +42,7 @@ impl Coverage {
     /// The legal moves that no execution made.
     pub fn missing_moves(&self) -> Vec<Move> {
         let made = lock(&self.moves);
-        MOVES
-            .iter()
-            .copied()
-            .filter(|row| !made.contains(row))
-            .collect()
+        MOVES.iter().copied().filter(|row| !made.contains(row)).collect()
     }
 }
 

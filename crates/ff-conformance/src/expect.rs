@@ -62,10 +62,7 @@ pub(crate) fn assert_code<T: fmt::Debug>(result: Result<T, EngineError>, code: &
     if error.code() == code {
         return Ok(());
     }
-    Err(CaseError::new(format!(
-        "refused as {} ({error}), expected {code}",
-        error.code()
-    )))
+    Err(CaseError::new(format!("refused as {} ({error}), expected {code}", error.code())))
 }
 
 /// The call was refused by the state of the execution, with this code.
@@ -78,10 +75,7 @@ pub(crate) fn assert_state<T: fmt::Debug>(
     if error.state_kind().is_some() && error.code() == code {
         return Ok(());
     }
-    Err(CaseError::new(format!(
-        "refused as {} ({error}), expected {code}",
-        error.code()
-    )))
+    Err(CaseError::new(format!("refused as {} ({error}), expected {code}", error.code())))
 }
 
 /// The call was refused because a value is malformed or out of range, and the error names `field`.
@@ -92,9 +86,7 @@ pub(crate) fn assert_invalid<T: fmt::Debug>(
 ) -> CaseResult {
     match refused(result)? {
         EngineError::Validation { field: named, .. } if named == field => Ok(()),
-        other => Err(CaseError::new(format!(
-            "refused as {other:?}, expected a bad {field}"
-        ))),
+        other => Err(CaseError::new(format!("refused as {other:?}, expected a bad {field}"))),
     }
 }
 

@@ -48,11 +48,7 @@ enum Fault {
 impl Faulty {
     /// Puts the faults of `plan` in front of `inner`.
     pub fn new(inner: Arc<dyn EngineBackend>, plan: FaultPlan) -> Self {
-        Self {
-            inner,
-            percent: plan.percent.into(),
-            dice: SeededEntropy::new(plan.seed),
-        }
+        Self { inner, percent: plan.percent.into(), dice: SeededEntropy::new(plan.seed) }
     }
 
     fn draw(&self) -> Option<Fault> {

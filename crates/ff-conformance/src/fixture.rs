@@ -18,8 +18,8 @@ use ff_types::{
     WorkerInstanceId, limits,
 };
 
-use crate::expect::{CaseError, CaseResult, ensure_eq};
 use crate::coverage::Coverage;
+use crate::expect::{CaseError, CaseResult, ensure_eq};
 use crate::faults::{FaultPlan, Faulty, Patient};
 use crate::harness::{Harness, Inspect, TestClock};
 use crate::witness::Witness;
@@ -76,9 +76,7 @@ impl Fixture {
         let namespace = harness.open().await.map_err(|error| {
             CaseError::new(format!("{} opens no namespace: {error}", harness.name()))
         })?;
-        let seed = setup
-            .seed
-            .wrapping_add(opened.fetch_add(1, Ordering::Relaxed));
+        let seed = setup.seed.wrapping_add(opened.fetch_add(1, Ordering::Relaxed));
         let entropy = Arc::new(SeededEntropy::new(seed));
         let ids = IdSource::new(Arc::new(ManualClock::default()), entropy);
         let witness = |inner| Witness::new(inner, Arc::clone(&setup.coverage));
@@ -128,23 +126,13 @@ impl Fixture {
     /// A submission of this kind to the lane [`LANE`], with an empty payload.
     pub fn submission(&self, kind: &str) -> CaseResult<Submission> {
         let (lane, kind) = (LaneId::new(LANE)?, TaskKind::new(kind)?);
-        Ok(Submission::new(
-            self.ids.execution_id(),
-            lane,
-            kind,
-            Payload::default(),
-        ))
+        Ok(Submission::new(self.ids.execution_id(), lane, kind, Payload::default()))
     }
 
     /// A claim of one task from `lane`, offering nothing, under a new request id.
     pub fn claim_request(&self, lane: &str) -> CaseResult<ClaimRequest> {
         let (id, lane) = (self.ids.request_id(), LaneId::new(lane)?);
-        Ok(ClaimRequest::new(
-            id,
-            lane,
-            CapabilitySet::new(),
-            self.policy(),
-        ))
+        Ok(ClaimRequest::new(id, lane, CapabilitySet::new(), self.policy()))
     }
 
     /// A request for up to `max_tokens` reclaim tokens of [`LANE`], under a new request id.
@@ -201,9 +189,8 @@ impl Fixture {
         let mut ids = Vec::with_capacity(count);
         while ids.len() < count {
             let size = (count - ids.len()).min(limits::SUBMIT_BATCH_MAX);
-            let batch: Vec<_> = (0..size)
-                .map(|_| self.submission("task"))
-                .collect::<CaseResult<_>>()?;
+            let batch: Vec<_> =
+                (0..size).map(|_| self.submission("task")).collect::<CaseResult<_>>()?;
             for submitted in self.backend.submit_batch(&batch).await? {
                 ids.push(submitted?.id());
             }
@@ -220,9 +207,7 @@ impl Fixture {
 
     /// Claims the best task of [`LANE`], which must have one.
     pub async fn claim_one(&self) -> CaseResult<Task> {
-        self.claim_if_any()
-            .await?
-            .ok_or_else(|| CaseError::new("the lane has nothing to claim"))
+        self.claim_if_any().await?.ok_or_else(|| CaseError::new("the lane has nothing to claim"))
     }
 
     /// Claims the best task of [`LANE`], if it has one.
@@ -252,19 +237,13 @@ impl Fixture {
 
     /// The tokens of everything the reclaim scanner has for [`LANE`], up to `max_tokens`.
     pub async fn tokens(&self, max_tokens: u32) -> CaseResult<Vec<ReclaimToken>> {
-        Ok(self
-            .backend
-            .reclaimable(&self.reclaim_request(max_tokens)?)
-            .await?)
+        Ok(self.backend.reclaimable(&self.reclaim_request(max_tokens)?).await?)
     }
 
     /// Takes up the best execution that the reclaim scanner has for [`LANE`].
     pub async fn reclaim_one(&self) -> CaseResult<Task> {
         let token = self.token().await?;
-        Ok(self
-            .backend
-            .claim_from_reclaim(&token, &self.policy())
-            .await?)
+        Ok(self.backend.claim_from_reclaim(&token, &self.policy()).await?)
     }
 
     /// The token of the best execution that the reclaim scanner has for [`LANE`].

@@ -38,11 +38,7 @@ impl Opened {
         clock: Arc<dyn TestClock>,
         inspect: Arc<dyn Inspect>,
     ) -> Self {
-        Self {
-            backend,
-            clock,
-            inspect,
-        }
+        Self { backend, clock, inspect }
     }
 }
 

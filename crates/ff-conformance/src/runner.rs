@@ -21,7 +21,7 @@ use crate::harness::Harness;
 use crate::histories::{self, HistoryOptions};
 
 /// The real time after which a trial counts as hung.
-const WATCHDOG: Duration = Duration::from_secs(60);
+const WATCHDOG: Duration = Duration::from_mins(1);
 /// How many calls in a hundred a fault trial hits.
 const FAULT_PERCENT: u8 = 30;
 /// Workers of the runtime of a fault trial.
@@ -35,14 +35,8 @@ const ANSWERED_BY_FAULTS: &str = "unavailable";
 
 /// Cases that run without faults only, and why.
 const WITHOUT_FAULTS: &[(&str, &str)] = &[
-    (
-        "tick.is_bounded",
-        "it counts what one call did, and a repeated tick does more",
-    ),
-    (
-        "tick.next_due_is_exact",
-        "it counts what one call did, and a repeat finds it done",
-    ),
+    ("tick.is_bounded", "it counts what one call did, and a repeated tick does more"),
+    ("tick.next_due_is_exact", "it counts what one call did, and a repeat finds it done"),
 ];
 
 /// What to run, and how.
@@ -64,11 +58,7 @@ pub struct Options {
 impl Options {
     /// The whole suite, 2,000 histories included, with its fixed seed.
     pub fn new() -> Self {
-        Self {
-            faults: true,
-            histories: Some(HISTORIES_DEFAULT),
-            ..Self::default()
-        }
+        Self { faults: true, histories: Some(HISTORIES_DEFAULT), ..Self::default() }
     }
 
     /// The whole suite, changed by `FF_CONFORMANCE_HISTORIES` (a count), `FF_CONFORMANCE_SEED` (a
@@ -164,12 +154,9 @@ pub fn main(harness: impl Harness) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let summary = run_trials(Arc::new(harness), &options, &arguments);
-    if listed || summary.is_success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    let harness: Arc<dyn Harness> = Arc::new(harness);
+    let summary = run_trials(&harness, &options, &arguments);
+    if listed || summary.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Runs the suite as `options` say and answers how it went.
@@ -177,12 +164,13 @@ pub fn run(harness: impl Harness, options: &Options) -> Summary {
     let mut arguments = Arguments::default();
     arguments.filter.clone_from(&options.filter);
     arguments.quiet = options.quiet;
-    run_trials(Arc::new(harness), options, &arguments)
+    let harness: Arc<dyn Harness> = Arc::new(harness);
+    run_trials(&harness, options, &arguments)
 }
 
-fn run_trials(harness: Arc<dyn Harness>, options: &Options, arguments: &Arguments) -> Summary {
+fn run_trials(harness: &Arc<dyn Harness>, options: &Options, arguments: &Arguments) -> Summary {
     let coverage = Arc::new(Coverage::new());
-    let trials = trials(&harness, options, &coverage);
+    let trials = trials(harness, options, &coverage);
     let whole = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.ignored;
     let conclusion = libtest_mimic::run(arguments, trials);
     let mut summary = Summary {
@@ -196,9 +184,7 @@ fn run_trials(harness: Arc<dyn Harness>, options: &Options, arguments: &Argument
     }
     if whole {
         summary.missing_codes = coverage.missing_codes();
-        summary
-            .missing_codes
-            .retain(|code| options.faults || *code != ANSWERED_BY_FAULTS);
+        summary.missing_codes.retain(|code| options.faults || *code != ANSWERED_BY_FAULTS);
         if options.histories.is_some() {
             summary.missing_moves = coverage.missing_moves();
         }
@@ -225,11 +211,7 @@ fn trials(harness: &Arc<dyn Harness>, options: &Options, coverage: &Arc<Coverage
     let mut trials = Vec::new();
     for case in cases() {
         let seed = seed_of(case.name, options.seed);
-        let setup = Setup {
-            coverage: Arc::clone(coverage),
-            faults: None,
-            seed,
-        };
+        let setup = Setup { coverage: Arc::clone(coverage), faults: None, seed };
         trials.push(trial("rules", case, harness, setup.clone()));
         if options.faults && !WITHOUT_FAULTS.iter().any(|(name, _)| *name == case.name) {
             let faults = Some(FaultPlan::new(seed, FAULT_PERCENT));
@@ -299,10 +281,9 @@ fn panic_message(thread: std::thread::JoinHandle<()>) -> String {
 /// A seed of its own for each case (FNV-1a over its name), so that a case added or removed changes
 /// no other.
 fn seed_of(name: &str, run_seed: u64) -> u64 {
-    name.bytes()
-        .fold(0xCBF2_9CE4_8422_2325 ^ run_seed, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
-        })
+    name.bytes().fold(0xCBF2_9CE4_8422_2325 ^ run_seed, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+    })
 }
 
 #[cfg(test)]

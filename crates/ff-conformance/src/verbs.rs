@@ -30,14 +30,10 @@ impl HolderCall {
         Self::Renew,
         Self::RenewBatch,
         Self::Progress,
-        Self::Release(Release::Complete {
-            result: Some("done"),
-        }),
+        Self::Release(Release::Complete { result: Some("done") }),
         Self::Release(Release::Fail(FailureClass::Transient)),
         Self::Release(Release::Cancel { reason: "enough" }),
-        Self::Release(Release::Delay {
-            until: TimestampMs::ZERO,
-        }),
+        Self::Release(Release::Delay { until: TimestampMs::ZERO }),
     ];
 
     pub(crate) async fn make(
@@ -70,12 +66,8 @@ impl Release {
         Self::Fail(FailureClass::Permanent),
         Self::Cancel { reason: "a" },
         Self::Cancel { reason: "b" },
-        Self::Delay {
-            until: TimestampMs::ZERO,
-        },
-        Self::Delay {
-            until: TimestampMs::MAX,
-        },
+        Self::Delay { until: TimestampMs::ZERO },
+        Self::Delay { until: TimestampMs::MAX },
     ];
 
     /// Makes the call. Only `fail` has an answer of its own.
@@ -87,17 +79,13 @@ impl Release {
         match self {
             Self::Complete { result } => {
                 let result = result.map(Payload::new);
-                backend
-                    .complete(handle, result.as_ref())
-                    .await
-                    .map(|()| None)
+                backend.complete(handle, result.as_ref()).await.map(|()| None)
             }
             Self::Fail(class) => backend.fail(handle, &failure(class)).await.map(Some),
             Self::Cancel { reason } => backend.cancel(handle, reason).await.map(|()| None),
-            Self::Delay { until } => backend
-                .delay(handle, &DelayRequest::until(until))
-                .await
-                .map(|()| None),
+            Self::Delay { until } => {
+                backend.delay(handle, &DelayRequest::until(until)).await.map(|()| None)
+            }
         }
     }
 

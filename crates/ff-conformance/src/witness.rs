@@ -22,9 +22,7 @@ impl Witness {
     }
 
     async fn around<T>(&self, _verb: &'static str, call: Call<'_, T>) -> Result<T, EngineError> {
-        call()
-            .await
-            .inspect_err(|error| self.coverage.record_code(error.code()))
+        call().await.inspect_err(|error| self.coverage.record_code(error.code()))
     }
 }
 

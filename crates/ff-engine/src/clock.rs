@@ -30,10 +30,7 @@ pub trait Clock: Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the wall clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     fn now(&self) -> TimestampMs {
         let since_epoch = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
@@ -105,10 +102,7 @@ impl ManualClock {
                 .filter(|(_, (until, _))| *until <= elapsed)
                 .map(|(id, _)| *id)
                 .collect();
-            over.iter()
-                .filter_map(|id| time.waiters.remove(id))
-                .map(|(_, waker)| waker)
-                .collect()
+            over.iter().filter_map(|id| time.waiters.remove(id)).map(|(_, waker)| waker).collect()
         };
         woken.into_iter().for_each(Waker::wake);
     }
@@ -134,11 +128,7 @@ impl Clock for ManualClock {
         let until = time.elapsed + duration;
         let id = time.next_waiter;
         time.next_waiter += 1;
-        Box::pin(ManualSleep {
-            clock: self.clone(),
-            id,
-            until,
-        })
+        Box::pin(ManualSleep { clock: self.clone(), id, until })
     }
 }
 
@@ -156,8 +146,7 @@ impl Future for ManualSleep {
         if time.elapsed >= self.until {
             return Poll::Ready(());
         }
-        time.waiters
-            .insert(self.id, (self.until, cx.waker().clone()));
+        time.waiters.insert(self.id, (self.until, cx.waker().clone()));
         Poll::Pending
     }
 }

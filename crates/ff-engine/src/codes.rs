@@ -119,13 +119,7 @@ mod tests {
         let distinct: BTreeSet<_> = CODES.iter().map(|row| row.code).collect();
         assert_eq!(distinct.len(), CODES.len());
         for row in CODES {
-            assert!(
-                row.code
-                    .bytes()
-                    .all(|b| b.is_ascii_lowercase() || b == b'_'),
-                "{}",
-                row.code
-            );
+            assert!(row.code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{}", row.code);
         }
     }
 }

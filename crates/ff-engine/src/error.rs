@@ -187,18 +187,12 @@ impl EngineError {
         field: impl Into<Cow<'static, str>>,
         problem: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self::Validation {
-            field: field.into(),
-            problem: problem.into(),
-        }
+        Self::Validation { field: field.into(), problem: problem.into() }
     }
 
     /// No such execution.
     pub fn execution_not_found(id: ExecutionId) -> Self {
-        Self::NotFound {
-            entity: Entity::Execution,
-            id: id.to_string(),
-        }
+        Self::NotFound { entity: Entity::Execution, id: id.to_string() }
     }
 
     /// The execution's state forbids the operation.
@@ -209,10 +203,7 @@ impl EngineError {
     /// The stable lowercase code of this error, one of [`crate::CODES`].
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::NotFound {
-                entity: Entity::Execution,
-                ..
-            } => codes::EXECUTION_NOT_FOUND,
+            Self::NotFound { entity: Entity::Execution, .. } => codes::EXECUTION_NOT_FOUND,
             Self::Validation { .. } => codes::VALIDATION,
             Self::LimitExceeded { .. } => codes::LIMIT_EXCEEDED,
             Self::Contention { .. } => codes::CONTENTION,
@@ -277,29 +268,16 @@ impl UnavailableKind {
 impl From<ValueError> for EngineError {
     fn from(error: ValueError) -> Self {
         match error {
-            ValueError::TooLong {
-                field,
-                limit,
-                actual,
+            ValueError::TooLong { field, limit, actual }
+            | ValueError::TooMany { field, limit, actual } => {
+                Self::LimitExceeded { field: field.into(), limit, actual }
             }
-            | ValueError::TooMany {
-                field,
-                limit,
-                actual,
-            } => Self::LimitExceeded {
-                field: field.into(),
-                limit,
-                actual,
-            },
             ValueError::Malformed { field, expected } => {
                 Self::validation(field, format!("must be {expected}"))
             }
-            ValueError::OutOfRange {
-                field,
-                min,
-                max,
-                actual,
-            } => Self::validation(field, format!("must be within {min}..={max}, is {actual}")),
+            ValueError::OutOfRange { field, min, max, actual } => {
+                Self::validation(field, format!("must be within {min}..={max}, is {actual}"))
+            }
             other => Self::validation(other.field(), "is not valid"),
         }
     }

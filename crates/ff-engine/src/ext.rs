@@ -14,9 +14,7 @@ pub trait EngineBackendExt: ReadOps + TimerOps {
     async fn tick_until_quiet(&self, filter: &ScannerFilter) -> Result<TickOutcome, EngineError> {
         let mut total = TickOutcome::default();
         loop {
-            let one = self
-                .tick(&TickRequest::all().with_filter(filter.clone()))
-                .await?;
+            let one = self.tick(&TickRequest::all().with_filter(filter.clone())).await?;
             total.delays_over += one.delays_over;
             total.leases_lost += one.leases_lost;
             total.attempts_timed_out += one.attempts_timed_out;

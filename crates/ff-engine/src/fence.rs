@@ -44,18 +44,12 @@ impl Fence {
     /// kind that holds no lease, or not an encoding this version knows.
     pub fn of(handle: &Handle, backend: BackendTag) -> Result<Self, EngineError> {
         if handle.backend != backend {
-            return Err(EngineError::validation(
-                "handle.backend",
-                "names another backend",
-            ));
+            return Err(EngineError::validation("handle.backend", "names another backend"));
         }
         let fence = Self::decode(handle.opaque.as_bytes())?;
         match handle.kind {
             HandleKind::Fresh | HandleKind::Resumed => Ok(fence),
-            kind => Err(EngineError::state(
-                StateKind::HandleKind { kind },
-                fence.execution,
-            )),
+            kind => Err(EngineError::state(StateKind::HandleKind { kind }, fence.execution)),
         }
     }
 
@@ -111,9 +105,7 @@ impl Grant {
 
 /// `N` bytes of `bytes` from `at`; the callers' widths are fixed by the arrays they read.
 fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
-    bytes[at..at + N]
-        .try_into()
-        .expect("the slice has the length of the array")
+    bytes[at..at + N].try_into().expect("the slice has the length of the array")
 }
 
 #[cfg(test)]

@@ -26,9 +26,7 @@ impl SeededEntropy {
 
     /// A generator whose sequence is fixed by `seed`.
     pub const fn new(seed: u64) -> Self {
-        Self {
-            state: AtomicU64::new(seed),
-        }
+        Self { state: AtomicU64::new(seed) }
     }
 
     /// A generator seeded by the operating system.
@@ -39,10 +37,8 @@ impl SeededEntropy {
 
 impl Entropy for SeededEntropy {
     fn next_u64(&self) -> u64 {
-        let mut z = self
-            .state
-            .fetch_add(Self::INCREMENT, Ordering::Relaxed)
-            .wrapping_add(Self::INCREMENT);
+        let mut z =
+            self.state.fetch_add(Self::INCREMENT, Ordering::Relaxed).wrapping_add(Self::INCREMENT);
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^ (z >> 31)
@@ -72,14 +68,8 @@ impl fmt::Debug for IdSource {
 impl IdSource {
     /// A source over the given clock and randomness.
     pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        let inner = Inner {
-            clock,
-            entropy,
-            last: Mutex::new((0, 0)),
-        };
-        Self {
-            inner: Arc::new(inner),
-        }
+        let inner = Inner { clock, entropy, last: Mutex::new((0, 0)) };
+        Self { inner: Arc::new(inner) }
     }
 
     /// An id for a new execution.
@@ -112,11 +102,7 @@ impl IdSource {
         let now = u64::try_from(self.inner.clock.now().as_i64()).unwrap_or(0);
         let random = self.inner.entropy.next_u64();
         let shard = (self.inner.entropy.next_u64() >> 48) as u16;
-        let mut last = self
-            .inner
-            .last
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.inner.last.lock().unwrap_or_else(PoisonError::into_inner);
         *last = if now > last.0 {
             (now, 0)
         } else {

@@ -142,10 +142,7 @@ impl Handlers {
     pub(crate) async fn call(&self, task: ClaimedTask) -> Result<Returned, TaskError> {
         match self.by_kind.get(task.kind().as_str()) {
             Some(handler) => handler(task).await,
-            None => Err(TaskError::permanent(format!(
-                "no handler for kind {}",
-                task.kind()
-            ))),
+            None => Err(TaskError::permanent(format!("no handler for kind {}", task.kind()))),
         }
     }
 

@@ -215,10 +215,7 @@ impl Job {
     }
 
     fn of(parts: Result<Parts, EngineError>) -> Self {
-        Self {
-            parts,
-            minted: OnceLock::new(),
-        }
+        Self { parts, minted: OnceLock::new() }
     }
 
     fn set(mut self, change: impl FnOnce(&mut Parts) -> Result<(), ValueError>) -> Self {
@@ -280,15 +277,9 @@ impl Parts {
 /// The same refusal once more. A job is refused only for its values.
 fn again(error: &EngineError) -> EngineError {
     match error {
-        EngineError::LimitExceeded {
-            field,
-            limit,
-            actual,
-        } => EngineError::LimitExceeded {
-            field: field.clone(),
-            limit: *limit,
-            actual: *actual,
-        },
+        EngineError::LimitExceeded { field, limit, actual } => {
+            EngineError::LimitExceeded { field: field.clone(), limit: *limit, actual: *actual }
+        }
         EngineError::Validation { field, problem } => {
             EngineError::validation(field.clone(), problem.clone())
         }

@@ -73,9 +73,6 @@ mod tests {
 
         let refused = decode::<u32>(Some(&payload)).unwrap_err().to_string();
 
-        assert_eq!(
-            refused,
-            "not a u32: the JSON has another shape at line 1 column 8"
-        );
+        assert_eq!(refused, "not a u32: the JSON has another shape at line 1 column 8");
     }
 }

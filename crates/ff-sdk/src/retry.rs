@@ -80,11 +80,7 @@ pub(crate) struct Backoff {
 impl Backoff {
     /// `spread` is any number that differs between callers.
     pub(crate) const fn new(policy: CallRetry, spread: u64) -> Self {
-        Self {
-            policy,
-            spread,
-            calls: 1,
-        }
+        Self { policy, spread, calls: 1 }
     }
 
     /// The wait before the next call, or `None` when the calls are used up.
@@ -94,11 +90,8 @@ impl Backoff {
         }
         let doublings = (self.calls - 1).min(31);
         self.calls += 1;
-        let whole = self
-            .policy
-            .first_wait
-            .saturating_mul(1 << doublings)
-            .min(self.policy.longest_wait);
+        let whole =
+            self.policy.first_wait.saturating_mul(1 << doublings).min(self.policy.longest_wait);
         self.spread = scramble(self.spread);
         let share = u32::try_from(self.spread % 1_000).unwrap_or(0);
         Some(whole / 2 + whole / 2 / 1_000 * share)

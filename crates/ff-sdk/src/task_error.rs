@@ -124,26 +124,20 @@ impl TaskError {
     pub(crate) fn to_request(&self, class: FailureClass) -> FailRequest {
         let message = cut(&self.message, limits::FAILURE_MESSAGE_MAX_BYTES);
         let mut reason = FailureReason::new(message);
-        reason.detail = self
-            .detail
-            .clone()
-            .filter(|detail| detail.len() <= limits::FAILURE_DETAIL_MAX_BYTES);
+        reason.detail =
+            self.detail.clone().filter(|detail| detail.len() <= limits::FAILURE_DETAIL_MAX_BYTES);
         let request = FailRequest::new(class, reason);
         let longest = Duration::from_millis(limits::BACKOFF_CAP_MAX_MS);
         match self.disposition {
-            Disposition::Transient {
-                retry_after: Some(wait),
-            } => request.with_retry_after(wait.min(longest)),
+            Disposition::Transient { retry_after: Some(wait) } => {
+                request.with_retry_after(wait.min(longest))
+            }
             _ => request,
         }
     }
 
     fn new(disposition: Disposition, message: impl Into<String>) -> Self {
-        Self {
-            disposition,
-            message: message.into(),
-            detail: None,
-        }
+        Self { disposition, message: message.into(), detail: None }
     }
 }
 
@@ -219,10 +213,7 @@ pub trait ResultExt<T> {
 
 impl<T, E: Into<TaskError>> ResultExt<T> for Result<T, E> {
     fn permanent(self) -> Result<T, TaskError> {
-        self.map_err(|error| TaskError {
-            disposition: Disposition::Permanent,
-            ..error.into()
-        })
+        self.map_err(|error| TaskError { disposition: Disposition::Permanent, ..error.into() })
     }
 
     fn transient(self) -> Result<T, TaskError> {

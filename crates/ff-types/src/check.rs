@@ -8,11 +8,7 @@ pub(crate) fn bytes(field: &'static str, limit: usize, actual: usize) -> Result<
     if actual <= limit {
         return Ok(());
     }
-    Err(ValueError::TooLong {
-        field,
-        limit: widen(limit),
-        actual: widen(actual),
-    })
+    Err(ValueError::TooLong { field, limit: widen(limit), actual: widen(actual) })
 }
 
 /// Refuses more than `limit` items.
@@ -20,11 +16,7 @@ pub(crate) fn items(field: &'static str, limit: usize, actual: usize) -> Result<
     if actual <= limit {
         return Ok(());
     }
-    Err(ValueError::TooMany {
-        field,
-        limit: widen(limit),
-        actual: widen(actual),
-    })
+    Err(ValueError::TooMany { field, limit: widen(limit), actual: widen(actual) })
 }
 
 /// Refuses a number outside `min..=max`.

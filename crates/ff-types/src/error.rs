@@ -73,35 +73,19 @@ mod tests {
     fn messages_name_the_field_and_the_bound() {
         let cases = [
             (
-                ValueError::Malformed {
-                    field: "lane",
-                    expected: "1..=64 printable ASCII bytes",
-                },
+                ValueError::Malformed { field: "lane", expected: "1..=64 printable ASCII bytes" },
                 "lane: expected 1..=64 printable ASCII bytes",
             ),
             (
-                ValueError::TooLong {
-                    field: "payload",
-                    limit: 4,
-                    actual: 9,
-                },
+                ValueError::TooLong { field: "payload", limit: 4, actual: 9 },
                 "payload: 9 bytes, at most 4 are allowed",
             ),
             (
-                ValueError::TooMany {
-                    field: "tags",
-                    limit: 16,
-                    actual: 17,
-                },
+                ValueError::TooMany { field: "tags", limit: 16, actual: 17 },
                 "tags: 17 items, at most 16 are allowed",
             ),
             (
-                ValueError::OutOfRange {
-                    field: "priority",
-                    min: -100,
-                    max: 100,
-                    actual: 101,
-                },
+                ValueError::OutOfRange { field: "priority", min: -100, max: 100, actual: 101 },
                 "priority: 101 is outside -100..=100",
             ),
         ];

@@ -226,15 +226,9 @@ mod tests {
         let id = ExecutionId::from_parts(0x0123_4567_89ab, 0xcdef, 0x1122, 0x3344_5566_7788);
 
         assert_eq!(id.to_string(), "0123456789abcdef1122334455667788");
-        assert_eq!(
-            format!("{id:?}"),
-            "ExecutionId(0123456789abcdef1122334455667788)"
-        );
+        assert_eq!(format!("{id:?}"), "ExecutionId(0123456789abcdef1122334455667788)");
         assert_eq!(id.shard(), 0x1122);
-        assert_eq!(
-            id.with_shard(0xffff).to_string(),
-            "0123456789abcdefffff334455667788"
-        );
+        assert_eq!(id.with_shard(0xffff).to_string(), "0123456789abcdefffff334455667788");
         assert_eq!(id.created_at(), TimestampMs(0x0123_4567_89ab));
         assert_eq!(ExecutionId::from_bytes(id.to_bytes()), id);
         assert_eq!(ExecutionId::from_u128(id.as_u128()), id);
@@ -275,16 +269,9 @@ mod tests {
         let request = RequestId::from_parts(1, 2, 3, u64::MAX);
 
         assert_eq!(request.to_string(), "00000000000100020003ffffffff0000");
-        assert_eq!(
-            request.lease(0xabcd).to_string(),
-            "00000000000100020003ffffffffabcd"
-        );
+        assert_eq!(request.lease(0xabcd).to_string(), "00000000000100020003ffffffffabcd");
         assert_eq!(request.grant(7).lease(), request.lease(7));
         assert_eq!(RequestId::from_u128(u128::MAX).as_u128() & 0xffff, 0);
-        assert!(
-            "00000000000100020003ffffffff0001"
-                .parse::<RequestId>()
-                .is_err()
-        );
+        assert!("00000000000100020003ffffffff0001".parse::<RequestId>().is_err());
     }
 }

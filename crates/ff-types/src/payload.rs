@@ -35,18 +35,12 @@ pub struct Payload {
 impl Payload {
     /// Bytes of no stated type: `application/octet-stream`.
     pub fn new(bytes: impl Into<Bytes>) -> Self {
-        Self {
-            content_type: Cow::Borrowed(OCTET_STREAM),
-            bytes: bytes.into(),
-        }
+        Self { content_type: Cow::Borrowed(OCTET_STREAM), bytes: bytes.into() }
     }
 
     /// Bytes that the caller says are JSON: `application/json`. They are not parsed.
     pub fn json(bytes: impl Into<Bytes>) -> Self {
-        Self {
-            content_type: Cow::Borrowed(JSON),
-            bytes: bytes.into(),
-        }
+        Self { content_type: Cow::Borrowed(JSON), bytes: bytes.into() }
     }
 
     /// States another content type: 1..=128 printable ASCII bytes, spaces allowed.
@@ -136,9 +130,7 @@ mod tests {
     #[test]
     fn binary_survives_a_round_trip() {
         let all: Vec<u8> = (0..=255).collect();
-        let payload = Payload::new(all.clone())
-            .with_content_type("image/png; q=1")
-            .unwrap();
+        let payload = Payload::new(all.clone()).with_content_type("image/png; q=1").unwrap();
 
         let json = serde_json::to_string(&payload).unwrap();
         let back: Payload = serde_json::from_str(&json).unwrap();
@@ -162,11 +154,7 @@ mod tests {
         assert_eq!(Payload::new(vec![0; PAYLOAD_MAX_BYTES]).validate(), Ok(()));
         assert_eq!(
             Payload::new(vec![0; PAYLOAD_MAX_BYTES + 1]).validate(),
-            Err(ValueError::TooLong {
-                field: "payload",
-                limit: 1_048_576,
-                actual: 1_048_577
-            })
+            Err(ValueError::TooLong { field: "payload", limit: 1_048_576, actual: 1_048_577 })
         );
     }
 }

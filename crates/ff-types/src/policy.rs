@@ -68,12 +68,7 @@ impl RetryPolicy {
 
     /// Refuses more than 1000 retries and a back-off outside its bounds.
     pub fn validate(&self) -> Result<(), ValueError> {
-        check::range(
-            "max_retries",
-            0,
-            RETRIES_MAX.into(),
-            self.max_retries.into(),
-        )?;
+        check::range("max_retries", 0, RETRIES_MAX.into(), self.max_retries.into())?;
         self.backoff.validate()
     }
 }
@@ -81,11 +76,7 @@ impl RetryPolicy {
 impl Default for RetryPolicy {
     /// Three retries, after 1 s doubling to 1 min, fully jittered.
     fn default() -> Self {
-        Self {
-            max_retries: RETRIES_DEFAULT,
-            backoff: Backoff::default(),
-            jitter: Jitter::Full,
-        }
+        Self { max_retries: RETRIES_DEFAULT, backoff: Backoff::default(), jitter: Jitter::Full }
     }
 }
 
@@ -140,12 +131,7 @@ impl ExecutionPolicy {
     /// Refuses whatever lies outside the bounds stated at the fields.
     pub fn validate(&self) -> Result<(), ValueError> {
         self.retry.validate()?;
-        check::range(
-            "max_reclaims",
-            0,
-            RECLAIMS_MAX.into(),
-            self.max_reclaims.into(),
-        )?;
+        check::range("max_reclaims", 0, RECLAIMS_MAX.into(), self.max_reclaims.into())?;
         if let Some(timeout) = self.attempt_timeout {
             let (min, max) = (ATTEMPT_TIMEOUT_MIN_MS, ATTEMPT_TIMEOUT_MAX_MS);
             check::range("attempt_timeout", min, max, whole_ms(timeout))?;
@@ -182,17 +168,10 @@ mod tests {
         let retry = RetryPolicy::default();
         let policy = ExecutionPolicy::default();
         let exponential = |base_ms, factor, cap_ms| {
-            policy.with_retry(retry.with_backoff(Backoff::Exponential {
-                base_ms,
-                factor,
-                cap_ms,
-            }))
+            policy.with_retry(retry.with_backoff(Backoff::Exponential { base_ms, factor, cap_ms }))
         };
         let cases = [
-            (
-                policy.with_retry(retry.with_max_retries(1_001)),
-                "max_retries",
-            ),
+            (policy.with_retry(retry.with_max_retries(1_001)), "max_retries"),
             (
                 policy.with_retry(retry.with_backoff(Backoff::Fixed { delay_ms: u64::MAX })),
                 "backoff_delay_ms",
@@ -202,14 +181,8 @@ mod tests {
             (exponential(1, 101, 1), "backoff_factor"),
             (exponential(1, 2, u64::MAX), "backoff_cap_ms"),
             (policy.with_max_reclaims(1_001), "max_reclaims"),
-            (
-                policy.with_attempt_timeout(Duration::from_micros(999)),
-                "attempt_timeout",
-            ),
-            (
-                policy.with_attempt_timeout(Duration::MAX),
-                "attempt_timeout",
-            ),
+            (policy.with_attempt_timeout(Duration::from_micros(999)), "attempt_timeout"),
+            (policy.with_attempt_timeout(Duration::MAX), "attempt_timeout"),
             (policy.with_retention(Duration::MAX), "retention"),
         ];
 
@@ -227,9 +200,6 @@ mod tests {
         assert_eq!(json["attempt_timeout_ms"], 5_000);
         assert_eq!(json["retention_ms"], 86_400_000);
         assert_eq!(json["retry"]["jitter"], "full");
-        assert_eq!(
-            serde_json::from_value::<ExecutionPolicy>(json).unwrap(),
-            policy
-        );
+        assert_eq!(serde_json::from_value::<ExecutionPolicy>(json).unwrap(), policy);
     }
 }

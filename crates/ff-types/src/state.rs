@@ -91,13 +91,8 @@ text_enum! {
 
 impl TerminalOutcome {
     /// Every outcome.
-    pub const ALL: [Self; 5] = [
-        Self::Completed,
-        Self::Failed,
-        Self::Cancelled,
-        Self::Expired,
-        Self::Skipped,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Completed, Self::Failed, Self::Cancelled, Self::Expired, Self::Skipped];
 
     /// The state an execution with this outcome is in.
     pub const fn state(self) -> ExecutionState {
@@ -117,10 +112,8 @@ mod tests {
 
     #[test]
     fn outcomes_are_exactly_the_terminal_states() {
-        let terminal: Vec<_> = ExecutionState::ALL
-            .into_iter()
-            .filter(|s| s.is_terminal())
-            .collect();
+        let terminal: Vec<_> =
+            ExecutionState::ALL.into_iter().filter(|s| s.is_terminal()).collect();
 
         assert_eq!(terminal, TerminalOutcome::ALL.map(TerminalOutcome::state));
         for outcome in TerminalOutcome::ALL {
@@ -135,15 +128,9 @@ mod tests {
             assert_eq!(state.to_string().parse(), Ok(state));
             let json = serde_json::to_string(&state).unwrap();
             assert_eq!(json, format!("\"{state}\""));
-            assert_eq!(
-                serde_json::from_str::<ExecutionState>(&json).unwrap(),
-                state
-            );
+            assert_eq!(serde_json::from_str::<ExecutionState>(&json).unwrap(), state);
         }
         assert_eq!(ExecutionState::WaitingChildren.as_str(), "waiting_children");
-        assert_eq!(
-            "Ready".parse::<ExecutionState>().unwrap_err().field(),
-            "state"
-        );
+        assert_eq!("Ready".parse::<ExecutionState>().unwrap_err().field(), "state");
     }
 }

@@ -63,10 +63,7 @@ fn payloads_show_their_length() {
 fn handles_and_reclaim_tokens_show_their_length() {
     let opaque = HandleOpaque::new(CANARY).unwrap();
     assert_hidden(&format!("{opaque:?}"));
-    assert_hidden(&format!(
-        "{:?}",
-        Handle::new(BackendTag::Mem, HandleKind::Fresh, opaque)
-    ));
+    assert_hidden(&format!("{:?}", Handle::new(BackendTag::Mem, HandleKind::Fresh, opaque)));
 
     let grant = ReclaimGrant::new(CANARY).unwrap();
     assert_hidden(&format!("{grant:?} {:?}", ReclaimToken::new(grant.clone())));
@@ -92,9 +89,7 @@ fn keys_show_their_length() {
 
 #[test]
 fn passwords_are_redacted_wherever_they_are() {
-    let connection = ValkeyConnection::new("db", 6379)
-        .with_username("u")
-        .with_password(CANARY);
+    let connection = ValkeyConnection::new("db", 6379).with_username("u").with_password(CANARY);
     assert_hidden(&format!("{connection:?} {connection} {connection:#?}"));
     let password = connection.password.unwrap();
     assert_hidden(&format!("{password:?} {password}"));

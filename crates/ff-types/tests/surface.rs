@@ -106,9 +106,7 @@ fn a_resume_signal_is_written_as_a_literal() {
 
 #[test]
 fn outcomes_a_caller_must_decide_on_are_matched_in_full() {
-    let outcome = FailOutcome::RetryScheduled {
-        delay_until: TimestampMs(7),
-    };
+    let outcome = FailOutcome::RetryScheduled { delay_until: TimestampMs(7) };
 
     let retry_at = match outcome {
         FailOutcome::RetryScheduled { delay_until } => Some(delay_until),
@@ -116,9 +114,6 @@ fn outcomes_a_caller_must_decide_on_are_matched_in_full() {
     };
 
     assert_eq!(retry_at, Some(TimestampMs(7)));
-    let appended = AppendFrameOutcome {
-        stream_id: "7-0".to_owned(),
-        frame_count: 1,
-    };
+    let appended = AppendFrameOutcome { stream_id: "7-0".to_owned(), frame_count: 1 };
     assert_eq!(appended.frame_count, 1);
 }

@@ -42,25 +42,16 @@ struct Run {
 }
 
 pub(super) fn run(args: &LifecycleArgs) -> anyhow::Result<ExitCode> {
-    if let (true, [tasks], [payload], [batch]) = (
-        args.single_run,
-        &args.tasks[..],
-        &args.payload[..],
-        &args.batch[..],
-    ) {
+    if let (true, [tasks], [payload], [batch]) =
+        (args.single_run, &args.tasks[..], &args.payload[..], &args.batch[..])
+    {
         let run = once(*tasks, *payload, *batch, args.workers)?;
         println!("{}", serde_json::to_string(&run)?);
         return Ok(ExitCode::SUCCESS);
     }
-    anyhow::ensure!(
-        args.runs > 0 && args.workers > 0,
-        "runs and workers start at 1"
-    );
+    anyhow::ensure!(args.runs > 0 && args.workers > 0, "runs and workers start at 1");
     let machine = Machine::here();
-    println!(
-        "lifecycle, {}, {} workers, {machine}",
-        args.backend, args.workers
-    );
+    println!("lifecycle, {}, {} workers, {machine}", args.backend, args.workers);
     println!("median (least–most) of {} runs", args.runs);
     println!(
         "| queued | payload | batch | submits/s | drains/s | lifecycles/s | B/queued | B/ended |"
@@ -77,13 +68,7 @@ pub(super) fn run(args: &LifecycleArgs) -> anyhow::Result<ExitCode> {
         }
     }
     let backend = args.backend.clone();
-    let report = Report {
-        bench: "lifecycle",
-        backend,
-        machine,
-        runs: args.runs,
-        rows,
-    };
+    let report = Report { bench: "lifecycle", backend, machine, runs: args.runs, rows };
     if let Some(file) = &args.json {
         report.write(file)?;
     }
@@ -118,17 +103,11 @@ fn measure(
     }
     let count = real(tasks as u64);
     let rate = |time: &dyn Fn(&Run) -> Duration| {
-        Figure::of(
-            runs.iter()
-                .map(|run| count / time(run).as_secs_f64())
-                .collect(),
-        )
+        Figure::of(runs.iter().map(|run| count / time(run).as_secs_f64()).collect())
     };
     let bytes = |of: &dyn Fn(&Run) -> Option<u64>| {
-        let each: Option<Vec<f64>> = runs
-            .iter()
-            .map(|run| of(run).map(|bytes| real(bytes) / count))
-            .collect();
+        let each: Option<Vec<f64>> =
+            runs.iter().map(|run| of(run).map(|bytes| real(bytes) / count)).collect();
         each.map(Figure::of)
     };
     Ok(Row {
@@ -150,25 +129,9 @@ fn in_a_process(
     batch: usize,
 ) -> anyhow::Result<Run> {
     let output = Command::new(std::env::current_exe()?)
-        .args([
-            "bench",
-            "lifecycle",
-            "--single-run",
-            "--backend",
-            &args.backend,
-        ])
-        .args([
-            "--tasks",
-            &tasks.to_string(),
-            "--payload",
-            &payload.to_string(),
-        ])
-        .args([
-            "--batch",
-            &batch.to_string(),
-            "--workers",
-            &args.workers.to_string(),
-        ])
+        .args(["bench", "lifecycle", "--single-run", "--backend", &args.backend])
+        .args(["--tasks", &tasks.to_string(), "--payload", &payload.to_string()])
+        .args(["--batch", &batch.to_string(), "--workers", &args.workers.to_string()])
         .stderr(Stdio::inherit())
         .output()?;
     anyhow::ensure!(output.status.success(), "a run failed: {}", output.status);
@@ -176,9 +139,7 @@ fn in_a_process(
 }
 
 fn once(tasks: usize, payload: usize, batch: usize, workers: usize) -> anyhow::Result<Run> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let ids = IdSource::new(Arc::new(SystemClock), Arc::new(SeededEntropy::new(1)));
         let backend = MemBackend::new();
@@ -202,12 +163,7 @@ fn once(tasks: usize, payload: usize, batch: usize, workers: usize) -> anyhow::R
         let drain = start.elapsed();
         anyhow::ensure!(done == tasks, "{done} of {tasks} were completed");
         let ended_bytes = grown(before);
-        Ok(Run {
-            submit,
-            drain,
-            queued_bytes,
-            ended_bytes,
-        })
+        Ok(Run { submit, drain, queued_bytes, ended_bytes })
     })
 }
 

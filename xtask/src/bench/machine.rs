@@ -28,14 +28,8 @@ impl Machine {
 
 impl std::fmt::Display for Machine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let memory = self
-            .memory_gib
-            .map_or_else(String::new, |gib| format!(", {gib} GiB"));
-        write!(
-            f,
-            "{} cores{memory}, {} {}, {}",
-            self.cores, self.os, self.arch, self.rustc
-        )
+        let memory = self.memory_gib.map_or_else(String::new, |gib| format!(", {gib} GiB"));
+        write!(f, "{} cores{memory}, {} {}, {}", self.cores, self.os, self.arch, self.rustc)
     }
 }
 

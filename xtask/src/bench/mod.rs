@@ -72,9 +72,5 @@ fn in_release() -> anyhow::Result<ExitCode> {
         .args(std::env::args_os().skip(1))
         .status()
         .context("cannot start the release build")?;
-    Ok(if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

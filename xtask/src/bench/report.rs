@@ -20,11 +20,7 @@ impl Figure {
     pub(super) fn of(mut runs: Vec<f64>) -> Self {
         runs.sort_by(f64::total_cmp);
         let (least, most) = (runs[0], runs[runs.len() - 1]);
-        Self {
-            median: runs[runs.len() / 2],
-            least,
-            most,
-        }
+        Self { median: runs[runs.len() / 2], least, most }
     }
 }
 

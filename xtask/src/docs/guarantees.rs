@@ -41,18 +41,12 @@ mod tests {
             rules,
             registry: None,
         };
-        let rule = |name: &str, sentence: &str| Rule {
-            name: name.into(),
-            sentence: sentence.into(),
-        };
+        let rule =
+            |name: &str, sentence: &str| Rule { name: name.into(), sentence: sentence.into() };
 
         let page = render_guarantees(&[
             file("empty", "", vec![]),
-            file(
-                "lease",
-                "Leases.",
-                vec![rule("lease.fenced", "A [`Handle`] | is fenced.")],
-            ),
+            file("lease", "Leases.", vec![rule("lease.fenced", "A [`Handle`] | is fenced.")]),
         ]);
 
         let (_, tables) = page.split_once("\n## ").unwrap();

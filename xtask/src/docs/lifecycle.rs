@@ -18,13 +18,7 @@ pub fn render_lifecycle(edges: &[(Option<&str>, &str, Option<&str>)]) -> String 
     }
     page.push_str("```\n\n| from | verb | to |\n|---|---|---|\n");
     for (from, verb, to) in edges {
-        let _ = writeln!(
-            page,
-            "| {} | `{}` | {} |",
-            state(*from),
-            cell(verb),
-            state(*to)
-        );
+        let _ = writeln!(page, "| {} | `{}` | {} |", state(*from), cell(verb), state(*to));
     }
     page
 }
@@ -35,10 +29,7 @@ fn grouped<'a>(
 ) -> Vec<(Option<&'a str>, Option<&'a str>, Vec<&'a str>)> {
     let mut groups: Vec<(Option<&str>, Option<&str>, Vec<&str>)> = Vec::new();
     for &(from, verb, to) in edges {
-        match groups
-            .iter_mut()
-            .find(|group| group.0 == from && group.1 == to)
-        {
+        match groups.iter_mut().find(|group| group.0 == from && group.1 == to) {
             Some((_, _, verbs)) if verbs.contains(&verb) => {}
             Some((_, _, verbs)) => verbs.push(verb),
             None => groups.push((from, to, vec![verb])),

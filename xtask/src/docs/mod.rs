@@ -3,7 +3,7 @@
 //! Each page is a pure function from what was read to Markdown; this module reads, writes and
 //! compares. A page names no line numbers, so that it changes only when what it tells changes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -17,6 +17,7 @@ pub mod errors;
 pub mod guarantees;
 pub mod lifecycle;
 pub mod limits;
+pub mod snippets;
 
 /// Where the pages lie, seen from the workspace root.
 pub const REFERENCE_FOLDER: &str = "docs/reference";
@@ -44,10 +45,7 @@ pub struct Page {
 impl Page {
     /// A page whose content is `body` under the line that says it is generated.
     pub fn new(file: &'static str, body: &str) -> Self {
-        Self {
-            file,
-            content: format!("{HEADER}{body}"),
-        }
+        Self { file, content: format!("{HEADER}{body}") }
     }
 }
 
@@ -57,19 +55,24 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let pages = pages(&root)?;
     let folder = root.join(REFERENCE_FOLDER);
     let stale = stale(&folder, &pages)?;
-    if stale.is_empty() {
-        println!("{} pages in {REFERENCE_FOLDER} are up to date", pages.len());
+    let guides = stale_guides(&root)?;
+    if stale.is_empty() && guides.is_empty() {
+        println!("{} pages in {REFERENCE_FOLDER} and the code in guides are up to date", pages.len());
         return Ok(ExitCode::SUCCESS);
     }
+    let verb = if args.check { "stale; run `cargo xtask docs`:" } else { "updated" };
+    for file in &stale {
+        println!("{verb} {REFERENCE_FOLDER}/{file}");
+    }
+    for (path, _) in &guides {
+        println!("{verb} {}", path.display());
+    }
     if args.check {
-        for file in &stale {
-            println!("{REFERENCE_FOLDER}/{file} is stale: run `cargo xtask docs`");
-        }
         return Ok(ExitCode::FAILURE);
     }
     write(&folder, &pages, &stale)?;
-    for file in &stale {
-        println!("updated {REFERENCE_FOLDER}/{file}");
+    for (path, page) in &guides {
+        std::fs::write(path, page).with_context(|| format!("updating {}", path.display()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -78,14 +81,28 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 pub fn pages(root: &Path) -> anyhow::Result<Vec<Page>> {
     let limits = limits::parse(&source::read(&root.join(limits::LIMITS_FILE))?)?;
     Ok(vec![
-        Page::new(
-            "guarantees.md",
-            &guarantees::render_guarantees(&cases::read_all(root)?),
-        ),
+        Page::new("guarantees.md", &guarantees::render_guarantees(&cases::read_all(root)?)),
         Page::new("lifecycle.md", &lifecycle::render_lifecycle(&moves())),
         Page::new("errors.md", &errors::render_errors(&codes())),
         Page::new("limits.md", &limits::render_limits(&limits)),
     ])
+}
+
+/// The guides directly under `docs/` whose code is not what the sources say, with what it would be.
+fn stale_guides(root: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
+    let mut guides = Vec::new();
+    for entry in std::fs::read_dir(root.join("docs"))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "md") {
+            let page = source::read(&path)?;
+            let filled = snippets::filled(&page, root)?;
+            if filled != page {
+                guides.push((path, filled));
+            }
+        }
+    }
+    guides.sort();
+    Ok(guides)
 }
 
 fn moves() -> Vec<(Option<&'static str>, &'static str, Option<&'static str>)> {
@@ -171,9 +188,8 @@ fn without_code_links(text: &str) -> String {
 
 fn without_target(text: &str) -> &str {
     for (open, close) in [('(', ')'), ('[', ']')] {
-        if let Some((_, after)) = text
-            .strip_prefix(open)
-            .and_then(|target| target.split_once(close))
+        if let Some((_, after)) =
+            text.strip_prefix(open).and_then(|target| target.split_once(close))
         {
             return after;
         }

@@ -41,9 +41,7 @@ impl AttemptOps for MemBackend {
         handle: &Handle,
         request: &ProgressRequest,
     ) -> Result<(), EngineError> {
-        self.held(handle, None, |record, fence, now| {
-            machine::progress(record, fence, request, now)
-        })
+        self.held(handle, None, |record, fence, now| machine::progress(record, fence, request, now))
     }
 
     async fn complete(&self, handle: &Handle, result: Option<&Payload>) -> Result<(), EngineError> {

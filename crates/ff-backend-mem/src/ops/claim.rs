@@ -5,9 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ff_engine::machine::lifecycle::Verb;
 use ff_engine::machine::{self, Claimed, ExecutionRecord, Queue};
-use ff_engine::{
-    ClaimOps, ClaimOutcome, ClaimRequest, EngineError, Fence, Grant, ReclaimRequest, Task,
-};
+use ff_engine::{ClaimOps, ClaimOutcome, ClaimRequest, EngineError, Grant, ReclaimRequest, Task};
 use ff_types::backend::{BackendTag, ClaimPolicy, HandleKind, ReclaimToken};
 use ff_types::{ExecutionId, TimestampMs, limits};
 
@@ -36,16 +34,8 @@ impl ClaimOps for MemBackend {
                     continue;
                 }
                 let (id, wakeup) =
-                    store
-                        .queues
-                        .wait(&request.lane, &request.capabilities, request.reclaims);
-                ClaimWait {
-                    backend: self,
-                    request,
-                    id,
-                    wakeup,
-                    handed_over: false,
-                }
+                    store.queues.wait(&request.lane, &request.capabilities, request.reclaims);
+                ClaimWait { backend: self, request, id, wakeup, handed_over: false }
             };
             if !woken(&mut wait.wakeup, wait_is_over.as_mut()).await {
                 return Ok(ClaimOutcome::default());
@@ -66,13 +56,12 @@ impl ClaimOps for MemBackend {
         let now = self.now();
         let key = (request.instance, request.lane.clone(), Asked::Reclaimable);
         if let Some(answer) = store.repeats.find(key.0, &key.1, key.2, request.request_id) {
-            let grants = answer.items.iter().zip(0..).map(|(id, index)| Grant {
-                execution: *id,
-                id: request.request_id.grant(index),
-            });
-            return Ok(grants
-                .filter_map(|grant| outstanding(&store, grant, now))
-                .collect());
+            let grants = answer
+                .items
+                .iter()
+                .zip(0..)
+                .map(|(id, index)| Grant { execution: *id, id: request.request_id.grant(index) });
+            return Ok(grants.filter_map(|grant| outstanding(&store, grant, now)).collect());
         }
         let mut items = Vec::new();
         let mut tokens = Vec::new();
@@ -83,9 +72,7 @@ impl ClaimOps for MemBackend {
                 record.is_some_and(|record| self.matches(&request.filter, record))
             };
             let offered = &request.capabilities;
-            let best = store
-                .queues
-                .best(&request.lane, &[Queue::Reclaim], offered, matches);
+            let best = store.queues.best(&request.lane, &[Queue::Reclaim], offered, matches);
             let Some((_, id)) = best else { break };
             match issue_token(
                 &mut store,
@@ -107,9 +94,7 @@ impl ClaimOps for MemBackend {
         }
         if !items.is_empty() {
             let ttl = Duration::from_millis(limits::RECLAIM_GRANT_TTL_MS);
-            store
-                .repeats
-                .remember(key, request.request_id, items, now, ttl);
+            store.repeats.remember(key, request.request_id, items, now, ttl);
         }
         Ok(tokens)
     }
@@ -126,11 +111,7 @@ impl ClaimOps for MemBackend {
         let record = store.record(grant.execution)?;
         let decision = machine::take_up(record, &grant, policy, now)?;
         store.settle(Verb::ClaimFromReclaim, grant.execution, decision);
-        Ok(task(
-            store.record(grant.execution)?,
-            HandleKind::Resumed,
-            now,
-        ))
+        Ok(task(store.record(grant.execution)?, HandleKind::Resumed, now))
     }
 }
 
@@ -142,11 +123,8 @@ impl MemBackend {
         if let Some(answer) = store.repeats.find(key.0, &key.1, key.2, request.request_id) {
             return (repeated(store, request, &answer.items, now), false);
         }
-        let queues: &[Queue] = if request.reclaims {
-            &[Queue::Ready, Queue::Reclaim]
-        } else {
-            &[Queue::Ready]
-        };
+        let queues: &[Queue] =
+            if request.reclaims { &[Queue::Ready, Queue::Reclaim] } else { &[Queue::Ready] };
         let mut outcome = ClaimOutcome::default();
         let mut items = Vec::new();
         let mut expired = 0;
@@ -173,9 +151,7 @@ impl MemBackend {
         let more = items.is_empty() && expired > 0;
         if !items.is_empty() && self.inner.distortion.remembers_claims() {
             let ttl = request.policy.lease_ttl;
-            store
-                .repeats
-                .remember(key, request.request_id, items, now, ttl);
+            store.repeats.remember(key, request.request_id, items, now, ttl);
         }
         (outcome, more)
     }
@@ -194,20 +170,13 @@ fn repeated(
             continue;
         };
         let lease = request.request_id.lease(index);
-        if record
-            .run
-            .lease
-            .is_some_and(|held| held.id == lease && held.expires_at > now)
-        {
+        if record.run.lease.is_some_and(|held| held.id == lease && held.expires_at > now) {
             if record.run.entry == machine::Entry::Claim {
                 outcome.tasks.push(task(record, HandleKind::Fresh, now));
             }
             continue;
         }
-        let grant = Grant {
-            execution: *id,
-            id: request.request_id.grant(index),
-        };
+        let grant = Grant { execution: *id, id: request.request_id.grant(index) };
         outcome.reclaims.extend(outstanding(store, grant, now));
     }
     outcome
@@ -224,10 +193,9 @@ fn issue_lease(
     let record = store.records.get(&id)?;
     let decision = machine::claim(record, lease, &request.policy, now);
     match store.settle(Verb::Claim, id, decision) {
-        Claimed::Leased(_) => store
-            .records
-            .get(&id)
-            .map(|record| task(record, HandleKind::Fresh, now)),
+        Claimed::Leased(_) => {
+            store.records.get(&id).map(|record| task(record, HandleKind::Fresh, now))
+        }
         Claimed::Expired => None,
     }
 }
@@ -240,10 +208,7 @@ fn issue_token(
     index: usize,
     now: TimestampMs,
 ) -> Option<ReclaimToken> {
-    let grant = Grant {
-        execution: id,
-        id: request_id.grant(u16::try_from(index).ok()?),
-    };
+    let grant = Grant { execution: id, id: request_id.grant(u16::try_from(index).ok()?) };
     let decision = machine::grant(store.records.get(&id)?, grant.id, now);
     store.settle(verb, id, decision).then(|| grant.token())
 }
@@ -251,27 +216,13 @@ fn issue_token(
 /// The token of `grant`, if nobody has used it and it has not expired.
 fn outstanding(store: &Store, grant: Grant, now: TimestampMs) -> Option<ReclaimToken> {
     let run = &store.records.get(&grant.execution)?.run;
-    let good = run
-        .grant
-        .is_some_and(|out| out.id == grant.id && out.expires_at > now);
+    let good = run.grant.is_some_and(|out| out.id == grant.id && out.expires_at > now);
     good.then(|| grant.token())
 }
 
 /// The task of a record that holds a lease.
 fn task(record: &ExecutionRecord, kind: HandleKind, now: TimestampMs) -> Task {
-    let lease = record
-        .run
-        .lease
-        .as_ref()
-        .expect("a claimed record holds a lease");
-    let fence = Fence {
-        execution: record.submission.id(),
-        attempt: lease.attempt,
-        epoch: record.run.epoch,
-        lease: lease.id,
-    };
-    let handle = fence.handle(BackendTag::Mem, kind);
-    Task::of(record, handle, now).expect("a claimed record holds a lease")
+    Task::of(record, BackendTag::Mem, kind, now).expect("a claimed record holds a lease")
 }
 
 /// A claim in the waiting list of its lane. However the wait ends, it leaves the list, and a
@@ -291,8 +242,6 @@ impl Drop for ClaimWait<'_> {
         }
         let mut store = self.backend.store();
         let unused_wakeup = self.wakeup.try_recv().is_ok();
-        store
-            .queues
-            .stop_waiting(&self.request.lane, self.id, unused_wakeup);
+        store.queues.stop_waiting(&self.request.lane, self.id, unused_wakeup);
     }
 }

@@ -17,17 +17,13 @@ impl OperatorOps for MemBackend {
         &self,
         request: &CancelExecution,
     ) -> Result<CancelOutcome, EngineError> {
-        self.steer(
-            Verb::CancelExecution,
-            request.execution_id,
-            |record, now| machine::cancel_execution(record, request, now),
-        )
+        self.steer(Verb::CancelExecution, request.execution_id, |record, now| {
+            machine::cancel_execution(record, request, now)
+        })
     }
 
     async fn hold(&self, request: &Hold) -> Result<HoldOutcome, EngineError> {
-        self.steer(Verb::Hold, request.execution_id, |record, _| {
-            machine::hold(record, request)
-        })
+        self.steer(Verb::Hold, request.execution_id, |record, _| machine::hold(record, request))
     }
 
     async fn release_hold(&self, request: &ReleaseHold) -> Result<ReleaseHoldOutcome, EngineError> {

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use async_trait::async_trait;
-use ff_engine::machine::{self, ExecutionRecord, Placement};
+use ff_engine::machine::{self, Placement};
 use ff_engine::{
     Cursor, EngineError, ExecutionResult, ExecutionSummary, ExecutionView, Explanation, ListPage,
     ListRequest, ReadOps, ResultOutcome, ResultRequest,
@@ -31,7 +31,7 @@ impl ReadOps for MemBackend {
         let mut rest = store.records.range((start, Bound::Unbounded));
         for (id, record) in rest.by_ref().take(limits::LIST_EXAMINED_MAX) {
             last = Some(*id);
-            if is_wanted(record, request) {
+            if request.wants(record) {
                 items.push(ExecutionSummary::of(record));
             }
             if items.len() == page_size {
@@ -44,10 +44,8 @@ impl ReadOps for MemBackend {
 
     async fn result(&self, request: &ResultRequest) -> Result<ResultOutcome, EngineError> {
         request.validate()?;
-        let mut wait_is_over = limit(
-            self.inner.clock.as_ref(),
-            request.max_wait.unwrap_or_default(),
-        );
+        let mut wait_is_over =
+            limit(self.inner.clock.as_ref(), request.max_wait.unwrap_or_default());
         let mut patient = request.max_wait.is_some();
         loop {
             let mut wakeup = {
@@ -70,27 +68,8 @@ impl ReadOps for MemBackend {
         let record = store.record(id)?;
         let ahead = || {
             let placement = Placement::of(record);
-            store
-                .queues
-                .ahead(&record.submission, &placement, limits::EXPLAIN_AHEAD_MAX)
+            store.queues.ahead(&record.submission, &placement, limits::EXPLAIN_AHEAD_MAX)
         };
         Ok(machine::explain(record, ahead, self.now()))
     }
-}
-
-fn is_wanted(record: &ExecutionRecord, request: &ListRequest) -> bool {
-    let submission = &record.submission;
-    (request.states.is_empty() || request.states.contains(&record.run.state))
-        && request
-            .lane
-            .as_ref()
-            .is_none_or(|lane| *lane == submission.lane)
-        && request
-            .kind
-            .as_ref()
-            .is_none_or(|kind| kind == submission.kind())
-        && request
-            .tag
-            .as_ref()
-            .is_none_or(|(key, value)| submission.tags.get(key) == Some(value.as_str()))
 }

@@ -28,10 +28,7 @@ impl SubmitOps for MemBackend {
         }
         let now = self.now();
         let mut store = self.store();
-        Ok(submissions
-            .iter()
-            .map(|one| submit_one(&mut store, one, now))
-            .collect())
+        Ok(submissions.iter().map(|one| submit_one(&mut store, one, now)).collect())
     }
 }
 
@@ -41,10 +38,10 @@ fn submit_one(
     now: TimestampMs,
 ) -> Result<Submitted, EngineError> {
     let same_id = store.records.get(&submission.id()).map(Box::as_ref);
-    let key_holder = store.keys.holder(submission, now).map(|id| KeyHolder {
-        id,
-        state: store.records.get(&id).map(|record| record.run.state),
-    });
+    let key_holder = store
+        .keys
+        .holder(submission, now)
+        .map(|id| KeyHolder { id, state: store.records.get(&id).map(|record| record.run.state) });
     match machine::submit(submission, same_id, key_holder, now)? {
         SubmitDecision::Create(record) => {
             store.keys.take(submission, now);

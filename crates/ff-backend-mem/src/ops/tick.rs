@@ -35,10 +35,7 @@ impl TimerOps for MemBackend {
             .map(|(_, id)| *id)
             .collect();
         for id in due {
-            let event = store
-                .records
-                .get(&id)
-                .and_then(|record| machine::due(record, now));
+            let event = store.records.get(&id).and_then(|record| machine::due(record, now));
             if let Some(event) = event {
                 handle(&mut store, &mut outcome, id, event);
             }
@@ -53,15 +50,7 @@ impl TimerOps for MemBackend {
 }
 
 fn handle(store: &mut Store, outcome: &mut TickOutcome, id: ExecutionId, event: DueEvent) {
-    let counter = match &event {
-        DueEvent::Remove => &mut outcome.removed,
-        DueEvent::Expired(_) => &mut outcome.expired,
-        DueEvent::TimedOut(_) => &mut outcome.attempts_timed_out,
-        DueEvent::LeaseLost(_) => &mut outcome.leases_lost,
-        DueEvent::DelayOver(_) => &mut outcome.delays_over,
-        DueEvent::GrantReturned(_) => &mut outcome.grants_returned,
-    };
-    *counter += 1;
+    outcome.count(&event);
     match event.into_next() {
         Some(next) => store.apply(Verb::Tick, id, next),
         None => store.remove(id),
@@ -71,10 +60,7 @@ fn handle(store: &mut Store, outcome: &mut TickOutcome, id: ExecutionId, event: 
 impl MemBackend {
     /// Whether a filter lets anything of this namespace through.
     pub(super) fn serves(&self, filter: &ScannerFilter) -> bool {
-        filter
-            .namespace
-            .as_ref()
-            .is_none_or(|namespace| namespace == self.namespace())
+        filter.namespace.as_ref().is_none_or(|namespace| namespace == self.namespace())
     }
 
     /// Whether a filter lets this execution through.

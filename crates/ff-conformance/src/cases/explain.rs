@@ -2,7 +2,8 @@
 
 use ff_engine::{DelayRequest, ExplainReason, Explanation};
 use ff_types::backend::CapabilitySet;
-use ff_types::{ExecutionState, TerminalOutcome, TimestampMs, limits};
+use ff_types::ExecutionState::{Active, Blocked, Completed, Delayed, Ready};
+use ff_types::{TerminalOutcome, TimestampMs, limits};
 
 use crate::Fixture;
 use crate::expect::{Case, CaseResult, cases, ensure, ensure_eq};
@@ -21,7 +22,6 @@ pub(crate) async fn names_the_first_reason(fx: Fixture) -> CaseResult {
         ensure_eq!(fx.backend.explain(id).await?, expected);
         CaseResult::Ok(())
     };
-    use ExecutionState::{Active, Blocked, Completed, Delayed, Ready};
     let start = fx.in_ms(60_000).await;
     let id = fx.submit(&fx.submission("task")?.with_delay_until(start)).await?;
     told(id, Delayed, ExplainReason::Delayed, Some(start)).await?;

@@ -12,5 +12,7 @@ macro_rules! areas {
 }
 
 areas! {
-    cancel claim complete delay fail handle idempotency lease release submit
+    all attempt block cancel claim complete deadline delay explain fail handle hold idempotency
+    lease list namespace operator progress read reclaim release replay result retention revoke
+    submit tick timeout
 }

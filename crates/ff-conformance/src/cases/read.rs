@@ -50,13 +50,14 @@ pub(crate) async fn describe_shows_all(fx: Fixture) -> CaseResult {
     ensure_eq!(view.deadline, Some(deadline));
     ensure_eq!(view.submitted_at, submitted_at);
     ensure_eq!((view.state, view.epoch.0), (ExecutionState::Active, 1));
+    ensure!(!view.token_outstanding, "a token is shown");
+    ensure!(view.cancel.is_none() && view.result.is_none(), "{view:?}");
     let attempt = view.attempt.ok_or_else(|| CaseError::new("no attempt is shown"))?;
     ensure_eq!((attempt.index.0, attempt.open), (0, true));
     ensure_eq!(attempt.started_at, fx.now().await);
     let lease = view.lease.ok_or_else(|| CaseError::new("no lease is shown"))?;
     ensure_eq!((lease.worker, lease.instance), fx.worker_ids());
     ensure_eq!(lease.expires_at, fx.in_ms(LEASE_TTL_MS).await);
-    ensure!(!view.token_outstanding && view.cancel.is_none() && view.result.is_none(), "{view:?}");
     Ok(())
 }
 

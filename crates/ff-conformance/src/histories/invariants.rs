@@ -19,20 +19,14 @@ pub(super) fn check(
     let mut moves = Vec::new();
     if let Some(first) = &step.first_answer {
         if *first != step.answer {
-            faults.push(format!(
-                "a repeat answered {}, at first {first}",
-                step.answer
-            ));
+            faults.push(format!("a repeat answered {}, at first {first}", step.answer));
         }
         if before != after {
             faults.push("a repeat had an effect".to_owned());
         }
     }
     for (id, view) in after {
-        let earlier = before
-            .iter()
-            .find(|(other, _)| other == id)
-            .and_then(|(_, v)| v.as_ref());
+        let earlier = before.iter().find(|(other, _)| other == id).and_then(|(_, v)| v.as_ref());
         faults.extend(view.as_ref().into_iter().flat_map(|view| one(view)));
         if step.refused && earlier != view.as_ref() {
             faults.push(format!("{id}: a refused call changed it"));
@@ -60,15 +54,9 @@ fn one(view: &ExecutionView) -> Vec<String> {
     let active = state == ExecutionState::Active;
     let open = view.attempt.as_ref().is_some_and(|attempt| attempt.open);
     let holds = [
-        (
-            view.lease.is_some() == active,
-            "a lease is held exactly while it is active",
-        ),
+        (view.lease.is_some() == active, "a lease is held exactly while it is active"),
         (!active || open, "an attempt is open while it is active"),
-        (
-            state != ExecutionState::Ready || view.reasons.is_empty(),
-            "it is ready with a reason",
-        ),
+        (state != ExecutionState::Ready || view.reasons.is_empty(), "it is ready with a reason"),
         (
             !matches!(state, ExecutionState::Blocked | ExecutionState::Delayed)
                 || !view.reasons.is_empty(),
@@ -78,33 +66,17 @@ fn one(view: &ExecutionView) -> Vec<String> {
             state != ExecutionState::Delayed || view.reasons.without(BlockReason::Delay).is_empty(),
             "it is delayed with more reasons than the delay",
         ),
-        (
-            state.is_terminal() == view.ended_at.is_some(),
-            "an end has a time",
-        ),
-        (
-            !(state.is_terminal() && open),
-            "an attempt is open after the end",
-        ),
+        (state.is_terminal() == view.ended_at.is_some(), "an end has a time"),
+        (!(state.is_terminal() && open), "an attempt is open after the end"),
         (
             view.result.is_none() || state == ExecutionState::Completed,
             "only a completed execution has a result",
         ),
-        (
-            view.retries <= view.policy.retry.max_retries,
-            "retries pass their limit",
-        ),
-        (
-            view.reclaims <= view.policy.max_reclaims,
-            "reclaims pass their limit",
-        ),
+        (view.retries <= view.policy.retry.max_retries, "retries pass their limit"),
+        (view.reclaims <= view.policy.max_reclaims, "reclaims pass their limit"),
     ];
     let id = view.execution_id;
-    holds
-        .into_iter()
-        .filter(|(holds, _)| !holds)
-        .map(|(_, rule)| format!("{id}: {rule}"))
-        .collect()
+    holds.into_iter().filter(|(holds, _)| !holds).map(|(_, rule)| format!("{id}: {rule}")).collect()
 }
 
 /// What holds between two moments with one step between them.
@@ -119,10 +91,8 @@ fn both(
     let leased = earlier.lease.is_none() && view.lease.is_some();
     let issues = matches!(step.verb, Some(Verb::Claim | Verb::ClaimFromReclaim));
     let ended = earlier.state.is_terminal() && view.state.is_terminal();
-    let by_holder = matches!(
-        step.verb,
-        Some(Verb::Complete | Verb::Fail | Verb::Cancel | Verb::Delay)
-    );
+    let by_holder =
+        matches!(step.verb, Some(Verb::Complete | Verb::Fail | Verb::Cancel | Verb::Delay));
     let was_live = earlier.lease.is_some_and(|lease| lease.expires_at > now);
     let changed = earlier != view;
     let holds = [
@@ -136,31 +106,15 @@ fn both(
             "attempts are dense, and start with a lease",
         ),
         (!leased || issues, "only a claim issues a lease"),
-        (
-            !leased || earlier.reasons.is_empty(),
-            "it was handed out with a reason left",
-        ),
-        (
-            !ended || earlier.result == view.result,
-            "a result changed after the end",
-        ),
-        (
-            !ended || earlier.ended_at == view.ended_at,
-            "the end changed",
-        ),
-        (
-            !(by_holder && changed) || was_live,
-            "a holder without a live lease changed it",
-        ),
+        (!leased || earlier.reasons.is_empty(), "it was handed out with a reason left"),
+        (!ended || earlier.result == view.result, "a result changed after the end"),
+        (!ended || earlier.ended_at == view.ended_at, "the end changed"),
+        (!(by_holder && changed) || was_live, "a holder without a live lease changed it"),
         (
             !(step.by.is_some() && changed && !was_live),
             "a write under a lease that is over changed it",
         ),
     ];
     let id = view.execution_id;
-    holds
-        .into_iter()
-        .filter(|(holds, _)| !holds)
-        .map(|(_, rule)| format!("{id}: {rule}"))
-        .collect()
+    holds.into_iter().filter(|(holds, _)| !holds).map(|(_, rule)| format!("{id}: {rule}")).collect()
 }

@@ -37,11 +37,7 @@ pub struct HistoryOptions {
 impl HistoryOptions {
     /// `count` histories of up to 100 steps.
     pub const fn new(count: u32, seed: u64) -> Self {
-        Self {
-            count,
-            most_steps: 100,
-            seed,
-        }
+        Self { count, most_steps: 100, seed }
     }
 }
 
@@ -58,16 +54,8 @@ pub struct HistoryFailure {
 
 impl fmt::Display for HistoryFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{}\nseed {}, {} steps:",
-            self.problem,
-            self.seed,
-            self.steps.len()
-        )?;
-        self.steps
-            .iter()
-            .try_for_each(|step| writeln!(f, "  {step}"))
+        writeln!(f, "{}\nseed {}, {} steps:", self.problem, self.seed, self.steps.len())?;
+        self.steps.iter().try_for_each(|step| writeln!(f, "  {step}"))
     }
 }
 
@@ -91,9 +79,7 @@ pub fn run(
         ..Config::default()
     };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| HistoryFailure {
         problem: format!("no runtime: {error}"),
         steps: Vec::new(),
@@ -101,9 +87,7 @@ pub fn run(
     })?;
     TestRunner::new_with_rng(config, rng)
         .run(&op::history(options.most_steps), |ops| {
-            runtime
-                .block_on(play(harnesses, &ops, coverage))
-                .map_err(TestCaseError::fail)
+            runtime.block_on(play(harnesses, &ops, coverage)).map_err(TestCaseError::fail)
         })
         .map_err(|error| match error {
             TestError::Fail(reason, ops) => HistoryFailure {
@@ -134,15 +118,11 @@ async fn play(
         for (name, world) in &mut worlds {
             let told = |problem: String| format!("{name}, step {number}, {op:?}: {problem}");
             let (answer, views, moves) = observe(world, op).await.map_err(told)?;
-            moves
-                .into_iter()
-                .for_each(|one: Move| coverage.record_move(one));
+            moves.into_iter().for_each(|one: Move| coverage.record_move(one));
             match &first {
                 None => first = Some((answer, views)),
                 Some((expected, _)) if *expected != answer => {
-                    return Err(told(format!(
-                        "answered\n  {answer}\nexpected\n  {expected}"
-                    )));
+                    return Err(told(format!("answered\n  {answer}\nexpected\n  {expected}")));
                 }
                 Some((_, expected)) if *expected != views => {
                     return Err(told(format!("left\n  {views:?}\nexpected\n  {expected:?}")));
@@ -152,18 +132,12 @@ async fn play(
         }
     }
     for (name, world) in &worlds {
-        finish(world)
-            .await
-            .map_err(|problem| format!("{name}, after the history: {problem}"))?;
+        finish(world).await.map_err(|problem| format!("{name}, after the history: {problem}"))?;
     }
     Ok(())
 }
 
-type Observed = (
-    String,
-    Vec<(ff_types::ExecutionId, Option<ff_engine::ExecutionView>)>,
-    Vec<Move>,
-);
+type Observed = (String, Vec<(ff_types::ExecutionId, Option<ff_engine::ExecutionView>)>, Vec<Move>);
 
 /// Does a step and checks everything that can be checked about it.
 async fn observe(world: &mut World, op: &Op) -> Result<Observed, String> {
@@ -181,12 +155,7 @@ async fn observe(world: &mut World, op: &Op) -> Result<Observed, String> {
     if !faults.is_empty() {
         return Err(faults.join("\n"));
     }
-    world
-        .opened
-        .inspect
-        .check()
-        .await
-        .map_err(|faults| faults.join("\n"))?;
+    world.opened.inspect.check().await.map_err(|faults| faults.join("\n"))?;
     Ok((step.answer, views, moves))
 }
 
@@ -214,9 +183,7 @@ async fn finish(world: &World) -> Result<(), String> {
         }
         for (id, _) in views {
             // One that has ended or is gone refuses; the others lose their hold.
-            let _refused = backend
-                .release_hold(&ReleaseHold::new(ids.request_id(), id))
-                .await;
+            let _refused = backend.release_hold(&ReleaseHold::new(ids.request_id(), id)).await;
         }
         for lane in ["lane-0", "lane-1"] {
             let lane = ff_types::LaneId::new(lane).map_err(|error| error.to_string())?;
@@ -226,39 +193,22 @@ async fn finish(world: &World) -> Result<(), String> {
                 backend.complete(&task.handle, None).await.map_err(text)?;
             }
             for token in outcome.reclaims {
-                let task = backend
-                    .claim_from_reclaim(&token, &policy)
-                    .await
-                    .map_err(text)?;
+                let task = backend.claim_from_reclaim(&token, &policy).await.map_err(text)?;
                 backend.complete(&task.handle, None).await.map_err(text)?;
             }
         }
-        let quiet = backend
-            .tick_until_quiet(&ScannerFilter::NOOP)
-            .await
-            .map_err(text)?;
+        let quiet = backend.tick_until_quiet(&ScannerFilter::NOOP).await.map_err(text)?;
         if let Some(next) = quiet.next_due {
             let now = world.opened.clock.now().await;
             world.opened.clock.advance(next.saturating_since(now)).await;
         }
     }
-    let still: Vec<_> = world
-        .views()
-        .await
-        .into_iter()
-        .filter_map(|(_, view)| view)
-        .collect();
+    let still: Vec<_> = world.views().await.into_iter().filter_map(|(_, view)| view).collect();
     if let Some(view) = still.first() {
-        return Err(format!(
-            "{} never ended: {:?}",
-            view.execution_id, view.state
-        ));
+        return Err(format!("{} never ended: {:?}", view.execution_id, view.state));
     }
     world.opened.clock.advance(Duration::from_hours(25)).await;
-    backend
-        .tick_until_quiet(&ScannerFilter::NOOP)
-        .await
-        .map_err(text)?;
+    backend.tick_until_quiet(&ScannerFilter::NOOP).await.map_err(text)?;
     match world.opened.inspect.leftovers().await {
         0 => Ok(()),
         left => Err(format!("{left} things are kept when everything is over")),

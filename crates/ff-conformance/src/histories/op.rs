@@ -15,20 +15,9 @@ pub(super) enum Op {
     /// Repeats an earlier submission.
     Resubmit(u8),
     /// Claims.
-    Claim {
-        lane: u8,
-        offered: u8,
-        max_tasks: u8,
-        reclaims: bool,
-        instance: u8,
-    },
+    Claim { lane: u8, offered: u8, max_tasks: u8, reclaims: bool, instance: u8 },
     /// Asks the reclaim scanner.
-    Reclaimable {
-        lane: u8,
-        offered: u8,
-        max_tokens: u8,
-        filtered: bool,
-    },
+    Reclaimable { lane: u8, offered: u8, max_tokens: u8, filtered: bool },
     /// Uses a token.
     TakeUp(u8),
     /// Renews a lease.
@@ -38,11 +27,7 @@ pub(super) enum Op {
     /// Completes.
     Complete { handle: u8, result: Option<u8> },
     /// Fails with one of the classes.
-    Fail {
-        handle: u8,
-        class: u8,
-        retry_after: Option<u16>,
-    },
+    Fail { handle: u8, class: u8, retry_after: Option<u16> },
     /// Cancels with the handle.
     Cancel(u8),
     /// Pauses for this many ms.
@@ -126,13 +111,7 @@ fn submit() -> impl Strategy<Value = SubmitOp> {
     let place = (0_u8..2, -1_i8..=1, 0_u8..3, any::<bool>());
     let times = (option::weighted(0.3, span()), option::weighted(0.3, span()));
     let key = option::weighted(0.3, (0_u8..2, 0_u8..3));
-    let policy = (
-        0_u8..3,
-        span(),
-        0_u8..3,
-        option::weighted(0.3, span()),
-        span(),
-    );
+    let policy = (0_u8..3, span(), 0_u8..3, option::weighted(0.3, span()), span());
     (place, times, key, policy).prop_map(|(place, times, key, policy)| SubmitOp {
         lane: place.0,
         priority: place.1,
@@ -167,13 +146,8 @@ fn op() -> impl Strategy<Value = Op> {
             filtered,
         },
     );
-    let fail = (any::<u8>(), 0_u8..5, option::weighted(0.3, span())).prop_map(
-        |(handle, class, retry_after)| Op::Fail {
-            handle,
-            class,
-            retry_after,
-        },
-    );
+    let fail = (any::<u8>(), 0_u8..5, option::weighted(0.3, span()))
+        .prop_map(|(handle, class, retry_after)| Op::Fail { handle, class, retry_after });
     prop_oneof![
         12 => submit().prop_map(Op::Submit),
         2 => any::<u8>().prop_map(Op::Resubmit),

@@ -107,28 +107,13 @@ impl World {
                 Call::Submit(Box::new(submission))
             }
             Op::Resubmit(which) => Call::Submit(Box::new(pick(&self.submissions, *which)?.clone())),
-            Op::Claim {
-                lane,
-                offered,
-                max_tasks,
-                reclaims,
-                instance,
-            } => {
+            Op::Claim { lane, offered, max_tasks, reclaims, instance } => {
                 let policy = self.policy(*instance).with_max_tasks(u32::from(*max_tasks));
                 let id = self.ids.request_id();
                 let request = ClaimRequest::new(id, lane_id(*lane), capabilities(*offered), policy);
-                Call::Claim(if *reclaims {
-                    request.with_reclaims()
-                } else {
-                    request
-                })
+                Call::Claim(if *reclaims { request.with_reclaims() } else { request })
             }
-            Op::Reclaimable {
-                lane,
-                offered,
-                max_tokens,
-                filtered,
-            } => {
+            Op::Reclaimable { lane, offered, max_tokens, filtered } => {
                 let (id, instance) = (self.ids.request_id(), self.instances[0]);
                 let (lane, offered) = (lane_id(*lane), capabilities(*offered));
                 let request = ReclaimRequest::new(id, instance, lane, offered)
@@ -147,11 +132,7 @@ impl World {
                 let payload = result.map(|byte| Payload::new(vec![byte; 3]));
                 Call::Complete(self.handle(*handle)?, payload)
             }
-            Op::Fail {
-                handle,
-                class,
-                retry_after,
-            } => {
+            Op::Fail { handle, class, retry_after } => {
                 let request =
                     FailRequest::new(CLASSES[usize::from(*class)], FailureReason::new("x"));
                 let request = match retry_after {
@@ -171,25 +152,20 @@ impl World {
             Op::Hold(which) => {
                 Call::Hold(Hold::new(self.ids.request_id(), self.execution(*which)?))
             }
-            Op::ReleaseHold(which) => Call::ReleaseHold(ReleaseHold::new(
-                self.ids.request_id(),
-                self.execution(*which)?,
-            )),
+            Op::ReleaseHold(which) => {
+                Call::ReleaseHold(ReleaseHold::new(self.ids.request_id(), self.execution(*which)?))
+            }
             Op::Revoke(which) => {
                 let (request, id) = (self.ids.request_id(), self.execution(*which)?);
                 Call::Revoke(RevokeLease::new(request, id, "stuck"))
             }
-            Op::Replay(which) => Call::Replay(ReplayExecution::new(
-                self.ids.request_id(),
-                self.execution(*which)?,
-            )),
+            Op::Replay(which) => {
+                Call::Replay(ReplayExecution::new(self.ids.request_id(), self.execution(*which)?))
+            }
             Op::Again => self.latest.clone()?,
             Op::Tick { limit, filtered } => return Some(self.tick(*limit, *filtered).await),
             Op::Advance(ms) => {
-                self.opened
-                    .clock
-                    .advance(Duration::from_millis(u64::from(*ms)))
-                    .await;
+                self.opened.clock.advance(Duration::from_millis(u64::from(*ms))).await;
                 return Some(Step::silent());
             }
             Op::Step(ms) => {
@@ -201,10 +177,7 @@ impl World {
             Op::List { limit, state } => return Some(self.list(*limit, *state).await),
         };
         self.latest = Some(call.clone());
-        let step = Step {
-            first_answer,
-            ..self.make(call).await
-        };
+        let step = Step { first_answer, ..self.make(call).await };
         self.latest_answer = Some(step.answer.clone());
         Some(step)
     }
@@ -231,11 +204,7 @@ impl World {
                     self.keep_handle(task);
                 }
                 let about = taken.as_ref().ok().map(|task| task.execution_id);
-                Step::of(
-                    Verb::ClaimFromReclaim,
-                    about,
-                    taken.map(|task| told_task(&task)),
-                )
+                Step::of(Verb::ClaimFromReclaim, about, taken.map(|task| told_task(&task)))
             }
             Call::Renew(handle) => Step::quiet(backend.renew(&handle).await).asked_by(handle),
             Call::Progress(handle, request) => {
@@ -261,41 +230,29 @@ impl World {
                 let outcome = backend.cancel_execution(&request).await;
                 Step::of(Verb::CancelExecution, Some(request.execution_id), outcome)
             }
-            Call::Hold(request) => Step::of(
-                Verb::Hold,
-                Some(request.execution_id),
-                backend.hold(&request).await,
-            ),
+            Call::Hold(request) => {
+                Step::of(Verb::Hold, Some(request.execution_id), backend.hold(&request).await)
+            }
             Call::ReleaseHold(request) => {
                 let outcome = backend.release_hold(&request).await;
                 Step::of(Verb::ReleaseHold, Some(request.execution_id), outcome)
             }
-            Call::Revoke(request) => Step::of(
-                Verb::Revoke,
-                Some(request.execution_id),
-                backend.revoke(&request).await,
-            ),
-            Call::Replay(request) => Step::of(
-                Verb::Replay,
-                Some(request.execution_id),
-                backend.replay(&request).await,
-            ),
+            Call::Revoke(request) => {
+                Step::of(Verb::Revoke, Some(request.execution_id), backend.revoke(&request).await)
+            }
+            Call::Replay(request) => {
+                Step::of(Verb::Replay, Some(request.execution_id), backend.replay(&request).await)
+            }
         }
     }
 
     fn held<T: Debug>(&self, verb: Verb, handle: Handle, answer: Result<T, EngineError>) -> Step {
-        let about = self
-            .handles
-            .iter()
-            .find(|(_, known)| *known == handle)
-            .map(|(id, _)| *id);
+        let about = self.handles.iter().find(|(_, known)| *known == handle).map(|(id, _)| *id);
         Step::of(verb, about, answer).asked_by(handle)
     }
 
     async fn tick(&self, limit: u8, filtered: bool) -> Step {
-        let request = TickRequest::all()
-            .with_limit(u32::from(limit))
-            .with_filter(filter(filtered));
+        let request = TickRequest::all().with_limit(u32::from(limit)).with_filter(filter(filtered));
         let ticked = self.opened.backend.tick(&request).await;
         // The counts of a tick that was repeated after a lost answer are those of the repeat.
         Step::of(Verb::Tick, None, ticked.map(|outcome| outcome.next_due))
@@ -306,10 +263,7 @@ impl World {
         let explained = backend.explain(id).await;
         let ended = backend.result(&ResultRequest::new(id)).await;
         let answer = format!("{} {}", tell(&explained), tell(&ended));
-        Step {
-            answer,
-            ..Step::silent()
-        }
+        Step { answer, ..Step::silent() }
     }
 
     async fn list(&self, limit: u8, state: Option<u8>) -> Step {
@@ -323,14 +277,10 @@ impl World {
             answer.push_str(&tell(&page.as_ref().map(|page| &page.items)));
             match page.ok().and_then(|page| page.next) {
                 Some(next) => request.cursor = Some(next),
-                None => {
-                    return Step {
-                        answer,
-                        ..Step::silent()
-                    };
-                }
+                None => break,
             }
         }
+        Step { answer, ..Step::silent() }
     }
 
     /// Every execution that was submitted, as it stands; `None` for one that is not there.
@@ -354,10 +304,7 @@ impl World {
 
     /// A handle, the latest ones most often.
     fn handle(&self, which: u8) -> Option<Handle> {
-        let recent = self
-            .handles
-            .len()
-            .saturating_sub(1 + usize::from(which % 8));
+        let recent = self.handles.len().saturating_sub(1 + usize::from(which % 8));
         self.handles.get(recent).map(|(_, handle)| handle.clone())
     }
 
@@ -374,9 +321,7 @@ impl World {
         let ms = |ms: u16| Duration::from_millis(u64::from(ms));
         let retry = RetryPolicy::default()
             .with_max_retries(u32::from(spec.retries))
-            .with_backoff(Backoff::Fixed {
-                delay_ms: u64::from(spec.backoff),
-            })
+            .with_backoff(Backoff::Fixed { delay_ms: u64::from(spec.backoff) })
             .with_jitter(Jitter::Full);
         let mut policy = ExecutionPolicy::default()
             .with_retry(retry)
@@ -432,11 +377,7 @@ impl Step {
     }
 
     fn quiet<T: Debug>(answer: Result<T, EngineError>) -> Self {
-        Self {
-            refused: answer.is_err(),
-            answer: tell(&answer),
-            ..Self::silent()
-        }
+        Self { refused: answer.is_err(), answer: tell(&answer), ..Self::silent() }
     }
 
     fn silent() -> Self {
@@ -476,9 +417,7 @@ fn lane_id(lane: u8) -> LaneId {
 
 /// `{}`, `{a}`, `{b}` or `{a, b}`.
 fn capabilities(set: u8) -> CapabilitySet {
-    let tokens = [(1, "a"), (2, "b")]
-        .into_iter()
-        .filter(|(bit, _)| set & bit != 0);
+    let tokens = [(1, "a"), (2, "b")].into_iter().filter(|(bit, _)| set & bit != 0);
     CapabilitySet::from_tokens(tokens.map(|(_, token)| token)).expect("the tokens are valid")
 }
 

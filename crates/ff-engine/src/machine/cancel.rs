@@ -25,10 +25,7 @@ pub fn cancel(
     now: TimestampMs,
 ) -> Result<Decision<()>, EngineError> {
     crate::requests::validate_reason(reason)?;
-    let call = ReleaseCall {
-        verb: "cancel",
-        digest: xxh3_64(reason.as_bytes()),
-    };
+    let call = ReleaseCall { verb: "cancel", digest: xxh3_64(reason.as_bytes()) };
     if held_or_repeated(record, fence, call, now)?.is_some() {
         return Ok(Decision::Keep(()));
     }
@@ -73,16 +70,10 @@ pub fn cancel_execution(
         next.end(TerminalOutcome::Cancelled, now);
         (OperatorOutcome::Cancelled, CancelOutcome::Cancelled)
     };
-    next.operator = Some(OperatorMark {
-        request_id: request.request_id,
-        outcome: mark,
-    });
+    next.operator = Some(OperatorMark { request_id: request.request_id, outcome: mark });
     Ok(Decision::apply(next, outcome))
 }
 
 fn because(reason: &str, now: TimestampMs) -> Arc<CancelView> {
-    Arc::new(CancelView {
-        reason: reason.to_owned(),
-        requested_at: now,
-    })
+    Arc::new(CancelView { reason: reason.to_owned(), requested_at: now })
 }

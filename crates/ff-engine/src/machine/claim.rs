@@ -29,9 +29,7 @@ pub fn claim(
         return Decision::apply(next, Claimed::Expired);
     }
     let next = leased(record, lease, policy, now);
-    let attempt = next
-        .attempt
-        .map_or(AttemptIndex::FIRST, |attempt| attempt.index);
+    let attempt = next.attempt.map_or(AttemptIndex::FIRST, |attempt| attempt.index);
     Decision::apply(next, Claimed::Leased(attempt))
 }
 
@@ -53,11 +51,7 @@ pub(super) fn leased(
     let mut next = record.run.clone();
     let attempt = match next.attempt.filter(|attempt| attempt.open) {
         Some(open) => open,
-        None => Attempt {
-            index: next.next_attempt(),
-            open: true,
-            started_at: now,
-        },
+        None => Attempt { index: next.next_attempt(), open: true, started_at: now },
     };
     if next.attempt != Some(attempt) {
         next.progress = None;
@@ -92,8 +86,5 @@ pub(super) fn expiry(
     deadline: Option<TimestampMs>,
 ) -> TimestampMs {
     let by_ttl = now.saturating_add(Duration::from_millis(ttl_ms));
-    [attempt_ends_at, deadline]
-        .into_iter()
-        .flatten()
-        .fold(by_ttl, TimestampMs::min)
+    [attempt_ends_at, deadline].into_iter().flatten().fold(by_ttl, TimestampMs::min)
 }

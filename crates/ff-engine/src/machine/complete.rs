@@ -26,10 +26,7 @@ pub fn complete(
     let digest = result.map_or(0, |payload| {
         xxh3_64_with_seed(payload.content_type().as_bytes(), xxh3_64(payload.bytes()))
     });
-    let call = ReleaseCall {
-        verb: "complete",
-        digest,
-    };
+    let call = ReleaseCall { verb: "complete", digest };
     if held_or_repeated(record, fence, call, now)?.is_some() {
         return Ok(Decision::Keep(()));
     }

@@ -18,10 +18,7 @@ pub enum Decision<T> {
 
 impl<T> Decision<T> {
     pub(crate) fn apply(next: RunState, outcome: T) -> Self {
-        Self::Apply {
-            next: Box::new(next),
-            outcome,
-        }
+        Self::Apply { next: Box::new(next), outcome }
     }
 
     /// The answer to the caller.

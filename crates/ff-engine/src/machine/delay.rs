@@ -22,23 +22,15 @@ pub fn delay(
 ) -> Result<Decision<()>, EngineError> {
     request.validate()?;
     let digest = request.until.as_i64().cast_unsigned();
-    let call = ReleaseCall {
-        verb: "delay",
-        digest,
-    };
+    let call = ReleaseCall { verb: "delay", digest };
     if held_or_repeated(record, fence, call, now)?.is_some() {
         return Ok(Decision::Keep(()));
     }
     if record.run.cancel.is_some() {
-        return Err(EngineError::state(
-            StateKind::CancelRequested,
-            fence.execution,
-        ));
+        return Err(EngineError::state(StateKind::CancelRequested, fence.execution));
     }
     let mut next = record.run.clone();
-    let released = Released::Delayed {
-        until: request.until,
-    };
+    let released = Released::Delayed { until: request.until };
     next.end_lease(LeaseEnd::Released { call, released });
     let ready_at = next.delay_to(request.until, now);
     next.await_turn(Entry::Reclaim, ready_at);

@@ -25,10 +25,7 @@ pub fn fail(
     now: TimestampMs,
 ) -> Result<Decision<FailOutcome>, EngineError> {
     request.validate()?;
-    let call = ReleaseCall {
-        verb: "fail",
-        digest: digest(request),
-    };
+    let call = ReleaseCall { verb: "fail", digest: digest(request) };
     if let Some(released) = held_or_repeated(record, fence, call, now)? {
         return Ok(Decision::Keep(released.as_fail()));
     }
@@ -37,10 +34,7 @@ pub fn fail(
     next.record_failure(request.class, request.reason.message.clone(), detail, now);
     if request.class == FailureClass::Cancelled && next.cancel.is_none() {
         let reason = request.reason.message.clone();
-        next.cancel = Some(std::sync::Arc::new(CancelView {
-            reason,
-            requested_at: now,
-        }));
+        next.cancel = Some(std::sync::Arc::new(CancelView { reason, requested_at: now }));
     }
     let released = dispose(record, &mut next, request.class, request.retry_after, now);
     next.end_lease(LeaseEnd::Released { call, released });
@@ -75,17 +69,9 @@ pub(super) fn dispose(
     };
     let number = *used;
     *used += 1;
-    let attempt = next
-        .attempt
-        .map_or(AttemptIndex::FIRST, |attempt| attempt.index);
+    let attempt = next.attempt.map_or(AttemptIndex::FIRST, |attempt| attempt.index);
     let wait_ms = retry_after.map_or_else(
-        || {
-            backoff_ms(
-                &policy.retry,
-                number,
-                jitter_for(record.submission.id(), attempt),
-            )
-        },
+        || backoff_ms(&policy.retry, number, jitter_for(record.submission.id(), attempt)),
         millis,
     );
     let delay_until = now.saturating_add(Duration::from_millis(wait_ms));

@@ -36,10 +36,7 @@ pub(crate) fn held_or_repeated(
     now: TimestampMs,
 ) -> Result<Option<Released>, EngineError> {
     match ended(record, fence).map(|ended| ended.end) {
-        Some(LeaseEnd::Released {
-            call: before,
-            released,
-        }) if before == call => Ok(Some(released)),
+        Some(LeaseEnd::Released { call: before, released }) if before == call => Ok(Some(released)),
         _ => held(record, fence, now).map(|_| None),
     }
 }

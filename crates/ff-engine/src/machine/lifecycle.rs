@@ -63,27 +63,15 @@ pub struct Move {
 }
 
 const fn made(to: ExecutionState) -> Move {
-    Move {
-        from: None,
-        verb: Verb::Submit,
-        to: Some(to),
-    }
+    Move { from: None, verb: Verb::Submit, to: Some(to) }
 }
 
 const fn row(from: ExecutionState, verb: Verb, to: ExecutionState) -> Move {
-    Move {
-        from: Some(from),
-        verb,
-        to: Some(to),
-    }
+    Move { from: Some(from), verb, to: Some(to) }
 }
 
 const fn gone(from: ExecutionState) -> Move {
-    Move {
-        from: Some(from),
-        verb: Verb::Tick,
-        to: None,
-    }
+    Move { from: Some(from), verb: Verb::Tick, to: None }
 }
 
 /// Every legal move.
@@ -145,10 +133,7 @@ mod tests {
 
     #[test]
     fn a_terminal_state_is_left_only_by_replay_or_removal() {
-        for row in MOVES
-            .iter()
-            .filter(|row| row.from.is_some_and(ExecutionState::is_terminal))
-        {
+        for row in MOVES.iter().filter(|row| row.from.is_some_and(ExecutionState::is_terminal)) {
             assert!(row.verb == Verb::Replay || row.to.is_none(), "{row:?}");
         }
     }

@@ -47,18 +47,9 @@ impl Placement {
                 Entry::Reclaim => Queue::Reclaim,
             };
             let rank = -i16::from(record.submission.priority);
-            (
-                queue,
-                QueueOrder {
-                    rank,
-                    ready_at: run.ready_at,
-                },
-            )
+            (queue, QueueOrder { rank, ready_at: run.ready_at })
         });
-        Self {
-            queue,
-            due: due_at(record),
-        }
+        Self { queue, due: due_at(record) }
     }
 }
 
@@ -71,9 +62,7 @@ fn due_at(record: &ExecutionRecord) -> Option<TimestampMs> {
     if let Some(lease) = &run.lease {
         return Some(lease.expires_at);
     }
-    let delay = run
-        .delay_until
-        .filter(|_| run.reasons.contains(BlockReason::Delay));
+    let delay = run.delay_until.filter(|_| run.reasons.contains(BlockReason::Delay));
     let grant = run.grant.map(|grant| grant.expires_at);
     [delay, grant, run.deadline].into_iter().flatten().min()
 }

@@ -25,9 +25,6 @@ pub fn progress(
     held(record, fence, now)?;
     let mut next = record.run.clone();
     let message = request.message.clone();
-    next.progress = Some(Arc::new(Progress {
-        percent: request.percent,
-        message,
-    }));
+    next.progress = Some(Arc::new(Progress { percent: request.percent, message }));
     Ok(Decision::apply(next, ()))
 }

@@ -42,16 +42,12 @@ pub fn take_up(
             Err(void())
         };
     }
-    let outstanding = run
-        .grant
-        .is_some_and(|out| out.id == grant.id && out.expires_at > now);
+    let outstanding = run.grant.is_some_and(|out| out.id == grant.id && out.expires_at > now);
     let in_time = run.deadline.is_none_or(|deadline| deadline > now);
     if !outstanding || !in_time {
         return Err(void());
     }
     let next = leased(record, grant.id.lease(), policy, now);
-    let attempt = next
-        .attempt
-        .map_or(AttemptIndex::FIRST, |attempt| attempt.index);
+    let attempt = next.attempt.map_or(AttemptIndex::FIRST, |attempt| attempt.index);
     Ok(Decision::apply(next, Claimed::Leased(attempt)))
 }

@@ -193,26 +193,19 @@ pub enum OperatorOutcome {
 impl RunState {
     /// The index of the next attempt.
     pub fn next_attempt(&self) -> AttemptIndex {
-        self.attempt
-            .map_or(AttemptIndex::FIRST, |attempt| attempt.index.next())
+        self.attempt.map_or(AttemptIndex::FIRST, |attempt| attempt.index.next())
     }
 
     /// What an operator request with this id did, if it was the latest with an effect.
     pub(crate) fn done_by(&self, request_id: RequestId) -> Option<OperatorOutcome> {
-        self.operator
-            .filter(|mark| mark.request_id == request_id)
-            .map(|mark| mark.outcome)
+        self.operator.filter(|mark| mark.request_id == request_id).map(|mark| mark.outcome)
     }
 
     /// Ends the live lease, if any.
     pub(crate) fn end_lease(&mut self, end: LeaseEnd) {
         if let Some(lease) = self.lease.take() {
-            self.ended_lease = Some(EndedLease {
-                id: lease.id,
-                attempt: lease.attempt,
-                epoch: self.epoch,
-                end,
-            });
+            self.ended_lease =
+                Some(EndedLease { id: lease.id, attempt: lease.attempt, epoch: self.epoch, end });
         }
     }
 
@@ -260,9 +253,7 @@ impl RunState {
         detail: Option<bytes::Bytes>,
         now: TimestampMs,
     ) {
-        let attempt = self
-            .attempt
-            .map_or(AttemptIndex::FIRST, |attempt| attempt.index);
+        let attempt = self.attempt.map_or(AttemptIndex::FIRST, |attempt| attempt.index);
         self.last_failure = Some(Arc::new(FailureView {
             class,
             message: message.into(),

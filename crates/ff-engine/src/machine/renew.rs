@@ -21,25 +21,11 @@ pub fn renew(
 ) -> Result<Decision<LeaseRenewal>, EngineError> {
     let lease = held(record, fence, now)?;
     if record.run.cancel.is_some() {
-        return Err(EngineError::state(
-            StateKind::CancelRequested,
-            fence.execution,
-        ));
+        return Err(EngineError::state(StateKind::CancelRequested, fence.execution));
     }
-    let expires_at = expiry(
-        now,
-        lease.ttl_ms,
-        lease.attempt_ends_at,
-        record.run.deadline,
-    );
+    let expires_at = expiry(now, lease.ttl_ms, lease.attempt_ends_at, record.run.deadline);
     let mut next = record.run.clone();
-    next.lease = Some(super::record::Lease {
-        expires_at,
-        ..*lease
-    });
+    next.lease = Some(super::record::Lease { expires_at, ..*lease });
     let expires_at_ms = u64::try_from(expires_at.as_i64()).unwrap_or(0);
-    Ok(Decision::apply(
-        next,
-        LeaseRenewal::new(expires_at_ms, fence.epoch.0),
-    ))
+    Ok(Decision::apply(next, LeaseRenewal::new(expires_at_ms, fence.epoch.0)))
 }

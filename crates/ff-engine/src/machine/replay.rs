@@ -22,10 +22,7 @@ pub fn replay(
         return Ok(Decision::Keep(ReplayOutcome::new(attempt)));
     }
     if !run.state.is_terminal() {
-        return Err(EngineError::state(
-            StateKind::NotTerminal,
-            record.submission.id(),
-        ));
+        return Err(EngineError::state(StateKind::NotTerminal, record.submission.id()));
     }
     let attempt = run.next_attempt();
     let mut next = run.clone();
@@ -39,9 +36,6 @@ pub fn replay(
     next.deadline = next.deadline.filter(|deadline| *deadline > now);
     next.await_turn(Entry::Claim, now);
     let outcome = OperatorOutcome::Replayed(attempt);
-    next.operator = Some(OperatorMark {
-        request_id: request.request_id,
-        outcome,
-    });
+    next.operator = Some(OperatorMark { request_id: request.request_id, outcome });
     Ok(Decision::apply(next, ReplayOutcome::new(attempt)))
 }

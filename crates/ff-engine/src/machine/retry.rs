@@ -32,11 +32,7 @@ fn low_bits(value: u128) -> u32 {
 pub fn backoff_ms(policy: &RetryPolicy, retry: u32, jitter: u32) -> u64 {
     let longest = match policy.backoff {
         Backoff::Fixed { delay_ms } => delay_ms,
-        Backoff::Exponential {
-            base_ms,
-            factor,
-            cap_ms,
-        } => u64::from(factor)
+        Backoff::Exponential { base_ms, factor, cap_ms } => u64::from(factor)
             .checked_pow(retry)
             .and_then(|power| power.checked_mul(base_ms))
             .map_or(cap_ms, |ms| ms.min(cap_ms)),
@@ -66,10 +62,7 @@ mod tests {
     fn without_jitter_it_doubles_to_the_cap() {
         let policy = exponential(Jitter::None);
         let waits: Vec<_> = (0..8).map(|retry| backoff_ms(&policy, retry, 0)).collect();
-        assert_eq!(
-            waits,
-            [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]
-        );
+        assert_eq!(waits, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
         assert_eq!(backoff_ms(&policy, u32::MAX, 0), 60_000);
     }
 

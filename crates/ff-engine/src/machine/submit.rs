@@ -59,11 +59,7 @@ pub fn submit(
             _ => return Ok(SubmitDecision::Keep(Submitted::Existing(holder.id))),
         }
     }
-    Ok(SubmitDecision::Create(Box::new(created(
-        submission,
-        fingerprint,
-        now,
-    ))))
+    Ok(SubmitDecision::Create(Box::new(created(submission, fingerprint, now))))
 }
 
 fn created(submission: &Submission, fingerprint: u64, now: TimestampMs) -> ExecutionRecord {

@@ -21,10 +21,7 @@ pub struct ProgressRequest {
 impl ProgressRequest {
     /// Progress without a message.
     pub const fn new(percent: u8) -> Self {
-        Self {
-            percent,
-            message: None,
-        }
+        Self { percent, message: None }
     }
 
     /// Says what it is doing.
@@ -61,11 +58,7 @@ pub struct FailRequest {
 impl FailRequest {
     /// A failure whose retry, if any, follows the policy.
     pub const fn new(class: FailureClass, reason: FailureReason) -> Self {
-        Self {
-            class,
-            reason,
-            retry_after: None,
-        }
+        Self { class, reason, retry_after: None }
     }
 
     /// Retries after exactly this long, if at all.
@@ -105,9 +98,7 @@ impl DelayRequest {
 
     /// Gives the attempt back at once, for another worker to resume.
     pub const fn now() -> Self {
-        Self {
-            until: TimestampMs::ZERO,
-        }
+        Self { until: TimestampMs::ZERO }
     }
 
     /// Checks the time.

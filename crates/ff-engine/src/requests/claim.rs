@@ -1,6 +1,8 @@
 //! How workers ask for work, and what they are given.
 
-use ff_types::backend::{CapabilitySet, ClaimPolicy, Handle, ReclaimToken, ScannerFilter};
+use ff_types::backend::{
+    BackendTag, CapabilitySet, ClaimPolicy, Handle, HandleKind, ReclaimToken, ScannerFilter,
+};
 use ff_types::{
     AttemptIndex, ExecutionId, LaneId, Payload, RequestId, Tags, TaskKind, TimestampMs,
     WorkerInstanceId, limits,
@@ -8,6 +10,8 @@ use ff_types::{
 use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
+use crate::fence::Fence;
+use crate::machine::ExecutionRecord;
 
 /// Asks for ready executions of one lane.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,13 +38,7 @@ impl ClaimRequest {
         capabilities: CapabilitySet,
         policy: ClaimPolicy,
     ) -> Self {
-        Self {
-            request_id,
-            lane,
-            capabilities,
-            policy,
-            reclaims: false,
-        }
+        Self { request_id, lane, capabilities, policy, reclaims: false }
     }
 
     /// Also takes, in the same order of priority and age, what the reclaim scanner would hand
@@ -114,15 +112,22 @@ pub struct Task {
 impl Task {
     /// The task of a record that holds a lease, or `None` when it holds none. For backends.
     pub fn of(
-        record: &crate::machine::ExecutionRecord,
-        handle: Handle,
+        record: &ExecutionRecord,
+        backend: BackendTag,
+        kind: HandleKind,
         now: TimestampMs,
     ) -> Option<Self> {
         let submission = &record.submission;
         let run = &record.run;
         let lease = run.lease.as_ref()?;
+        let fence = Fence {
+            execution: submission.id(),
+            attempt: lease.attempt,
+            epoch: run.epoch,
+            lease: lease.id,
+        };
         Some(Self {
-            handle,
+            handle: fence.handle(backend, kind),
             execution_id: submission.id(),
             lane: submission.lane.clone(),
             kind: submission.kind().clone(),

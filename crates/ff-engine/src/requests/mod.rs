@@ -53,8 +53,5 @@ pub(crate) fn valid_time(field: &'static str, at: TimestampMs) -> Result<(), Eng
     if (0..=max).contains(&at.as_i64()) {
         return Ok(());
     }
-    Err(EngineError::validation(
-        field,
-        format!("must be within 0..={max}, is {at}"),
-    ))
+    Err(EngineError::validation(field, format!("must be within 0..={max}, is {at}")))
 }

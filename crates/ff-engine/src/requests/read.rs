@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::millis;
 use super::view::{ExecutionSummary, FailureView};
 use crate::error::EngineError;
+use crate::machine::ExecutionRecord;
 
 /// Asks for executions in the order of their ids, which is the order of their making.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -80,6 +81,17 @@ impl ListRequest {
         self
     }
 
+    /// Whether the filters let this record through.
+    pub fn wants(&self, record: &ExecutionRecord) -> bool {
+        let submission = &record.submission;
+        let tag =
+            |(key, value): &(String, String)| submission.tags.get(key) == Some(value.as_str());
+        (self.states.is_empty() || self.states.contains(&record.run.state))
+            && self.lane.as_ref().is_none_or(|lane| *lane == submission.lane)
+            && self.kind.as_ref().is_none_or(|kind| kind == submission.kind())
+            && self.tag.as_ref().is_none_or(tag)
+    }
+
     /// The page size in force.
     ///
     /// # Errors
@@ -90,10 +102,7 @@ impl ListRequest {
         if (1..=max).contains(&limit) {
             return Ok(limit as usize);
         }
-        Err(EngineError::validation(
-            "limit",
-            format!("must be within 1..={max}, is {limit}"),
-        ))
+        Err(EngineError::validation("limit", format!("must be within 1..={max}, is {limit}")))
     }
 }
 
@@ -180,10 +189,7 @@ pub struct ResultRequest {
 impl ResultRequest {
     /// Asks without waiting.
     pub const fn new(execution_id: ExecutionId) -> Self {
-        Self {
-            execution_id,
-            max_wait: None,
-        }
+        Self { execution_id, max_wait: None }
     }
 
     /// Waits up to `max_wait` for the end.
@@ -234,7 +240,7 @@ pub struct ExecutionResult {
 
 impl ExecutionResult {
     /// The end of a record, or `None` while it has not ended.
-    pub fn of(record: &crate::machine::ExecutionRecord) -> Option<Self> {
+    pub fn of(record: &ExecutionRecord) -> Option<Self> {
         let run = &record.run;
         let outcome = run.state.outcome()?;
         Some(Self {
@@ -272,11 +278,7 @@ impl Explanation {
         reason: ExplainReason,
         clears_at: Option<TimestampMs>,
     ) -> Self {
-        Self {
-            state,
-            reason,
-            clears_at,
-        }
+        Self { state, reason, clears_at }
     }
 }
 

@@ -252,11 +252,7 @@ fn feed_policy(hash: &mut Xxh3, policy: &ExecutionPolicy) {
 
     let (base, factor, cap) = match policy.retry.backoff {
         Backoff::Fixed { delay_ms } => (delay_ms, 0, 0),
-        Backoff::Exponential {
-            base_ms,
-            factor,
-            cap_ms,
-        } => (base_ms, factor, cap_ms),
+        Backoff::Exponential { base_ms, factor, cap_ms } => (base_ms, factor, cap_ms),
         _ => (u64::MAX, 0, 0),
     };
     let full_jitter = matches!(policy.retry.jitter, Jitter::Full);

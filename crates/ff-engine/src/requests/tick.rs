@@ -4,6 +4,7 @@ use ff_types::backend::ScannerFilter;
 use ff_types::{TimestampMs, limits};
 
 use crate::error::EngineError;
+use crate::machine::DueEvent;
 
 /// Asks the backend to do what is due.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,10 +19,7 @@ pub struct TickRequest {
 impl TickRequest {
     /// Everything due, up to the default limit of 1,000.
     pub const fn all() -> Self {
-        Self {
-            filter: ScannerFilter::NOOP,
-            limit: limits::TICK_LIMIT_DEFAULT,
-        }
+        Self { filter: ScannerFilter::NOOP, limit: limits::TICK_LIMIT_DEFAULT }
     }
 
     /// Leaves alone what `filter` does not match.
@@ -71,6 +69,19 @@ pub struct TickOutcome {
 }
 
 impl TickOutcome {
+    /// Counts an event that was handled. For backends.
+    pub const fn count(&mut self, event: &DueEvent) {
+        let counter = match event {
+            DueEvent::Remove => &mut self.removed,
+            DueEvent::Expired(_) => &mut self.expired,
+            DueEvent::TimedOut(_) => &mut self.attempts_timed_out,
+            DueEvent::LeaseLost(_) => &mut self.leases_lost,
+            DueEvent::DelayOver(_) => &mut self.delays_over,
+            DueEvent::GrantReturned(_) => &mut self.grants_returned,
+        };
+        *counter += 1;
+    }
+
     /// How many executions the call changed.
     pub const fn handled(&self) -> u32 {
         self.delays_over

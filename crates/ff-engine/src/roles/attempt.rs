@@ -11,8 +11,9 @@ use crate::requests::{DelayRequest, FailRequest, ProgressRequest};
 ///
 /// Every one takes the handle of the attempt and is checked against the live lease. A holder whose
 /// lease expired, was revoked or was taken over changes nothing, by any verb
-/// `[lease.stale_holder_is_fenced]`. A lease is over at the very millisecond of its expiry, by the
-/// store's clock `[lease.expires_at_the_boundary]`. The handle is borrowed: after
+/// `[lease.stale_holder_is_fenced]`, and neither does a handle that differs from the live lease in
+/// execution, attempt, epoch or lease id `[lease.every_part_of_the_fence_counts]`. A lease is over
+/// at the very millisecond of its expiry, by the store's clock `[lease.expires_at_the_boundary]`. The handle is borrowed: after
 /// [`EngineError::Unavailable`] the same call can be repeated.
 ///
 /// `complete`, `fail`, `cancel` and `delay` release the lease: whatever the attempt held goes in
@@ -27,7 +28,7 @@ use crate::requests::{DelayRequest, FailRequest, ProgressRequest};
 #[async_trait]
 pub trait AttemptOps: Send + Sync + 'static {
     /// Extends the lease to now + its TTL, by the store's clock, but never past the attempt's
-    /// timeout or the execution's deadline.
+    /// timeout or the execution's deadline `[lease.renew_is_capped]`.
     ///
     /// # Behavior
     /// - The lease lives on for its TTL `[lease.renew_extends]`.

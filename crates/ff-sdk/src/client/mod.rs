@@ -52,12 +52,7 @@ impl Client {
 
     /// A client whose ids, and the times that jobs count from their submit, come from `ids`.
     pub fn with_ids(backend: Arc<dyn EngineBackend>, ids: IdSource) -> Self {
-        Self {
-            backend,
-            ids,
-            clock: Arc::new(SystemClock),
-            retry: CallRetry::default(),
-        }
+        Self { backend, ids, clock: Arc::new(SystemClock), retry: CallRetry::default() }
     }
 
     /// Waits between repeated calls on `clock`.
@@ -90,10 +85,7 @@ impl Client {
 }
 
 /// The random end of an id.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the low half is the random one"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "the low half is the random one")]
 pub(crate) const fn low_bits(id: u128) -> u64 {
     id as u64
 }

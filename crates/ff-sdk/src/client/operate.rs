@@ -69,8 +69,7 @@ impl Client {
         reason: impl Into<String>,
     ) -> Result<CancelOutcome, EngineError> {
         let request = CancelExecution::new(self.ids.request_id(), id, reason);
-        self.repeat(|| self.backend.cancel_execution(&request))
-            .await
+        self.repeat(|| self.backend.cancel_execution(&request)).await
     }
 
     /// Keeps an execution from being handed out until [`Client::release_hold`]. A running attempt

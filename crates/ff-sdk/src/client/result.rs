@@ -88,16 +88,15 @@ fn read<R: DeserializeOwned>(end: ExecutionResult) -> Result<R, ResultError> {
     match end.outcome {
         TerminalOutcome::Completed => Ok(json::decode(end.payload.as_ref())?),
         TerminalOutcome::Failed => {
-            let (class, message) = end
-                .failure
-                .map_or((FailureClass::Permanent, String::new()), |failure| {
+            let (class, message) =
+                end.failure.map_or((FailureClass::Permanent, String::new()), |failure| {
                     (failure.class, failure.message)
                 });
             Err(ResultError::Failed { class, message })
         }
-        TerminalOutcome::Cancelled => Err(ResultError::Cancelled {
-            reason: end.cancel_reason.unwrap_or_default(),
-        }),
+        TerminalOutcome::Cancelled => {
+            Err(ResultError::Cancelled { reason: end.cancel_reason.unwrap_or_default() })
+        }
         TerminalOutcome::Expired => Err(ResultError::Expired),
         TerminalOutcome::Skipped => Err(ResultError::Skipped),
     }

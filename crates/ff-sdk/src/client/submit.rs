@@ -68,17 +68,11 @@ impl Client {
         piece: &mut Piece,
         outcomes: &mut [Option<Result<Submitted, EngineError>>],
     ) {
-        let Piece {
-            places,
-            submissions,
-            ..
-        } = std::mem::take(piece);
+        let Piece { places, submissions, .. } = std::mem::take(piece);
         if submissions.is_empty() {
             return;
         }
-        let answers = self
-            .repeat(|| self.backend.submit_batch(&submissions))
-            .await;
+        let answers = self.repeat(|| self.backend.submit_batch(&submissions)).await;
         match answers {
             Ok(answers) => {
                 let sent = places.into_iter().zip(&submissions);
@@ -124,16 +118,10 @@ impl Piece {
 /// The error of a whole piece, for one of its jobs.
 fn alike(error: &EngineError) -> EngineError {
     match error {
-        EngineError::Unavailable {
-            kind, operation, ..
-        } => EngineError::Unavailable {
-            kind: *kind,
-            operation,
-            source: None,
-        },
+        EngineError::Unavailable { kind, operation, .. } => {
+            EngineError::Unavailable { kind: *kind, operation, source: None }
+        }
         EngineError::Contention { operation } => EngineError::Contention { operation },
-        other => EngineError::Internal {
-            problem: other.to_string(),
-        },
+        other => EngineError::Internal { problem: other.to_string() },
     }
 }

@@ -43,12 +43,7 @@ pub(crate) enum Release {
 impl Attempt {
     pub(crate) fn new(task: Task, desk: Arc<Desk>) -> Arc<Self> {
         let expires_at_ms = u64::try_from(task.lease_expires_at.as_i64()).unwrap_or(0);
-        Arc::new(Self {
-            task,
-            lease: Lease::new(expires_at_ms),
-            desk,
-            outcome: Mutex::new(None),
-        })
+        Arc::new(Self { task, lease: Lease::new(expires_at_ms), desk, outcome: Mutex::new(None) })
     }
 
     /// How it ended, once it was given back.
@@ -81,11 +76,18 @@ impl Attempt {
 
     async fn call_until_answered(&self, release: &Release) -> Result<Outcome, EngineError> {
         let spread = low_bits(self.task.execution_id.as_u128());
-        let mut backoff = Backoff::new(self.desk.retry.endless(), spread);
+        // A shutdown does not wait for a backend that is away: the lease ends by itself.
+        let policy = match release {
+            Release::HandBack => self.desk.retry,
+            _ => self.desk.retry.endless(),
+        };
+        let mut backoff = Backoff::new(policy, spread);
         loop {
             match self.call(release).await {
                 Err(error) if error.is_retryable() && self.lease.is_renewable() => {
-                    let wait = backoff.next_wait().unwrap_or(self.desk.retry.longest_wait);
+                    let Some(wait) = backoff.next_wait() else {
+                        return Err(error);
+                    };
                     tokio::select! {
                         () = self.desk.clock.sleep(wait) => {}
                         () = self.over() => return Err(error),

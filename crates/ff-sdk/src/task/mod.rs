@@ -142,9 +142,7 @@ impl ClaimedTask {
         message: impl Into<String>,
     ) -> Result<(), EngineError> {
         let request = ProgressRequest::new(percent).with_message(message);
-        let Attempt {
-            task, lease, desk, ..
-        } = self.attempt.as_ref();
+        let Attempt { task, lease, desk, .. } = self.attempt.as_ref();
         let answer = desk.backend.progress(&task.handle, &request).await;
         if let Err(error @ EngineError::State { .. }) = &answer {
             lease.refuse(error);

@@ -58,10 +58,7 @@ impl ClaimedTask {
     ) -> Result<Settled, Refused> {
         match json::encode(result) {
             Ok(payload) => self.complete(payload).await,
-            Err(error) => Err(Refused {
-                task: Some(self),
-                error,
-            }),
+            Err(error) => Err(Refused { task: Some(self), error }),
         }
     }
 
@@ -84,22 +81,16 @@ impl ClaimedTask {
 
     /// Pauses the attempt; the handler is called again at `until`.
     pub async fn delay_until(self, until: TimestampMs) -> Result<Settled, Refused> {
-        self.release(Release::Delay(DelayRequest::until(until)))
-            .await
+        self.release(Release::Delay(DelayRequest::until(until))).await
     }
 
     async fn release(self, release: Release) -> Result<Settled, Refused> {
         match self.attempt.release(&release).await {
             Ok(_) => Ok(Settled(())),
             Err(error) => {
-                let may_go_on = !matches!(
-                    error,
-                    EngineError::State { .. } | EngineError::NotFound { .. }
-                );
-                Err(Refused {
-                    task: may_go_on.then_some(self),
-                    error,
-                })
+                let may_go_on =
+                    !matches!(error, EngineError::State { .. } | EngineError::NotFound { .. });
+                Err(Refused { task: may_go_on.then_some(self), error })
             }
         }
     }

@@ -193,9 +193,8 @@ impl TestEngine {
     }
 
     async fn ready_lanes(&self) -> Result<Vec<LaneId>, EngineError> {
-        let ready = ListRequest::new()
-            .with_state(ExecutionState::Ready)
-            .with_limit(limits::LIST_LIMIT_MAX);
+        let ready =
+            ListRequest::new().with_state(ExecutionState::Ready).with_limit(limits::LIST_LIMIT_MAX);
         let items = self.client.list_all(ready, usize::MAX).await?;
         let mut lanes: Vec<LaneId> = items.into_iter().map(|item| item.lane).collect();
         lanes.sort();
@@ -212,11 +211,7 @@ impl TestEngine {
         )
         .with_reclaims();
         let backend = self.client.backend();
-        let ClaimOutcome {
-            mut tasks,
-            mut reclaims,
-            ..
-        } = backend.claim(&request).await?;
+        let ClaimOutcome { mut tasks, mut reclaims, .. } = backend.claim(&request).await?;
         let task = match (tasks.pop(), reclaims.pop()) {
             (Some(task), _) => task,
             (None, Some(token)) => backend.claim_from_reclaim(&token, &self.policy).await?,
@@ -233,8 +228,6 @@ impl TestEngine {
 
     async fn run(&self, attempt: Arc<Attempt>) {
         let span = attempt::span(&attempt.task);
-        attempt::run(&self.handlers, &attempt, &CancellationToken::new())
-            .instrument(span)
-            .await;
+        attempt::run(&self.handlers, &attempt, &CancellationToken::new()).instrument(span).await;
     }
 }

@@ -51,10 +51,7 @@ impl Book {
             page
         };
         self.added.notify_one();
-        Entry {
-            book: Arc::clone(self),
-            page,
-        }
+        Entry { book: Arc::clone(self), page }
     }
 
     /// How many attempts are in hand.
@@ -118,10 +115,8 @@ async fn round(
     for attempts in attempts.chunks(limits::RENEW_BATCH_MAX) {
         // Started before the call, so that they end before the store's expiry.
         let expiries: Vec<Sleep> = attempts.iter().map(|_| desk.clock.sleep(ttl)).collect();
-        let handles: Vec<Handle> = attempts
-            .iter()
-            .map(|attempt| attempt.task.handle.clone())
-            .collect();
+        let handles: Vec<Handle> =
+            attempts.iter().map(|attempt| attempt.task.handle.clone()).collect();
         let (mut renewed, mut lost) = (0, 0);
         match desk.backend.renew_batch(&handles).await {
             Ok(answers) => {

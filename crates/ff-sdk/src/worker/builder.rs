@@ -193,6 +193,12 @@ impl WorkerBuilder {
         self
     }
 
+    /// Like [`WorkerBuilder::state`], for state that others hold too.
+    pub fn shared_state<S: Send + Sync + 'static>(mut self, state: Arc<S>) -> Self {
+        self.handlers = self.handlers.shared_state(state);
+        self
+    }
+
     /// Counts what the worker does.
     pub fn metrics(mut self, metrics: impl Metrics) -> Self {
         self.metrics = Arc::new(metrics);

@@ -36,11 +36,7 @@ enum Appetite {
 /// Claims from `lane` until the worker stops.
 pub(crate) async fn claim_loop(running: Arc<Running>, lane: LaneId) {
     let only_lane = running.config.lanes.len() == 1;
-    let mut appetite = if only_lane {
-        Appetite::All
-    } else {
-        Appetite::Many
-    };
+    let mut appetite = if only_lane { Appetite::All } else { Appetite::Many };
     loop {
         let Some(permits) = take_slots(&running, appetite).await else {
             return;
@@ -94,13 +90,8 @@ fn request(running: &Running, lane: &LaneId, appetite: Appetite, slots: usize) -
     if appetite != Appetite::Many {
         policy = policy.with_max_wait(config.max_wait);
     }
-    ClaimRequest::new(
-        config.ids.request_id(),
-        lane.clone(),
-        config.capabilities.clone(),
-        policy,
-    )
-    .with_reclaims()
+    ClaimRequest::new(config.ids.request_id(), lane.clone(), config.capabilities.clone(), policy)
+        .with_reclaims()
 }
 
 /// Claims until there is an answer; `None` when the worker stops first.
@@ -119,10 +110,7 @@ async fn claim(running: &Running, request: &ClaimRequest) -> Option<ClaimOutcome
             Err(error) => error,
         };
         // An error that no repeat will heal is met again after the longest wait, not in a spin.
-        let wait = match error.is_retryable() {
-            true => backoff.next_wait(),
-            false => Some(desk.retry.longest_wait),
-        };
+        let wait = if error.is_retryable() { backoff.next_wait() } else { None };
         let lane = &request.lane;
         tracing::warn!(%lane, code = error.code(), %error, "claiming failed, and goes on");
         tokio::select! {
@@ -175,10 +163,7 @@ pub(crate) async fn take_up(
     policy: &ClaimPolicy,
 ) -> Option<ff_engine::Task> {
     let desk = &running.desk;
-    let backoff = Backoff::new(
-        desk.retry,
-        low_bits(running.config.ids.request_id().as_u128()),
-    );
+    let backoff = Backoff::new(desk.retry, low_bits(running.config.ids.request_id().as_u128()));
     let answer = crate::retry::repeat(desk.clock.as_ref(), backoff, || {
         desk.backend.claim_from_reclaim(token, policy)
     });

@@ -33,20 +33,21 @@ impl WorkerHandle {
     /// After the grace, handlers are told to stop through
     /// [`ClaimedTask::cancellation`](crate::ClaimedTask::cancellation); a moment later those that
     /// still run are cut off, and their attempts go to other workers at once.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(mut self) {
         self.running.stop.cancel();
         self.ended().await;
     }
 
-    /// Stops everything where it stands and gives no lease back, as a crash would. For
-    /// demonstrations and tests.
-    pub async fn kill(self) {
-        self.running.kill.cancel();
+    /// Stops everything where it stands and gives no lease back, as a crash would; answers how
+    /// many attempts were cut off. For demonstrations and tests.
+    pub async fn kill(mut self) -> usize {
+        self.running.kill();
         self.ended().await;
+        self.running.cut_off()
     }
 
-    async fn ended(self) {
-        if let Err(error) = self.work.await
+    async fn ended(&mut self) {
+        if let Err(error) = (&mut self.work).await
             && error.is_panic()
         {
             tracing::error!("the worker panicked");
@@ -56,9 +57,7 @@ impl WorkerHandle {
 
 impl fmt::Debug for WorkerHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WorkerHandle")
-            .field("in_hand", &self.in_hand())
-            .finish_non_exhaustive()
+        f.debug_struct("WorkerHandle").field("in_hand", &self.in_hand()).finish_non_exhaustive()
     }
 }
 

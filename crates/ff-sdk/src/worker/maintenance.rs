@@ -52,8 +52,5 @@ fn sleep_after(outcome: &TickOutcome, now: TimestampMs) -> Option<Duration> {
     if due <= now && outcome.handled() > 0 {
         return None;
     }
-    Some(
-        due.saturating_since(now)
-            .clamp(SHORTEST_SLEEP, LONGEST_SLEEP),
-    )
+    Some(due.saturating_since(now).clamp(SHORTEST_SLEEP, LONGEST_SLEEP))
 }

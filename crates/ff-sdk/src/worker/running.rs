@@ -1,6 +1,7 @@
 //! A worker at work: what its loops share, and how it stops.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use ff_engine::Task;
 use ff_types::backend::{ClaimPolicy, ReclaimToken};
@@ -28,7 +29,8 @@ pub(crate) struct Running {
     /// Handlers are stopped where they stand and their attempts handed back.
     abort: CancellationToken,
     /// Everything stops where it stands.
-    pub(crate) kill: CancellationToken,
+    kill: CancellationToken,
+    cut_off: AtomicUsize,
 }
 
 impl Running {
@@ -42,7 +44,19 @@ impl Running {
             stop: CancellationToken::new(),
             abort: CancellationToken::new(),
             kill: CancellationToken::new(),
+            cut_off: AtomicUsize::new(0),
         })
+    }
+
+    /// Cuts everything off. The slots go first, so that none that falls free is claimed for.
+    pub(crate) fn kill(&self) {
+        self.slots.close();
+        self.kill.cancel();
+    }
+
+    /// How many attempts a kill cut off.
+    pub(crate) fn cut_off(&self) -> usize {
+        self.cut_off.load(Relaxed)
     }
 
     /// Works until it is told to stop, and ends when nothing of it runs any more.
@@ -145,18 +159,18 @@ impl Running {
         .instrument(span)
         .await;
         drop(entry);
-        self.config
-            .metrics
-            .finished(&kind, outcome, started.elapsed());
+        self.config.metrics.finished(&kind, outcome, started.elapsed());
     }
 
     /// Runs `work` as one of the attempts; a kill cuts it off.
-    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let kill = self.kill.clone();
+    fn spawn(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
+        let running = Arc::clone(self);
         self.attempts.spawn(async move {
             tokio::select! {
                 biased;
-                () = kill.cancelled() => {}
+                () = running.kill.cancelled() => {
+                    running.cut_off.fetch_add(1, Relaxed);
+                }
                 () = work => {}
             }
         });

@@ -5,26 +5,24 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use async_trait::async_trait;
 use ff_engine::*;
-use ff_types::backend::{
-    BackendTag, ClaimPolicy, FailOutcome, Handle, LeaseRenewal, ReclaimToken,
-};
+use ff_types::backend::{BackendTag, ClaimPolicy, FailOutcome, Handle, LeaseRenewal, ReclaimToken};
 use ff_types::{ExecutionId, Namespace, Payload};
 
 /// Passes every call on, unless told otherwise.
-pub struct Flaky {
+pub(crate) struct Flaky {
     inner: Arc<dyn EngineBackend>,
     /// While set, nothing is passed on and every call is unavailable.
-    pub away: AtomicBool,
+    pub(crate) away: AtomicBool,
     /// The next so many submits are passed on and their answers lost.
-    pub lost_submits: AtomicUsize,
-    pub claims: AtomicUsize,
-    pub renewals: AtomicUsize,
-    pub renewed_leases: AtomicUsize,
-    pub most_asked: AtomicUsize,
+    pub(crate) lost_submits: AtomicUsize,
+    pub(crate) claims: AtomicUsize,
+    pub(crate) renewals: AtomicUsize,
+    pub(crate) renewed_leases: AtomicUsize,
+    pub(crate) most_asked: AtomicUsize,
 }
 
 impl Flaky {
-    pub fn new(inner: Arc<dyn EngineBackend>) -> Self {
+    pub(crate) fn new(inner: Arc<dyn EngineBackend>) -> Self {
         Self {
             inner,
             away: AtomicBool::new(false),
@@ -37,25 +35,19 @@ impl Flaky {
     }
 
     fn there(&self, operation: &'static str) -> Result<&dyn EngineBackend, EngineError> {
-        match self.away.load(Relaxed) {
-            true => Err(unavailable(operation)),
-            false => Ok(self.inner.as_ref()),
+        if self.away.load(Relaxed) {
+            return Err(unavailable(operation));
         }
+        Ok(self.inner.as_ref())
     }
 
     fn loses_answer(&self) -> bool {
-        self.lost_submits
-            .fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1))
-            .is_ok()
+        self.lost_submits.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok()
     }
 }
 
 fn unavailable(operation: &'static str) -> EngineError {
-    EngineError::Unavailable {
-        kind: UnavailableKind::Unreachable,
-        operation,
-        source: None,
-    }
+    EngineError::Unavailable { kind: UnavailableKind::Unreachable, operation, source: None }
 }
 
 impl BackendInfo for Flaky {
@@ -72,10 +64,10 @@ impl BackendInfo for Flaky {
 impl SubmitOps for Flaky {
     async fn submit(&self, submission: &Submission) -> Result<Submitted, EngineError> {
         let answer = self.there("submit")?.submit(submission).await;
-        match self.loses_answer() {
-            true => Err(unavailable("submit")),
-            false => answer,
+        if self.loses_answer() {
+            return Err(unavailable("submit"));
         }
+        answer
     }
 
     async fn submit_batch(
@@ -90,8 +82,7 @@ impl SubmitOps for Flaky {
 impl ClaimOps for Flaky {
     async fn claim(&self, request: &ClaimRequest) -> Result<ClaimOutcome, EngineError> {
         self.claims.fetch_add(1, Relaxed);
-        self.most_asked
-            .fetch_max(request.policy.max_tasks as usize, Relaxed);
+        self.most_asked.fetch_max(request.policy.max_tasks as usize, Relaxed);
         self.there("claim")?.claim(request).await
     }
 
@@ -162,9 +153,7 @@ impl OperatorOps for Flaky {
         &self,
         request: &CancelExecution,
     ) -> Result<CancelOutcome, EngineError> {
-        self.there("cancel_execution")?
-            .cancel_execution(request)
-            .await
+        self.there("cancel_execution")?.cancel_execution(request).await
     }
 
     async fn hold(&self, request: &Hold) -> Result<HoldOutcome, EngineError> {
@@ -187,15 +176,11 @@ impl OperatorOps for Flaky {
 #[async_trait]
 impl ReadOps for Flaky {
     async fn describe_execution(&self, id: ExecutionId) -> Result<ExecutionView, EngineError> {
-        self.there("describe_execution")?
-            .describe_execution(id)
-            .await
+        self.there("describe_execution")?.describe_execution(id).await
     }
 
     async fn list_executions(&self, request: &ListRequest) -> Result<ListPage, EngineError> {
-        self.there("list_executions")?
-            .list_executions(request)
-            .await
+        self.there("list_executions")?.list_executions(request).await
     }
 
     async fn result(&self, request: &ResultRequest) -> Result<ResultOutcome, EngineError> {

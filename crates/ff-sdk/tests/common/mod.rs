@@ -3,7 +3,7 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-pub mod flaky;
+pub(crate) mod flaky;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,39 +14,34 @@ use ff_sdk::prelude::*;
 use ff_sdk::{CallRetry, WorkerBuilder};
 use ff_types::ExecutionState;
 
-pub use flaky::Flaky;
+pub(crate) use flaky::Flaky;
 
 /// The lease of every worker of the rig.
-pub const LEASE_TTL: Duration = Duration::from_secs(10);
+pub(crate) const LEASE_TTL: Duration = Duration::from_secs(10);
 
 /// Far more turns than any chain of wake-ups in these tests takes.
 const TURNS: usize = 500;
 
-pub struct Rig {
-    pub clock: ManualClock,
-    pub backend: Arc<Flaky>,
-    pub client: Client,
+pub(crate) struct Rig {
+    pub(crate) clock: ManualClock,
+    pub(crate) backend: Arc<Flaky>,
+    pub(crate) client: Client,
     ids: IdSource,
 }
 
 impl Rig {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let clock = ManualClock::default();
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let mem = MemBackend::builder().clock(Arc::clone(&shared)).build();
         let backend = Arc::new(Flaky::new(Arc::new(mem)));
         let ids = IdSource::new(Arc::clone(&shared), Arc::new(SeededEntropy::new(7)));
         let client = Client::with_ids(backend.clone(), ids.clone()).clock(shared);
-        Self {
-            clock,
-            backend,
-            client,
-            ids,
-        }
+        Self { clock, backend, client, ids }
     }
 
     /// A worker on the rig's clock.
-    pub fn worker(&self) -> WorkerBuilder {
+    pub(crate) fn worker(&self) -> WorkerBuilder {
         let backend: Arc<dyn EngineBackend> = self.backend.clone();
         Worker::builder(backend)
             .clock(Arc::new(self.clock.clone()))
@@ -55,23 +50,23 @@ impl Rig {
             .call_retry(CallRetry::default())
     }
 
-    pub async fn submit(&self, job: Job) -> ExecutionId {
-        self.client.submit(&job).await.unwrap().id()
+    pub(crate) async fn submit(&self, job: Job) -> ExecutionId {
+        self.client.submit(&job).await.expect("the rig is up").id()
     }
 
-    pub async fn state(&self, id: ExecutionId) -> ExecutionState {
-        self.client.describe(id).await.unwrap().state
+    pub(crate) async fn state(&self, id: ExecutionId) -> ExecutionState {
+        self.client.describe(id).await.expect("the rig is up").state
     }
 
     /// Lets every task run until all of them wait.
-    pub async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         for _ in 0..TURNS {
             tokio::task::yield_now().await;
         }
     }
 
     /// Moves the clock by `by` in small steps, each followed by all it sets off.
-    pub async fn pass(&self, by: Duration) {
+    pub(crate) async fn pass(&self, by: Duration) {
         const STEP: Duration = Duration::from_millis(100);
         let mut left = by;
         while !left.is_zero() {
@@ -85,12 +80,12 @@ impl Rig {
 }
 
 /// A handler that reports its start and then waits until its task is to stop.
-pub async fn until_stopped(task: ClaimedTask, _: ()) -> Result<(), TaskError> {
+pub(crate) async fn until_stopped(task: ClaimedTask, (): ()) -> Result<(), TaskError> {
     task.cancellation().cancelled().await;
     Err(TaskError::transient("stopped"))
 }
 
 /// A handler that never ends by itself.
-pub async fn stubborn(_task: ClaimedTask, _: ()) -> Result<(), TaskError> {
+pub(crate) async fn stubborn(_task: ClaimedTask, (): ()) -> Result<(), TaskError> {
     std::future::pending().await
 }

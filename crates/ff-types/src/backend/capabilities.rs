@@ -61,8 +61,7 @@ impl CapabilitySet {
     /// Whether `other` has every token of this set. One pass over both.
     pub fn is_subset_of(&self, other: &Self) -> bool {
         let mut offered = other.iter();
-        self.iter()
-            .all(|needed| offered.find(|token| *token >= needed) == Some(needed))
+        self.iter().all(|needed| offered.find(|token| *token >= needed) == Some(needed))
     }
 
     /// Whether `token` is in the set.
@@ -108,11 +107,7 @@ impl Builder {
         }
         let separator = usize::from(!self.tokens.is_empty());
         check::items(FIELD, CAPABILITIES_MAX, self.tokens.len() + 1)?;
-        check::bytes(
-            FIELD,
-            CAPABILITIES_MAX_BYTES,
-            self.bytes + separator + token.len(),
-        )?;
+        check::bytes(FIELD, CAPABILITIES_MAX_BYTES, self.bytes + separator + token.len())?;
         self.bytes += separator + token.len();
         self.tokens.insert(token.to_owned());
         Ok(())
@@ -195,17 +190,11 @@ mod tests {
     #[test]
     fn text_is_canonical() {
         assert_eq!(set("b,a,b").as_str(), "a,b");
-        assert_eq!(
-            set("b,a"),
-            CapabilitySet::new().with("a").unwrap().with("b").unwrap()
-        );
+        assert_eq!(set("b,a"), CapabilitySet::new().with("a").unwrap().with("b").unwrap());
         assert_eq!(set("").len(), 0);
         assert!(set("").is_empty());
         for bad in [",", "a,", "a b", "ü", "a,\n"] {
-            assert_eq!(
-                bad.parse::<CapabilitySet>().unwrap_err().field(),
-                "capabilities"
-            );
+            assert_eq!(bad.parse::<CapabilitySet>().unwrap_err().field(), "capabilities");
         }
     }
 
@@ -225,26 +214,13 @@ mod tests {
     fn count_and_size_are_bounded() {
         let tokens = |n: usize, width: usize| (0..n).map(move |i| format!("{i:0width$}"));
 
-        assert_eq!(
-            CapabilitySet::from_tokens(tokens(256, 3)).unwrap().len(),
-            256
-        );
+        assert_eq!(CapabilitySet::from_tokens(tokens(256, 3)).unwrap().len(), 256);
         assert!(matches!(
             CapabilitySet::from_tokens(tokens(257, 3)),
-            Err(ValueError::TooMany {
-                limit: 256,
-                actual: 257,
-                ..
-            })
+            Err(ValueError::TooMany { limit: 256, actual: 257, .. })
         ));
         // 64 tokens of 63 bytes and 63 separators are one byte below 4 KiB.
-        assert_eq!(
-            CapabilitySet::from_tokens(tokens(64, 63))
-                .unwrap()
-                .as_str()
-                .len(),
-            4_095
-        );
+        assert_eq!(CapabilitySet::from_tokens(tokens(64, 63)).unwrap().as_str().len(), 4_095);
         assert!(matches!(
             CapabilitySet::from_tokens(tokens(65, 63)),
             Err(ValueError::TooLong { limit: 4_096, .. })
@@ -254,10 +230,7 @@ mod tests {
     #[test]
     fn serde_is_a_list() {
         assert_eq!(serde_json::to_string(&set("b,a")).unwrap(), r#"["a","b"]"#);
-        assert_eq!(
-            serde_json::from_str::<CapabilitySet>(r#"["b","a"]"#).unwrap(),
-            set("a,b")
-        );
+        assert_eq!(serde_json::from_str::<CapabilitySet>(r#"["b","a"]"#).unwrap(), set("a,b"));
         assert!(serde_json::from_str::<CapabilitySet>(r#"["a,b"]"#).is_err());
     }
 }

@@ -81,18 +81,8 @@ impl ClaimPolicy {
 
     /// Refuses whatever lies outside the bounds stated at the fields.
     pub fn validate(&self) -> Result<(), ValueError> {
-        check::range(
-            "lease_ttl",
-            LEASE_TTL_MIN_MS,
-            LEASE_TTL_MAX_MS,
-            whole_ms(self.lease_ttl),
-        )?;
-        check::range(
-            "max_tasks",
-            1,
-            CLAIM_MAX_TASKS.into(),
-            self.max_tasks.into(),
-        )?;
+        check::range("lease_ttl", LEASE_TTL_MIN_MS, LEASE_TTL_MAX_MS, whole_ms(self.lease_ttl))?;
+        check::range("max_tasks", 1, CLAIM_MAX_TASKS.into(), self.max_tasks.into())?;
         match self.max_wait {
             Some(max_wait) => check::range("max_wait", 0, MAX_WAIT_MAX_MS, whole_ms(max_wait)),
             None => Ok(()),
@@ -113,10 +103,7 @@ pub struct LeaseRenewal {
 impl LeaseRenewal {
     /// Puts a renewal together.
     pub const fn new(expires_at_ms: u64, lease_epoch: u64) -> Self {
-        Self {
-            expires_at_ms,
-            lease_epoch,
-        }
+        Self { expires_at_ms, lease_epoch }
     }
 }
 
@@ -128,21 +115,12 @@ mod tests {
     fn bounds_are_enforced() {
         let policy = ClaimPolicy::immediate(WorkerId::from_u128(1), WorkerInstanceId::from_u128(2));
         let cases = [
-            (
-                policy.with_lease_ttl(Duration::from_millis(999)),
-                "lease_ttl",
-            ),
-            (
-                policy.with_lease_ttl(Duration::from_millis(3_600_001)),
-                "lease_ttl",
-            ),
+            (policy.with_lease_ttl(Duration::from_millis(999)), "lease_ttl"),
+            (policy.with_lease_ttl(Duration::from_millis(3_600_001)), "lease_ttl"),
             (policy.with_lease_ttl(Duration::MAX), "lease_ttl"),
             (policy.with_max_tasks(0), "max_tasks"),
             (policy.with_max_tasks(257), "max_tasks"),
-            (
-                policy.with_max_wait(Duration::from_millis(60_001)),
-                "max_wait",
-            ),
+            (policy.with_max_wait(Duration::from_millis(60_001)), "max_wait"),
         ];
 
         assert_eq!(policy.validate(), Ok(()));

@@ -32,13 +32,7 @@ impl CompletionPayload {
         outcome: TerminalOutcome,
         produced_at_ms: TimestampMs,
     ) -> Self {
-        Self {
-            execution_id,
-            outcome,
-            payload_bytes: None,
-            produced_at_ms,
-            flow_id: None,
-        }
+        Self { execution_id, outcome, payload_bytes: None, produced_at_ms, flow_id: None }
     }
 
     /// Adds the result.

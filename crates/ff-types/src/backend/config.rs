@@ -55,12 +55,7 @@ pub struct BackendRetry {
 impl BackendRetry {
     /// Everything left to the backend.
     pub const fn new() -> Self {
-        Self {
-            exponent_base: None,
-            factor: None,
-            number_of_retries: None,
-            jitter_percent: None,
-        }
+        Self { exponent_base: None, factor: None, number_of_retries: None, jitter_percent: None }
     }
 
     /// Sets the base of the exponential delay.
@@ -151,9 +146,9 @@ impl BackendConfig {
     pub fn from_url(url: &str) -> Result<Self, ValueError> {
         match url {
             "mem:" | "mem://" => Ok(Self::mem()),
-            other => ValkeyConnection::from_url(other)
-                .map(BackendConnection::Valkey)
-                .map(Self::new),
+            other => {
+                ValkeyConnection::from_url(other).map(BackendConnection::Valkey).map(Self::new)
+            }
         }
     }
 

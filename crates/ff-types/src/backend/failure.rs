@@ -43,10 +43,7 @@ pub struct FailureReason {
 impl FailureReason {
     /// A reason without detail.
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            detail: None,
-        }
+        Self { message: message.into(), detail: None }
     }
 
     /// Adds the detail.
@@ -58,11 +55,7 @@ impl FailureReason {
 
     /// Refuses whatever lies outside the bounds stated at the fields.
     pub fn validate(&self) -> Result<(), ValueError> {
-        check::bytes(
-            "failure_message",
-            FAILURE_MESSAGE_MAX_BYTES,
-            self.message.len(),
-        )?;
+        check::bytes("failure_message", FAILURE_MESSAGE_MAX_BYTES, self.message.len())?;
         match &self.detail {
             Some(detail) => check::bytes("failure_detail", FAILURE_DETAIL_MAX_BYTES, detail.len()),
             None => Ok(()),
@@ -110,17 +103,12 @@ mod tests {
     #[test]
     fn outcomes_survive_json() {
         for outcome in [
-            FailOutcome::RetryScheduled {
-                delay_until: TimestampMs(5),
-            },
+            FailOutcome::RetryScheduled { delay_until: TimestampMs(5) },
             FailOutcome::TerminalFailed,
         ] {
             let json = serde_json::to_string(&outcome).unwrap();
             assert_eq!(serde_json::from_str::<FailOutcome>(&json).unwrap(), outcome);
         }
-        assert_eq!(
-            FailureClass::InfraCrash.to_string().parse(),
-            Ok(FailureClass::InfraCrash)
-        );
+        assert_eq!(FailureClass::InfraCrash.to_string().parse(), Ok(FailureClass::InfraCrash));
     }
 }

@@ -137,26 +137,14 @@ mod tests {
     fn bounds_are_enforced() {
         let frame = || Frame::new("x", FrameKind::Event);
         let cases = [
-            (
-                Frame::new(vec![0; FRAME_MAX_BYTES + 1], FrameKind::Blob),
-                "frame",
-            ),
+            (Frame::new(vec![0; FRAME_MAX_BYTES + 1], FrameKind::Blob), "frame"),
             (frame().with_frame_type("x".repeat(65)), "frame_type"),
             (frame().with_frame_type("a\n"), "frame_type"),
             (frame().with_correlation_id(""), "correlation_id"),
-            (
-                frame().with_correlation_id("x".repeat(257)),
-                "correlation_id",
-            ),
+            (frame().with_correlation_id("x".repeat(257)), "correlation_id"),
         ];
 
-        assert_eq!(
-            frame()
-                .with_frame_type("über")
-                .with_correlation_id("c")
-                .validate(),
-            Ok(())
-        );
+        assert_eq!(frame().with_frame_type("über").with_correlation_id("c").validate(), Ok(()));
         for (frame, field) in cases {
             assert_eq!(frame.validate().unwrap_err().field(), field);
         }

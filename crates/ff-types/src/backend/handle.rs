@@ -46,11 +46,7 @@ pub struct Handle {
 impl Handle {
     /// Puts a handle together. Only a backend does.
     pub const fn new(backend: BackendTag, kind: HandleKind, opaque: HandleOpaque) -> Self {
-        Self {
-            backend,
-            kind,
-            opaque,
-        }
+        Self { backend, kind, opaque }
     }
 }
 
@@ -66,10 +62,7 @@ mod tests {
 
         let json = serde_json::to_string(&handle).unwrap();
 
-        assert_eq!(
-            json,
-            r#"{"backend":"mem","kind":"fresh","opaque":"00ff07"}"#
-        );
+        assert_eq!(json, r#"{"backend":"mem","kind":"fresh","opaque":"00ff07"}"#);
         assert_eq!(serde_json::from_str::<Handle>(&json).unwrap(), handle);
         assert_eq!(
             format!("{handle:?}"),
@@ -82,11 +75,7 @@ mod tests {
         assert!(HandleOpaque::new(vec![0; 256]).is_ok());
         assert_eq!(
             HandleOpaque::new(vec![0; 257]),
-            Err(ValueError::TooLong {
-                field: "handle",
-                limit: 256,
-                actual: 257
-            })
+            Err(ValueError::TooLong { field: "handle", limit: 256, actual: 257 })
         );
         let long = serde_json::to_string(&"0".repeat(514)).unwrap();
         assert!(serde_json::from_str::<HandleOpaque>(&long).is_err());

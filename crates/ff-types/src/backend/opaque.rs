@@ -24,16 +24,10 @@ pub(super) fn decode_hex(
 ) -> Result<Vec<u8>, ValueError> {
     check::bytes(field, limit, text.len() / 2)?;
     let (pairs, odd) = text.as_bytes().as_chunks::<2>();
-    let bytes = pairs
-        .iter()
-        .map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?))
-        .collect();
+    let bytes = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
     match bytes {
         Some(bytes) if odd.is_empty() => Ok(bytes),
-        _ => Err(ValueError::Malformed {
-            field,
-            expected: "lowercase hex",
-        }),
+        _ => Err(ValueError::Malformed { field, expected: "lowercase hex" }),
     }
 }
 
@@ -134,19 +128,12 @@ mod tests {
         for bad in ["0", "0g", "AB", "é0", "00 "] {
             assert_eq!(
                 decode_hex("handle", 256, bad),
-                Err(ValueError::Malformed {
-                    field: "handle",
-                    expected: "lowercase hex"
-                })
+                Err(ValueError::Malformed { field: "handle", expected: "lowercase hex" })
             );
         }
         assert_eq!(
             decode_hex("handle", 1, "0000"),
-            Err(ValueError::TooLong {
-                field: "handle",
-                limit: 1,
-                actual: 2
-            })
+            Err(ValueError::TooLong { field: "handle", limit: 1, actual: 2 })
         );
     }
 }

@@ -47,10 +47,7 @@ mod tests {
 
         assert_eq!(json, "\"01ab\"");
         assert_eq!(serde_json::from_str::<ReclaimToken>(&json).unwrap(), token);
-        assert_eq!(
-            format!("{token:?}"),
-            "ReclaimToken { grant: ReclaimGrant(2 bytes) }"
-        );
+        assert_eq!(format!("{token:?}"), "ReclaimToken { grant: ReclaimGrant(2 bytes) }");
         assert!(ReclaimGrant::new(vec![0; 257]).is_err());
     }
 }

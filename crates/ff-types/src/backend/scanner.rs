@@ -28,10 +28,7 @@ pub struct ScannerFilter {
 
 impl ScannerFilter {
     /// The filter that takes everything.
-    pub const NOOP: Self = Self {
-        namespace: None,
-        instance_tag: None,
-    };
+    pub const NOOP: Self = Self { namespace: None, instance_tag: None };
 
     /// The filter that takes everything, to be narrowed.
     pub const fn new() -> Self {
@@ -59,10 +56,7 @@ impl ScannerFilter {
 
     /// Whether an execution in `namespace` with `tags` passes.
     pub fn matches(&self, namespace: &Namespace, tags: &Tags) -> bool {
-        let in_namespace = self
-            .namespace
-            .as_ref()
-            .is_none_or(|wanted| wanted == namespace);
+        let in_namespace = self.namespace.as_ref().is_none_or(|wanted| wanted == namespace);
         let has_tag = self
             .instance_tag
             .as_ref()
@@ -80,9 +74,8 @@ mod tests {
         let here = Namespace::new("here").unwrap();
         let there = Namespace::new("there").unwrap();
         let tagged = Tags::new().with("instance", "blue").unwrap();
-        let filter = ScannerFilter::new()
-            .with_namespace(here.clone())
-            .with_instance_tag("instance", "blue");
+        let filter =
+            ScannerFilter::new().with_namespace(here.clone()).with_instance_tag("instance", "blue");
 
         assert!(ScannerFilter::NOOP.is_noop());
         assert!(ScannerFilter::NOOP.matches(&there, &Tags::new()));

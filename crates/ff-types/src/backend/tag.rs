@@ -89,10 +89,7 @@ impl FromStr for BackendTag {
             "mem" => Ok(Self::Mem),
             other => match other.strip_prefix(CUSTOM_PREFIX) {
                 Some(name) => Self::custom(name),
-                None => Err(ValueError::Malformed {
-                    field: FIELD,
-                    expected: EXPECTED,
-                }),
+                None => Err(ValueError::Malformed { field: FIELD, expected: EXPECTED }),
             },
         }
     }
@@ -126,34 +123,17 @@ mod tests {
             assert_eq!(serde_json::from_str::<BackendTag>(&json).unwrap(), tag);
         }
         let overlong = format!("custom:{}", "x".repeat(33));
-        for bad in [
-            "",
-            "Valkey",
-            "acme",
-            "custom:",
-            "custom:A",
-            "custom:a b",
-            &overlong,
-        ] {
+        for bad in ["", "Valkey", "acme", "custom:", "custom:A", "custom:a b", &overlong] {
             assert_eq!(bad.parse::<BackendTag>().unwrap_err().field(), "backend");
         }
         assert!(serde_json::to_string(&BackendTag::Custom("Not A Name")).is_err());
 
-        let learnt = (0..200)
-            .filter(|i| BackendTag::custom(&format!("n{i}")).is_ok())
-            .count();
+        let learnt = (0..200).filter(|i| BackendTag::custom(&format!("n{i}")).is_ok()).count();
         assert!(learnt < CUSTOM_BACKEND_TAGS_MAX);
-        assert_eq!(
-            "custom:acme-2_x".parse(),
-            Ok(BackendTag::Custom("acme-2_x"))
-        );
+        assert_eq!("custom:acme-2_x".parse(), Ok(BackendTag::Custom("acme-2_x")));
         assert!(matches!(
             BackendTag::custom("one-too-many"),
-            Err(ValueError::TooMany {
-                limit: 64,
-                actual: 65,
-                ..
-            })
+            Err(ValueError::TooMany { limit: 64, actual: 65, .. })
         ));
     }
 }

@@ -86,11 +86,7 @@ impl UsageDimensions {
 
     /// Refuses whatever lies outside the bounds stated at the fields.
     pub fn validate(&self) -> Result<(), ValueError> {
-        check::items(
-            "usage_dimensions",
-            USAGE_CUSTOM_DIMENSIONS_MAX,
-            self.custom.len(),
-        )?;
+        check::items("usage_dimensions", USAGE_CUSTOM_DIMENSIONS_MAX, self.custom.len())?;
         for dimension in self.custom.keys() {
             check::text(
                 "usage_dimension",
@@ -165,10 +161,7 @@ mod tests {
 
         let json = serde_json::to_string(&usage).unwrap();
 
-        assert_eq!(
-            serde_json::from_str::<UsageDimensions>(&json).unwrap(),
-            usage
-        );
+        assert_eq!(serde_json::from_str::<UsageDimensions>(&json).unwrap(), usage);
         assert!(serde_json::from_str::<UsageDimensions>(r#"{"output_tokens":1}"#).is_err());
     }
 }

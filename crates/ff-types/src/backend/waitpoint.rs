@@ -38,10 +38,7 @@ pub struct PendingWaitpoint {
 impl PendingWaitpoint {
     /// Puts a pending waitpoint together.
     pub const fn new(waitpoint_id: WaitpointId, hmac_token: WaitpointHmac) -> Self {
-        Self {
-            waitpoint_id,
-            hmac_token,
-        }
+        Self { waitpoint_id, hmac_token }
     }
 }
 
@@ -68,12 +65,7 @@ impl WaitpointSpec {
         kind: WaitpointKind,
         matcher: impl Into<Bytes>,
     ) -> Self {
-        Self {
-            waitpoint_id,
-            kind,
-            matcher: matcher.into(),
-            hmac_token: None,
-        }
+        Self { waitpoint_id, kind, matcher: matcher.into(), hmac_token: None }
     }
 
     /// A waitpoint made earlier, which the suspend activates.
@@ -97,11 +89,7 @@ impl WaitpointSpec {
 
     /// Refuses a matcher of more than 256 bytes.
     pub fn validate(&self) -> Result<(), ValueError> {
-        check::bytes(
-            "waitpoint_matcher",
-            WAITPOINT_MATCHER_MAX_BYTES,
-            self.matcher.len(),
-        )
+        check::bytes("waitpoint_matcher", WAITPOINT_MATCHER_MAX_BYTES, self.matcher.len())
     }
 }
 
@@ -136,18 +124,11 @@ mod tests {
     #[test]
     fn the_matcher_is_bounded() {
         let spec = |n| {
-            WaitpointSpec::fresh(
-                WaitpointId::from_u128(7),
-                WaitpointKind::External,
-                vec![0; n],
-            )
+            WaitpointSpec::fresh(WaitpointId::from_u128(7), WaitpointKind::External, vec![0; n])
         };
 
         assert!(!spec(0).is_pending());
         assert_eq!(spec(256).validate(), Ok(()));
-        assert_eq!(
-            spec(257).validate().unwrap_err().field(),
-            "waitpoint_matcher"
-        );
+        assert_eq!(spec(257).validate().unwrap_err().field(), "waitpoint_matcher");
     }
 }

@@ -41,16 +41,10 @@ impl WaitpointHmac {
         let token = Zeroizing::new(token.into());
         let (kid, mac) = split(&token).ok_or(MALFORMED)?;
         let shaped = (1..=WAITPOINT_KID_MAX_BYTES).contains(&kid.len())
-            && kid
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+            && kid.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
             && mac.len() == MAC_DIGITS
             && mac.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if shaped {
-            Ok(Self(token))
-        } else {
-            Err(MALFORMED)
-        }
+        if shaped { Ok(Self(token)) } else { Err(MALFORMED) }
     }
 
     /// The token, to hand it to whoever may signal.
@@ -69,10 +63,7 @@ impl WaitpointHmac {
     }
 }
 
-const MALFORMED: ValueError = ValueError::Malformed {
-    field: FIELD,
-    expected: EXPECTED,
-};
+const MALFORMED: ValueError = ValueError::Malformed { field: FIELD, expected: EXPECTED };
 
 fn split(token: &str) -> Option<(&str, &str)> {
     token.split_once(SEPARATOR)

@@ -38,18 +38,9 @@ impl Backoff {
             Self::Fixed { delay_ms } => {
                 check::range("backoff_delay_ms", 0, BACKOFF_CAP_MAX_MS, delay_ms)
             }
-            Self::Exponential {
-                base_ms,
-                factor,
-                cap_ms,
-            } => {
+            Self::Exponential { base_ms, factor, cap_ms } => {
                 check::range("backoff_base_ms", 0, BACKOFF_CAP_MAX_MS, base_ms)?;
-                check::range(
-                    "backoff_factor",
-                    1,
-                    BACKOFF_FACTOR_MAX.into(),
-                    factor.into(),
-                )?;
+                check::range("backoff_factor", 1, BACKOFF_FACTOR_MAX.into(), factor.into())?;
                 check::range("backoff_cap_ms", 0, BACKOFF_CAP_MAX_MS, cap_ms)
             }
         }

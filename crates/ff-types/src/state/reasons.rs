@@ -79,9 +79,7 @@ impl ReasonSet {
 
     /// The reasons in the set, in the order of [`BlockReason::ALL`].
     pub fn iter(self) -> impl Iterator<Item = BlockReason> {
-        BlockReason::ALL
-            .into_iter()
-            .filter(move |reason| self.contains(*reason))
+        BlockReason::ALL.into_iter().filter(move |reason| self.contains(*reason))
     }
 
     /// The set as stored: one bit a reason, from the lowest in the order of [`BlockReason::ALL`].
@@ -112,9 +110,7 @@ impl FromIterator<BlockReason> for ReasonSet {
 
 impl fmt::Debug for ReasonSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set()
-            .entries(self.iter().map(BlockReason::as_str))
-            .finish()
+        f.debug_set().entries(self.iter().map(BlockReason::as_str)).finish()
     }
 }
 
@@ -162,12 +158,7 @@ mod tests {
             assert_eq!(rest.iter().count(), 3);
             assert_eq!(rest.with(gone), all);
         }
-        assert!(
-            BlockReason::ALL
-                .into_iter()
-                .fold(all, ReasonSet::without)
-                .is_empty()
-        );
+        assert!(BlockReason::ALL.into_iter().fold(all, ReasonSet::without).is_empty());
     }
 
     #[test]

@@ -85,9 +85,7 @@ macro_rules! shown {
     ($name:ident) => {
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_tuple(stringify!($name))
-                    .field(&self.as_str())
-                    .finish()
+                f.debug_tuple(stringify!($name)).field(&self.as_str()).finish()
             }
         }
 
@@ -188,11 +186,7 @@ mod tests {
         }
         assert_eq!(
             Namespace::new("x".repeat(65)),
-            Err(ValueError::TooLong {
-                field: "namespace",
-                limit: 64,
-                actual: 65
-            })
+            Err(ValueError::TooLong { field: "namespace", limit: 64, actual: 65 })
         );
         assert_eq!(Namespace::default(), Namespace::new("default").unwrap());
     }
@@ -215,10 +209,7 @@ mod tests {
     fn idempotency_key_takes_any_text_but_control_characters_and_shows_its_length() {
         let key = IdempotencyKey::new("Bestellung 7 / Köln").unwrap();
 
-        assert_eq!(
-            format!("{key:?} {key}"),
-            "IdempotencyKey(20 bytes) <20 bytes>"
-        );
+        assert_eq!(format!("{key:?} {key}"), "IdempotencyKey(20 bytes) <20 bytes>");
         assert!(IdempotencyKey::new("a\nb").is_err());
         assert!(IdempotencyKey::new("").is_err());
         assert!(IdempotencyKey::new("é".repeat(129)).is_err());

@@ -40,21 +40,13 @@ impl TimestampMs {
     /// The instant `duration` later, kept within `ZERO..=MAX`.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(signed_ms(duration))
-                .clamp(0, TIMESTAMP_MAX_MS),
-        )
+        Self(self.0.saturating_add(signed_ms(duration)).clamp(0, TIMESTAMP_MAX_MS))
     }
 
     /// The instant `duration` earlier, kept within `ZERO..=MAX`.
     #[must_use]
     pub fn saturating_sub(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_sub(signed_ms(duration))
-                .clamp(0, TIMESTAMP_MAX_MS),
-        )
+        Self(self.0.saturating_sub(signed_ms(duration)).clamp(0, TIMESTAMP_MAX_MS))
     }
 
     /// The time from `earlier` to `self`, zero if `earlier` is later.
@@ -129,26 +121,11 @@ mod tests {
 
     #[test]
     fn timestamps_stay_in_their_range() {
-        assert_eq!(
-            TimestampMs(5).saturating_add(Duration::MAX),
-            TimestampMs::MAX
-        );
-        assert_eq!(
-            TimestampMs(i64::MAX).saturating_add(Duration::ZERO),
-            TimestampMs::MAX
-        );
-        assert_eq!(
-            TimestampMs(5).saturating_sub(Duration::MAX),
-            TimestampMs::ZERO
-        );
-        assert_eq!(
-            TimestampMs(i64::MIN).saturating_sub(Duration::ZERO),
-            TimestampMs::ZERO
-        );
-        assert_eq!(
-            TimestampMs(i64::MIN).saturating_since(TimestampMs(1)),
-            Duration::ZERO
-        );
+        assert_eq!(TimestampMs(5).saturating_add(Duration::MAX), TimestampMs::MAX);
+        assert_eq!(TimestampMs(i64::MAX).saturating_add(Duration::ZERO), TimestampMs::MAX);
+        assert_eq!(TimestampMs(5).saturating_sub(Duration::MAX), TimestampMs::ZERO);
+        assert_eq!(TimestampMs(i64::MIN).saturating_sub(Duration::ZERO), TimestampMs::ZERO);
+        assert_eq!(TimestampMs(i64::MIN).saturating_since(TimestampMs(1)), Duration::ZERO);
         assert_eq!(
             TimestampMs(i64::MAX).saturating_since(TimestampMs(i64::MIN)),
             Duration::from_millis(i64::MAX.unsigned_abs())
@@ -166,10 +143,7 @@ mod tests {
     #[test]
     fn numbers_are_plain_integers_on_the_wire() {
         assert_eq!(serde_json::to_string(&TimestampMs(-3)).unwrap(), "-3");
-        assert_eq!(
-            serde_json::from_str::<LeaseEpoch>("7").unwrap(),
-            LeaseEpoch(7)
-        );
+        assert_eq!(serde_json::from_str::<LeaseEpoch>("7").unwrap(), LeaseEpoch(7));
         assert_eq!(AttemptIndex(4).to_string(), "4");
     }
 }

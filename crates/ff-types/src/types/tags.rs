@@ -49,9 +49,7 @@ impl Tags {
 
     /// Keys and values, by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// How many tags there are.
@@ -70,13 +68,9 @@ fn insert(
     key: String,
     value: String,
 ) -> Result<(), ValueError> {
-    check::text(
-        FIELD,
-        "tag keys of 1..=64 of [A-Za-z0-9._/-]",
-        TAG_KEY_MAX_BYTES,
-        &key,
-        |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '/' | '-'),
-    )?;
+    check::text(FIELD, "tag keys of 1..=64 of [A-Za-z0-9._/-]", TAG_KEY_MAX_BYTES, &key, |c| {
+        c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '/' | '-')
+    })?;
     check::bytes(FIELD, TAG_VALUE_MAX_BYTES, value.len())?;
     if value.chars().any(char::is_control) {
         return Err(ValueError::Malformed {
@@ -127,28 +121,18 @@ mod tests {
     fn keys_values_and_count_are_bounded() {
         assert!(Tags::new().with("a/b.c_d-9", "").is_ok());
         assert!(Tags::new().with("k".repeat(64), "v".repeat(256)).is_ok());
-        for (key, value) in [
-            ("", "v"),
-            ("a b", "v"),
-            ("é", "v"),
-            (&*"k".repeat(65), "v"),
-            ("k", "a\nb"),
-        ] {
+        for (key, value) in
+            [("", "v"), ("a b", "v"), ("é", "v"), (&*"k".repeat(65), "v"), ("k", "a\nb")]
+        {
             assert_eq!(Tags::new().with(key, value).unwrap_err().field(), "tags");
         }
         assert!(Tags::new().with("k", "v".repeat(257)).is_err());
 
-        let full = (0..16)
-            .try_fold(Tags::new(), |t, i| t.with(format!("k{i}"), "v"))
-            .unwrap();
+        let full = (0..16).try_fold(Tags::new(), |t, i| t.with(format!("k{i}"), "v")).unwrap();
         assert!(full.clone().with("k3", "replaced").is_ok());
         assert_eq!(
             full.with("k16", "v"),
-            Err(ValueError::TooMany {
-                field: "tags",
-                limit: 16,
-                actual: 17
-            })
+            Err(ValueError::TooMany { field: "tags", limit: 16, actual: 17 })
         );
     }
 
@@ -157,10 +141,7 @@ mod tests {
         let tags: Tags = serde_json::from_str(r#"{"b":"2","a":"1"}"#).unwrap();
 
         assert_eq!(tags.iter().collect::<Vec<_>>(), [("a", "1"), ("b", "2")]);
-        assert_eq!(
-            serde_json::to_string(&tags).unwrap(),
-            r#"{"a":"1","b":"2"}"#
-        );
+        assert_eq!(serde_json::to_string(&tags).unwrap(), r#"{"a":"1","b":"2"}"#);
         assert!(serde_json::from_str::<Tags>(r#"{"a b":"1"}"#).is_err());
     }
 }

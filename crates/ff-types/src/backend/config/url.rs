@@ -15,10 +15,7 @@ const DEFAULT_PORT: u16 = 6379;
 const HOST_MAX_BYTES: usize = 253;
 
 const fn malformed(expected: &'static str) -> ValueError {
-    ValueError::Malformed {
-        field: FIELD,
-        expected,
-    }
+    ValueError::Malformed { field: FIELD, expected }
 }
 
 pub(super) fn parse(url: &str) -> Result<ValkeyConnection, ValueError> {
@@ -28,9 +25,7 @@ pub(super) fn parse(url: &str) -> Result<ValkeyConnection, ValueError> {
         "valkey" | "redis" => false,
         "valkeys" | "rediss" => true,
         _ => {
-            return Err(malformed(
-                "a scheme of valkey, valkeys, redis, rediss or mem",
-            ));
+            return Err(malformed("a scheme of valkey, valkeys, redis, rediss or mem"));
         }
     };
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -54,21 +49,13 @@ pub(super) fn parse(url: &str) -> Result<ValkeyConnection, ValueError> {
 
 fn parse_address(address: &str) -> Result<(&str, u16), ValueError> {
     let (host, port) = if let Some(bracketed) = address.strip_prefix('[') {
-        let (host, rest) = bracketed
-            .split_once(']')
-            .ok_or(malformed("a closing bracket"))?;
+        let (host, rest) = bracketed.split_once(']').ok_or(malformed("a closing bracket"))?;
         if host.parse::<Ipv6Addr>().is_err() {
             return Err(malformed("an IPv6 address within brackets"));
         }
         match rest {
             "" => (host, None),
-            _ => (
-                host,
-                Some(
-                    rest.strip_prefix(':')
-                        .ok_or(malformed("a port after the host"))?,
-                ),
-            ),
+            _ => (host, Some(rest.strip_prefix(':').ok_or(malformed("a port after the host"))?)),
         }
     } else {
         let (host, port) = match address.split_once(':') {
@@ -82,9 +69,7 @@ fn parse_address(address: &str) -> Result<(&str, u16), ValueError> {
         (host, port)
     };
     let port = port.map_or(Ok(DEFAULT_PORT), |port| {
-        digits(port)
-            .filter(|port| *port != 0)
-            .ok_or(malformed("a port of 1..=65535"))
+        digits(port).filter(|port| *port != 0).ok_or(malformed("a port of 1..=65535"))
     })?;
     Ok((host, port))
 }
@@ -106,10 +91,7 @@ fn parse_cluster(query: &str) -> Result<bool, ValueError> {
 
 /// A decimal number without sign.
 fn digits<N: std::str::FromStr>(text: &str) -> Option<N> {
-    text.bytes()
-        .all(|b| b.is_ascii_digit())
-        .then(|| text.parse().ok())
-        .flatten()
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 fn percent_decode(text: &str) -> Result<String, ValueError> {
@@ -121,10 +103,9 @@ fn percent_decode(text: &str) -> Result<String, ValueError> {
             decoded.push(byte);
             continue;
         }
-        let (Some(high), Some(low)) = (
-            bytes.next().and_then(hex_digit),
-            bytes.next().and_then(hex_digit),
-        ) else {
+        let (Some(high), Some(low)) =
+            (bytes.next().and_then(hex_digit), bytes.next().and_then(hex_digit))
+        else {
             return Err(refused);
         };
         decoded.push(high << 4 | low);
@@ -133,9 +114,7 @@ fn percent_decode(text: &str) -> Result<String, ValueError> {
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 /// Percent-encodes all but unreserved bytes, so that what is shown can be read in one way only.
@@ -161,14 +140,8 @@ mod tests {
             ("valkey://db", plain("db", 6379)),
             ("redis://db/", plain("db", 6379)),
             ("rediss://db", plain("db", 6379).with_tls(true)),
-            (
-                "valkeys://10.0.0.1:1/7",
-                plain("10.0.0.1", 1).with_tls(true).with_database(7),
-            ),
-            (
-                "valkey://db?cluster=true",
-                plain("db", 6379).with_cluster(true),
-            ),
+            ("valkeys://10.0.0.1:1/7", plain("10.0.0.1", 1).with_tls(true).with_database(7)),
+            ("valkey://db?cluster=true", plain("db", 6379).with_cluster(true)),
             ("valkey://db/0?cluster=false", plain("db", 6379)),
             ("valkey://[::1]", plain("::1", 6379)),
             ("valkey://[2001:db8::2]:7000", plain("2001:db8::2", 7000)),
@@ -177,14 +150,9 @@ mod tests {
             ("valkey://u:@db", plain("db", 6379).with_username("u")),
             (
                 "valkey://u%3A1:p%40%2f%C3%A9:x@db:65535",
-                plain("db", 65_535)
-                    .with_username("u:1")
-                    .with_password("p@/é:x"),
+                plain("db", 65_535).with_username("u:1").with_password("p@/é:x"),
             ),
-            (
-                "valkey://u:p@w@db",
-                plain("db", 6379).with_username("u").with_password("p@w"),
-            ),
+            ("valkey://u:p@w@db", plain("db", 6379).with_username("u").with_password("p@w")),
         ];
 
         for (url, expected) in cases {
@@ -227,16 +195,10 @@ mod tests {
             "valkey://u:%zz@db",
             "valkey://u:%ff@db",
         ] {
-            assert!(
-                matches!(parse(bad), Err(ValueError::Malformed { field: "url", .. })),
-                "{bad}"
-            );
+            assert!(matches!(parse(bad), Err(ValueError::Malformed { field: "url", .. })), "{bad}");
         }
         let long = format!("valkey://u:{}@db", "p".repeat(4_096));
-        assert!(matches!(
-            parse(&long),
-            Err(ValueError::TooLong { field: "url", .. })
-        ));
+        assert!(matches!(parse(&long), Err(ValueError::TooLong { field: "url", .. })));
     }
 
     #[test]
@@ -246,9 +208,6 @@ mod tests {
         assert_eq!(connection.to_string(), url);
 
         let secret = connection.with_password("hunter2");
-        assert_eq!(
-            secret.to_string(),
-            "valkeys://a%40b:***@[::1]:7000/2?cluster=true"
-        );
+        assert_eq!(secret.to_string(), "valkeys://a%40b:***@[::1]:7000/2?cluster=true");
     }
 }

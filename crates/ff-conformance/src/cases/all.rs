@@ -1,0 +1,184 @@
+//! What holds for every verb.
+
+use std::pin::Pin;
+
+use ff_engine::{
+    DelayRequest, EngineError, FailRequest, ListRequest, ProgressRequest, ResultRequest,
+    TickRequest,
+};
+use ff_types::backend::{FailureClass, FailureReason, ReclaimGrant, ReclaimToken};
+use ff_types::{Payload, TimestampMs, limits};
+
+use crate::Fixture;
+use crate::expect::{Case, CaseResult, cases, ensure, ensure_eq};
+use crate::fixture::{LANE, LEASE_TTL_MS, failure, ms};
+use crate::verbs::{HolderCall, Release};
+
+pub(crate) const CASES: &[Case] = &cases!["all":
+    rejected_changes_nothing,
+    repeat_is_harmless,
+];
+
+type Rejected<'f> =
+    (&'static str, Pin<Box<dyn Future<Output = Result<(), EngineError>> + Send + 'f>>);
+
+/// A rejected call leaves the store as it was, whatever the verb and the reason.
+pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
+    let ended = fx.completed().await?;
+    let lost = fx.lost().await?;
+    let token = fx.token().await?;
+    let waiting = fx.submission("task")?;
+    fx.submit(&waiting).await?;
+    let task = fx.submission("task")?.with_priority(1);
+    let task = fx.submit_and_claim(&task).await?;
+    let backend = fx.backend.as_ref();
+    let unknown = fx.ids.execution_id();
+    let over = "x".repeat(limits::FAILURE_MESSAGE_MAX_BYTES + 1);
+    let clash = waiting.clone().with_priority(2);
+    let invalid = fx.submission("task")?.with_priority(limits::PRIORITY_MAX + 1);
+    let batch = vec![waiting.clone(); limits::SUBMIT_BATCH_MAX + 1];
+    let mut claim = fx.claim_request(LANE)?;
+    claim.policy = claim.policy.with_max_tasks(0);
+    let scan = fx.reclaim_request(0)?;
+    let brief = fx.policy().with_lease_ttl(ms(1));
+    let garbage = ReclaimToken::new(ReclaimGrant::new(vec![1])?);
+    let handles = vec![task.handle.clone(); limits::RENEW_BATCH_MAX + 1];
+    let progress = ProgressRequest::new(101);
+    let result = Payload::new(vec![0; limits::RESULT_MAX_BYTES + 1]);
+    let fail = FailRequest::new(FailureClass::Permanent, FailureReason::new(over.clone()));
+    let delay = DelayRequest::until(TimestampMs(-1));
+    let cancel_unknown = fx.cancel_request(unknown, "");
+    let cancel_over = fx.cancel_request(waiting.id(), &over);
+    let (hold_unknown, hold_ended) =
+        (fx.hold_request(unknown), fx.hold_request(ended.execution_id));
+    let (release_unknown, release_ended) =
+        (fx.release_hold_request(unknown), fx.release_hold_request(ended.execution_id));
+    let revoke_unknown = fx.revoke_request(unknown);
+    let mut revoke_over = fx.revoke_request(task.execution_id);
+    revoke_over.reason.clone_from(&over);
+    let (replay_unknown, replay_living) =
+        (fx.replay_request(unknown), fx.replay_request(waiting.id()));
+    let tick = TickRequest::all().with_limit(0);
+    let page = ListRequest::new().with_limit(0);
+    let read = ResultRequest::new(waiting.id()).with_max_wait(ms(limits::MAX_WAIT_MAX_MS + 1));
+    macro_rules! rejected {
+        ($($verb:ident($($argument:expr),*);)+) => {
+            [$((stringify!($verb($($argument),*)), Box::pin(async {
+                backend.$verb($($argument),*).await.map(drop)
+            }) as Pin<Box<dyn Future<Output = _> + Send + '_>>)),+]
+        };
+    }
+    let calls: [Rejected<'_>; 36] = rejected![
+        submit(&clash);
+        submit(&invalid);
+        submit_batch(&batch);
+        claim(&claim);
+        reclaimable(&scan);
+        claim_from_reclaim(&garbage, &fx.policy());
+        claim_from_reclaim(&token, &brief);
+        renew(&ended.handle);
+        renew(&lost.handle);
+        renew_batch(&handles);
+        progress(&task.handle, &progress);
+        progress(&lost.handle, &ProgressRequest::new(1));
+        complete(&task.handle, Some(&result));
+        complete(&lost.handle, None);
+        complete(&ended.handle, Some(&Payload::new("other")));
+        fail(&task.handle, &fail);
+        fail(&ended.handle, &failure(FailureClass::Transient));
+        cancel(&task.handle, &over);
+        cancel(&ended.handle, "too late");
+        delay(&task.handle, &delay);
+        delay(&ended.handle, &DelayRequest::now());
+        cancel_execution(&cancel_unknown);
+        cancel_execution(&cancel_over);
+        hold(&hold_unknown);
+        hold(&hold_ended);
+        release_hold(&release_unknown);
+        release_hold(&release_ended);
+        revoke(&revoke_unknown);
+        revoke(&revoke_over);
+        replay(&replay_unknown);
+        replay(&replay_living);
+        tick(&tick);
+        describe_execution(unknown);
+        explain(unknown);
+        list_executions(&page);
+        result(&read);
+    ];
+    let before = fx.snapshot().await;
+
+    for (call, answer) in calls {
+        ensure!(answer.await.is_err(), "{call} is accepted");
+        ensure_eq!(fx.snapshot().await, before, "the store after {call}");
+    }
+
+    fx.backend.renew(&task.handle).await?;
+    fx.backend.claim_from_reclaim(&token, &fx.policy()).await?;
+    Ok(())
+}
+
+/// Every call may be repeated with the same arguments: it gives the first outcome and has no second
+/// effect.
+///
+/// A renewal that is repeated later extends the lease further, which is what it is for; here no
+/// time passes in between. Of a tick only the effect is compared, as a repeat finds nothing left to
+/// count.
+pub(crate) async fn repeat_is_harmless(fx: Fixture) -> CaseResult {
+    let backend = fx.backend.as_ref();
+    macro_rules! twice {
+        ($verb:ident($($argument:expr),*)) => {{
+            let first = backend.$verb($($argument),*).await?;
+            let before = fx.snapshot().await;
+            let second = backend.$verb($($argument),*).await?;
+            ensure_eq!(second, first, "the answer to {}", stringify!($verb));
+            ensure_eq!(fx.snapshot().await, before, "the store after {}", stringify!($verb));
+            first
+        }};
+    }
+    let one = fx.submission("task")?;
+    let batch = [fx.submission("task")?, fx.submission("task")?];
+    twice!(submit(&one));
+    let first: Vec<_> = backend.submit_batch(&batch).await?.into_iter().collect::<Result<_, _>>()?;
+    let before = fx.snapshot().await;
+    let second: Vec<_> =
+        backend.submit_batch(&batch).await?.into_iter().collect::<Result<_, _>>()?;
+    ensure_eq!((second, fx.snapshot().await), (first, before), "submit_batch");
+
+    let id = one.id();
+    let hold = fx.hold_request(id);
+    twice!(hold(&hold));
+    let claim = fx.claim_request(LANE)?;
+    let task = twice!(claim(&claim)).tasks.remove(0);
+    twice!(renew(&task.handle));
+    twice!(progress(&task.handle, &ProgressRequest::new(10).with_message("begun")));
+    fx.advance(LEASE_TTL_MS).await;
+    backend.tick(&TickRequest::all()).await?;
+    let before = fx.snapshot().await;
+    backend.tick(&TickRequest::all()).await?;
+    ensure_eq!(fx.snapshot().await, before, "the store after tick");
+    let scan = fx.reclaim_request(5)?;
+    let token = twice!(reclaimable(&scan)).remove(0);
+    let task = twice!(claim_from_reclaim(&token, &fx.policy()));
+    let revoke = fx.revoke_request(task.execution_id);
+    twice!(revoke(&revoke));
+    let cancel = fx.cancel_request(task.execution_id, "enough");
+    twice!(cancel_execution(&cancel));
+    let replay = fx.replay_request(task.execution_id);
+    twice!(replay(&replay));
+    let release = fx.release_hold_request(id);
+    twice!(release_hold(&release));
+
+    for release in Release::DISTINCT {
+        let fx = fx.second().await?;
+        let task = fx.running().await?;
+        let first = release.make(fx.backend.as_ref(), &task.handle).await?;
+        let before = fx.snapshot().await;
+        let second = release.make(fx.backend.as_ref(), &task.handle).await?;
+        ensure_eq!(second, first, "the answer to {release:?}");
+        ensure_eq!(fx.snapshot().await, before, "the store after {release:?}");
+        let fenced = HolderCall::Progress.make(fx.backend.as_ref(), &task.handle).await;
+        ensure!(fenced.is_err(), "the lease lives on after {release:?}");
+    }
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! `result`: how an execution ended.
+
+use ff_engine::{ExecutionResult, ResultOutcome, ResultRequest};
+use ff_types::backend::FailureClass;
+use ff_types::{ExecutionId, ExecutionState, Payload, TerminalOutcome, limits};
+use tokio::task::JoinHandle;
+
+use crate::Fixture;
+use crate::expect::{Case, CaseError, CaseResult, assert_invalid, cases, ensure, ensure_eq};
+use crate::fixture::{failure, ms};
+
+pub(crate) const CASES: &[Case] = &cases!["result":
+    tells_how_it_ended,
+    waits_for_the_end,
+    limits_are_enforced,
+];
+
+async fn ended(fx: &Fixture, id: ExecutionId) -> CaseResult<ExecutionResult> {
+    match fx.backend.result(&ResultRequest::new(id)).await? {
+        ResultOutcome::Ended(result) => Ok(result),
+        other => Err(CaseError::new(format!("not ended: {other:?}"))),
+    }
+}
+
+/// While it lives the state is told; after the end, how and when it ended, with exactly what
+/// belongs to that end.
+pub(crate) async fn tells_how_it_ended(fx: Fixture) -> CaseResult {
+    let completed = fx.running().await?;
+    let pending = fx.backend.result(&ResultRequest::new(completed.execution_id)).await?;
+    ensure_eq!(pending, ResultOutcome::Pending(ExecutionState::Active));
+    let failed = fx.running().await?;
+    let cancelled = fx.running().await?;
+    fx.advance(10).await;
+    let end = fx.now().await;
+    fx.backend.complete(&completed.handle, Some(&Payload::json("7"))).await?;
+    fx.backend.fail(&failed.handle, &failure(FailureClass::Permanent)).await?;
+    fx.backend.cancel(&cancelled.handle, "enough").await?;
+    let expired = fx.submit(&fx.submission("task")?.with_deadline(end)).await?;
+    fx.settle().await?;
+    fx.advance(10).await;
+
+    let result = ended(&fx, completed.execution_id).await?;
+    ensure_eq!((result.outcome, result.ended_at), (TerminalOutcome::Completed, end));
+    ensure_eq!(result.payload, Some(Payload::json("7")));
+    ensure!(result.failure.is_none() && result.cancel_reason.is_none(), "{result:?}");
+
+    let result = ended(&fx, failed.execution_id).await?;
+    ensure_eq!((result.outcome, result.ended_at), (TerminalOutcome::Failed, end));
+    ensure_eq!(result.failure.map(|failure| failure.class), Some(FailureClass::Permanent));
+    ensure!(result.payload.is_none() && result.cancel_reason.is_none(), "more than a failure");
+
+    let result = ended(&fx, cancelled.execution_id).await?;
+    ensure_eq!((result.outcome, result.ended_at), (TerminalOutcome::Cancelled, end));
+    ensure_eq!(result.cancel_reason.as_deref(), Some("enough"));
+    ensure!(result.payload.is_none() && result.failure.is_none(), "more than a reason");
+
+    let result = ended(&fx, expired).await?;
+    ensure_eq!((result.outcome, result.ended_at), (TerminalOutcome::Expired, end));
+    ensure!(result.payload.is_none() && result.failure.is_none(), "more than an end");
+    Ok(())
+}
+
+/// A waiting read returns when the execution ends, however it ends, and at the latest when its wait
+/// is over.
+pub(crate) async fn waits_for_the_end(fx: Fixture) -> CaseResult {
+    let wait = |id, max_wait_ms| -> JoinHandle<_> {
+        let backend = fx.backend.clone();
+        let request = ResultRequest::new(id).with_max_wait(ms(max_wait_ms));
+        tokio::spawn(async move { backend.result(&request).await })
+    };
+    let longest = limits::MAX_WAIT_MAX_MS;
+    let (completed, failed) = (fx.running().await?, fx.running().await?);
+    let cancelled = fx.submit_default().await?;
+    let waits: Vec<_> = [completed.execution_id, completed.execution_id, failed.execution_id, cancelled]
+        .into_iter()
+        .map(|id| wait(id, longest))
+        .collect();
+    fx.let_others_run().await;
+
+    fx.backend.complete(&completed.handle, None).await?;
+    fx.backend.fail(&failed.handle, &failure(FailureClass::Permanent)).await?;
+    fx.backend.cancel_execution(&fx.cancel_request(cancelled, "")).await?;
+
+    let mut outcomes = Vec::new();
+    for waiting in waits {
+        match fx.promptly(waiting).await??? {
+            ResultOutcome::Ended(result) => outcomes.push(result.outcome),
+            other => return Err(CaseError::new(format!("not ended: {other:?}"))),
+        }
+    }
+    let ended = ["completed", "completed", "failed", "cancelled"];
+    ensure_eq!(outcomes.iter().map(|outcome| outcome.as_str()).collect::<Vec<_>>(), ended);
+
+    let endless = fx.running().await?.execution_id;
+    let waiting = wait(endless, 50);
+    let outcome = fx
+        .promptly(async {
+            while !waiting.is_finished() {
+                fx.let_others_run().await;
+                fx.advance(50).await;
+            }
+            waiting.await
+        })
+        .await???;
+    ensure_eq!(outcome, ResultOutcome::Pending(ExecutionState::Active));
+    Ok(())
+}
+
+/// A wait is at most 60 s; the bound is taken, one millisecond more is refused.
+pub(crate) async fn limits_are_enforced(fx: Fixture) -> CaseResult {
+    let id = fx.completed().await?.execution_id;
+    let longest = limits::MAX_WAIT_MAX_MS;
+
+    let over = ResultRequest::new(id).with_max_wait(ms(longest + 1));
+    assert_invalid(fx.backend.result(&over).await, "max_wait")?;
+
+    fx.backend.result(&ResultRequest::new(id).with_max_wait(ms(longest))).await?;
+    Ok(())
+}

@@ -1,0 +1,254 @@
+//! The claims: who gets which row.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ff_engine::machine::{self, Claimed, Decision, Entry, ExecutionRecord, Placement, Queue};
+use ff_engine::roles::BackendInfo;
+use ff_engine::{
+    ClaimOps, ClaimOutcome, ClaimRequest, EngineError, Grant, ReclaimRequest, Task, TickRequest,
+};
+use ff_types::backend::{CapabilitySet, ClaimPolicy, HandleKind, ReclaimToken, ScannerFilter};
+use ff_types::{ExecutionId, LaneId, RequestId, TimestampMs, limits};
+
+use crate::toy::{Answer, TAG, Table, Toy};
+
+// region: claim
+#[async_trait]
+impl ClaimOps for Toy {
+    async fn claim(&self, request: &ClaimRequest) -> Result<ClaimOutcome, EngineError> {
+        request.validate()?;
+        let mut over = self.clock.sleep(request.policy.max_wait.unwrap_or_default());
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let outcome = self.claim_now(request);
+            if !outcome.is_empty() || request.policy.max_wait.is_none() {
+                return Ok(outcome);
+            }
+            tokio::select! {
+                () = changed => {}
+                () = &mut over => return Ok(outcome),
+            }
+        }
+    }
+    // endregion
+
+    async fn reclaimable(
+        &self,
+        request: &ReclaimRequest,
+    ) -> Result<Vec<ReclaimToken>, EngineError> {
+        request.validate()?;
+        let key = (request.instance, request.lane.clone(), false);
+        let (lane, offered) = (&request.lane, &request.capabilities);
+        let mut table = self.table();
+        let now = self.clock.now();
+        if let Some(items) = table.answered(&key, request.request_id) {
+            let good = |(id, index)| outstanding(&table, id, request.request_id, index, now);
+            return Ok(items.into_iter().zip(0..).filter_map(good).collect());
+        }
+        let mut tokens = Vec::new();
+        let mut items = Vec::new();
+        for (_, id) in self.best(&table, lane, offered, &[Queue::Reclaim], &request.filter) {
+            if tokens.len() == request.max_tokens as usize {
+                break;
+            }
+            if let Some(token) = issue_token(&mut table, id, request.request_id, items.len(), now) {
+                items.push(id);
+                tokens.push(token);
+            }
+        }
+        let ttl = Duration::from_millis(limits::RECLAIM_GRANT_TTL_MS);
+        table.remember(key, request.request_id, items, now.saturating_add(ttl));
+        Ok(tokens)
+    }
+
+    async fn claim_from_reclaim(
+        &self,
+        token: &ReclaimToken,
+        policy: &ClaimPolicy,
+    ) -> Result<Task, EngineError> {
+        policy.validate()?;
+        let grant = Grant::of(token)?;
+        self.change(grant.execution, |row, now| machine::take_up(row, &grant, policy, now))?;
+        let table = self.table();
+        let row = table.rows.get(&grant.execution);
+        row.and_then(|row| task(row, HandleKind::Resumed, self.clock.now()))
+            .ok_or_else(|| EngineError::execution_not_found(grant.execution))
+    }
+}
+
+impl Toy {
+    // region: claim_now
+    fn claim_now(&self, request: &ClaimRequest) -> ClaimOutcome {
+        let key = (request.policy.instance, request.lane.clone(), true);
+        let queues: &[Queue] =
+            if request.reclaims { &[Queue::Ready, Queue::Reclaim] } else { &[Queue::Ready] };
+        let mut table = self.table();
+        let now = self.clock.now();
+        if let Some(items) = table.answered(&key, request.request_id) {
+            return repeated(&table, request, items, now);
+        }
+        let mut outcome = ClaimOutcome::default();
+        let mut items = Vec::new();
+        let (lane, offered) = (&request.lane, &request.capabilities);
+        for (queue, id) in self.best(&table, lane, offered, queues, &ScannerFilter::NOOP) {
+            if items.len() == request.policy.max_tasks as usize {
+                break;
+            }
+            let issued = match queue {
+                Queue::Ready => issue_lease(&mut table, id, request, items.len(), now)
+                    .map(|task| outcome.tasks.push(task)),
+                Queue::Reclaim => issue_token(&mut table, id, request.request_id, items.len(), now)
+                    .map(|token| outcome.reclaims.push(token)),
+            };
+            if issued.is_some() {
+                items.push(id);
+            }
+        }
+        table.remember(
+            key,
+            request.request_id,
+            items,
+            now.saturating_add(request.policy.lease_ttl),
+        );
+        outcome
+    }
+    // endregion
+
+    // region: best
+    /// What can be handed out to a worker with these capabilities, best first.
+    fn best(
+        &self,
+        table: &Table,
+        lane: &LaneId,
+        offered: &CapabilitySet,
+        queues: &[Queue],
+        filter: &ScannerFilter,
+    ) -> Vec<(Queue, ExecutionId)> {
+        let mut places: Vec<_> = table
+            .rows
+            .iter()
+            .filter(|(_, row)| row.submission.lane == *lane)
+            .filter(|(_, row)| row.submission.capabilities.is_subset_of(offered))
+            .filter(|(_, row)| filter.matches(self.namespace(), &row.submission.tags))
+            .filter_map(|(id, row)| {
+                Placement::of(row).queue.map(|(queue, order)| (order, *id, queue))
+            })
+            .filter(|(_, _, queue)| queues.contains(queue))
+            .collect();
+        places.sort_unstable();
+        places.into_iter().map(|(_, id, queue)| (queue, id)).collect()
+    }
+    // endregion
+
+    /// When each row that the filter matches is due.
+    pub(crate) fn due(
+        &self,
+        rows: &BTreeMap<ExecutionId, ExecutionRecord>,
+        request: &TickRequest,
+    ) -> Vec<(TimestampMs, ExecutionId)> {
+        let matching = rows
+            .iter()
+            .filter(|(_, row)| request.filter.matches(self.namespace(), &row.submission.tags));
+        matching.filter_map(|(id, row)| Some((Placement::of(row).due?, *id))).collect()
+    }
+}
+
+impl Table {
+    fn answered(
+        &self,
+        key: &(ff_types::WorkerInstanceId, LaneId, bool),
+        request_id: RequestId,
+    ) -> Option<Vec<ExecutionId>> {
+        let answer = self.answers.get(key)?;
+        (answer.request_id == request_id).then(|| answer.items.clone())
+    }
+
+    fn remember(
+        &mut self,
+        key: (ff_types::WorkerInstanceId, LaneId, bool),
+        request_id: RequestId,
+        items: Vec<ExecutionId>,
+        ends_at: TimestampMs,
+    ) {
+        if !items.is_empty() {
+            self.answers.insert(key, Answer { request_id, items, ends_at });
+        }
+    }
+}
+
+fn issue_lease(
+    table: &mut Table,
+    id: ExecutionId,
+    request: &ClaimRequest,
+    index: usize,
+    now: TimestampMs,
+) -> Option<Task> {
+    let row = table.rows.get_mut(&id)?;
+    let lease = request.request_id.lease(u16::try_from(index).ok()?);
+    match machine::claim(row, lease, &request.policy, now) {
+        Decision::Apply { next, outcome } => {
+            row.run = *next;
+            match outcome {
+                Claimed::Leased(_) => task(row, HandleKind::Fresh, now),
+                Claimed::Expired => None,
+            }
+        }
+        Decision::Keep(_) => None,
+    }
+}
+
+fn issue_token(
+    table: &mut Table,
+    id: ExecutionId,
+    request_id: RequestId,
+    index: usize,
+    now: TimestampMs,
+) -> Option<ReclaimToken> {
+    let row = table.rows.get_mut(&id)?;
+    let grant = Grant { execution: id, id: request_id.grant(u16::try_from(index).ok()?) };
+    match machine::grant(row, grant.id, now) {
+        Decision::Apply { next, outcome: issued } => {
+            row.run = *next;
+            issued.then(|| grant.token())
+        }
+        Decision::Keep(_) => None,
+    }
+}
+
+/// The leases and tokens of an earlier claim that are still good.
+fn repeated(
+    table: &Table,
+    request: &ClaimRequest,
+    items: Vec<ExecutionId>,
+    now: TimestampMs,
+) -> ClaimOutcome {
+    let mut outcome = ClaimOutcome::default();
+    for (id, index) in items.into_iter().zip(0..) {
+        let Some(row) = table.rows.get(&id) else { continue };
+        let lease = row.run.lease.filter(|lease| lease.id == request.request_id.lease(index));
+        if lease.is_some_and(|lease| lease.expires_at > now) && row.run.entry == Entry::Claim {
+            outcome.tasks.extend(task(row, HandleKind::Fresh, now));
+        }
+        outcome.reclaims.extend(outstanding(table, id, request.request_id, index, now));
+    }
+    outcome
+}
+
+fn outstanding(
+    table: &Table,
+    execution: ExecutionId,
+    request_id: RequestId,
+    index: u16,
+    now: TimestampMs,
+) -> Option<ReclaimToken> {
+    let grant = Grant { execution, id: request_id.grant(index) };
+    let out = table.rows.get(&execution)?.run.grant?;
+    (out.id == grant.id && out.expires_at > now).then(|| grant.token())
+}
+
+fn task(row: &ExecutionRecord, kind: HandleKind, now: TimestampMs) -> Option<Task> {
+    Task::of(row, TAG, kind, now)
+}

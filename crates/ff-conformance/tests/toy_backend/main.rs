@@ -1,0 +1,79 @@
+//! A whole backend in a few hundred lines, and what the suite says of it.
+//!
+//! `cargo test -p ff-conformance --test toy_backend` runs the suite; the guide for backend
+//! authors walks through the code. It is correct and slow: every call looks at every row.
+
+mod claims;
+mod toy;
+mod verbs;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ff_conformance::{Harness, HarnessError, Inspect, Opened, TestClock};
+use ff_engine::{Clock, ManualClock};
+use ff_types::TimestampMs;
+
+use toy::Toy;
+
+// region: harness
+struct ToyHarness;
+
+#[async_trait]
+impl Harness for ToyHarness {
+    fn name(&self) -> &str {
+        "toy"
+    }
+
+    async fn open(&self) -> Result<Opened, HarnessError> {
+        let clock = ManualClock::default();
+        let toy = Arc::new(Toy::new(Arc::new(clock.clone())));
+        Ok(Opened::new(Arc::clone(&toy) as _, Arc::new(Time(clock)), Arc::new(Inside(toy))))
+    }
+}
+
+fn main() -> ExitCode {
+    ff_conformance::main(ToyHarness)
+}
+// endregion
+
+// region: inside
+struct Inside(Arc<Toy>);
+
+#[async_trait]
+impl Inspect for Inside {
+    /// A backend without indexes has none that could differ from its records.
+    async fn check(&self) -> Result<(), Vec<String>> {
+        Ok(())
+    }
+
+    async fn snapshot(&self) -> String {
+        let table = self.0.table();
+        format!("{:?} {:?}", table.rows, table.keys)
+    }
+
+    async fn leftovers(&self) -> u64 {
+        let table = self.0.table();
+        (table.rows.len() + table.keys.len() + table.answers.len()) as u64
+    }
+}
+// endregion
+
+struct Time(ManualClock);
+
+#[async_trait]
+impl TestClock for Time {
+    async fn now(&self) -> TimestampMs {
+        self.0.now()
+    }
+
+    async fn advance(&self, by: Duration) {
+        self.0.advance(by);
+    }
+
+    async fn set(&self, to: TimestampMs) {
+        self.0.set(to);
+    }
+}

@@ -1,0 +1,87 @@
+//! The store: rows in a table behind a lock, and the one way to change a row.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ff_engine::machine::{Decision, ExecutionRecord};
+use ff_engine::roles::BackendInfo;
+use ff_engine::{Clock, EngineError};
+use ff_types::backend::BackendTag;
+use ff_types::{
+    ExecutionId, IdempotencyKey, LaneId, Namespace, RequestId, TaskKind, TimestampMs,
+    WorkerInstanceId,
+};
+use tokio::sync::Notify;
+
+// region: store
+/// The toy. Its tag tells its handles from those of other backends.
+pub(crate) struct Toy {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) changed: Notify,
+    namespace: Namespace,
+    table: Mutex<Table>,
+}
+
+/// What would be three tables in a SQL store.
+#[derive(Default)]
+pub(crate) struct Table {
+    pub(crate) rows: BTreeMap<ExecutionId, ExecutionRecord>,
+    pub(crate) keys: BTreeMap<(TaskKind, IdempotencyKey), (ExecutionId, TimestampMs)>,
+    pub(crate) answers: BTreeMap<(WorkerInstanceId, LaneId, bool), Answer>,
+}
+
+/// What a claim gave out, for a repeat of it.
+pub(crate) struct Answer {
+    pub(crate) request_id: RequestId,
+    pub(crate) items: Vec<ExecutionId>,
+    pub(crate) ends_at: TimestampMs,
+}
+// endregion
+
+pub(crate) const TAG: BackendTag = BackendTag::Custom("toy");
+
+impl BackendInfo for Toy {
+    fn tag(&self) -> BackendTag {
+        TAG
+    }
+
+    fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+}
+
+impl Toy {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            changed: Notify::new(),
+            namespace: Namespace::default(),
+            table: Mutex::new(Table::default()),
+        }
+    }
+
+    pub(crate) fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // region: change
+    /// Loads a row, decides, and stores the answer: one transaction.
+    pub(crate) fn change<T>(
+        &self,
+        id: ExecutionId,
+        decide: impl FnOnce(&ExecutionRecord, TimestampMs) -> Result<Decision<T>, EngineError>,
+    ) -> Result<T, EngineError> {
+        let mut table = self.table();
+        let now = self.clock.now();
+        let row = table.rows.get_mut(&id).ok_or_else(|| EngineError::execution_not_found(id))?;
+        match decide(row, now)? {
+            Decision::Keep(outcome) => Ok(outcome),
+            Decision::Apply { next, outcome } => {
+                row.run = *next;
+                self.changed.notify_waiters();
+                Ok(outcome)
+            }
+        }
+    }
+    // endregion
+}

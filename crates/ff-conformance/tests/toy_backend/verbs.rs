@@ -1,0 +1,250 @@
+//! Every verb but the claims: a request in, a decision, an answer out.
+
+use std::ops::Bound;
+
+use async_trait::async_trait;
+use ff_engine::machine::{self, DueEvent, KeyHolder, Placement, SubmitDecision};
+use ff_engine::{
+    AttemptOps, CancelExecution, CancelOutcome, Cursor, DelayRequest, EngineError, ExecutionResult,
+    ExecutionSummary, ExecutionView, Explanation, FailRequest, Fence, Hold, HoldOutcome, ListPage,
+    ListRequest, OperatorOps, ProgressRequest, ReadOps, ReleaseHold, ReleaseHoldOutcome,
+    ReplayExecution, ReplayOutcome, ResultOutcome, ResultRequest, RevokeLease, RevokeOutcome,
+    Submission, SubmitOps, Submitted, TickOutcome, TickRequest, TimerOps,
+};
+use ff_types::backend::{FailOutcome, Handle, LeaseRenewal};
+use ff_types::{ExecutionId, Payload, limits};
+
+use crate::toy::{TAG, Toy};
+
+// region: submit
+#[async_trait]
+impl SubmitOps for Toy {
+    async fn submit(&self, submission: &Submission) -> Result<Submitted, EngineError> {
+        let mut table = self.table();
+        let now = self.clock.now();
+        let key = submission
+            .idempotency()
+            .map(|idempotency| (submission.kind().clone(), idempotency.key.clone()));
+        let holder = key
+            .as_ref()
+            .and_then(|key| table.keys.get(key))
+            .filter(|(_, ends_at)| *ends_at > now)
+            .map(|(id, _)| KeyHolder {
+                id: *id,
+                state: table.rows.get(id).map(|row| row.run.state),
+            });
+        let same_id = table.rows.get(&submission.id());
+        match machine::submit(submission, same_id, holder, now)? {
+            SubmitDecision::Keep(submitted) => Ok(submitted),
+            SubmitDecision::Create(row) => {
+                if let (Some(key), Some(idempotency)) = (key, submission.idempotency()) {
+                    let ends_at = now.saturating_add(idempotency.window);
+                    table.keys.insert(key, (submission.id(), ends_at));
+                }
+                table.rows.insert(submission.id(), *row);
+                self.changed.notify_waiters();
+                Ok(Submitted::New(submission.id()))
+            }
+        }
+    }
+    // endregion
+
+    async fn submit_batch(
+        &self,
+        submissions: &[Submission],
+    ) -> Result<Vec<Result<Submitted, EngineError>>, EngineError> {
+        bounded("submissions", submissions.len(), limits::SUBMIT_BATCH_MAX)?;
+        let mut outcomes = Vec::with_capacity(submissions.len());
+        for submission in submissions {
+            outcomes.push(self.submit(submission).await);
+        }
+        Ok(outcomes)
+    }
+}
+
+// region: attempt
+#[async_trait]
+impl AttemptOps for Toy {
+    async fn renew(&self, handle: &Handle) -> Result<LeaseRenewal, EngineError> {
+        let fence = Fence::of(handle, TAG)?;
+        self.change(fence.execution, |row, now| machine::renew(row, &fence, now))
+    }
+
+    async fn complete(&self, handle: &Handle, result: Option<&Payload>) -> Result<(), EngineError> {
+        let fence = Fence::of(handle, TAG)?;
+        self.change(fence.execution, |row, now| machine::complete(row, &fence, result, now))
+    }
+    // endregion
+
+    async fn renew_batch(
+        &self,
+        handles: &[Handle],
+    ) -> Result<Vec<Result<LeaseRenewal, EngineError>>, EngineError> {
+        bounded("handles", handles.len(), limits::RENEW_BATCH_MAX)?;
+        let mut renewals = Vec::with_capacity(handles.len());
+        for handle in handles {
+            renewals.push(self.renew(handle).await);
+        }
+        Ok(renewals)
+    }
+
+    async fn progress(
+        &self,
+        handle: &Handle,
+        request: &ProgressRequest,
+    ) -> Result<(), EngineError> {
+        let fence = Fence::of(handle, TAG)?;
+        self.change(fence.execution, |row, now| machine::progress(row, &fence, request, now))
+    }
+
+    async fn fail(
+        &self,
+        handle: &Handle,
+        request: &FailRequest,
+    ) -> Result<FailOutcome, EngineError> {
+        let fence = Fence::of(handle, TAG)?;
+        self.change(fence.execution, |row, now| machine::fail(row, &fence, request, now))
+    }
+
+    async fn cancel(&self, handle: &Handle, reason: &str) -> Result<(), EngineError> {
+        let fence = Fence::of(handle, TAG)?;
+        self.change(fence.execution, |row, now| machine::cancel(row, &fence, reason, now))
+    }
+
+    async fn delay(&self, handle: &Handle, request: &DelayRequest) -> Result<(), EngineError> {
+        let fence = Fence::of(handle, TAG)?;
+        self.change(fence.execution, |row, now| machine::delay(row, &fence, request, now))
+    }
+}
+
+#[async_trait]
+impl OperatorOps for Toy {
+    async fn cancel_execution(
+        &self,
+        request: &CancelExecution,
+    ) -> Result<CancelOutcome, EngineError> {
+        self.change(request.execution_id, |row, now| machine::cancel_execution(row, request, now))
+    }
+
+    async fn hold(&self, request: &Hold) -> Result<HoldOutcome, EngineError> {
+        self.change(request.execution_id, |row, _| machine::hold(row, request))
+    }
+
+    async fn release_hold(&self, request: &ReleaseHold) -> Result<ReleaseHoldOutcome, EngineError> {
+        self.change(request.execution_id, |row, now| machine::release_hold(row, request, now))
+    }
+
+    async fn revoke(&self, request: &RevokeLease) -> Result<RevokeOutcome, EngineError> {
+        self.change(request.execution_id, |row, now| machine::revoke(row, request, now))
+    }
+
+    async fn replay(&self, request: &ReplayExecution) -> Result<ReplayOutcome, EngineError> {
+        self.change(request.execution_id, |row, now| machine::replay(row, request, now))
+    }
+}
+
+#[async_trait]
+impl ReadOps for Toy {
+    async fn describe_execution(&self, id: ExecutionId) -> Result<ExecutionView, EngineError> {
+        let table = self.table();
+        let row = table.rows.get(&id).ok_or_else(|| EngineError::execution_not_found(id))?;
+        Ok(ExecutionView::of(row))
+    }
+
+    async fn list_executions(&self, request: &ListRequest) -> Result<ListPage, EngineError> {
+        let page_size = request.page_size()?;
+        let table = self.table();
+        let start = request.cursor.map_or(Bound::Unbounded, |at| Bound::Excluded(at.position()));
+        let mut wanted = table
+            .rows
+            .range((start, Bound::Unbounded))
+            .map(|(_, row)| row)
+            .filter(|row| request.wants(row));
+        let items: Vec<_> = wanted.by_ref().take(page_size).map(ExecutionSummary::of).collect();
+        let last = items.last().map(|item| Cursor::after(item.execution_id));
+        Ok(ListPage::new(items, wanted.next().and(last)))
+    }
+
+    async fn result(&self, request: &ResultRequest) -> Result<ResultOutcome, EngineError> {
+        request.validate()?;
+        let mut over = self.clock.sleep(request.max_wait.unwrap_or_default());
+        let mut waits = request.max_wait.is_some();
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let state = {
+                let table = self.table();
+                let id = request.execution_id;
+                let row =
+                    table.rows.get(&id).ok_or_else(|| EngineError::execution_not_found(id))?;
+                match ExecutionResult::of(row) {
+                    Some(result) => return Ok(ResultOutcome::Ended(result)),
+                    None => row.run.state,
+                }
+            };
+            if !waits {
+                return Ok(ResultOutcome::Pending(state));
+            }
+            tokio::select! {
+                () = changed => {}
+                () = &mut over => waits = false,
+            }
+        }
+    }
+
+    async fn explain(&self, id: ExecutionId) -> Result<Explanation, EngineError> {
+        let table = self.table();
+        let row = table.rows.get(&id).ok_or_else(|| EngineError::execution_not_found(id))?;
+        let place = |row| Placement::of(row).queue;
+        let ahead = || {
+            let before = table.rows.values().filter(|other| {
+                other.submission.lane == row.submission.lane
+                    && other.submission.capabilities == row.submission.capabilities
+                    && place(other).is_some()
+                    && (place(other), other.submission.id()) < (place(row), id)
+            });
+            let count = before.take(limits::EXPLAIN_AHEAD_MAX as usize).count();
+            u32::try_from(count).unwrap_or(limits::EXPLAIN_AHEAD_MAX)
+        };
+        Ok(machine::explain(row, ahead, self.clock.now()))
+    }
+}
+
+// region: tick
+#[async_trait]
+impl TimerOps for Toy {
+    async fn tick(&self, request: &TickRequest) -> Result<TickOutcome, EngineError> {
+        request.validate()?;
+        let mut outcome = TickOutcome::default();
+        let mut table = self.table();
+        let now = self.clock.now();
+        table.keys.retain(|_, (_, ends_at)| *ends_at > now);
+        table.answers.retain(|_, answer| answer.ends_at > now);
+
+        let mut due = self.due(&table.rows, request);
+        due.sort_unstable();
+        let reached = due.iter().take_while(|(at, _)| *at <= now).take(request.limit as usize);
+        for (_, id) in reached {
+            let Some(row) = table.rows.get_mut(id) else { continue };
+            let Some(event) = machine::due(row, now) else { continue };
+            outcome.count(&event);
+            match event {
+                DueEvent::Remove => drop(table.rows.remove(id)),
+                event => row.run = event.into_next().unwrap_or_else(|| row.run.clone()),
+            }
+        }
+
+        outcome.next_due = self.due(&table.rows, request).iter().map(|(at, _)| *at).min();
+        self.changed.notify_waiters();
+        Ok(outcome)
+    }
+}
+// endregion
+
+fn bounded(field: &'static str, actual: usize, limit: usize) -> Result<(), EngineError> {
+    if actual <= limit {
+        return Ok(());
+    }
+    let (limit, actual) = (limit as u64, actual as u64);
+    Err(EngineError::LimitExceeded { field: field.into(), limit, actual })
+}
