@@ -3,12 +3,11 @@
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
-use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 use cargo_metadata::Message;
 
-use crate::workspace_root;
+use crate::{steps, workspace_root};
 
 /// Arguments of `cargo xtask conformance`.
 #[derive(Clone, Debug, clap::Args)]
@@ -31,6 +30,9 @@ pub struct Args {
 
 /// How many histories a broken variant gets that no rule has noticed.
 const HISTORIES_OF_A_SURVIVOR: &str = "400";
+
+/// After how long a case that hangs under a broken variant has failed.
+const WATCHDOG_SECONDS: &str = "10";
 
 /// Runs the suite.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -59,18 +61,17 @@ fn mutants(only: Option<&str>) -> anyhow::Result<ExitCode> {
     ensure!(!names.is_empty(), "no such variant");
     let mut survivors = 0;
     for name in &names {
-        let start = Instant::now();
+        let start = steps::now();
         let caught = match caught_by(&suite, name, "0")? {
             None => caught_by(&suite, name, HISTORIES_OF_A_SURVIVOR)?,
             caught => caught,
         };
         let took = start.elapsed();
-        match caught {
-            Some(case) => println!("{name}: caught by {case} ({took:.1?})"),
-            None => {
-                survivors += 1;
-                println!("{name}: SURVIVED ({took:.1?})");
-            }
+        if let Some(case) = caught {
+            println!("{name}: caught by {case} ({took:.1?})");
+        } else {
+            survivors += 1;
+            println!("{name}: SURVIVED ({took:.1?})");
         }
     }
     println!("{} passed, {survivors} failed", names.len() - survivors);
@@ -83,6 +84,7 @@ fn caught_by(suite: &PathBuf, name: &str, histories: &str) -> anyhow::Result<Opt
         .env("FF_MUTATION", name)
         .env("FF_CONFORMANCE_HISTORIES", histories)
         .env("FF_CONFORMANCE_FAULTS", "0")
+        .env("FF_CONFORMANCE_WATCHDOG_SECONDS", WATCHDOG_SECONDS)
         .stderr(Stdio::null())
         .output()?;
     if output.status.success() {

@@ -210,7 +210,7 @@ fn is_on_path(tool: &str) -> bool {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a stopwatch for people, which decides nothing")]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 

@@ -85,7 +85,9 @@ mod mutants {
     pub(super) fn listed() -> bool {
         let asked = std::env::var("FF_MUTATION").is_ok_and(|name| name == "list");
         if asked {
-            Mutation::ALL.iter().for_each(|mutation| println!("{mutation:?}"));
+            for mutation in Mutation::ALL {
+                println!("{mutation:?}");
+            }
         }
         asked
     }

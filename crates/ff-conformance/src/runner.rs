@@ -53,6 +53,8 @@ pub struct Options {
     pub seed: u64,
     /// Prints one character a trial.
     pub quiet: bool,
+    /// The real time after which a trial counts as hung; a minute unless set.
+    pub watchdog: Option<Duration>,
 }
 
 impl Options {
@@ -62,7 +64,8 @@ impl Options {
     }
 
     /// The whole suite, changed by `FF_CONFORMANCE_HISTORIES` (a count), `FF_CONFORMANCE_SEED` (a
-    /// number) and `FF_CONFORMANCE_FAULTS` (`0` leaves the fault trials out).
+    /// number), `FF_CONFORMANCE_FAULTS` (`0` leaves the fault trials out) and
+    /// `FF_CONFORMANCE_WATCHDOG_SECONDS`.
     ///
     /// # Errors
     /// The name of a variable that is not a number.
@@ -76,6 +79,7 @@ impl Options {
             options.histories = u32::try_from(histories).ok().filter(|count| *count > 0);
         }
         options.seed = number("FF_CONFORMANCE_SEED")?.unwrap_or(options.seed);
+        options.watchdog = number("FF_CONFORMANCE_WATCHDOG_SECONDS")?.map(Duration::from_secs);
         options.faults = number("FF_CONFORMANCE_FAULTS")? != Some(0);
         Ok(options)
     }
@@ -208,14 +212,15 @@ fn report(backend: &str, summary: &Summary) {
 
 /// Every trial of a run. Trials of another kind are added here.
 fn trials(harness: &Arc<dyn Harness>, options: &Options, coverage: &Arc<Coverage>) -> Vec<Trial> {
+    let watchdog = options.watchdog.unwrap_or(WATCHDOG);
     let mut trials = Vec::new();
     for case in cases() {
         let seed = seed_of(case.name, options.seed);
         let setup = Setup { coverage: Arc::clone(coverage), faults: None, seed };
-        trials.push(trial("rules", case, harness, setup.clone()));
+        trials.push(trial("rules", case, harness, setup.clone(), watchdog));
         if options.faults && !WITHOUT_FAULTS.iter().any(|(name, _)| *name == case.name) {
             let faults = Some(FaultPlan::new(seed, FAULT_PERCENT));
-            trials.push(trial("faults", case, harness, Setup { faults, ..setup }));
+            trials.push(trial("faults", case, harness, Setup { faults, ..setup }, watchdog));
         }
     }
     if let Some(count) = options.histories {
@@ -231,10 +236,16 @@ fn trials(harness: &Arc<dyn Harness>, options: &Options, coverage: &Arc<Coverage
     trials
 }
 
-fn trial(group: &str, case: Case, harness: &Arc<dyn Harness>, setup: Setup) -> Trial {
+fn trial(
+    group: &str,
+    case: Case,
+    harness: &Arc<dyn Harness>,
+    setup: Setup,
+    watchdog: Duration,
+) -> Trial {
     let harness = Arc::clone(harness);
     Trial::test(format!("{group}::{}", case.name), move || {
-        guarded(move || run_case(case, harness, setup)).map_err(Failed::from)
+        guarded(watchdog, move || run_case(case, harness, setup)).map_err(Failed::from)
     })
 }
 
@@ -254,15 +265,18 @@ fn run_case(case: Case, harness: Arc<dyn Harness>, setup: Setup) -> CaseResult {
 }
 
 /// Runs `job` on a thread of its own and gives up on it when it hangs, whatever it hangs in.
-pub(crate) fn guarded(job: impl FnOnce() -> CaseResult + Send + 'static) -> Result<(), String> {
+pub(crate) fn guarded(
+    watchdog: Duration,
+    job: impl FnOnce() -> CaseResult + Send + 'static,
+) -> Result<(), String> {
     let (done, outcome) = sync_channel(1);
     let thread = std::thread::spawn(move || {
         // The receiver is gone only after the watchdog gave up.
         let _late = done.send(job());
     });
-    match outcome.recv_timeout(WATCHDOG) {
+    match outcome.recv_timeout(watchdog) {
         Ok(result) => result.map_err(|error: CaseError| error.to_string()),
-        Err(RecvTimeoutError::Timeout) => Err(format!("hung for {WATCHDOG:?} of real time")),
+        Err(RecvTimeoutError::Timeout) => Err(format!("hung for {watchdog:?} of real time")),
         Err(RecvTimeoutError::Disconnected) => Err(panic_message(thread)),
     }
 }
@@ -305,8 +319,8 @@ mod tests {
 
     #[test]
     fn failures_and_panics_are_told() {
-        let failed = guarded(|| Err(CaseError::new("broken")));
-        let panicked = guarded(|| panic!("at the disco"));
+        let failed = guarded(WATCHDOG, || Err(CaseError::new("broken")));
+        let panicked = guarded(WATCHDOG, || panic!("at the disco"));
 
         assert!(failed.is_err_and(|text| text.starts_with("broken\n  at ")));
         assert_eq!(panicked, Err("panicked: at the disco".to_owned()));

@@ -57,7 +57,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let stale = stale(&folder, &pages)?;
     let guides = stale_guides(&root)?;
     if stale.is_empty() && guides.is_empty() {
-        println!("{} pages in {REFERENCE_FOLDER} and the code in guides are up to date", pages.len());
+        println!(
+            "{} pages in {REFERENCE_FOLDER} and the code in guides are up to date",
+            pages.len()
+        );
         return Ok(ExitCode::SUCCESS);
     }
     let verb = if args.check { "stale; run `cargo xtask docs`:" } else { "updated" };

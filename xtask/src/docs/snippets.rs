@@ -55,7 +55,12 @@ fn region(source: &str, name: &str) -> Option<String> {
         .filter(|line| !line.trim().is_empty())
         .map(|line| line.len() - line.trim_start().len())
         .min()?;
-    Some(lines.iter().map(|line| format!("{}\n", line.get(indent..).unwrap_or(""))).collect())
+    let mut code = String::new();
+    for line in lines {
+        code.push_str(line.get(indent..).unwrap_or(""));
+        code.push('\n');
+    }
+    Some(code)
 }
 
 #[cfg(test)]
@@ -64,7 +69,8 @@ mod tests {
 
     #[test]
     fn a_region_is_cut_out_and_moved_left() {
-        let source = "a\n    // region: one\n    fn f() {\n\n        g()\n    }\n    // endregion\nb\n";
+        let source =
+            "a\n    // region: one\n    fn f() {\n\n        g()\n    }\n    // endregion\nb\n";
 
         assert_eq!(region(source, "one").as_deref(), Some("fn f() {\n\n    g()\n}\n"));
         assert_eq!(region(source, "two"), None);

@@ -27,7 +27,7 @@ pub(super) fn check(
     }
     for (id, view) in after {
         let earlier = before.iter().find(|(other, _)| other == id).and_then(|(_, v)| v.as_ref());
-        faults.extend(view.as_ref().into_iter().flat_map(|view| one(view)));
+        faults.extend(view.iter().flat_map(one));
         if step.refused && earlier != view.as_ref() {
             faults.push(format!("{id}: a refused call changed it"));
         }

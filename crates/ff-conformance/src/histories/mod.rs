@@ -118,7 +118,9 @@ async fn play(
         for (name, world) in &mut worlds {
             let told = |problem: String| format!("{name}, step {number}, {op:?}: {problem}");
             let (answer, views, moves) = observe(world, op).await.map_err(told)?;
-            moves.into_iter().for_each(|one: Move| coverage.record_move(one));
+            for one in moves {
+                coverage.record_move(one);
+            }
             match &first {
                 None => first = Some((answer, views)),
                 Some((expected, _)) if *expected != answer => {

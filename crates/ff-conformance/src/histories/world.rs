@@ -185,68 +185,70 @@ impl World {
     async fn make(&mut self, call: Call) -> Step {
         let backend = Arc::clone(&self.opened.backend);
         match call {
-            Call::Submit(one) => Step::of(Verb::Submit, Some(one.id()), backend.submit(&one).await),
+            Call::Submit(one) => {
+                Step::of(Verb::Submit, Some(one.id()), &backend.submit(&one).await)
+            }
             Call::Claim(request) => {
                 let claimed = backend.claim(&request).await;
                 if let Ok(outcome) = &claimed {
                     self.keep(outcome);
                 }
-                Step::of(Verb::Claim, None, claimed.map(|outcome| told(&outcome)))
+                Step::of(Verb::Claim, None, &claimed.map(|outcome| told(&outcome)))
             }
             Call::Reclaimable(request) => {
                 let tokens = backend.reclaimable(&request).await;
                 self.tokens.extend(tokens.iter().flatten().cloned());
-                Step::of(Verb::Reclaimable, None, tokens)
+                Step::of(Verb::Reclaimable, None, &tokens)
             }
             Call::TakeUp(token, policy) => {
-                let taken = backend.claim_from_reclaim(&token, &policy).await;
-                if let Ok(task) = &taken {
+                let resumed = backend.claim_from_reclaim(&token, &policy).await;
+                if let Ok(task) = &resumed {
                     self.keep_handle(task);
                 }
-                let about = taken.as_ref().ok().map(|task| task.execution_id);
-                Step::of(Verb::ClaimFromReclaim, about, taken.map(|task| told_task(&task)))
+                let about = resumed.as_ref().ok().map(|task| task.execution_id);
+                Step::of(Verb::ClaimFromReclaim, about, &resumed.map(|task| told_task(&task)))
             }
-            Call::Renew(handle) => Step::quiet(backend.renew(&handle).await).asked_by(handle),
+            Call::Renew(handle) => Step::quiet(&backend.renew(&handle).await).asked_by(handle),
             Call::Progress(handle, request) => {
-                Step::quiet(backend.progress(&handle, &request).await).asked_by(handle)
+                Step::quiet(&backend.progress(&handle, &request).await).asked_by(handle)
             }
             Call::Complete(handle, result) => {
                 let done = backend.complete(&handle, result.as_ref()).await;
-                self.held(Verb::Complete, handle, done)
+                self.held(Verb::Complete, handle, &done)
             }
             Call::Fail(handle, request) => {
                 let failed = backend.fail(&handle, &request).await;
-                self.held(Verb::Fail, handle, failed)
+                self.held(Verb::Fail, handle, &failed)
             }
             Call::Cancel(handle) => {
                 let cancelled = backend.cancel(&handle, "changed my mind").await;
-                self.held(Verb::Cancel, handle, cancelled)
+                self.held(Verb::Cancel, handle, &cancelled)
             }
             Call::Delay(handle, request) => {
                 let delayed = backend.delay(&handle, &request).await;
-                self.held(Verb::Delay, handle, delayed)
+                self.held(Verb::Delay, handle, &delayed)
             }
             Call::CancelExecution(request) => {
                 let outcome = backend.cancel_execution(&request).await;
-                Step::of(Verb::CancelExecution, Some(request.execution_id), outcome)
+                Step::of(Verb::CancelExecution, Some(request.execution_id), &outcome)
             }
             Call::Hold(request) => {
-                Step::of(Verb::Hold, Some(request.execution_id), backend.hold(&request).await)
+                Step::of(Verb::Hold, Some(request.execution_id), &backend.hold(&request).await)
             }
             Call::ReleaseHold(request) => {
                 let outcome = backend.release_hold(&request).await;
-                Step::of(Verb::ReleaseHold, Some(request.execution_id), outcome)
+                Step::of(Verb::ReleaseHold, Some(request.execution_id), &outcome)
             }
             Call::Revoke(request) => {
-                Step::of(Verb::Revoke, Some(request.execution_id), backend.revoke(&request).await)
+                Step::of(Verb::Revoke, Some(request.execution_id), &backend.revoke(&request).await)
             }
             Call::Replay(request) => {
-                Step::of(Verb::Replay, Some(request.execution_id), backend.replay(&request).await)
+                Step::of(Verb::Replay, Some(request.execution_id), &backend.replay(&request).await)
             }
         }
     }
 
-    fn held<T: Debug>(&self, verb: Verb, handle: Handle, answer: Result<T, EngineError>) -> Step {
+    fn held<T: Debug>(&self, verb: Verb, handle: Handle, answer: &Result<T, EngineError>) -> Step {
         let about = self.handles.iter().find(|(_, known)| *known == handle).map(|(id, _)| *id);
         Step::of(verb, about, answer).asked_by(handle)
     }
@@ -255,7 +257,7 @@ impl World {
         let request = TickRequest::all().with_limit(u32::from(limit)).with_filter(filter(filtered));
         let ticked = self.opened.backend.tick(&request).await;
         // The counts of a tick that was repeated after a lost answer are those of the repeat.
-        Step::of(Verb::Tick, None, ticked.map(|outcome| outcome.next_due))
+        Step::of(Verb::Tick, None, &ticked.map(|outcome| outcome.next_due))
     }
 
     async fn read(&self, id: ExecutionId) -> Step {
@@ -294,7 +296,9 @@ impl World {
     }
 
     fn keep(&mut self, outcome: &ClaimOutcome) {
-        outcome.tasks.iter().for_each(|task| self.keep_handle(task));
+        for task in &outcome.tasks {
+            self.keep_handle(task);
+        }
         self.tokens.extend(outcome.reclaims.iter().cloned());
     }
 
@@ -363,21 +367,21 @@ impl Step {
     fn of<T: Debug>(
         verb: Verb,
         about: Option<ExecutionId>,
-        answer: Result<T, EngineError>,
+        answer: &Result<T, EngineError>,
     ) -> Self {
         let refused = answer.is_err();
         Self {
             verb: Some(verb),
             about,
             refused,
-            answer: tell(&answer),
+            answer: tell(answer),
             by: None,
             first_answer: None,
         }
     }
 
-    fn quiet<T: Debug>(answer: Result<T, EngineError>) -> Self {
-        Self { refused: answer.is_err(), answer: tell(&answer), ..Self::silent() }
+    fn quiet<T: Debug>(answer: &Result<T, EngineError>) -> Self {
+        Self { refused: answer.is_err(), answer: tell(answer), ..Self::silent() }
     }
 
     fn silent() -> Self {

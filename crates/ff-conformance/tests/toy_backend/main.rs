@@ -23,7 +23,7 @@ struct ToyHarness;
 
 #[async_trait]
 impl Harness for ToyHarness {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "toy"
     }
 

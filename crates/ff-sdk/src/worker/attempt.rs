@@ -19,8 +19,8 @@ use crate::task_error::{Disposition, TaskError};
 /// Runs the handler and reports how it ended; when `abort` trips first, stops the handler and
 /// gives the attempt to another worker.
 ///
-/// Ends early, without a report, when the lease is lost only in the sense that the report is
-/// refused; the handler itself is never cut off but by `abort`.
+/// Only `abort` cuts a handler off. One whose lease is lost is told to stop and runs on until it
+/// returns; once the store has said that the lease is over, nothing is reported.
 pub(crate) async fn run(
     handlers: &Handlers,
     attempt: &Arc<Attempt>,
