@@ -26,6 +26,8 @@ pub struct Usage {
     pub repeats: usize,
     /// Executions whose end somebody waits for.
     pub awaited: usize,
+    /// Waiting claims woken so far because something became ready.
+    pub wakeups: u64,
 }
 
 impl MemBackend {
@@ -40,6 +42,7 @@ impl MemBackend {
             keys: store.keys.len(),
             repeats: store.repeats.len(),
             awaited: store.end_waiters.len(),
+            wakeups: store.queues.wakeups(),
         }
     }
 

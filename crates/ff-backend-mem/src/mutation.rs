@@ -85,7 +85,7 @@ mutations! {
     ReplayRenumbers,
     /// The result is lost.
     ResultLost,
-    /// Records go one millisecond before their retention.
+    /// Records go before their retention.
     RetentionEarly,
     /// Records never go.
     RetentionNever,
@@ -180,6 +180,10 @@ impl Distortion {
             }
             Mutation::ReplayRenumbers if verb == Verb::Replay => next.attempt = None,
             Mutation::ResultLost => next.result = None,
+            Mutation::RetentionEarly => {
+                let early = |at: TimestampMs| at.saturating_sub(Duration::from_millis(1));
+                next.ended_at = next.ended_at.filter(|_| before.ended_at.is_none()).map(early);
+            }
             Mutation::ProgressStays if claimed => next.progress.clone_from(&before.progress),
             Mutation::TimeoutArmedOnce if claimed && before.attempt.is_some() => {
                 if let Some(lease) = &mut next.lease {
@@ -208,9 +212,6 @@ impl Distortion {
         let ended = run.ended_at.is_some();
         let by_deadline = placement.due == run.deadline;
         placement.due = match mutation {
-            Mutation::RetentionEarly if ended => {
-                placement.due.map(|at| at.saturating_sub(Duration::from_millis(1)))
-            }
             Mutation::RetentionNever if ended => None,
             Mutation::GrantNeverReturns if run.grant.is_some() => None,
             Mutation::NoDeadline if !ended && by_deadline => None,

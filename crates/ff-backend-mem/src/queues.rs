@@ -18,6 +18,7 @@ pub(crate) type Place = (QueueOrder, ExecutionId);
 
 pub(crate) struct Queues {
     distortion: Distortion,
+    wakeups: u64,
     lanes: HashMap<LaneId, Lane>,
 }
 
@@ -55,7 +56,7 @@ impl Class {
 
 impl Queues {
     pub(crate) fn new(distortion: Distortion) -> Self {
-        Self { distortion, lanes: HashMap::new() }
+        Self { distortion, wakeups: 0, lanes: HashMap::new() }
     }
 
     /// Queues an execution, if its placement says so, and wakes one worker that can run it.
@@ -75,8 +76,8 @@ impl Queues {
         if let Some(class) = lane.classes.get_mut(&submission.capabilities) {
             class.queue_mut(queue).insert((order, submission.id()));
         }
-        if self.distortion.wakes() {
-            lane.waiters.wake_one(queue, &submission.capabilities);
+        if self.distortion.wakes() && lane.waiters.wake_one(queue, &submission.capabilities) {
+            self.wakeups += 1;
         }
     }
 
@@ -162,7 +163,8 @@ impl Queues {
                 for (required, class) in &found.classes {
                     for queue in [Queue::Ready, Queue::Reclaim] {
                         if !class.queue(queue).is_empty() {
-                            found.waiters.wake_one(queue, required);
+                            // The wake-up was counted when it was given.
+                            let _passed_on = found.waiters.wake_one(queue, required);
                         }
                     }
                 }
@@ -192,6 +194,11 @@ impl Queues {
                 ready.chain(reclaim).map(move |(queue, place)| (lane, required, queue, place))
             })
         })
+    }
+
+    /// How many waiting claims were woken because something became ready.
+    pub(crate) const fn wakeups(&self) -> u64 {
+        self.wakeups
     }
 
     /// How many lanes are known.

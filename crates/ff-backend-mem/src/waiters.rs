@@ -44,17 +44,19 @@ impl ClaimWaiters {
         self.waiting.retain(|waiter| waiter.id != id);
     }
 
-    /// Wakes the longest waiting claim that covers `required` and takes from `queue`.
-    pub(crate) fn wake_one(&mut self, queue: Queue, required: &CapabilitySet) {
+    /// Wakes the longest waiting claim that covers `required` and takes from `queue`, and tells
+    /// whether there was one.
+    pub(crate) fn wake_one(&mut self, queue: Queue, required: &CapabilitySet) -> bool {
         let suits = |waiter: &ClaimWaiter| {
             (queue == Queue::Ready || waiter.reclaims) && required.is_subset_of(&waiter.offered)
         };
         while let Some(at) = self.waiting.iter().position(suits) {
             let woken = self.waiting.remove(at).is_some_and(|waiter| waiter.wake.send(()).is_ok());
             if woken {
-                return;
+                return true;
             }
         }
+        false
     }
 
     pub(crate) fn is_empty(&self) -> bool {

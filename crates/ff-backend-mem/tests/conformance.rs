@@ -2,15 +2,18 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use ff_backend_mem::MemBackend;
 use ff_conformance::{Harness, HarnessError, Inspect, Opened, TestClock};
 use ff_engine::{Clock, ManualClock};
-use ff_types::TimestampMs;
+use ff_types::{Namespace, TimestampMs};
 
-struct MemHarness;
+/// Counts the namespaces it opened.
+#[derive(Default)]
+struct MemHarness(AtomicU64);
 
 struct Time(ManualClock);
 
@@ -22,10 +25,12 @@ impl Harness for MemHarness {
         "mem"
     }
 
-    /// Every engine has its own memory, so that namespaces are apart whatever their name.
     async fn open(&self) -> Result<Opened, HarnessError> {
         let clock = ManualClock::default();
-        let backend = MemBackend::builder().clock(Arc::new(clock.clone()));
+        let namespace = format!("case-{}", self.0.fetch_add(1, Ordering::Relaxed));
+        let backend = MemBackend::builder()
+            .namespace(Namespace::new(namespace)?)
+            .clock(Arc::new(clock.clone()));
         #[cfg(feature = "mutants")]
         let backend = mutants::broken(backend);
         let backend = backend.build();
@@ -98,5 +103,5 @@ fn main() -> ExitCode {
     if mutants::listed() {
         return ExitCode::SUCCESS;
     }
-    ff_conformance::main(MemHarness)
+    ff_conformance::main(MemHarness::default())
 }

@@ -1,0 +1,76 @@
+//! One ready execution wakes one waiting worker, not all of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ff_backend_mem::MemBackend;
+use ff_engine::{
+    AttemptOps, ClaimOps, ClaimRequest, DelayRequest, IdSource, SeededEntropy, Submission,
+    SubmitOps, SystemClock,
+};
+use ff_types::backend::{CapabilitySet, ClaimPolicy};
+use ff_types::{LaneId, Payload, TaskKind};
+
+const WAITING: usize = 100;
+const READY: usize = 10;
+
+fn claim(ids: &IdSource) -> ClaimRequest {
+    let policy = ClaimPolicy::immediate(ids.worker_id(), ids.worker_instance_id());
+    let lane = LaneId::new("lane").expect("the lane is valid");
+    ClaimRequest::new(ids.request_id(), lane, CapabilitySet::new(), policy)
+}
+
+fn submission(ids: &IdSource) -> Submission {
+    let lane = LaneId::new("lane").expect("the lane is valid");
+    let kind = TaskKind::new("kind").expect("the kind is valid");
+    Submission::new(ids.execution_id(), lane, kind, Payload::new("x"))
+}
+
+#[tokio::test]
+async fn one_ready_execution_wakes_one_waiting_claim() {
+    let ids = IdSource::new(Arc::new(SystemClock), Arc::new(SeededEntropy::new(1)));
+    let backend = MemBackend::new();
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..WAITING {
+        let (backend, mut request) = (backend.clone(), claim(&ids));
+        request.policy = request.policy.with_max_wait(Duration::from_mins(1));
+        waiting.spawn(async move { backend.claim(&request).await });
+    }
+    tokio::task::yield_now().await;
+
+    for _ in 0..READY {
+        backend.submit(&submission(&ids)).await.expect("it is accepted");
+    }
+    for _ in 0..READY {
+        let claimed = waiting.join_next().await.expect("a claim waits").expect("it does not panic");
+        assert_eq!(claimed.expect("it is answered").tasks.len(), 1);
+    }
+
+    assert_eq!(backend.usage().wakeups, READY as u64);
+    waiting.shutdown().await;
+    assert_eq!(backend.usage().lanes, 0, "waits that were dropped leave nothing behind");
+}
+
+#[tokio::test]
+async fn a_paused_execution_wakes_only_who_takes_reclaims() {
+    let ids = IdSource::new(Arc::new(SystemClock), Arc::new(SeededEntropy::new(2)));
+    let backend = MemBackend::new();
+    backend.submit(&submission(&ids)).await.expect("it is accepted");
+    let mut first = backend.claim(&claim(&ids)).await.expect("it is answered");
+    let task = first.tasks.pop().expect("it was ready");
+    let mut waiting = tokio::task::JoinSet::new();
+    for reclaims in [false, true] {
+        let (backend, mut request) = (backend.clone(), claim(&ids));
+        request.policy = request.policy.with_max_wait(Duration::from_mins(1));
+        request.reclaims = reclaims;
+        waiting.spawn(async move { (reclaims, backend.claim(&request).await) });
+    }
+    tokio::task::yield_now().await;
+
+    backend.delay(&task.handle, &DelayRequest::now()).await.expect("it is given back");
+
+    let (reclaims, outcome) = waiting.join_next().await.expect("a claim waits").expect("no panic");
+    assert!(reclaims);
+    assert_eq!(outcome.expect("it is answered").reclaims.len(), 1);
+    assert_eq!(backend.usage().wakeups, 1);
+}
