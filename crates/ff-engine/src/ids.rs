@@ -72,6 +72,11 @@ impl IdSource {
         Self { inner: Arc::new(inner) }
     }
 
+    /// The clock that its ids are stamped by.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.clock
+    }
+
     /// An id for a new execution.
     pub fn execution_id(&self) -> ExecutionId {
         let (ms, sequence, shard, random) = self.parts();

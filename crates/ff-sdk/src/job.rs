@@ -257,8 +257,7 @@ impl Parts {
 
     fn mint(&self, ids: &IdSource) -> Submission {
         let id = ids.execution_id();
-        // The id carries the present of the clock that made it.
-        let now = id.created_at();
+        let now = ids.clock().now();
         let lane = self.lane.clone();
         let mut submission = Submission::new(id, lane, self.kind.clone(), self.payload.clone())
             .with_priority(self.priority)

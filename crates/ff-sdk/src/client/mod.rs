@@ -11,7 +11,7 @@ mod submit;
 use std::fmt;
 use std::sync::Arc;
 
-use ff_engine::{Clock, EngineBackend, EngineError, IdSource, SeededEntropy, SystemClock};
+use ff_engine::{EngineBackend, EngineError, IdSource, SeededEntropy, SystemClock};
 
 pub use result::ResultError;
 
@@ -38,7 +38,6 @@ use crate::retry::{Backoff, CallRetry, repeat};
 pub struct Client {
     backend: Arc<dyn EngineBackend>,
     ids: IdSource,
-    clock: Arc<dyn Clock>,
     retry: CallRetry,
 }
 
@@ -50,16 +49,9 @@ impl Client {
         Self::with_ids(backend, IdSource::new(clock, entropy))
     }
 
-    /// A client whose ids, and the times that jobs count from their submit, come from `ids`.
+    /// A client whose ids come from `ids`; it counts and waits by the clock of that source.
     pub fn with_ids(backend: Arc<dyn EngineBackend>, ids: IdSource) -> Self {
-        Self { backend, ids, clock: Arc::new(SystemClock), retry: CallRetry::default() }
-    }
-
-    /// Waits between repeated calls on `clock`.
-    #[must_use]
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
+        Self { backend, ids, retry: CallRetry::default() }
     }
 
     /// Sets how calls are repeated while the backend does not answer.
@@ -80,7 +72,7 @@ impl Client {
     {
         let spread = self.ids.request_id().as_u128();
         let backoff = Backoff::new(self.retry, low_bits(spread));
-        repeat(self.clock.as_ref(), backoff, call).await
+        repeat(self.ids.clock().as_ref(), backoff, call).await
     }
 }
 

@@ -88,7 +88,7 @@ impl TestEngine {
         let clock = ManualClock::default();
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let ids = IdSource::new(Arc::clone(&shared), Arc::new(SeededEntropy::new(SEED)));
-        let client = Client::with_ids(backend(Arc::clone(&shared)), ids.clone()).clock(shared);
+        let client = Client::with_ids(backend(Arc::clone(&shared)), ids.clone());
         let policy = ClaimPolicy::immediate(ids.worker_id(), ids.worker_instance_id())
             .with_lease_ttl(Duration::from_millis(limits::LEASE_TTL_MAX_MS));
         Self {

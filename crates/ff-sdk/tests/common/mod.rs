@@ -36,7 +36,7 @@ impl Rig {
         let mem = MemBackend::builder().clock(Arc::clone(&shared)).build();
         let backend = Arc::new(Flaky::new(Arc::new(mem)));
         let ids = IdSource::new(Arc::clone(&shared), Arc::new(SeededEntropy::new(7)));
-        let client = Client::with_ids(backend.clone(), ids.clone()).clock(shared);
+        let client = Client::with_ids(backend.clone(), ids.clone());
         Self { clock, backend, client, ids }
     }
 

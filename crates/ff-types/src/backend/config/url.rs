@@ -188,7 +188,7 @@ mod tests {
             "valkey://db/1/2",
             "valkey://db?cluster",
             "valkey://db?cluster=yes",
-            "valkey://db?clutser=true",
+            "valkey://db?replicas=true",
             "valkey://db#x",
             "valkey://u:%@db",
             "valkey://u:%4@db",
