@@ -55,3 +55,8 @@ pub use task::{ClaimedTask, Refused, Settled, StopReason};
 pub use task_error::{ResultExt, TaskError};
 pub use tokio_util::sync::CancellationToken;
 pub use worker::{Worker, WorkerBuilder, WorkerHandle};
+
+/// The README's code, compiled and run with the doc tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

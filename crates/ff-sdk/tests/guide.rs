@@ -1,0 +1,96 @@
+//! The code of the guide for workers and clients, compiled and run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ff_backend_mem::MemBackend;
+use ff_sdk::prelude::*;
+use ff_sdk::testing::TestEngine;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+struct Image {
+    path: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Report {
+    bytes: usize,
+}
+
+/// Where images are kept.
+struct Store {
+    throttled: bool,
+}
+
+impl Store {
+    fn read(&self, path: &str) -> std::io::Result<Vec<u8>> {
+        if self.throttled { Ok(Vec::new()) } else { Ok(path.as_bytes().to_vec()) }
+    }
+}
+
+// region: handler
+async fn resize(task: ClaimedTask, image: Image) -> Result<Report, TaskError> {
+    let store = task.state::<Store>()?;
+    let bytes = store.read(&image.path)?; // any error: retried
+    let name = String::from_utf8(bytes).permanent()?; // not worth a retry
+    task.progress(50, "read").await?;
+    if store.throttled {
+        return Err(TaskError::retry_after(Duration::from_secs(30), "throttled"));
+    }
+    Ok(Report { bytes: name.len() })
+}
+// endregion
+
+fn job(image: &Image) -> Job {
+    // region: job
+    Job::new("resize", image)
+        .lane("media")
+        .priority(10)
+        .capabilities(["gpu"])
+        .tag("tenant", "acme")
+        .delay(Duration::from_secs(60))
+        .deadline(Duration::from_secs(3_600))
+        .idempotency_key("resize-4711")
+    // endregion
+}
+
+fn worker(backend: Arc<MemBackend>, store: Store) -> Result<Worker, EngineError> {
+    // region: worker
+    let worker = Worker::builder(backend)
+        .lane("media")
+        .lane("mail")
+        .concurrency(32)
+        .capabilities(["gpu"])
+        .state(store)
+        .handler("resize", resize)
+        .build()?;
+    // endregion
+    Ok(worker)
+}
+
+#[tokio::test]
+async fn the_job_of_the_guide_runs_when_it_is_due() {
+    let handlers = Handlers::new().state(Store { throttled: false }).handler("resize", resize);
+    let engine = TestEngine::new(|clock| Arc::new(MemBackend::builder().clock(clock).build()))
+        .handlers(handlers)
+        .capabilities(["gpu"])
+        .expect("the capability is valid");
+    let image = Image { path: "cat.png".to_owned() };
+    let start = engine.now();
+
+    let id = engine.client().submit(&job(&image)).await.expect("it is accepted").id();
+    engine.run_until_ended(id).await.expect("it ends");
+
+    let report: Report = engine.client().result(id).await.expect("it completed");
+    assert_eq!(report.bytes, 7);
+    assert_eq!(engine.now().saturating_since(start), Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn the_worker_of_the_guide_starts_and_stops() {
+    let backend = Arc::new(MemBackend::new());
+    let worker = worker(backend, Store { throttled: true }).expect("it is set up");
+
+    worker.start().shutdown().await;
+}
