@@ -72,7 +72,13 @@ impl MemBackend {
             .values()
             .map(|record| (record.submission.id(), record.fingerprint, &record.run))
             .collect();
-        format!("{records:?} {:?} {:?} keys {}", queued(&store), timed(&store), store.keys.len())
+        format!(
+            "{records:?} {:?} {:?} {:?} {:?}",
+            queued(&store),
+            timed(&store),
+            store.keys.entries(),
+            store.repeats.entries(),
+        )
     }
 }
 

@@ -56,6 +56,12 @@ impl Keys {
         }
     }
 
+    /// When each window ends and whom the key names, in that order.
+    pub(crate) fn entries(&self) -> Vec<(TimestampMs, Option<ExecutionId>)> {
+        let holder = |key| self.holders.get(key).map(|holder: &Holder| holder.id);
+        self.by_end.iter().map(|(ends_at, key)| (*ends_at, holder(key))).collect()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.holders.len()
     }

@@ -119,7 +119,7 @@ impl MemBuilder {
 
     /// The engine.
     pub fn build(self) -> MemBackend {
-        let store = Mutex::new(Store::new(self.distortion));
+        let store = Mutex::new(Store::new(self.namespace.clone(), self.distortion));
         let Self { namespace, clock, distortion } = self;
         MemBackend { inner: Arc::new(Inner { namespace, clock, distortion, store }) }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ff_engine::Fence;
 use ff_engine::machine::lifecycle::Verb;
-use ff_engine::machine::{Entry, ExecutionRecord, Placement, RunState};
+use ff_engine::machine::{Entry, ExecutionRecord, Placement, Recent, RunState};
 use ff_types::backend::{CapabilitySet, ScannerFilter};
 use ff_types::{BlockReason, ExecutionId, ExecutionState, ReasonSet, TimestampMs};
 
@@ -172,8 +172,8 @@ impl Distortion {
             {
                 all_reasons_gone(next);
             }
-            Mutation::ReleaseForgotten => next.ended_lease = None,
-            Mutation::OperatorForgotten => next.operator = None,
+            Mutation::ReleaseForgotten => next.ended_leases = Recent::default(),
+            Mutation::OperatorForgotten => next.operator = Recent::default(),
             Mutation::ReplayLeaks if verb == Verb::Replay => {
                 next.retries = before.retries;
                 next.reclaims = before.reclaims;

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ff_engine::Submission;
 use ff_engine::machine::{Placement, Queue, QueueOrder};
-use ff_types::backend::CapabilitySet;
-use ff_types::{ExecutionId, LaneId};
+use ff_types::backend::{CapabilitySet, ScannerFilter};
+use ff_types::{ExecutionId, LaneId, Namespace};
 
 use crate::mutation::Distortion;
 use crate::waiters::{ClaimWaiters, WaiterId, Wakeup};
@@ -17,6 +17,7 @@ use crate::waiters::{ClaimWaiters, WaiterId, Wakeup};
 pub(crate) type Place = (QueueOrder, ExecutionId);
 
 pub(crate) struct Queues {
+    namespace: Namespace,
     distortion: Distortion,
     wakeups: u64,
     lanes: HashMap<LaneId, Lane>,
@@ -55,8 +56,8 @@ impl Class {
 }
 
 impl Queues {
-    pub(crate) fn new(distortion: Distortion) -> Self {
-        Self { distortion, wakeups: 0, lanes: HashMap::new() }
+    pub(crate) fn new(namespace: Namespace, distortion: Distortion) -> Self {
+        Self { namespace, distortion, wakeups: 0, lanes: HashMap::new() }
     }
 
     /// Queues an execution, if its placement says so, and wakes one worker that can run it.
@@ -76,9 +77,7 @@ impl Queues {
         if let Some(class) = lane.classes.get_mut(&submission.capabilities) {
             class.queue_mut(queue).insert((order, submission.id()));
         }
-        if self.distortion.wakes() && lane.waiters.wake_one(queue, &submission.capabilities) {
-            self.wakeups += 1;
-        }
+        self.wake_for(submission, queue);
     }
 
     /// Takes an execution out of the queue its placement names.
@@ -98,31 +97,30 @@ impl Queues {
         self.drop_idle_lane(&submission.lane);
     }
 
-    /// The best execution among the given queues that a worker with `offered` can run and
-    /// `wanted` accepts.
-    pub(crate) fn best(
+    /// The first `at_most` executions of the given queues that a worker with `offered` can run and
+    /// `wanted` accepts, best first.
+    pub(crate) fn first(
         &self,
         lane: &LaneId,
         queues: &[Queue],
         offered: &CapabilitySet,
-        mut wanted: impl FnMut(ExecutionId) -> bool,
-    ) -> Option<(Queue, ExecutionId)> {
-        let lane = self.lanes.get(lane)?;
-        let mut best: Option<(Place, Queue)> = None;
+        at_most: usize,
+        wanted: impl Fn(Queue, ExecutionId) -> bool,
+    ) -> Vec<(Place, Queue)> {
+        let Some(lane) = self.lanes.get(lane) else { return Vec::new() };
+        let mut found: Vec<(Place, Queue)> = Vec::new();
         for (required, class) in &lane.classes {
             if !self.distortion.covers(required, offered) {
                 continue;
             }
-            for queue in queues {
-                let head = class.queue(*queue).iter().find(|(_, id)| wanted(*id));
-                if let Some(head) = head
-                    && best.is_none_or(|(place, _)| *head < place)
-                {
-                    best = Some((*head, *queue));
-                }
+            for &queue in queues {
+                let places = class.queue(queue).iter().filter(|(_, id)| wanted(queue, *id));
+                found.extend(places.take(at_most).map(|place| (*place, queue)));
             }
         }
-        best.map(|((_, id), queue)| (queue, id))
+        found.sort_unstable();
+        found.truncate(at_most);
+        found
     }
 
     /// How many stand in front of `place` in its queue, counted up to `at_most`.
@@ -150,27 +148,25 @@ impl Queues {
         &mut self,
         lane: &LaneId,
         offered: &CapabilitySet,
-        reclaims: bool,
+        reclaims: Option<ScannerFilter>,
     ) -> (WaiterId, Wakeup) {
         self.lanes.entry(lane.clone()).or_default().waiters.add(offered.clone(), reclaims)
     }
 
-    /// Ends a wait. A wake-up it got but did not use goes to another waiter.
-    pub(crate) fn stop_waiting(&mut self, lane: &LaneId, id: WaiterId, unused_wakeup: bool) {
-        if let Some(found) = self.lanes.get_mut(lane) {
-            found.waiters.remove(id);
-            if unused_wakeup {
-                for (required, class) in &found.classes {
-                    for queue in [Queue::Ready, Queue::Reclaim] {
-                        if !class.queue(queue).is_empty() {
-                            // The wake-up was counted when it was given.
-                            let _passed_on = found.waiters.wake_one(queue, required);
-                        }
-                    }
-                }
-            }
+    /// Ends a wait.
+    pub(crate) fn stop_waiting(&mut self, lane: &LaneId, id: WaiterId) {
+        if let Some(lane) = self.lanes.get_mut(lane) {
+            lane.waiters.remove(id);
         }
         self.drop_idle_lane(lane);
+    }
+
+    /// Wakes one worker that can take this execution from `queue`.
+    pub(crate) fn wake_for(&mut self, submission: &Submission, queue: Queue) {
+        let Some(lane) = self.lanes.get_mut(&submission.lane) else { return };
+        if self.distortion.wakes() && lane.waiters.wake_one(queue, submission, &self.namespace) {
+            self.wakeups += 1;
+        }
     }
 
     fn drop_idle_lane(&mut self, lane: &LaneId) {

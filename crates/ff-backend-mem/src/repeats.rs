@@ -58,6 +58,17 @@ impl Repeats {
         self.latest.retain(|_, answer| answer.ends_at > now);
     }
 
+    /// What is remembered, in a fixed order.
+    pub(crate) fn entries(&self) -> Vec<(RequestId, &[ExecutionId], TimestampMs)> {
+        let mut entries: Vec<_> = self
+            .latest
+            .values()
+            .map(|answer| (answer.request_id, answer.items.as_slice(), answer.ends_at))
+            .collect();
+        entries.sort_unstable();
+        entries
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.latest.len()
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use ff_engine::EngineError;
 use ff_engine::machine::lifecycle::{Verb, allows};
 use ff_engine::machine::{Decision, ExecutionRecord, Placement, RunState};
-use ff_types::ExecutionId;
+use ff_types::{ExecutionId, Namespace};
 
 use crate::idempotency::Keys;
 use crate::mutation::Distortion;
@@ -29,10 +29,10 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn new(distortion: Distortion) -> Self {
+    pub(crate) fn new(namespace: Namespace, distortion: Distortion) -> Self {
         Self {
             records: BTreeMap::new(),
-            queues: Queues::new(distortion),
+            queues: Queues::new(namespace, distortion),
             timers: Timers::default(),
             keys: Keys::new(distortion),
             repeats: Repeats::default(),
@@ -92,7 +92,16 @@ impl Store {
             self.timers.insert(&record.submission, &after);
         }
         if record.run.ended_at.is_some() {
-            self.end_waiters.wake(id);
+            self.end_waiters.tell(record);
+        }
+    }
+
+    /// Wakes another worker for an execution whose wake-up was given to a claim that did not take
+    /// it.
+    pub(crate) fn pass_on(&mut self, id: ExecutionId) {
+        let Some(record) = self.records.get(&id) else { return };
+        if let Some((queue, _)) = self.placement(record).queue {
+            self.queues.wake_for(&record.submission, queue);
         }
     }
 

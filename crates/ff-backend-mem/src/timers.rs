@@ -2,10 +2,12 @@
 //! filtered scanner finds what is its own without stepping over the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ff_engine::Submission;
 use ff_engine::machine::Placement;
 use ff_types::{ExecutionId, TimestampMs};
+use tokio::sync::Notify;
 
 pub(crate) type Due = BTreeSet<(TimestampMs, ExecutionId)>;
 
@@ -13,15 +15,23 @@ pub(crate) type Due = BTreeSet<(TimestampMs, ExecutionId)>;
 pub(crate) struct Timers {
     all: Due,
     by_tag: BTreeMap<(String, String), Due>,
+    sooner: Arc<Notify>,
 }
 
 impl Timers {
     pub(crate) fn insert(&mut self, submission: &Submission, placement: &Placement) {
         let Some(at) = placement.due else { return };
-        self.all.insert((at, submission.id()));
+        let entry = (at, submission.id());
+        self.all.insert(entry);
+        let mut is_first = self.all.first() == Some(&entry);
         for (key, value) in submission.tags.iter() {
             let tag = (key.to_owned(), value.to_owned());
-            self.by_tag.entry(tag).or_default().insert((at, submission.id()));
+            let due = self.by_tag.entry(tag).or_default();
+            due.insert(entry);
+            is_first |= due.first() == Some(&entry);
+        }
+        if is_first {
+            self.sooner.notify_waiters();
         }
     }
 
@@ -37,6 +47,11 @@ impl Timers {
                 }
             }
         }
+    }
+
+    /// Notified when something is due sooner than before.
+    pub(crate) fn sooner(&self) -> Arc<Notify> {
+        Arc::clone(&self.sooner)
     }
 
     /// The entries of one tag, or all; `None` when the tag has none.

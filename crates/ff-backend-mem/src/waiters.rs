@@ -5,13 +5,17 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use ff_engine::machine::Queue;
-use ff_types::ExecutionId;
-use ff_types::backend::CapabilitySet;
+use ff_engine::machine::{ExecutionRecord, Queue};
+use ff_engine::{ExecutionResult, Submission};
+use ff_types::backend::{CapabilitySet, ScannerFilter};
+use ff_types::{ExecutionId, Namespace};
 use tokio::sync::oneshot;
 
-/// Resolves when there may be something.
-pub(crate) type Wakeup = oneshot::Receiver<()>;
+/// Resolves with the execution that has become ready.
+pub(crate) type Wakeup = oneshot::Receiver<ExecutionId>;
+
+/// Resolves with the end of an execution.
+pub(crate) type End = oneshot::Receiver<ExecutionResult>;
 
 /// Names a waiting claim within its lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,12 +31,16 @@ pub(crate) struct ClaimWaiters {
 struct ClaimWaiter {
     id: WaiterId,
     offered: CapabilitySet,
-    reclaims: bool,
-    wake: oneshot::Sender<()>,
+    reclaims: Option<ScannerFilter>,
+    wake: oneshot::Sender<ExecutionId>,
 }
 
 impl ClaimWaiters {
-    pub(crate) fn add(&mut self, offered: CapabilitySet, reclaims: bool) -> (WaiterId, Wakeup) {
+    pub(crate) fn add(
+        &mut self,
+        offered: CapabilitySet,
+        reclaims: Option<ScannerFilter>,
+    ) -> (WaiterId, Wakeup) {
         let id = WaiterId(self.next_id);
         self.next_id += 1;
         let (wake, wakeup) = oneshot::channel();
@@ -44,15 +52,25 @@ impl ClaimWaiters {
         self.waiting.retain(|waiter| waiter.id != id);
     }
 
-    /// Wakes the longest waiting claim that covers `required` and takes from `queue`, and tells
-    /// whether there was one.
-    pub(crate) fn wake_one(&mut self, queue: Queue, required: &CapabilitySet) -> bool {
+    /// Wakes the longest waiting claim that can take this execution from `queue`, and tells whether
+    /// there was one.
+    pub(crate) fn wake_one(
+        &mut self,
+        queue: Queue,
+        submission: &Submission,
+        namespace: &Namespace,
+    ) -> bool {
         let suits = |waiter: &ClaimWaiter| {
-            (queue == Queue::Ready || waiter.reclaims) && required.is_subset_of(&waiter.offered)
+            let wanted = match (queue, &waiter.reclaims) {
+                (Queue::Ready, _) => true,
+                (Queue::Reclaim, None) => false,
+                (Queue::Reclaim, Some(filter)) => filter.matches(namespace, &submission.tags),
+            };
+            wanted && submission.capabilities.is_subset_of(&waiter.offered)
         };
         while let Some(at) = self.waiting.iter().position(suits) {
-            let woken = self.waiting.remove(at).is_some_and(|waiter| waiter.wake.send(()).is_ok());
-            if woken {
+            let waiter = self.waiting.remove(at);
+            if waiter.is_some_and(|waiter| waiter.wake.send(submission.id()).is_ok()) {
                 return true;
             }
         }
@@ -67,11 +85,11 @@ impl ClaimWaiters {
 /// Reads that wait for the end of an execution.
 #[derive(Default)]
 pub(crate) struct EndWaiters {
-    waiting: HashMap<ExecutionId, Vec<oneshot::Sender<()>>>,
+    waiting: HashMap<ExecutionId, Vec<oneshot::Sender<ExecutionResult>>>,
 }
 
 impl EndWaiters {
-    pub(crate) fn add(&mut self, id: ExecutionId) -> Wakeup {
+    pub(crate) fn add(&mut self, id: ExecutionId) -> End {
         let (wake, wakeup) = oneshot::channel();
         let waiting = self.waiting.entry(id).or_default();
         waiting.retain(|other| !other.is_closed());
@@ -79,11 +97,13 @@ impl EndWaiters {
         wakeup
     }
 
-    /// Wakes every read of `id`.
-    pub(crate) fn wake(&mut self, id: ExecutionId) {
-        for wake in self.waiting.remove(&id).unwrap_or_default() {
+    /// Tells every read of an execution how it ended.
+    pub(crate) fn tell(&mut self, record: &ExecutionRecord) {
+        let Some(waiting) = self.waiting.remove(&record.submission.id()) else { return };
+        let Some(result) = ExecutionResult::of(record) else { return };
+        for read in waiting {
             // A read that gave up has dropped its end.
-            let _gone = wake.send(());
+            let _gone = read.send(result.clone());
         }
     }
 

@@ -98,7 +98,8 @@ impl Soak {
 
     async fn claim(&self, policy: &ClaimPolicy) -> Outcome<Vec<Task>> {
         let (id, lane) = (self.ids.request_id(), self.lane.clone());
-        let request = ClaimRequest::new(id, lane, CapabilitySet::new(), *policy).with_reclaims();
+        let request = ClaimRequest::new(id, lane, CapabilitySet::new(), *policy)
+            .with_reclaims(ScannerFilter::NOOP);
         let outcome = answered(|| self.backend.claim(&request)).await?;
         let mut tasks = outcome.tasks;
         for token in outcome.reclaims {

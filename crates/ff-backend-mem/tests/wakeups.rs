@@ -8,7 +8,7 @@ use ff_engine::{
     AttemptOps, ClaimOps, ClaimRequest, DelayRequest, IdSource, SeededEntropy, Submission,
     SubmitOps, SystemClock,
 };
-use ff_types::backend::{CapabilitySet, ClaimPolicy};
+use ff_types::backend::{CapabilitySet, ClaimPolicy, ScannerFilter};
 use ff_types::{LaneId, Payload, TaskKind};
 
 const WAITING: usize = 100;
@@ -62,7 +62,7 @@ async fn a_paused_execution_wakes_only_who_takes_reclaims() {
     for reclaims in [false, true] {
         let (backend, mut request) = (backend.clone(), claim(&ids));
         request.policy = request.policy.with_max_wait(Duration::from_mins(1));
-        request.reclaims = reclaims;
+        request.reclaims = reclaims.then_some(ScannerFilter::NOOP);
         waiting.spawn(async move { (reclaims, backend.claim(&request).await) });
     }
     tokio::task::yield_now().await;

@@ -19,7 +19,7 @@ use ff_types::{
 };
 
 use crate::coverage::Coverage;
-use crate::expect::{CaseError, CaseResult, ensure_eq};
+use crate::expect::{CaseError, CaseResult, ensure, ensure_eq};
 use crate::faults::{FaultPlan, Faulty, Patient};
 use crate::harness::{Harness, Inspect, TestClock};
 use crate::witness::Witness;
@@ -30,6 +30,8 @@ pub const LANE: &str = "main";
 pub const LEASE_TTL_MS: u64 = limits::LEASE_TTL_DEFAULT_MS;
 /// The real time after which a call that should have returned has not.
 const PROMPTLY: Duration = Duration::from_secs(20);
+/// The real time that a call may take whose work grows with what is stored, and no faster.
+const QUICKLY: Duration = Duration::from_secs(3);
 /// How often a case lets its spawned tasks go first.
 const YIELDS: u32 = 64;
 
@@ -49,6 +51,8 @@ pub struct Setup {
 pub struct Fixture {
     /// The backend under test, as the case sees it.
     pub backend: Arc<dyn EngineBackend>,
+    /// The same backend without faults, for an answer that cannot be asked for again.
+    pub faultless: Arc<dyn EngineBackend>,
     /// The clock that decides expiry.
     pub clock: Arc<dyn TestClock>,
     /// A look at what is stored.
@@ -80,8 +84,9 @@ impl Fixture {
         let entropy = Arc::new(SeededEntropy::new(seed));
         let ids = IdSource::new(Arc::new(ManualClock::default()), entropy);
         let witness = |inner| Witness::new(inner, Arc::clone(&setup.coverage));
+        let faultless: Arc<dyn EngineBackend> = Arc::new(witness(Arc::clone(&namespace.backend)));
         let backend: Arc<dyn EngineBackend> = match setup.faults {
-            None => Arc::new(witness(namespace.backend)),
+            None => Arc::clone(&faultless),
             Some(plan) => {
                 let faulty = Arc::new(Faulty::new(namespace.backend, plan));
                 Arc::new(Patient::new(Arc::new(witness(faulty))))
@@ -89,6 +94,7 @@ impl Fixture {
         };
         Ok(Self {
             backend,
+            faultless,
             clock: namespace.clock,
             inspect: namespace.inspect,
             worker: ids.worker_id(),
@@ -311,6 +317,15 @@ impl Fixture {
         tokio::time::timeout(PROMPTLY, answer)
             .await
             .map_err(|_| CaseError::new(format!("no answer within {PROMPTLY:?} of real time")))
+    }
+
+    /// The answer of a call that has to scale, although much is stored.
+    pub async fn quickly<T>(&self, answer: impl Future<Output = T>) -> CaseResult<T> {
+        let start = tokio::time::Instant::now();
+        let answer = answer.await;
+        let took = start.elapsed();
+        ensure!(took <= QUICKLY, "it took {took:?} of real time, expected at most {QUICKLY:?}");
+        Ok(answer)
     }
 
     // The store

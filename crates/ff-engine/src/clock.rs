@@ -94,7 +94,7 @@ impl ManualClock {
         let woken: Vec<Waker> = {
             let mut time = self.lock();
             time.now = time.now.saturating_add(by);
-            time.elapsed += by;
+            time.elapsed = time.elapsed.saturating_add(by);
             let elapsed = time.elapsed;
             let over: Vec<u64> = time
                 .waiters
@@ -125,7 +125,7 @@ impl Clock for ManualClock {
 
     fn sleep(&self, duration: Duration) -> Sleep {
         let mut time = self.lock();
-        let until = time.elapsed + duration;
+        let until = time.elapsed.saturating_add(duration);
         let id = time.next_waiter;
         time.next_waiter += 1;
         Box::pin(ManualSleep { clock: self.clone(), id, until })

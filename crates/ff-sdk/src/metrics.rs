@@ -1,12 +1,15 @@
 //! What a worker counts, for whoever wants to know.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use ff_engine::TickOutcome;
 use ff_types::{LaneId, TaskKind};
 
 /// Receives a worker's counts. Every method does nothing unless overridden, and must be quick: it
-/// is called between two steps of the worker.
+/// is called between two steps of the worker. One that panics is logged once, and the worker goes
+/// on.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicUsize, Ordering};
@@ -49,6 +52,43 @@ pub trait Metrics: Send + Sync + 'static {
 pub struct NoMetrics;
 
 impl Metrics for NoMetrics {}
+
+/// Keeps a panic of the metrics out of the worker's loops.
+pub(crate) struct Guarded<M> {
+    metrics: M,
+    logged: AtomicBool,
+}
+
+impl<M: Metrics> Guarded<M> {
+    pub(crate) const fn new(metrics: M) -> Self {
+        Self { metrics, logged: AtomicBool::new(false) }
+    }
+
+    fn call(&self, count: impl FnOnce(&M)) {
+        let counted = catch_unwind(AssertUnwindSafe(|| count(&self.metrics)));
+        if counted.is_err() && !self.logged.swap(true, Relaxed) {
+            tracing::error!("the metrics panicked; the worker goes on, and says so only once");
+        }
+    }
+}
+
+impl<M: Metrics> Metrics for Guarded<M> {
+    fn claimed(&self, lane: &LaneId, tasks: usize) {
+        self.call(|metrics| metrics.claimed(lane, tasks));
+    }
+
+    fn finished(&self, kind: &TaskKind, outcome: Outcome, elapsed: Duration) {
+        self.call(|metrics| metrics.finished(kind, outcome, elapsed));
+    }
+
+    fn renewed(&self, renewed: usize, lost: usize) {
+        self.call(|metrics| metrics.renewed(renewed, lost));
+    }
+
+    fn maintenance(&self, outcome: &TickOutcome) {
+        self.call(|metrics| metrics.maintenance(outcome));
+    }
+}
 
 /// How an attempt ended for the worker that ran it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

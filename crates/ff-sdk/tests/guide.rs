@@ -1,5 +1,11 @@
 //! The code of the guide for workers and clients, compiled and run.
 
+#![allow(
+    clippy::duration_suboptimal_units,
+    clippy::unnecessary_wraps,
+    reason = "the guide shows seconds throughout, and a store that may fail"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

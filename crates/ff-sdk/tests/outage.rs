@@ -115,7 +115,43 @@ async fn a_shutdown_does_not_wait_for_a_backend_that_is_away() {
 
     rig.backend.away.store(true, Relaxed);
     let stopping = tokio::spawn(worker.shutdown());
-    rig.pass(LEASE_TTL * 4 / 5).await;
+    rig.pass(Duration::from_millis(2_100)).await;
 
     assert!(stopping.is_finished());
+}
+
+#[tokio::test]
+async fn a_result_that_is_not_taken_holds_its_slot_for_a_lease_and_others_take_over() {
+    let rig = Rig::new();
+    let worker = rig
+        .worker()
+        .handler("quick", async |task: ClaimedTask, (): ()| Ok::<_, TaskError>(task.reclaims()))
+        .build()
+        .unwrap()
+        .start();
+    rig.backend.failing_completes.store(usize::MAX, Relaxed);
+    let id = rig.submit(Job::new("quick", &())).await;
+
+    rig.pass(LEASE_TTL * 3 / 2).await;
+    assert_eq!(worker.in_hand(), 0);
+    rig.backend.failing_completes.store(0, Relaxed);
+    rig.pass(LEASE_TTL).await;
+
+    assert_eq!(rig.client.result::<u32>(id).await.unwrap(), 1);
+    worker.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_report_that_hangs_holds_its_slot_for_a_lease() {
+    let rig = Rig::new();
+    let worker = rig.worker().handler("quick", quick).build().unwrap().start();
+    rig.backend.hang("complete");
+    rig.submit(Job::new("quick", &1)).await;
+    rig.settle().await;
+    assert_eq!(worker.in_hand(), 1);
+
+    rig.pass(LEASE_TTL + Duration::from_secs(1)).await;
+
+    assert_eq!(worker.in_hand(), 0);
+    worker.shutdown().await;
 }

@@ -81,7 +81,10 @@ pub const RENEW_BATCH_MAX: usize = 1_000;
 pub const MAX_WAIT_MAX_MS: u64 = MINUTE_MS;
 /// How long an unused reclaim token holds its execution back: 5 s.
 pub const RECLAIM_GRANT_TTL_MS: u64 = 5_000;
-/// Most expired executions one claim sweeps aside before it leaves the rest to maintenance.
+/// How many ended leases, and how many operator requests with an effect, an execution remembers, so
+/// that a repeat of the calls that made them gives the first outcome again.
+pub const REMEMBERED_CALLS_MAX: usize = 8;
+/// Most expired executions one step of a claim sweeps aside before it lets other calls in.
 pub const EXPIRED_SKIPPED_PER_CLAIM_MAX: u32 = 64;
 /// Longest opaque part of a handle.
 pub const HANDLE_MAX_BYTES: usize = 256;

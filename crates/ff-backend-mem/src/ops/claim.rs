@@ -6,11 +6,12 @@ use async_trait::async_trait;
 use ff_engine::machine::lifecycle::Verb;
 use ff_engine::machine::{self, Claimed, ExecutionRecord, Queue};
 use ff_engine::{ClaimOps, ClaimOutcome, ClaimRequest, EngineError, Grant, ReclaimRequest, Task};
-use ff_types::backend::{BackendTag, ClaimPolicy, HandleKind, ReclaimToken};
+use ff_types::backend::{BackendTag, ClaimPolicy, HandleKind, ReclaimToken, ScannerFilter};
 use ff_types::{ExecutionId, TimestampMs, limits};
 
-use super::{limit, woken};
+use super::within;
 use crate::MemBackend;
+use crate::queues::Place;
 use crate::repeats::Asked;
 use crate::store::Store;
 use crate::waiters::{WaiterId, Wakeup};
@@ -19,28 +20,30 @@ use crate::waiters::{WaiterId, Wakeup};
 impl ClaimOps for MemBackend {
     async fn claim(&self, request: &ClaimRequest) -> Result<ClaimOutcome, EngineError> {
         request.validate()?;
-        let Some(max_wait) = request.policy.max_wait else {
-            return Ok(self.claim_now(&mut self.store(), request).0);
-        };
-        let mut wait_is_over = limit(self.inner.clock.as_ref(), max_wait);
+        let max_wait = request.policy.max_wait.unwrap_or_default();
+        let mut over = self.inner.clock.sleep(max_wait);
+        let mut woken_for = None;
         loop {
             let mut wait = {
                 let mut store = self.store();
-                let (outcome, more) = self.claim_now(&mut store, request);
-                if !outcome.is_empty() {
-                    return Ok(outcome);
+                let found = self.claim_now(&mut store, request);
+                if let Some(id) = woken_for.take() {
+                    store.pass_on(id);
                 }
-                if more {
-                    continue;
+                match found {
+                    Found::Answer(outcome) => return Ok(outcome),
+                    Found::ExpiredOnly => continue,
+                    Found::Nothing if request.policy.max_wait.is_none() => {
+                        return Ok(ClaimOutcome::default());
+                    }
+                    Found::Nothing => ClaimWait::start(self, &mut store, request),
                 }
-                let (id, wakeup) =
-                    store.queues.wait(&request.lane, &request.capabilities, request.reclaims);
-                ClaimWait { backend: self, request, id, wakeup, handed_over: false }
             };
-            if !woken(&mut wait.wakeup, wait_is_over.as_mut()).await {
+            woken_for = within(&mut wait.wakeup, over.as_mut()).await;
+            if woken_for.is_none() {
                 return Ok(ClaimOutcome::default());
             }
-            wait.handed_over = true;
+            wait.is_over = true;
         }
     }
 
@@ -49,9 +52,6 @@ impl ClaimOps for MemBackend {
         request: &ReclaimRequest,
     ) -> Result<Vec<ReclaimToken>, EngineError> {
         request.validate()?;
-        if !self.serves(&request.filter) {
-            return Ok(Vec::new());
-        }
         let mut store = self.store();
         let now = self.now();
         let key = (request.instance, request.lane.clone(), Asked::Reclaimable);
@@ -65,31 +65,25 @@ impl ClaimOps for MemBackend {
         }
         let mut items = Vec::new();
         let mut tokens = Vec::new();
-        let mut expired = 0;
-        while tokens.len() < request.max_tokens as usize {
-            let matches = |id| {
-                let record = store.records.get(&id);
-                record.is_some_and(|record| self.matches(&request.filter, record))
-            };
-            let offered = &request.capabilities;
-            let best = store.queues.best(&request.lane, &[Queue::Reclaim], offered, matches);
-            let Some((_, id)) = best else { break };
-            match issue_token(
-                &mut store,
-                Verb::Reclaimable,
-                id,
-                request.request_id,
-                items.len(),
-                now,
-            ) {
-                Some(token) => {
+        let most = request.max_tokens as usize;
+        while tokens.len() < most {
+            let best = store.queues.first(
+                &request.lane,
+                &[Queue::Reclaim],
+                &request.capabilities,
+                most - tokens.len(),
+                |_, id| self.lets_through(&store, &request.filter, id),
+            );
+            if best.is_empty() {
+                break;
+            }
+            for ((_, id), _) in best {
+                let verb = Verb::Reclaimable;
+                let token = issue_token(&mut store, verb, id, request.request_id, items.len(), now);
+                if let Some(token) = token {
                     items.push(id);
                     tokens.push(token);
                 }
-                None => expired += 1,
-            }
-            if expired >= limits::EXPIRED_SKIPPED_PER_CLAIM_MAX {
-                break;
             }
         }
         if !items.is_empty() {
@@ -115,45 +109,73 @@ impl ClaimOps for MemBackend {
     }
 }
 
+/// What a look at the queues gave.
+enum Found {
+    /// Something, or the answer to a claim that was made before.
+    Answer(ClaimOutcome),
+    /// Only executions whose deadline had passed; there may be others behind them.
+    ExpiredOnly,
+    /// Nothing.
+    Nothing,
+}
+
 impl MemBackend {
-    /// What the lane has for the claim, and whether there may be more behind expired executions.
-    fn claim_now(&self, store: &mut Store, request: &ClaimRequest) -> (ClaimOutcome, bool) {
+    fn claim_now(&self, store: &mut Store, request: &ClaimRequest) -> Found {
         let now = self.now();
         let key = (request.policy.instance, request.lane.clone(), Asked::Claim);
         if let Some(answer) = store.repeats.find(key.0, &key.1, key.2, request.request_id) {
-            return (repeated(store, request, &answer.items, now), false);
+            return Found::Answer(repeated(store, request, &answer.items, now));
         }
-        let queues: &[Queue] =
-            if request.reclaims { &[Queue::Ready, Queue::Reclaim] } else { &[Queue::Ready] };
         let mut outcome = ClaimOutcome::default();
         let mut items = Vec::new();
         let mut expired = 0;
-        while items.len() < request.policy.max_tasks as usize {
-            let offered = &request.capabilities;
-            let best = store.queues.best(&request.lane, queues, offered, |_| true);
-            let Some((queue, id)) = best else { break };
-            let issued = match queue {
-                Queue::Ready => issue_lease(store, id, request, items.len(), now)
-                    .map(|task| outcome.tasks.push(task)),
-                Queue::Reclaim => {
-                    issue_token(store, Verb::Claim, id, request.request_id, items.len(), now)
-                        .map(|token| outcome.reclaims.push(token))
-                }
-            };
-            match issued {
-                Some(()) => items.push(id),
-                None => expired += 1,
-            }
-            if expired >= limits::EXPIRED_SKIPPED_PER_CLAIM_MAX {
+        let most = request.policy.max_tasks as usize;
+        while items.len() < most && expired < limits::EXPIRED_SKIPPED_PER_CLAIM_MAX {
+            let best = self.best(store, request, most - items.len());
+            if best.is_empty() {
                 break;
             }
+            for ((_, id), queue) in best {
+                let index = items.len();
+                let issued = match queue {
+                    Queue::Ready => issue_lease(store, id, request, index, now)
+                        .map(|task| outcome.tasks.push(task)),
+                    Queue::Reclaim => {
+                        issue_token(store, Verb::Claim, id, request.request_id, index, now)
+                            .map(|token| outcome.reclaims.push(token))
+                    }
+                };
+                match issued {
+                    Some(()) => items.push(id),
+                    None => expired += 1,
+                }
+            }
         }
-        let more = items.is_empty() && expired > 0;
-        if !items.is_empty() && self.inner.distortion.remembers_claims() {
+        if items.is_empty() {
+            return if expired > 0 { Found::ExpiredOnly } else { Found::Nothing };
+        }
+        if self.inner.distortion.remembers_claims() {
             let ttl = request.policy.lease_ttl;
             store.repeats.remember(key, request.request_id, items, now, ttl);
         }
-        (outcome, more)
+        Found::Answer(outcome)
+    }
+
+    fn best(&self, store: &Store, request: &ClaimRequest, most: usize) -> Vec<(Place, Queue)> {
+        let queues: &[Queue] = match request.reclaims {
+            None => &[Queue::Ready],
+            Some(_) => &[Queue::Ready, Queue::Reclaim],
+        };
+        let wanted = |queue, id| match (queue, &request.reclaims) {
+            (Queue::Reclaim, Some(filter)) => self.lets_through(store, filter, id),
+            _ => true,
+        };
+        store.queues.first(&request.lane, queues, &request.capabilities, most, wanted)
+    }
+
+    fn lets_through(&self, store: &Store, filter: &ScannerFilter, id: ExecutionId) -> bool {
+        filter.is_noop()
+            || store.records.get(&id).is_some_and(|record| self.matches(filter, record))
     }
 }
 
@@ -232,16 +254,26 @@ struct ClaimWait<'a> {
     request: &'a ClaimRequest,
     id: WaiterId,
     wakeup: Wakeup,
-    handed_over: bool,
+    is_over: bool,
+}
+
+impl<'a> ClaimWait<'a> {
+    fn start(backend: &'a MemBackend, store: &mut Store, request: &'a ClaimRequest) -> Self {
+        let reclaims = request.reclaims.clone();
+        let (id, wakeup) = store.queues.wait(&request.lane, &request.capabilities, reclaims);
+        Self { backend, request, id, wakeup, is_over: false }
+    }
 }
 
 impl Drop for ClaimWait<'_> {
     fn drop(&mut self) {
-        if self.handed_over {
+        if self.is_over {
             return;
         }
         let mut store = self.backend.store();
-        let unused_wakeup = self.wakeup.try_recv().is_ok();
-        store.queues.stop_waiting(&self.request.lane, self.id, unused_wakeup);
+        store.queues.stop_waiting(&self.request.lane, self.id);
+        if let Ok(id) = self.wakeup.try_recv() {
+            store.pass_on(id);
+        }
     }
 }

@@ -9,22 +9,17 @@ mod tick;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
 
-use ff_engine::Clock;
+use tokio::sync::oneshot;
 
-use crate::waiters::Wakeup;
-
-/// Waits for `wakeup` at most until `limit` is over, and tells whether the wake-up came.
-async fn woken(wakeup: &mut Wakeup, limit: Pin<&mut (dyn Future<Output = ()> + Send)>) -> bool {
+/// Waits for `event` at most until `limit` is over.
+async fn within<T>(
+    event: &mut oneshot::Receiver<T>,
+    limit: Pin<&mut (dyn Future<Output = ()> + Send)>,
+) -> Option<T> {
     tokio::select! {
         biased;
-        woken = wakeup => woken.is_ok(),
-        () = limit => false,
+        event = event => event.ok(),
+        () = limit => None,
     }
-}
-
-/// The end of a wait that starts now.
-fn limit(clock: &dyn Clock, max_wait: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    clock.sleep(max_wait)
 }

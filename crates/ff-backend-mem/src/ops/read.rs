@@ -10,7 +10,7 @@ use ff_engine::{
 };
 use ff_types::{ExecutionId, limits};
 
-use super::{limit, woken};
+use super::within;
 use crate::MemBackend;
 
 #[async_trait]
@@ -44,22 +44,26 @@ impl ReadOps for MemBackend {
 
     async fn result(&self, request: &ResultRequest) -> Result<ResultOutcome, EngineError> {
         request.validate()?;
-        let mut wait_is_over =
-            limit(self.inner.clock.as_ref(), request.max_wait.unwrap_or_default());
-        let mut patient = request.max_wait.is_some();
-        loop {
-            let mut wakeup = {
-                let mut store = self.store();
-                let record = store.record(request.execution_id)?;
-                if let Some(result) = ExecutionResult::of(record) {
-                    return Ok(ResultOutcome::Ended(result));
-                }
-                if !patient {
-                    return Ok(ResultOutcome::Pending(record.run.state));
-                }
-                store.end_waiters.add(request.execution_id)
-            };
-            patient = woken(&mut wakeup, wait_is_over.as_mut()).await;
+        let (state, mut end) = {
+            let mut store = self.store();
+            let record = store.record(request.execution_id)?;
+            if let Some(result) = ExecutionResult::of(record) {
+                return Ok(ResultOutcome::Ended(result));
+            }
+            let state = record.run.state;
+            if request.max_wait.is_none() {
+                return Ok(ResultOutcome::Pending(state));
+            }
+            (state, store.end_waiters.add(request.execution_id))
+        };
+        let mut over = self.inner.clock.sleep(request.max_wait.unwrap_or_default());
+        match within(&mut end, over.as_mut()).await {
+            Some(result) => Ok(ResultOutcome::Ended(result)),
+            None => match self.store().record(request.execution_id) {
+                Ok(record) => Ok(ExecutionResult::of(record)
+                    .map_or(ResultOutcome::Pending(record.run.state), ResultOutcome::Ended)),
+                Err(_gone) => Ok(ResultOutcome::Pending(state)),
+            },
         }
     }
 

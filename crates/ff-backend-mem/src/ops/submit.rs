@@ -11,8 +11,8 @@ use crate::store::Store;
 #[async_trait]
 impl SubmitOps for MemBackend {
     async fn submit(&self, submission: &Submission) -> Result<Submitted, EngineError> {
-        let now = self.now();
-        submit_one(&mut self.store(), submission, now)
+        let mut store = self.store();
+        submit_one(&mut store, submission, self.now())
     }
 
     async fn submit_batch(
@@ -26,8 +26,8 @@ impl SubmitOps for MemBackend {
                 actual: submissions.len() as u64,
             });
         }
-        let now = self.now();
         let mut store = self.store();
+        let now = self.now();
         Ok(submissions.iter().map(|one| submit_one(&mut store, one, now)).collect())
     }
 }

@@ -1,5 +1,8 @@
 //! `tick`.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use ff_engine::machine::lifecycle::Verb;
 use ff_engine::machine::{self, DueEvent, ExecutionRecord};
@@ -15,9 +18,33 @@ use crate::store::Store;
 impl TimerOps for MemBackend {
     async fn tick(&self, request: &TickRequest) -> Result<TickOutcome, EngineError> {
         request.validate()?;
+        let clock = &self.inner.clock;
+        let sooner = self.store().timers.sooner();
+        let mut over = clock.sleep(request.max_wait.unwrap_or_default());
+        loop {
+            let mut changed = pin!(sooner.notified());
+            changed.as_mut().enable();
+            let outcome = self.tick_now(request);
+            if request.max_wait.is_none() || outcome.handled() > 0 {
+                return Ok(outcome);
+            }
+            let until_due = outcome.next_due.map(|at| at.saturating_since(self.now()));
+            let mut due = clock.sleep(until_due.unwrap_or(Duration::MAX));
+            tokio::select! {
+                biased;
+                () = &mut over => return Ok(outcome),
+                () = changed => {}
+                () = &mut due, if until_due.is_some() => {}
+            }
+        }
+    }
+}
+
+impl MemBackend {
+    fn tick_now(&self, request: &TickRequest) -> TickOutcome {
         let mut outcome = TickOutcome::default();
         if !self.serves(&request.filter) {
-            return Ok(outcome);
+            return outcome;
         }
         let filter = self.inner.distortion.filter(&request.filter);
         let mut store = self.store();
@@ -45,7 +72,7 @@ impl TimerOps for MemBackend {
             .of(filter.instance_tag.as_ref())
             .and_then(|due| due.first())
             .map(|(at, _)| self.inner.distortion.next_due(*at));
-        Ok(outcome)
+        outcome
     }
 }
 

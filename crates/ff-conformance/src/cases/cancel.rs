@@ -2,11 +2,11 @@
 
 use ff_engine::{CancelOutcome, DelayRequest};
 use ff_types::backend::FailureClass;
-use ff_types::{ExecutionId, ExecutionState, TerminalOutcome};
+use ff_types::{ExecutionId, ExecutionPolicy, ExecutionState, TerminalOutcome};
 
 use crate::Fixture;
 use crate::expect::{Case, CaseResult, assert_state, cases, ensure, ensure_eq};
-use crate::fixture::{LEASE_TTL_MS, failure};
+use crate::fixture::{LEASE_TTL_MS, failure, ms};
 
 pub(crate) const CASES: &[Case] = &cases!["cancel":
     idle_is_cancelled_at_once,
@@ -72,8 +72,8 @@ pub(crate) async fn running_is_told(fx: Fixture) -> CaseResult {
     assert_cancelled(&fx, task.execution_id, "first").await
 }
 
-/// When the worker never answers, a pending cancellation takes effect as the lease runs out: no
-/// other attempt starts.
+/// When the worker never answers, a pending cancellation takes effect as the lease runs out or the
+/// attempt times out: no other attempt starts. A deadline that passes first is a deadline missed.
 pub(crate) async fn pending_ends_with_the_lease(fx: Fixture) -> CaseResult {
     let task = fx.running().await?;
     cancel(&fx, task.execution_id, "stop").await?;
@@ -85,7 +85,26 @@ pub(crate) async fn pending_ends_with_the_lease(fx: Fixture) -> CaseResult {
     fx.advance(1).await;
     fx.settle().await?;
     assert_cancelled(&fx, task.execution_id, "stop").await?;
-    ensure_eq!(fx.tokens(1).await?.len(), 0, "tokens for a cancelled execution");
+
+    let policy = ExecutionPolicy::default().with_attempt_timeout(ms(2_000));
+    let timed = fx.submit_and_claim(&fx.submission("task")?.with_policy(policy)).await?;
+    let deadline = fx.in_ms(2_000).await;
+    let late = fx.submit_and_claim(&fx.submission("task")?.with_deadline(deadline)).await?;
+    for id in [timed.execution_id, late.execution_id] {
+        ensure_eq!(cancel(&fx, id, "stop").await?, CancelOutcome::Requested);
+    }
+    fx.advance(2_000).await;
+    fx.settle().await?;
+    assert_cancelled(&fx, timed.execution_id, "stop").await?;
+    ensure_eq!(fx.describe(timed.execution_id).await?.retries, 0);
+    let expired = fx.describe(late.execution_id).await?;
+    ensure_eq!(expired.state, ExecutionState::Expired);
+    ensure_eq!(expired.ended_at, Some(deadline));
+
+    fx.advance(LEASE_TTL_MS).await;
+    fx.settle().await?;
+    ensure!(fx.claim_if_any().await?.is_none(), "an ended execution was handed out");
+    ensure_eq!(fx.tokens(1).await?.len(), 0, "tokens for an ended execution");
     Ok(())
 }
 

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use ff_engine::{ClaimOutcome, ClaimRequest};
-use ff_types::backend::{CapabilitySet, HandleKind};
+use ff_engine::{ClaimOutcome, ClaimRequest, DelayRequest, Submission};
+use ff_types::backend::{CapabilitySet, FailureClass, Handle, HandleKind, ScannerFilter};
 use ff_types::{
-    AttemptIndex, ExecutionId, ExecutionState, LaneId, Payload, Tags, limits,
+    AttemptIndex, ExecutionId, ExecutionPolicy, ExecutionState, LaneId, Namespace, Payload, Tags,
+    limits,
 };
 use tokio::task::JoinHandle;
 
 use crate::Fixture;
 use crate::expect::{Case, CaseError, CaseResult, assert_invalid, cases, ensure, ensure_eq};
-use crate::fixture::{LANE, LEASE_TTL_MS, ms};
+use crate::fixture::{LANE, LEASE_TTL_MS, failure, ms, retry_after};
 
 pub(crate) const CASES: &[Case] = &cases!["claim":
     priority_then_fifo,
@@ -22,10 +23,15 @@ pub(crate) const CASES: &[Case] = &cases!["claim":
     empty_lane_is_an_outcome,
     task_is_complete,
     wakes_promptly,
+    wakes_who_is_able,
+    every_way_of_becoming_ready_wakes,
     wait_ends,
     dropped_wait_loses_nothing,
     carries_reclaims_when_asked,
+    reclaims_follow_the_filter,
     repeat_gives_the_same_leases,
+    repeat_never_waits,
+    looks_past_expired,
     limits_are_enforced,
 ];
 
@@ -52,6 +58,138 @@ fn waiting(fx: &Fixture, mut request: ClaimRequest, max_wait_ms: u64) -> Waiting
 }
 
 type Waiting = JoinHandle<Result<ClaimOutcome, ff_engine::EngineError>>;
+
+/// A claim that another worker makes, which offers these and waits as long as it may.
+async fn another_waits<const N: usize>(
+    fx: &Fixture,
+    tokens: [&str; N],
+    reclaims: Option<ScannerFilter>,
+) -> CaseResult<Waiting> {
+    let mut request = fx.worker().claim_request(LANE)?;
+    request.capabilities = CapabilitySet::from_tokens(tokens)?;
+    request.reclaims = reclaims;
+    let claim = waiting(fx, request, limits::MAX_WAIT_MAX_MS);
+    fx.let_others_run().await;
+    Ok(claim)
+}
+
+/// Takes up the tokens of `outcome` and answers everything that it handed out.
+async fn handed_out(fx: &Fixture, outcome: &ClaimOutcome) -> CaseResult<Vec<ExecutionId>> {
+    let mut all = ids(outcome);
+    for token in &outcome.reclaims {
+        all.push(fx.backend.claim_from_reclaim(token, &fx.policy()).await?.execution_id);
+    }
+    Ok(all)
+}
+
+/// How an execution becomes ready while a claim waits.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Submit,
+    RetryAtOnce,
+    DelayNow,
+    ReleaseHold,
+    Revoke,
+    Replay,
+    DelayOver,
+    PauseOver,
+    TimedOut,
+    LeaseLost,
+    TokenReturned,
+}
+
+impl Way {
+    const ALL: [Self; 11] = [
+        Self::Submit,
+        Self::RetryAtOnce,
+        Self::DelayNow,
+        Self::ReleaseHold,
+        Self::Revoke,
+        Self::Replay,
+        Self::DelayOver,
+        Self::PauseOver,
+        Self::TimedOut,
+        Self::LeaseLost,
+        Self::TokenReturned,
+    ];
+
+    /// By when what takes a while has happened, except for a lost lease.
+    const WHILE_MS: u64 = limits::RECLAIM_GRANT_TTL_MS;
+
+    /// What becomes ready, and who runs it before, if anybody.
+    async fn prepare(self, fx: &Fixture) -> CaseResult<(Submission, Option<Handle>)> {
+        let later = fx.in_ms(Self::WHILE_MS).await;
+        let mut policy = ExecutionPolicy::default().with_retry(retry_after(3, 0));
+        if matches!(self, Self::TimedOut) {
+            policy = policy.with_attempt_timeout(ms(Self::WHILE_MS));
+        }
+        let mut submission = fx.submission("task")?.with_policy(policy);
+        match self {
+            Self::Submit => return Ok((submission, None)),
+            Self::DelayOver => {
+                submission = submission.with_delay_until(later);
+                fx.submit(&submission).await?;
+                return Ok((submission, None));
+            }
+            Self::ReleaseHold => {
+                fx.submit(&submission).await?;
+                fx.backend.hold(&fx.hold_request(submission.id())).await?;
+                return Ok((submission, None));
+            }
+            _ => {}
+        }
+        let task = fx.submit_and_claim(&submission).await?;
+        match self {
+            Self::Replay => fx.backend.complete(&task.handle, None).await?,
+            Self::PauseOver => fx.backend.delay(&task.handle, &DelayRequest::until(later)).await?,
+            Self::TokenReturned => {
+                fx.advance(LEASE_TTL_MS).await;
+                fx.settle().await?;
+                fx.worker().token().await?;
+            }
+            _ => {}
+        }
+        Ok((submission, Some(task.handle)))
+    }
+
+    /// Makes it ready.
+    async fn happen(
+        self,
+        fx: &Fixture,
+        submission: &Submission,
+        handle: Option<&Handle>,
+    ) -> CaseResult {
+        let (backend, id) = (&fx.backend, submission.id());
+        let held = || handle.ok_or_else(|| CaseError::new("nobody runs it"));
+        match self {
+            Self::Submit => {
+                backend.submit(submission).await?;
+            }
+            Self::RetryAtOnce => {
+                backend.fail(held()?, &failure(FailureClass::Transient)).await?;
+            }
+            Self::DelayNow => backend.delay(held()?, &DelayRequest::now()).await?,
+            Self::ReleaseHold => {
+                backend.release_hold(&fx.release_hold_request(id)).await?;
+            }
+            Self::Revoke => {
+                backend.revoke(&fx.revoke_request(id)).await?;
+            }
+            Self::Replay => {
+                backend.replay(&fx.replay_request(id)).await?;
+            }
+            Self::DelayOver | Self::PauseOver | Self::TimedOut | Self::TokenReturned => {
+                fx.advance(Self::WHILE_MS).await;
+                fx.settle().await?;
+            }
+            Self::LeaseLost => {
+                fx.advance(LEASE_TTL_MS).await;
+                fx.settle().await?;
+            }
+        }
+        Ok(())
+    }
+}
 
 /// Higher priority goes first; among equals, what became ready first; among those of one
 /// millisecond, the smaller id. It does not matter what a worker has to offer for it.
@@ -213,7 +351,7 @@ pub(crate) async fn task_is_complete(fx: Fixture) -> CaseResult {
 pub(crate) async fn wakes_promptly(fx: Fixture) -> CaseResult {
     let wait = || {
         let other = fx.worker();
-        let request = other.claim_request(LANE)?.with_reclaims();
+        let request = other.claim_request(LANE)?.with_reclaims(ScannerFilter::NOOP);
         CaseResult::Ok(waiting(&fx, request, limits::MAX_WAIT_MAX_MS))
     };
 
@@ -239,6 +377,90 @@ pub(crate) async fn wakes_promptly(fx: Fixture) -> CaseResult {
     fx.settle().await?;
     let outcome = fx.promptly(claim).await???;
     ensure_eq!(outcome.reclaims.len(), 1, "tokens after a lost lease");
+    Ok(())
+}
+
+/// What becomes ready wakes a worker that can have it: those that lack a capability, take no
+/// reclaims or filter them out wait on, however much longer they have waited. A worker woken for
+/// one thing that then takes a better one leaves the first to another.
+pub(crate) async fn wakes_who_is_able(fx: Fixture) -> CaseResult {
+    let unable = another_waits(&fx, [], None).await?;
+    let able = another_waits(&fx, ["gpu"], None).await?;
+    let special = needing(&fx, ["gpu"]).await?;
+    ensure_eq!(ids(&fx.promptly(able).await???), [special]);
+    ensure!(!unable.is_finished(), "a worker got what it cannot run");
+    let plain = fx.submit_default().await?;
+    ensure_eq!(ids(&fx.promptly(unable).await???), [plain]);
+
+    let foreign = ScannerFilter::new().with_instance_tag("instance", "blue");
+    for lost in [false, true] {
+        let fx = fx.second().await?;
+        let task = fx.running().await?;
+        let unable = [
+            another_waits(&fx, [], None).await?,
+            another_waits(&fx, [], Some(foreign.clone())).await?,
+        ];
+        let able = another_waits(&fx, [], Some(ScannerFilter::NOOP)).await?;
+        if lost {
+            fx.advance(LEASE_TTL_MS).await;
+            fx.settle().await?;
+        } else {
+            fx.backend.delay(&task.handle, &DelayRequest::now()).await?;
+        }
+        let outcome = fx.promptly(able).await???;
+        ensure_eq!(outcome.reclaims.len(), 1, "tokens, lost: {lost}");
+        ensure_eq!(handed_out(&fx, &outcome).await?, [task.execution_id]);
+        let mut served = BTreeSet::new();
+        ensure!(!unable.iter().any(JoinHandle::is_finished), "a worker got what it did not ask for");
+        let fresh: BTreeSet<_> = fx.submit_many(unable.len()).await?.into_iter().collect();
+        for claim in unable {
+            served.extend(ids(&fx.promptly(claim).await???));
+        }
+        ensure_eq!(served, fresh, "what was left for the others");
+    }
+
+    for paused in [false, true] {
+        let fx = fx.second().await?;
+        let urgent = fx.submission("task")?.with_priority(1);
+        let task = if paused { Some(fx.submit_and_claim(&urgent).await?) } else { None };
+        let versatile = another_waits(&fx, ["gpu"], Some(ScannerFilter::NOOP)).await?;
+        let simple = another_waits(&fx, [], None).await?;
+        let plain = fx.submit_default().await?;
+        if let Some(task) = task {
+            fx.backend.delay(&task.handle, &DelayRequest::now()).await?;
+        } else {
+            let gpu = CapabilitySet::from_tokens(["gpu"])?;
+            fx.submit(&urgent.clone().with_capabilities(gpu)).await?;
+        }
+
+        let first = handed_out(&fx, &fx.promptly(versatile).await???).await?;
+        if first == [urgent.id()] {
+            ensure_eq!(ids(&fx.promptly(simple).await???), [plain], "paused: {paused}");
+        } else {
+            // It ran before the second was there.
+            ensure_eq!(first, [plain], "paused: {paused}");
+            let again = another_waits(&fx, ["gpu"], Some(ScannerFilter::NOOP)).await?;
+            let second = handed_out(&fx, &fx.promptly(again).await???).await?;
+            ensure_eq!(second, [urgent.id()], "paused: {paused}");
+            simple.abort();
+        }
+    }
+    Ok(())
+}
+
+/// A waiting claim that takes reclaims returns with whatever becomes ready, in whichever way.
+pub(crate) async fn every_way_of_becoming_ready_wakes(fx: Fixture) -> CaseResult {
+    for way in Way::ALL {
+        let fx = fx.second().await?;
+        let (submission, handle) = way.prepare(&fx).await?;
+        let claim = another_waits(&fx, [], Some(ScannerFilter::NOOP)).await?;
+        ensure!(!claim.is_finished(), "{way:?} did not have to happen");
+
+        way.happen(&fx, &submission, handle.as_ref()).await?;
+
+        let outcome = fx.promptly(claim).await.map_err(|e| CaseError::new(format!("{way:?}: {e}")))?;
+        ensure_eq!(handed_out(&fx, &outcome??).await?, [submission.id()], "{way:?}");
+    }
     Ok(())
 }
 
@@ -297,7 +519,7 @@ pub(crate) async fn carries_reclaims_when_asked(fx: Fixture) -> CaseResult {
     fx.advance(1).await;
     let late = fx.submit_default().await?;
     let ask = |max_tasks| {
-        let mut request = fx.claim_request(LANE)?.with_reclaims();
+        let mut request = fx.claim_request(LANE)?.with_reclaims(ScannerFilter::NOOP);
         request.policy = request.policy.with_max_tasks(max_tasks);
         CaseResult::Ok(request)
     };
@@ -317,6 +539,46 @@ pub(crate) async fn carries_reclaims_when_asked(fx: Fixture) -> CaseResult {
     let both = fx.backend.claim(&ask(10)?).await?;
     ensure_eq!((ids(&unasked), unasked.reclaims.len()), (vec![late], 0));
     ensure_eq!((both.tasks.len(), both.reclaims.len()), (0, 2), "tasks and tokens");
+    Ok(())
+}
+
+/// The filter of a claim decides about reclaim tokens only: fresh tasks come whatever their tags,
+/// and what it does not match stays for others.
+pub(crate) async fn reclaims_follow_the_filter(fx: Fixture) -> CaseResult {
+    let tagged = |value: &str| {
+        let tags = Tags::new().with("instance", value)?;
+        CaseResult::Ok(fx.submission("task")?.with_tags(tags))
+    };
+    let lost = [tagged("green")?, tagged("blue")?, fx.submission("task")?, tagged("blue")?];
+    for submission in &lost {
+        fx.submit_and_claim(submission).await?;
+    }
+    fx.advance(LEASE_TTL_MS).await;
+    fx.settle().await?;
+    fx.advance(1).await;
+    let ask = async |filter: ScannerFilter| {
+        let mut request = fx.claim_request(LANE)?.with_reclaims(filter);
+        request.policy = request.policy.with_max_tasks(100);
+        CaseResult::Ok(fx.backend.claim(&request).await?)
+    };
+    let blue = ScannerFilter::new().with_instance_tag("instance", "blue");
+    let own = fx.backend.namespace().clone();
+
+    let elsewhere = blue.clone().with_namespace(Namespace::new("another-namespace")?);
+    let nothing = ask(elsewhere).await?;
+    ensure!(nothing.is_empty(), "tokens by another namespace: {nothing:?}");
+    let fresh = [tagged("green")?, fx.submission("task")?, tagged("blue")?];
+    for submission in &fresh {
+        fx.submit(submission).await?;
+    }
+    let matching = ask(blue.with_namespace(own)).await?;
+    let rest = ask(ScannerFilter::NOOP).await?;
+
+    ensure_eq!(ids(&matching), fresh.each_ref().map(Submission::id), "fresh tasks");
+    ensure_eq!((matching.reclaims.len(), rest.tasks.len(), rest.reclaims.len()), (2, 0, 2));
+    let unfiltered = ClaimOutcome::new(Vec::new(), [matching.reclaims, rest.reclaims].concat());
+    let expected = [&lost[1], &lost[3], &lost[0], &lost[2]].map(Submission::id);
+    ensure_eq!(handed_out(&fx, &unfiltered).await?, expected);
     Ok(())
 }
 
@@ -342,6 +604,83 @@ pub(crate) async fn repeat_gives_the_same_leases(fx: Fixture) -> CaseResult {
     let others = fx.claim_up_to(5).await?;
     let all: BTreeSet<_> = ids(&first).into_iter().chain(others.iter().map(|t| t.execution_id)).collect();
     ensure_eq!((others.len(), all.len()), (2, 5));
+    Ok(())
+}
+
+/// A repeat answers at once although its policy lets it wait: when all it got is over, that answer
+/// is empty, and what becomes ready is for those that do wait.
+pub(crate) async fn repeat_never_waits(fx: Fixture) -> CaseResult {
+    for resumed in [false, true] {
+        let fx = fx.second().await?;
+        let mut request = fx.claim_request(LANE)?.with_reclaims(ScannerFilter::NOOP);
+        request.policy = request.policy.with_max_wait(ms(limits::MAX_WAIT_MAX_MS));
+        if resumed {
+            fx.lost().await?;
+        } else {
+            fx.submit_default().await?;
+        }
+        let mut first = fx.backend.claim(&request).await?;
+        let task = match (first.tasks.pop(), first.reclaims.pop()) {
+            (Some(task), None) if !resumed => task,
+            (None, Some(token)) if resumed => {
+                fx.backend.claim_from_reclaim(&token, &fx.policy()).await?
+            }
+            other => return Err(CaseError::new(format!("handed out {other:?}"))),
+        };
+        fx.backend.complete(&task.handle, None).await?;
+
+        let repeat = waiting(&fx, request, limits::MAX_WAIT_MAX_MS);
+        let other = another_waits(&fx, [], None).await?;
+        let repeated = fx.promptly(repeat).await???;
+        let id = fx.submit_default().await?;
+
+        ensure!(repeated.is_empty(), "found {repeated:?}");
+        ensure_eq!(ids(&fx.promptly(other).await???), [id]);
+    }
+    Ok(())
+}
+
+/// However many executions past their deadline stand in front, a claim finds the good one behind
+/// them, and so does the reclaim scanner, without waiting and without maintenance.
+pub(crate) async fn looks_past_expired(fx: Fixture) -> CaseResult {
+    const MISSED: usize = 100;
+    let deadline = fx.in_ms(1_000).await;
+    let missed: Vec<_> = (0..MISSED)
+        .map(|_| Ok(fx.submission("task")?.with_priority(1).with_deadline(deadline)))
+        .collect::<CaseResult<_>>()?;
+
+    let ready = fx.second().await?;
+    ready.backend.submit_batch(&missed).await?;
+    let good = ready.submit_default().await?;
+    ready.advance(1_000).await;
+    ensure_eq!(ready.claim_one().await?.execution_id, good);
+
+    let paused = fx.second().await?;
+    let with_claim = paused.second().await?;
+    for fx in [&paused, &with_claim] {
+        fx.backend.submit_batch(&missed).await?;
+        fx.submit_default().await?;
+        for task in fx.claim_up_to(limits::CLAIM_MAX_TASKS).await? {
+            fx.backend.delay(&task.handle, &DelayRequest::now()).await?;
+        }
+        fx.advance(1_000).await;
+    }
+    let token = paused.token().await?;
+    let resumed = paused.backend.claim_from_reclaim(&token, &paused.policy()).await?;
+    ensure_eq!((resumed.priority, resumed.deadline), (0, None), "resumed by the scanner's token");
+    let request = with_claim.claim_request(LANE)?.with_reclaims(ScannerFilter::NOOP);
+    let outcome = with_claim.backend.claim(&request).await?;
+    ensure_eq!((outcome.tasks.len(), outcome.reclaims.len()), (0, 1), "tasks and tokens");
+    let token = &outcome.reclaims[0];
+    let resumed = with_claim.backend.claim_from_reclaim(token, &with_claim.policy()).await?;
+    ensure_eq!((resumed.priority, resumed.deadline), (0, None), "resumed by the claim's token");
+
+    for fx in [&ready, &paused, &with_claim] {
+        fx.settle().await?;
+        for submission in &missed {
+            fx.assert_is(submission.id(), ExecutionState::Expired).await?;
+        }
+    }
     Ok(())
 }
 

@@ -3,11 +3,11 @@
 use ff_engine::{DelayRequest, ExplainReason, Explanation};
 use ff_types::backend::CapabilitySet;
 use ff_types::ExecutionState::{Active, Blocked, Completed, Delayed, Ready};
-use ff_types::{TerminalOutcome, TimestampMs, limits};
+use ff_types::{LaneId, TerminalOutcome, TimestampMs, limits};
 
 use crate::Fixture;
 use crate::expect::{Case, CaseResult, cases, ensure, ensure_eq};
-use crate::fixture::{LEASE_TTL_MS, ms};
+use crate::fixture::{LANE, LEASE_TTL_MS, ms};
 
 pub(crate) const CASES: &[Case] = &cases!["explain":
     names_the_first_reason,
@@ -33,7 +33,7 @@ pub(crate) async fn names_the_first_reason(fx: Fixture) -> CaseResult {
     fx.advance(60_000).await;
     told(id, Delayed, ExplainReason::AwaitingMaintenance, Some(start)).await?;
     fx.settle().await?;
-    told(id, Ready, ExplainReason::Queued { ahead: 0 }, None).await?;
+    told(id, Ready, queued_behind(0, &[])?, None).await?;
 
     let task = fx.claim_one().await?;
     let (worker, instance) = fx.worker_ids();
@@ -42,11 +42,18 @@ pub(crate) async fn names_the_first_reason(fx: Fixture) -> CaseResult {
     let expiry = Some(task.lease_expires_at);
     told(id, Active, ExplainReason::AwaitingMaintenance, expiry).await?;
     fx.settle().await?;
-    told(id, Ready, ExplainReason::AwaitingReclaim, None).await?;
+    told(id, Ready, awaiting_reclaim()?, None).await?;
 
-    let token = fx.token().await?;
+    fx.token().await?;
     let back = fx.in_ms(limits::RECLAIM_GRANT_TTL_MS).await;
     told(id, Ready, ExplainReason::TokenOutstanding, Some(back)).await?;
+    fx.advance(limits::RECLAIM_GRANT_TTL_MS - 1).await;
+    told(id, Ready, ExplainReason::TokenOutstanding, Some(back)).await?;
+    fx.advance(1).await;
+    told(id, Ready, ExplainReason::AwaitingMaintenance, Some(back)).await?;
+    fx.settle().await?;
+    told(id, Ready, awaiting_reclaim()?, None).await?;
+    let token = fx.token().await?;
     let task = fx.backend.claim_from_reclaim(&token, &fx.policy()).await?;
     let until = fx.in_ms(1_000).await;
     fx.backend.delay(&task.handle, &DelayRequest::until(until)).await?;
@@ -79,7 +86,7 @@ pub(crate) async fn agrees_with_claim(fx: Fixture) -> CaseResult {
 
     let mut queued = Vec::new();
     for id in &all {
-        if let ExplainReason::Queued { ahead } = fx.backend.explain(*id).await?.reason {
+        if let ExplainReason::Queued { ahead, .. } = fx.backend.explain(*id).await?.reason {
             queued.push((ahead, *id));
         }
     }
@@ -89,7 +96,17 @@ pub(crate) async fn agrees_with_claim(fx: Fixture) -> CaseResult {
     let claimed: Vec<_> =
         fx.claim_up_to(100).await?.into_iter().map(|task| task.execution_id).collect();
     ensure_eq!(queued.iter().map(|(_, id)| *id).collect::<Vec<_>>(), claimed);
-    ensure_eq!(ahead, ExplainReason::Queued { ahead: 0 }, "counted among its own requirements");
+    ensure_eq!(ahead, queued_behind(0, &["gpu"])?, "counted among its own requirements");
     ensure!(queued.iter().all(|(ahead, _)| *ahead < 100), "{queued:?}");
     Ok(())
+}
+
+fn queued_behind(ahead: u32, requires: &[&str]) -> CaseResult<ExplainReason> {
+    let requires = CapabilitySet::from_tokens(requires)?;
+    Ok(ExplainReason::Queued { lane: LaneId::new(LANE)?, requires, ahead })
+}
+
+fn awaiting_reclaim() -> CaseResult<ExplainReason> {
+    let requires = CapabilitySet::new();
+    Ok(ExplainReason::AwaitingReclaim { lane: LaneId::new(LANE)?, requires })
 }

@@ -1,10 +1,10 @@
 //! Idempotency keys: one execution for submits that mean the same work.
 
 use ff_engine::{Idempotency, OnTerminal, Submission, Submitted};
-use ff_types::{ExecutionState, IdempotencyKey};
+use ff_types::{ExecutionPolicy, ExecutionState, IdempotencyKey};
 
 use crate::Fixture;
-use crate::expect::{Case, CaseResult, assert_code, cases, ensure_eq};
+use crate::expect::{Case, CaseResult, assert_code, cases, ensure, ensure_eq};
 use crate::fixture::ms;
 
 pub(crate) const CASES: &[Case] = &cases!["idempotency":
@@ -12,6 +12,7 @@ pub(crate) const CASES: &[Case] = &cases!["idempotency":
     key_is_scoped_to_kind,
     window_ends,
     ended_execution_by_policy,
+    key_outlives_the_record,
 ];
 
 fn keyed(fx: &Fixture, kind: &str, key: &str) -> CaseResult<Submission> {
@@ -101,4 +102,35 @@ pub(crate) async fn ended_execution_by_policy(fx: Fixture) -> CaseResult {
     let after = fx.backend.submit(&on_terminal(&fx, OnTerminal::Existing)?).await?;
     ensure_eq!(after, Submitted::Existing(reuse.id()), "who has the key now");
     fx.assert_is(first.id(), ExecutionState::Completed).await
+}
+
+/// A key names its execution for its whole window, although the record is gone by then: as after
+/// the end, `on_terminal` decides, and the first submission repeated makes nothing.
+pub(crate) async fn key_outlives_the_record(fx: Fixture) -> CaseResult {
+    let brief = ExecutionPolicy::default().with_retention(ms(1_000));
+    let idempotency = Idempotency::new(IdempotencyKey::new("key")?).with_window(ms(10_000));
+    let first = fx.submission("task")?.with_policy(brief).with_idempotency(idempotency);
+    let task = fx.submit_and_claim(&first).await?;
+    fx.backend.complete(&task.handle, None).await?;
+    fx.advance(9_999).await;
+    fx.settle().await?;
+    assert_code(fx.backend.describe_execution(first.id()).await, "execution_not_found")?;
+    let before = fx.snapshot().await;
+
+    let existing = fx.backend.submit(&on_terminal(&fx, OnTerminal::Existing)?).await?;
+    let rejected = fx.backend.submit(&on_terminal(&fx, OnTerminal::Reject)?).await;
+    let repeated = fx.backend.submit(&first).await?;
+
+    ensure_eq!(existing, Submitted::Existing(first.id()));
+    assert_code(rejected, "conflict_idempotency_key")?;
+    ensure_eq!(repeated, Submitted::New(first.id()));
+    ensure_eq!(fx.snapshot().await, before);
+    ensure!(fx.claim_if_any().await?.is_none(), "a repeat made more work");
+
+    let reuse = on_terminal(&fx, OnTerminal::Reuse)?;
+    ensure_eq!(fx.backend.submit(&reuse).await?, Submitted::New(reuse.id()));
+    let after = fx.backend.submit(&on_terminal(&fx, OnTerminal::Existing)?).await?;
+    ensure_eq!(after, Submitted::Existing(reuse.id()), "who has the key now");
+    ensure_eq!(fx.claim_one().await?.execution_id, reuse.id());
+    Ok(())
 }

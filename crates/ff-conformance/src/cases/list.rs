@@ -2,17 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use ff_engine::{EngineBackendExt, ListRequest, Submission};
+use ff_engine::{Cursor, EngineBackendExt, ListRequest, Submission};
 use ff_types::{ExecutionId, ExecutionPolicy, ExecutionState, LaneId, Tags, TaskKind, limits};
 
 use crate::Fixture;
-use crate::expect::{Case, CaseResult, assert_invalid, cases, ensure, ensure_eq};
+use crate::expect::{Case, CaseError, CaseResult, assert_invalid, cases, ensure, ensure_eq};
 use crate::fixture::ms;
 
 pub(crate) const CASES: &[Case] = &cases!["list":
     cursor_is_stable,
     filters_narrow,
+    examines_a_bounded_number,
     limits_are_enforced,
+    hostile_cursor_is_refused,
 ];
 
 /// Following the cursors shows every execution that is there throughout exactly once and in the
@@ -113,5 +115,65 @@ pub(crate) async fn limits_are_enforced(fx: Fixture) -> CaseResult {
         ensure_eq!(page.items.len(), expected, "the page size of {request:?}");
         ensure!(page.next.is_some(), "there is more behind");
     }
+    Ok(())
+}
+
+/// One call looks at a bounded number of executions: when none of them matches, its page is empty
+/// and has a successor. Following the cursors comes to what is behind, however far.
+pub(crate) async fn examines_a_bounded_number(fx: Fixture) -> CaseResult {
+    let submitted = fx.submit_many(limits::LIST_EXAMINED_MAX).await?;
+    let last = fx.submit(&fx.submission("rare")?).await?;
+    ensure!(submitted.iter().all(|id| *id < last), "the last is not behind all others");
+    let request = ListRequest::new().with_kind(TaskKind::new("rare")?);
+
+    let first = fx.backend.list_executions(&request).await?;
+    ensure_eq!(first.items.len(), 0, "items of the first page");
+
+    let mut found = Vec::new();
+    let mut place = first.next;
+    ensure!(place.is_some(), "an empty page without a successor hides what is behind");
+    while let Some(cursor) = place {
+        let page = fx.backend.list_executions(&request.clone().with_cursor(cursor)).await?;
+        found.extend(page.items.iter().map(|item| item.execution_id));
+        place = page.next;
+        let goes_on = place.is_none_or(|next| next.position() > cursor.position());
+        ensure!(goes_on, "the cursor {cursor} leads back");
+    }
+    ensure_eq!(found, [last]);
+    Ok(())
+}
+
+/// A text that no page gave is no cursor; one that a page gave is the same place again.
+pub(crate) async fn hostile_cursor_is_refused(fx: Fixture) -> CaseResult {
+    let id = fx.submit_many(2).await?[0];
+    let page = fx.backend.list_executions(&ListRequest::new().with_limit(1)).await?;
+    let cursor = page.next.ok_or_else(|| CaseError::new("there is more behind"))?;
+    let good = cursor.to_string();
+    let hostile = [
+        String::new(),
+        id.to_string(),
+        "v1.".to_owned(),
+        format!("v1.{}", "g".repeat(32)),
+        format!("v1.{}", "\u{e4}".repeat(16)),
+        format!("v1.+{}", "0".repeat(31)),
+        format!("v1.{}", "0".repeat(100_000)),
+        format!("v2.{id}"),
+        format!("v1{id}"),
+        format!("v1.v1.{id}"),
+        good[..good.len() - 1].to_owned(),
+        format!("{good}0"),
+        format!("{good}\0"),
+        format!(" {good}"),
+        format!("{good}\n"),
+        good.to_uppercase(),
+    ];
+
+    for text in hostile {
+        assert_invalid(text.parse::<Cursor>(), "cursor")?;
+        assert_invalid(Cursor::try_from(text), "cursor")?;
+    }
+
+    ensure_eq!(good.parse::<Cursor>()?, cursor);
+    ensure_eq!(Cursor::try_from(good)?, cursor);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use ff_types::limits;
 
 use crate::Fixture;
-use crate::expect::{Case, CaseResult, assert_too_large, cases, ensure_eq};
+use crate::expect::{Case, CaseResult, assert_too_large, cases, ensure, ensure_eq};
 
 pub(crate) const CASES: &[Case] = &cases!["operator":
     repeat_is_harmless,
@@ -11,7 +11,8 @@ pub(crate) const CASES: &[Case] = &cases!["operator":
 ];
 
 /// A repeat under the same request id gives the first outcome and changes nothing, although that
-/// outcome is no longer what a new request would get.
+/// outcome is no longer what a new request would get, and although up to seven other requests have
+/// changed the execution since.
 pub(crate) async fn repeat_is_harmless(fx: Fixture) -> CaseResult {
     let id = fx.submit_default().await?;
     let backend = &fx.backend;
@@ -35,6 +36,38 @@ pub(crate) async fn repeat_is_harmless(fx: Fixture) -> CaseResult {
     fx.backend.revoke(&fx.revoke_request(id)).await?;
     repeated!(replay, fx.replay_request(id));
     repeated!(cancel_execution, fx.cancel_request(id, "while it waits"));
+
+    let id = fx.completed().await?.execution_id;
+    let (replay, hold) = (fx.replay_request(id), fx.hold_request(id));
+    let first_replay = backend.replay(&replay).await?;
+    let first_hold = backend.hold(&hold).await?;
+    let release = fx.release_hold_request(id);
+    let first_release = backend.release_hold(&release).await?;
+    macro_rules! still {
+        ($when:literal) => {
+            let before = fx.snapshot().await;
+            ensure_eq!(backend.replay(&replay).await?, first_replay, "the replay {}", $when);
+            ensure_eq!(backend.hold(&hold).await?, first_hold, "the hold {}", $when);
+            ensure_eq!(backend.release_hold(&release).await?, first_release, "the release {}", $when);
+            ensure_eq!(fx.snapshot().await, before, "the store {}", $when);
+        };
+    }
+    still!("before it runs");
+    let task = fx.claim_one().await?;
+    still!("while it runs");
+    backend.complete(&task.handle, None).await?;
+    still!("after its end");
+    ensure!(fx.claim_if_any().await?.is_none(), "the repeat of a replay runs it again");
+
+    let cancel = fx.cancel_request(id, "later");
+    backend.replay(&fx.replay_request(id)).await?;
+    let cancelled = backend.cancel_execution(&cancel).await?;
+    backend.replay(&fx.replay_request(id)).await?;
+    backend.hold(&fx.hold_request(id)).await?;
+    backend.release_hold(&fx.release_hold_request(id)).await?;
+    still!("with eight requests remembered");
+    ensure_eq!(backend.cancel_execution(&cancel).await?, cancelled);
+    ensure_eq!(fx.claim_one().await?.execution_id, id);
     Ok(())
 }
 

@@ -204,7 +204,7 @@ pub(crate) async fn token_expires_back(fx: Fixture) -> CaseResult {
 }
 
 /// A used token gives its user the same lease again while that lives, and nothing after: it is void
-/// once the lease ended, however it ended.
+/// once the lease ended, however it ended, and for every other instance from its use on.
 pub(crate) async fn token_is_used_once(fx: Fixture) -> CaseResult {
     fx.lost().await?;
     let token = fx.token().await?;
@@ -213,7 +213,15 @@ pub(crate) async fn token_is_used_once(fx: Fixture) -> CaseResult {
 
     let again = fx.backend.claim_from_reclaim(&token, &fx.policy()).await?;
     ensure_eq!(again, first);
+    let other = fx.worker();
+    let mut other_instance = fx.policy();
+    other_instance.instance = other.worker_ids().1;
+    for policy in [other.policy(), other_instance] {
+        let answer = fx.backend.claim_from_reclaim(&token, &policy).await;
+        assert_state(answer, "reclaim_token_void")?;
+    }
     ensure_eq!(fx.snapshot().await, before);
+    fx.backend.renew(&first.handle).await?;
 
     fx.advance(LEASE_TTL_MS).await;
     let answer = fx.backend.claim_from_reclaim(&token, &fx.policy()).await;
@@ -259,23 +267,39 @@ pub(crate) async fn order_and_capabilities(fx: Fixture) -> CaseResult {
 /// A filtered scanner gets what its filter matches, however much else stands in front, and leaves
 /// the rest alone.
 pub(crate) async fn filter_is_honoured(fx: Fixture) -> CaseResult {
+    const FOREIGN: usize = 20_000;
+    const OWN: usize = limits::CLAIM_MAX_TASKS as usize;
     let tags = |value: &str| CaseResult::Ok(Tags::new().with("instance", value)?);
+    let (green, blue) = (tags("green")?, tags("blue")?);
     let mut submissions = Vec::new();
-    for _ in 0..300 {
-        submissions.push(fx.submission("task")?.with_priority(9).with_tags(tags("green")?));
+    for _ in 0..FOREIGN {
+        submissions.push(fx.submission("task")?.with_priority(9).with_tags(green.clone()));
     }
-    submissions.push(fx.submission("task")?.with_tags(tags("blue")?));
+    for _ in 0..OWN {
+        submissions.push(fx.submission("task")?.with_tags(blue.clone()));
+    }
     submissions.push(fx.submission("task")?);
-    let lost = lose(&fx, &submissions).await?;
+    for batch in submissions.chunks(limits::SUBMIT_BATCH_MAX) {
+        fx.backend.submit_batch(batch).await?;
+    }
+    while !fx.claim_up_to(limits::CLAIM_MAX_TASKS).await?.is_empty() {}
+    fx.advance(LEASE_TTL_MS).await;
+    fx.settle().await?;
+    let lost: Vec<_> = submissions.iter().map(Submission::id).collect();
     let own = fx.backend.namespace().clone();
     let blue = ScannerFilter::new().with_instance_tag("instance", "blue");
-    let request = |filter: ScannerFilter| CaseResult::Ok(fx.reclaim_request(2)?.with_filter(filter));
+    let request = |filter: ScannerFilter| {
+        CaseResult::Ok(fx.reclaim_request(limits::CLAIM_MAX_TASKS)?.with_filter(filter))
+    };
 
     let elsewhere = Namespace::new("another-namespace")?;
     let elsewhere = request(blue.clone().with_namespace(elsewhere))?;
-    ensure_eq!(fx.backend.reclaimable(&elsewhere).await?.len(), 0, "tokens by another namespace");
-    ensure_eq!(take_up(&fx, &request(blue.with_namespace(own))?).await?, [lost[300]]);
-    ensure_eq!(take_up(&fx, &request(ScannerFilter::NOOP)?).await?, lost[..2]);
+    let none = fx.quickly(fx.backend.reclaimable(&elsewhere)).await??;
+    ensure_eq!(none.len(), 0, "tokens by another namespace");
+    let matching = request(blue.with_namespace(own))?;
+    fx.quickly(fx.backend.reclaimable(&matching)).await??;
+    ensure_eq!(take_up(&fx, &matching).await?, lost[FOREIGN..FOREIGN + OWN]);
+    ensure_eq!(take_up(&fx, &request(ScannerFilter::NOOP)?.with_max_tokens(2)).await?, lost[..2]);
     Ok(())
 }
 

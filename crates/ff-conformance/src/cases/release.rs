@@ -1,13 +1,17 @@
 //! Releases: a lease is given back once, and what that did stands.
 
-use ff_engine::StateKind;
+use ff_engine::{FailRequest, StateKind};
+use ff_types::backend::{FailOutcome, FailureClass};
+use ff_types::ExecutionPolicy;
 
 use crate::Fixture;
 use crate::expect::{Case, CaseResult, assert_state, cases, ensure_eq, refused};
+use crate::fixture::{failure, ms, retry_after};
 use crate::verbs::{HolderCall, Release};
 
 pub(crate) const CASES: &[Case] = &cases!["release":
     repeat_gives_the_first_outcome,
+    repeat_survives_later_attempts,
     different_call_is_refused,
 ];
 
@@ -36,6 +40,44 @@ pub(crate) async fn repeat_gives_the_first_outcome(fx: Fixture) -> CaseResult {
             fx.backend.claim_from_reclaim(&token, &fx.policy()).await?;
         }
         repeated().await?;
+    }
+    Ok(())
+}
+
+/// A failure repeated after its retry was run by others, even to the end and beyond a replay, gives
+/// its own first outcome and changes nothing: the latest eight ended leases are remembered.
+pub(crate) async fn repeat_survives_later_attempts(fx: Fixture) -> CaseResult {
+    const REMEMBERED: u64 = 8;
+    let at_once = |message: &str| -> FailRequest {
+        let mut request = failure(FailureClass::Transient).with_retry_after(ms(0));
+        message.clone_into(&mut request.reason.message);
+        request
+    };
+    let policy = ExecutionPolicy::default().with_retry(retry_after(10, 60_000));
+    let task = fx.submit_and_claim(&fx.submission("task")?.with_policy(policy)).await?;
+    let first = fx.backend.fail(&task.handle, &at_once("the first")).await?;
+    ensure_eq!(first, FailOutcome::RetryScheduled { delay_until: fx.now().await });
+    let repeated = async |when: &str| {
+        fx.advance(1).await;
+        let before = fx.snapshot().await;
+        let again = fx.backend.fail(&task.handle, &at_once("the first")).await?;
+        ensure_eq!(again, first, "the answer {when}");
+        ensure_eq!(fx.snapshot().await, before, "the store {when}");
+        CaseResult::Ok(())
+    };
+
+    let other = fx.worker().claim_one().await?;
+    ensure_eq!(other.execution_id, task.execution_id);
+    repeated("while another runs it").await?;
+    fx.backend.complete(&other.handle, None).await?;
+    repeated("after another completed it").await?;
+    fx.backend.replay(&fx.replay_request(task.execution_id)).await?;
+    repeated("after a replay").await?;
+    for ended in 3..=REMEMBERED {
+        let other = fx.worker().claim_one().await?;
+        repeated("while a later one runs").await?;
+        fx.backend.fail(&other.handle, &at_once("a later one")).await?;
+        repeated(&format!("with {ended} ended leases")).await?;
     }
     Ok(())
 }

@@ -2,12 +2,16 @@
 
 use ff_engine::{ExecutionResult, ResultOutcome, ResultRequest};
 use ff_types::backend::FailureClass;
-use ff_types::{ExecutionId, ExecutionState, Payload, TerminalOutcome, limits};
+use ff_types::{
+    ExecutionId, ExecutionPolicy, ExecutionState, Payload, TerminalOutcome, limits,
+};
 use tokio::task::JoinHandle;
 
 use crate::Fixture;
-use crate::expect::{Case, CaseError, CaseResult, assert_invalid, cases, ensure, ensure_eq};
-use crate::fixture::{failure, ms};
+use crate::expect::{
+    Case, CaseError, CaseResult, assert_code, assert_invalid, cases, ensure, ensure_eq,
+};
+use crate::fixture::{LEASE_TTL_MS, failure, ms};
 
 pub(crate) const CASES: &[Case] = &cases!["result":
     tells_how_it_ended,
@@ -60,8 +64,8 @@ pub(crate) async fn tells_how_it_ended(fx: Fixture) -> CaseResult {
     Ok(())
 }
 
-/// A waiting read returns when the execution ends, however it ends, and at the latest when its wait
-/// is over.
+/// A waiting read returns when the execution ends, however it ends and although the record may be
+/// gone by the time the reader runs, and at the latest when its wait is over.
 pub(crate) async fn waits_for_the_end(fx: Fixture) -> CaseResult {
     let wait = |id, max_wait_ms| -> JoinHandle<_> {
         let backend = fx.backend.clone();
@@ -71,7 +75,13 @@ pub(crate) async fn waits_for_the_end(fx: Fixture) -> CaseResult {
     let longest = limits::MAX_WAIT_MAX_MS;
     let (completed, failed) = (fx.running().await?, fx.running().await?);
     let cancelled = fx.submit_default().await?;
-    let waits: Vec<_> = [completed.execution_id, completed.execution_id, failed.execution_id, cancelled]
+    let fragile = ExecutionPolicy::default().with_max_reclaims(0);
+    let lost = fx.submission("task")?.with_policy(fragile).with_priority(1);
+    let lost = fx.submit_and_claim(&lost).await?.execution_id;
+    let deadline = fx.in_ms(LEASE_TTL_MS).await;
+    let expired = fx.submit(&fx.submission("task")?.with_deadline(deadline)).await?;
+    let (done, broken) = (completed.execution_id, failed.execution_id);
+    let waits: Vec<_> = [done, done, broken, cancelled, lost, expired]
         .into_iter()
         .map(|id| wait(id, longest))
         .collect();
@@ -80,6 +90,8 @@ pub(crate) async fn waits_for_the_end(fx: Fixture) -> CaseResult {
     fx.backend.complete(&completed.handle, None).await?;
     fx.backend.fail(&failed.handle, &failure(FailureClass::Permanent)).await?;
     fx.backend.cancel_execution(&fx.cancel_request(cancelled, "")).await?;
+    fx.advance(LEASE_TTL_MS).await;
+    fx.settle().await?;
 
     let mut outcomes = Vec::new();
     for waiting in waits {
@@ -88,8 +100,26 @@ pub(crate) async fn waits_for_the_end(fx: Fixture) -> CaseResult {
             other => return Err(CaseError::new(format!("not ended: {other:?}"))),
         }
     }
-    let ended = ["completed", "completed", "failed", "cancelled"];
+    let ended = ["completed", "completed", "failed", "cancelled", "failed", "expired"];
     ensure_eq!(outcomes.iter().map(|outcome| outcome.as_str()).collect::<Vec<_>>(), ended);
+
+    let fleeting = ExecutionPolicy::default().with_retention(ms(0));
+    let task = fx.submit_and_claim(&fx.submission("task")?.with_policy(fleeting)).await?;
+    let request = ResultRequest::new(task.execution_id).with_max_wait(ms(longest));
+    let mut waiting = fx.faultless.result(&request);
+    tokio::select! {
+        biased;
+        early = &mut waiting => return Err(CaseError::new(format!("did not wait: {early:?}"))),
+        () = fx.let_others_run() => {}
+    }
+    fx.backend.complete(&task.handle, Some(&Payload::json("7"))).await?;
+    fx.settle().await?;
+    let gone = fx.backend.describe_execution(task.execution_id).await;
+    assert_code(gone, "execution_not_found")?;
+    match fx.promptly(waiting).await?? {
+        ResultOutcome::Ended(result) => ensure_eq!(result.payload, Some(Payload::json("7"))),
+        other => return Err(CaseError::new(format!("not ended: {other:?}"))),
+    }
 
     let endless = fx.running().await?.execution_id;
     let waiting = wait(endless, 50);

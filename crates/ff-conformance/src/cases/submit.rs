@@ -1,17 +1,17 @@
 //! Handing in work: what is stored, what is refused, and what a repeat does.
 
-use ff_engine::{Idempotency, Submitted};
+use ff_engine::{Idempotency, OnTerminal, Submission, Submitted};
 use ff_types::backend::CapabilitySet;
 use ff_types::{
-    Backoff, BlockReason, ExecutionPolicy, ExecutionState, IdempotencyKey, Payload, RetryPolicy, Tags,
-    TimestampMs, limits,
+    Backoff, BlockReason, ExecutionPolicy, ExecutionState, IdempotencyKey, Jitter, LaneId, Payload,
+    RetryPolicy, Tags, TaskKind, TimestampMs, limits,
 };
 
 use crate::Fixture;
 use crate::expect::{
-    Case, CaseResult, assert_code, assert_invalid, assert_too_large, cases, ensure, ensure_eq,
+    Case, CaseError, CaseResult, assert_code, assert_invalid, assert_too_large, cases, ensure, ensure_eq,
 };
-use crate::fixture::ms;
+use crate::fixture::{LANE, ms};
 
 pub(crate) const CASES: &[Case] = &cases!["submit":
     creates_a_ready_execution,
@@ -19,6 +19,7 @@ pub(crate) const CASES: &[Case] = &cases!["submit":
     past_delay_means_now,
     repeat_is_harmless,
     id_clash_is_a_conflict,
+    defaults_are_documented,
     limits_are_enforced,
     batch_outcomes_are_independent,
     batch_is_bounded,
@@ -103,32 +104,141 @@ pub(crate) async fn repeat_is_harmless(fx: Fixture) -> CaseResult {
     Ok(())
 }
 
-/// The id of an execution, submitted again with any other content, is a conflict.
+/// The id of an execution, submitted again with any other content, is a conflict: every field
+/// counts, and so does every part of the policy and of the idempotency key.
 pub(crate) async fn id_clash_is_a_conflict(fx: Fixture) -> CaseResult {
-    let first = fx.submission("task")?;
-    fx.submit(&first).await?;
+    /// A key decides 16 bits of the id: one in 65,536 leaves them as they are.
+    const KEYS_TRIED: u32 = 5_000_000;
+    let (start, deadline) = (fx.in_ms(60_000).await, fx.in_ms(120_000).await);
+    let retry = RetryPolicy::default();
+    let policy = ExecutionPolicy::default().with_attempt_timeout(ms(5_000));
+    let tags = Tags::new().with("team", "red")?;
+    let gpu = CapabilitySet::from_tokens(["gpu"])?;
+    let like = |id, kind: &str| {
+        let (lane, kind) = (LaneId::new(LANE)?, TaskKind::new(kind)?);
+        let full = Submission::new(id, lane, kind, Payload::json("{}"))
+            .with_priority(1)
+            .with_capabilities(gpu.clone())
+            .with_tags(tags.clone())
+            .with_policy(policy)
+            .with_delay_until(start)
+            .with_deadline(deadline);
+        CaseResult::Ok(full)
+    };
+    let key = |key: &str| CaseResult::Ok(Idempotency::new(IdempotencyKey::new(key)?));
+    let first = like(fx.ids.execution_id(), "task")?;
+    let keyed = like(fx.ids.execution_id(), "task")?.with_idempotency(key("key")?);
+    for submission in [&first, &keyed] {
+        ensure_eq!(fx.backend.submit(submission).await?, Submitted::New(submission.id()));
+    }
     let before = fx.snapshot().await;
-    let mut other_payload = first.clone();
-    other_payload.payload = Payload::new("other");
-    let mut other_type = first.clone();
-    other_type.payload = Payload::json("");
 
-    let clashes = [
-        other_payload,
-        other_type,
-        first.clone().with_priority(1),
-        first.clone().with_capabilities(CapabilitySet::from_tokens(["gpu"])?),
-        first.clone().with_tags(Tags::new().with("team", "red")?),
-        first.clone().with_policy(ExecutionPolicy::default().with_max_reclaims(1)),
-        first.clone().with_delay_until(TimestampMs(1)),
-        first.clone().with_deadline(fx.in_ms(1_000).await),
+    let plain = || first.clone();
+    let with_payload = |payload| {
+        let mut other = plain();
+        other.payload = payload;
+        other
+    };
+    let (mut elsewhere, mut unstarted, mut endless) = (plain(), plain(), plain());
+    elsewhere.lane = LaneId::new("other")?;
+    unstarted.delay_until = None;
+    endless.deadline = None;
+    let with_retry = |retry| plain().with_policy(policy.with_retry(retry));
+    let exponential = |base_ms, factor, cap_ms| {
+        with_retry(retry.with_backoff(Backoff::Exponential { base_ms, factor, cap_ms }))
+    };
+    let mut clashes = vec![
+        ("lane", elsewhere),
+        ("kind", like(first.id(), "other")?),
+        ("payload", with_payload(Payload::json("{ }"))),
+        ("no payload", with_payload(Payload::json(""))),
+        ("content type", with_payload(Payload::new("{}"))),
+        ("priority", plain().with_priority(-1)),
+        ("capabilities", plain().with_capabilities(CapabilitySet::from_tokens(["gpu", "eu"])?)),
+        ("no capabilities", plain().with_capabilities(CapabilitySet::new())),
+        ("tag key", plain().with_tags(Tags::new().with("crew", "red")?)),
+        ("tag value", plain().with_tags(Tags::new().with("team", "blue")?)),
+        ("another tag", plain().with_tags(tags.clone().with("run", "7")?)),
+        ("no tags", plain().with_tags(Tags::new())),
+        ("retries", with_retry(retry.with_max_retries(4))),
+        ("back-off", with_retry(retry.with_backoff(Backoff::Fixed { delay_ms: 1_000 }))),
+        ("back-off base", exponential(1_001, 2, 60_000)),
+        ("back-off factor", exponential(1_000, 3, 60_000)),
+        ("back-off cap", exponential(1_000, 2, 60_001)),
+        ("jitter", with_retry(retry.with_jitter(Jitter::None))),
+        ("reclaims", plain().with_policy(policy.with_max_reclaims(1))),
+        ("timeout", plain().with_policy(policy.with_attempt_timeout(ms(5_001)))),
+        ("no timeout", plain().with_policy(ExecutionPolicy::default())),
+        ("retention", plain().with_policy(policy.with_retention(ms(86_400_001)))),
+        ("start", plain().with_delay_until(start.saturating_add(ms(1)))),
+        ("no start", unstarted),
+        ("deadline", plain().with_deadline(deadline.saturating_add(ms(1)))),
+        ("no deadline", endless),
+        ("start for deadline", plain().with_delay_until(deadline).with_deadline(start)),
+        ("no key", like(keyed.id(), "task")?),
     ];
+    let other_key = (0..KEYS_TRIED)
+        .map(|index| Ok(keyed.clone().with_idempotency(key(&format!("key-{index}"))?)))
+        .find(|other: &CaseResult<Submission>| other.as_ref().is_ok_and(|o| o.id() == keyed.id()))
+        .ok_or_else(|| CaseError::new("no other key leaves the id as it is"))?;
+    clashes.push(("key", other_key?));
+    for (what, idempotency) in [
+        ("window", key("key")?.with_window(ms(86_400_001))),
+        ("on_terminal: reuse", key("key")?.with_on_terminal(OnTerminal::Reuse)),
+        ("on_terminal: reject", key("key")?.with_on_terminal(OnTerminal::Reject)),
+    ] {
+        clashes.push((what, keyed.clone().with_idempotency(idempotency)));
+    }
 
-    for clash in clashes {
-        assert_code(fx.backend.submit(&clash).await, "conflict_submission_id")?;
+    for (what, clash) in clashes {
+        ensure!([first.id(), keyed.id()].contains(&clash.id()), "{what} changed the id");
+        match fx.backend.submit(&clash).await {
+            Err(error) if error.code() == "conflict_submission_id" => {}
+            other => return Err(CaseError::new(format!("another {what}: answered {other:?}"))),
+        }
+    }
+    for submission in [&first, &keyed] {
+        ensure_eq!(fx.backend.submit(submission).await?, Submitted::New(submission.id()));
     }
     ensure_eq!(fx.snapshot().await, before);
     Ok(())
+}
+
+/// What is left out has its documented value: priority 0, three retries after 1 s doubling to
+/// 1 min with full jitter, ten reclaims, no timeout, kept for 24 h, a lease of 30 s, a key
+/// remembered for 24 h.
+pub(crate) async fn defaults_are_documented(fx: Fixture) -> CaseResult {
+    const DAY_MS: u64 = 86_400_000;
+    let task = fx.running().await?;
+    let view = fx.describe(task.execution_id).await?;
+    let retry = view.policy.retry;
+    ensure_eq!(view.priority, 0);
+    ensure_eq!(retry.max_retries, 3);
+    let documented = Backoff::Exponential { base_ms: 1_000, factor: 2, cap_ms: 60_000 };
+    ensure_eq!((retry.backoff, retry.jitter), (documented, Jitter::Full));
+    ensure_eq!(view.policy.max_reclaims, 10);
+    ensure_eq!(view.policy.attempt_timeout, None);
+    ensure_eq!(view.policy.retention, ms(DAY_MS));
+    ensure_eq!((task.lease_ttl_ms, task.lease_expires_at), (30_000, fx.in_ms(30_000).await));
+
+    let keyed = || {
+        let idempotency = Idempotency::new(IdempotencyKey::new("key")?);
+        CaseResult::Ok(fx.submission("keyed")?.with_priority(-1).with_idempotency(idempotency))
+    };
+    let (first, second) = (keyed()?, keyed()?);
+    fx.submit(&first).await?;
+    fx.backend.complete(&task.handle, None).await?;
+
+    fx.advance(DAY_MS - 1).await;
+    fx.settle().await?;
+    fx.assert_is(task.execution_id, ExecutionState::Completed).await?;
+    ensure_eq!(fx.backend.submit(&keyed()?).await?, Submitted::Existing(first.id()));
+
+    fx.advance(1).await;
+    ensure_eq!(fx.backend.submit(&second).await?, Submitted::New(second.id()));
+    fx.settle().await?;
+    let gone = fx.backend.describe_execution(task.execution_id).await;
+    assert_code(gone, "execution_not_found")
 }
 
 /// Every field has its bound: the bound itself is accepted, one beyond is refused by name.

@@ -1,5 +1,7 @@
 //! `tick`: what time does, in bounded steps.
 
+use std::sync::Arc;
+
 use ff_engine::{DelayRequest, TickRequest};
 use ff_types::backend::ScannerFilter;
 use ff_types::{ExecutionId, ExecutionPolicy, ExecutionState, Namespace, Tags, TimestampMs, limits};
@@ -12,6 +14,7 @@ pub(crate) const CASES: &[Case] = &cases!["tick":
     ends_delays_in_order,
     next_due_is_exact,
     is_bounded,
+    waits_for_what_comes_due,
     filter_is_honoured,
     filter_is_not_starved,
     survives_clock_steps,
@@ -126,6 +129,25 @@ pub(crate) async fn is_bounded(fx: Fixture) -> CaseResult {
     Ok(())
 }
 
+/// A tick that waits returns when something comes due, also something that was made while it waits,
+/// and does it.
+pub(crate) async fn waits_for_what_comes_due(fx: Fixture) -> CaseResult {
+    let request = TickRequest::all().with_max_wait(ms(60_000));
+    let backend = Arc::clone(&fx.backend);
+    let waiting = tokio::spawn(async move { backend.tick(&request).await });
+    fx.let_others_run().await;
+
+    let id = delayed(&fx, fx.in_ms(20).await, "a").await?;
+    fx.let_others_run().await;
+    ensure!(!waiting.is_finished(), "it returned with nothing due");
+    fx.advance(20).await;
+    let outcome = fx.promptly(waiting).await???;
+
+    ensure_eq!(outcome.delays_over, 1);
+    ensure_eq!(fx.describe(id).await?.state, ExecutionState::Ready);
+    Ok(())
+}
+
 /// What the filter does not match is left alone, in what is done and in `next_due`.
 pub(crate) async fn filter_is_honoured(fx: Fixture) -> CaseResult {
     let (soon, later) = (fx.in_ms(10).await, fx.in_ms(5_000).await);
@@ -231,6 +253,8 @@ pub(crate) async fn survives_clock_steps(fx: Fixture) -> CaseResult {
 
 /// One call handles 1 to 10,000 executions.
 pub(crate) async fn limits_are_enforced(fx: Fixture) -> CaseResult {
+    let patient = TickRequest::all().with_max_wait(ms(limits::MAX_WAIT_MAX_MS + 1));
+    assert_invalid(fx.backend.tick(&patient).await, "max_wait")?;
     fx.running().await?;
     fx.advance(LEASE_TTL_MS).await;
     let before = fx.snapshot().await;

@@ -111,7 +111,11 @@ impl World {
                 let policy = self.policy(*instance).with_max_tasks(u32::from(*max_tasks));
                 let id = self.ids.request_id();
                 let request = ClaimRequest::new(id, lane_id(*lane), capabilities(*offered), policy);
-                Call::Claim(if *reclaims { request.with_reclaims() } else { request })
+                Call::Claim(if *reclaims {
+                    request.with_reclaims(ScannerFilter::NOOP)
+                } else {
+                    request
+                })
             }
             Op::Reclaimable { lane, offered, max_tokens, filtered } => {
                 let (id, instance) = (self.ids.request_id(), self.instances[0]);

@@ -23,13 +23,15 @@ impl ClaimOps for Toy {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
             changed.as_mut().enable();
-            let outcome = self.claim_now(request);
-            if !outcome.is_empty() || request.policy.max_wait.is_none() {
+            if let Some(outcome) = self.claim_now(request) {
                 return Ok(outcome);
+            }
+            if request.policy.max_wait.is_none() {
+                return Ok(ClaimOutcome::default());
             }
             tokio::select! {
                 () = changed => {}
-                () = &mut over => return Ok(outcome),
+                () = &mut over => return Ok(ClaimOutcome::default()),
             }
         }
     }
@@ -81,19 +83,23 @@ impl ClaimOps for Toy {
 
 impl Toy {
     // region: claim_now
-    fn claim_now(&self, request: &ClaimRequest) -> ClaimOutcome {
+    /// What the rows have for the claim, or the answer it was given before.
+    fn claim_now(&self, request: &ClaimRequest) -> Option<ClaimOutcome> {
         let key = (request.policy.instance, request.lane.clone(), true);
-        let queues: &[Queue] =
-            if request.reclaims { &[Queue::Ready, Queue::Reclaim] } else { &[Queue::Ready] };
+        let queues: &[Queue] = match request.reclaims {
+            None => &[Queue::Ready],
+            Some(_) => &[Queue::Ready, Queue::Reclaim],
+        };
+        let filter = request.reclaims.clone().unwrap_or(ScannerFilter::NOOP);
         let mut table = self.table();
         let now = self.clock.now();
         if let Some(items) = table.answered(&key, request.request_id) {
-            return repeated(&table, request, items, now);
+            return Some(repeated(&table, request, items, now));
         }
         let mut outcome = ClaimOutcome::default();
         let mut items = Vec::new();
         let (lane, offered) = (&request.lane, &request.capabilities);
-        for (queue, id) in self.best(&table, lane, offered, queues, &ScannerFilter::NOOP) {
+        for (queue, id) in self.best(&table, lane, offered, queues, &filter) {
             if items.len() == request.policy.max_tasks as usize {
                 break;
             }
@@ -113,7 +119,7 @@ impl Toy {
             items,
             now.saturating_add(request.policy.lease_ttl),
         );
-        outcome
+        (!outcome.is_empty()).then_some(outcome)
     }
     // endregion
 
@@ -132,11 +138,14 @@ impl Toy {
             .iter()
             .filter(|(_, row)| row.submission.lane == *lane)
             .filter(|(_, row)| row.submission.capabilities.is_subset_of(offered))
-            .filter(|(_, row)| filter.matches(self.namespace(), &row.submission.tags))
             .filter_map(|(id, row)| {
-                Placement::of(row).queue.map(|(queue, order)| (order, *id, queue))
+                let (queue, order) = Placement::of(row).queue?;
+                let wanted = match queue {
+                    Queue::Ready => true,
+                    Queue::Reclaim => filter.matches(self.namespace(), &row.submission.tags),
+                };
+                (wanted && queues.contains(&queue)).then_some((order, *id, queue))
             })
-            .filter(|(_, _, queue)| queues.contains(queue))
             .collect();
         places.sort_unstable();
         places.into_iter().map(|(_, id, queue)| (queue, id)).collect()

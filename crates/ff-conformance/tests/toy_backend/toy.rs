@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ff_engine::machine::{Decision, ExecutionRecord};
 use ff_engine::roles::BackendInfo;
-use ff_engine::{Clock, EngineError};
+use ff_engine::{Clock, EngineError, ExecutionResult};
 use ff_types::backend::BackendTag;
 use ff_types::{
     ExecutionId, IdempotencyKey, LaneId, Namespace, RequestId, TaskKind, TimestampMs,
     WorkerInstanceId,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 // region: store
 /// The toy. Its tag tells its handles from those of other backends.
@@ -28,6 +28,7 @@ pub(crate) struct Table {
     pub(crate) rows: BTreeMap<ExecutionId, ExecutionRecord>,
     pub(crate) keys: BTreeMap<(TaskKind, IdempotencyKey), (ExecutionId, TimestampMs)>,
     pub(crate) answers: BTreeMap<(WorkerInstanceId, LaneId, bool), Answer>,
+    pub(crate) awaiting: Vec<(ExecutionId, oneshot::Sender<ExecutionResult>)>,
 }
 
 /// What a claim gave out, for a repeat of it.
@@ -39,6 +40,17 @@ pub(crate) struct Answer {
 // endregion
 
 pub(crate) const TAG: BackendTag = BackendTag::Custom("toy");
+
+impl Table {
+    /// Tells who waits for the end of this row, if it has ended.
+    pub(crate) fn tell(&mut self, id: ExecutionId) {
+        let Some(result) = self.rows.get(&id).and_then(ExecutionResult::of) else { return };
+        for (_, waiter) in self.awaiting.extract_if(.., |(awaited, _)| *awaited == id) {
+            // A waiter that gave up has dropped its end.
+            let _gone = waiter.send(result.clone());
+        }
+    }
+}
 
 impl BackendInfo for Toy {
     fn tag(&self) -> BackendTag {
@@ -78,6 +90,7 @@ impl Toy {
             Decision::Keep(outcome) => Ok(outcome),
             Decision::Apply { next, outcome } => {
                 row.run = *next;
+                table.tell(id);
                 self.changed.notify_waiters();
                 Ok(outcome)
             }

@@ -1,6 +1,7 @@
 //! Every verb but the claims: a request in, a decision, an answer out.
 
 use std::ops::Bound;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use ff_engine::machine::{self, DueEvent, KeyHolder, Placement, SubmitDecision};
@@ -13,6 +14,8 @@ use ff_engine::{
 };
 use ff_types::backend::{FailOutcome, Handle, LeaseRenewal};
 use ff_types::{ExecutionId, Payload, limits};
+
+use tokio::sync::oneshot;
 
 use crate::toy::{TAG, Toy};
 
@@ -167,27 +170,24 @@ impl ReadOps for Toy {
 
     async fn result(&self, request: &ResultRequest) -> Result<ResultOutcome, EngineError> {
         request.validate()?;
-        let mut over = self.clock.sleep(request.max_wait.unwrap_or_default());
-        let mut waits = request.max_wait.is_some();
-        loop {
-            let mut changed = std::pin::pin!(self.changed.notified());
-            changed.as_mut().enable();
-            let state = {
-                let table = self.table();
-                let id = request.execution_id;
-                let row =
-                    table.rows.get(&id).ok_or_else(|| EngineError::execution_not_found(id))?;
-                match ExecutionResult::of(row) {
-                    Some(result) => return Ok(ResultOutcome::Ended(result)),
-                    None => row.run.state,
-                }
-            };
-            if !waits {
-                return Ok(ResultOutcome::Pending(state));
+        let id = request.execution_id;
+        let (state, end) = {
+            let mut table = self.table();
+            let row = table.rows.get(&id).ok_or_else(|| EngineError::execution_not_found(id))?;
+            if let Some(result) = ExecutionResult::of(row) {
+                return Ok(ResultOutcome::Ended(result));
             }
-            tokio::select! {
-                () = changed => {}
-                () = &mut over => waits = false,
+            let state = row.run.state;
+            let (waiter, end) = oneshot::channel();
+            table.awaiting.retain(|(_, waiter)| !waiter.is_closed());
+            table.awaiting.push((id, waiter));
+            (state, end)
+        };
+        tokio::select! {
+            biased;
+            Ok(result) = end => Ok(ResultOutcome::Ended(result)),
+            () = self.clock.sleep(request.max_wait.unwrap_or_default()) => {
+                Ok(ResultOutcome::Pending(state))
             }
         }
     }
@@ -215,6 +215,27 @@ impl ReadOps for Toy {
 impl TimerOps for Toy {
     async fn tick(&self, request: &TickRequest) -> Result<TickOutcome, EngineError> {
         request.validate()?;
+        let mut over = self.clock.sleep(request.max_wait.unwrap_or_default());
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let outcome = self.tick_now(request);
+            if request.max_wait.is_none() || outcome.handled() > 0 {
+                return Ok(outcome);
+            }
+            let until_due = outcome.next_due.map(|at| at.saturating_since(self.clock.now()));
+            let mut due = self.clock.sleep(until_due.unwrap_or(Duration::MAX));
+            tokio::select! {
+                () = &mut over => return Ok(outcome),
+                () = changed => {}
+                () = &mut due, if until_due.is_some() => {}
+            }
+        }
+    }
+}
+
+impl Toy {
+    fn tick_now(&self, request: &TickRequest) -> TickOutcome {
         let mut outcome = TickOutcome::default();
         let mut table = self.table();
         let now = self.clock.now();
@@ -230,13 +251,18 @@ impl TimerOps for Toy {
             outcome.count(&event);
             match event {
                 DueEvent::Remove => drop(table.rows.remove(id)),
-                event => row.run = event.into_next().unwrap_or_else(|| row.run.clone()),
+                event => {
+                    row.run = event.into_next().unwrap_or_else(|| row.run.clone());
+                    table.tell(*id);
+                }
             }
         }
 
         outcome.next_due = self.due(&table.rows, request).iter().map(|(at, _)| *at).min();
-        self.changed.notify_waiters();
-        Ok(outcome)
+        if outcome.handled() > 0 {
+            self.changed.notify_waiters();
+        }
+        outcome
     }
 }
 // endregion

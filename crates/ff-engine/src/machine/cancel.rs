@@ -70,7 +70,7 @@ pub fn cancel_execution(
         next.end(TerminalOutcome::Cancelled, now);
         (OperatorOutcome::Cancelled, CancelOutcome::Cancelled)
     };
-    next.operator = Some(OperatorMark { request_id: request.request_id, outcome: mark });
+    next.operator.push(OperatorMark { request_id: request.request_id, outcome: mark });
     Ok(Decision::apply(next, outcome))
 }
 

@@ -39,11 +39,17 @@ pub fn explain(
             until => (ExplainReason::Delayed, until),
         }
     } else if let Some(grant) = run.grant {
-        (ExplainReason::TokenOutstanding, Some(grant.expires_at))
+        if grant.expires_at <= now {
+            (ExplainReason::AwaitingMaintenance, placement.due)
+        } else {
+            (ExplainReason::TokenOutstanding, Some(grant.expires_at))
+        }
     } else {
+        let (lane, requires) =
+            (record.submission.lane.clone(), record.submission.capabilities.clone());
         match placement.queue {
-            Some((Queue::Reclaim, _)) => (ExplainReason::AwaitingReclaim, None),
-            _ => (ExplainReason::Queued { ahead: ahead() }, None),
+            Some((Queue::Reclaim, _)) => (ExplainReason::AwaitingReclaim { lane, requires }, None),
+            _ => (ExplainReason::Queued { lane, requires, ahead: ahead() }, None),
         }
     };
     Explanation::new(run.state, reason, clears_at)

@@ -41,15 +41,15 @@ pub(crate) fn held_or_repeated(
     }
 }
 
-/// The latest ended lease, if it is the one behind `fence`.
+/// The ended lease behind `fence`, if it is one of the latest.
 fn ended<'r>(record: &'r ExecutionRecord, fence: &Fence) -> Option<&'r EndedLease> {
-    record.run.ended_lease.as_ref().filter(|ended| {
+    record.run.ended_leases.as_slice().iter().find(|ended| {
         ended.id == fence.lease && ended.epoch == fence.epoch && ended.attempt == fence.attempt
     })
 }
 
 fn why_not(record: &ExecutionRecord, fence: &Fence) -> StateKind {
-    let taken_over = record.run.lease.is_some();
+    let taken_over = record.run.epoch > fence.epoch;
     match ended(record, fence).map(|ended| ended.end) {
         Some(LeaseEnd::Released { released, .. }) => StateKind::AlreadyReleased { released },
         Some(_) if taken_over => StateKind::StaleLease,

@@ -30,7 +30,7 @@ pub fn hold(
         next.state = state_of(next.reasons);
     }
     let outcome = OperatorOutcome::Held;
-    next.operator = Some(OperatorMark { request_id: request.request_id, outcome });
+    next.operator.push(OperatorMark { request_id: request.request_id, outcome });
     Ok(Decision::apply(next, HoldOutcome::Held))
 }
 
@@ -61,7 +61,7 @@ pub fn release_hold(
         }
     }
     let outcome = OperatorOutcome::HoldReleased;
-    next.operator = Some(OperatorMark { request_id: request.request_id, outcome });
+    next.operator.push(OperatorMark { request_id: request.request_id, outcome });
     Ok(Decision::apply(next, ReleaseHoldOutcome::Released))
 }
 

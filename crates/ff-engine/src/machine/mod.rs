@@ -21,6 +21,7 @@ mod hold;
 pub mod lifecycle;
 mod placement;
 mod progress;
+mod recent;
 mod reclaim;
 mod record;
 mod renew;
@@ -40,6 +41,7 @@ pub use fail::fail;
 pub use hold::{hold, release_hold};
 pub use placement::{Placement, Queue, QueueOrder};
 pub use progress::progress;
+pub use recent::Recent;
 pub use reclaim::{grant, take_up};
 pub use record::{
     Attempt, EndedLease, Entry, ExecutionRecord, Lease, LeaseEnd, OperatorMark, OperatorOutcome,

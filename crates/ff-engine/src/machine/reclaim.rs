@@ -36,7 +36,7 @@ pub fn take_up(
     let run = &record.run;
     let void = || EngineError::state(StateKind::ReclaimTokenVoid, grant.execution);
     if let Some(lease) = run.lease.filter(|lease| lease.id == grant.id.lease()) {
-        return if lease.expires_at > now {
+        return if lease.expires_at > now && lease.instance == policy.instance {
             Ok(Decision::Keep(Claimed::Leased(lease.attempt)))
         } else {
             Err(void())

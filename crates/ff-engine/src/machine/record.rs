@@ -9,6 +9,7 @@ use ff_types::{
     RequestId, TerminalOutcome, TimestampMs, WorkerId, WorkerInstanceId,
 };
 
+use super::recent::Recent;
 use crate::error::Released;
 use crate::requests::{CancelView, FailureView, Submission};
 
@@ -46,8 +47,8 @@ pub struct RunState {
     pub epoch: LeaseEpoch,
     /// The live lease; set exactly in `Active`.
     pub lease: Option<Lease>,
-    /// The latest lease that ended, and how.
-    pub ended_lease: Option<EndedLease>,
+    /// The latest leases that ended, and how.
+    pub ended_leases: Recent<EndedLease>,
     /// The outstanding reclaim token.
     pub grant: Option<OutstandingGrant>,
     /// Retries used in this run.
@@ -64,8 +65,8 @@ pub struct RunState {
     pub result: Option<Payload>,
     /// When it ended.
     pub ended_at: Option<TimestampMs>,
-    /// The latest operator request that had an effect.
-    pub operator: Option<OperatorMark>,
+    /// The latest operator requests that had an effect.
+    pub operator: Recent<OperatorMark>,
 }
 
 /// Which call hands out a ready execution.
@@ -164,7 +165,7 @@ pub struct Progress {
     pub message: Option<String>,
 }
 
-/// The latest operator request that had an effect, and its outcome, for a repeat of it.
+/// An operator request that had an effect, and its outcome, for a repeat of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OperatorMark {
     /// The request.
@@ -196,16 +197,17 @@ impl RunState {
         self.attempt.map_or(AttemptIndex::FIRST, |attempt| attempt.index.next())
     }
 
-    /// What an operator request with this id did, if it was the latest with an effect.
+    /// What an operator request with this id did, if it is one of the latest with an effect.
     pub(crate) fn done_by(&self, request_id: RequestId) -> Option<OperatorOutcome> {
-        self.operator.filter(|mark| mark.request_id == request_id).map(|mark| mark.outcome)
+        let marks = self.operator.as_slice().iter();
+        marks.rev().find(|mark| mark.request_id == request_id).map(|mark| mark.outcome)
     }
 
     /// Ends the live lease, if any.
     pub(crate) fn end_lease(&mut self, end: LeaseEnd) {
         if let Some(lease) = self.lease.take() {
-            self.ended_lease =
-                Some(EndedLease { id: lease.id, attempt: lease.attempt, epoch: self.epoch, end });
+            let (id, attempt, epoch) = (lease.id, lease.attempt, self.epoch);
+            self.ended_leases.push(EndedLease { id, attempt, epoch, end });
         }
     }
 

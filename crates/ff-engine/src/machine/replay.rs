@@ -36,6 +36,6 @@ pub fn replay(
     next.deadline = next.deadline.filter(|deadline| *deadline > now);
     next.await_turn(Entry::Claim, now);
     let outcome = OperatorOutcome::Replayed(attempt);
-    next.operator = Some(OperatorMark { request_id: request.request_id, outcome });
+    next.operator.push(OperatorMark { request_id: request.request_id, outcome });
     Ok(Decision::apply(next, ReplayOutcome::new(attempt)))
 }

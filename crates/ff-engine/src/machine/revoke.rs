@@ -34,6 +34,6 @@ pub fn revoke(
         next.await_turn(Entry::Reclaim, now);
     }
     let outcome = OperatorOutcome::Revoked;
-    next.operator = Some(OperatorMark { request_id: request.request_id, outcome });
+    next.operator.push(OperatorMark { request_id: request.request_id, outcome });
     Ok(Decision::apply(next, RevokeOutcome::Revoked))
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ff_types::{ExecutionState, LeaseEpoch, ReasonSet, TimestampMs};
 
+use super::recent::Recent;
 use super::record::{Entry, ExecutionRecord, RunState, state_of};
 use crate::error::{ConflictKind, EngineError};
 use crate::requests::{OnTerminal, Submission, Submitted};
@@ -73,7 +74,7 @@ fn created(submission: &Submission, fingerprint: u64, now: TimestampMs) -> Execu
         attempt: None,
         epoch: LeaseEpoch::ZERO,
         lease: None,
-        ended_lease: None,
+        ended_leases: Recent::default(),
         grant: None,
         retries: 0,
         reclaims: 0,
@@ -82,7 +83,7 @@ fn created(submission: &Submission, fingerprint: u64, now: TimestampMs) -> Execu
         last_failure: None,
         result: None,
         ended_at: None,
-        operator: None,
+        operator: Recent::default(),
     };
     if let Some(until) = submission.delay_until {
         run.ready_at = run.delay_to(until, now);

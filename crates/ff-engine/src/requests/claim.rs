@@ -26,8 +26,8 @@ pub struct ClaimRequest {
     pub capabilities: CapabilitySet,
     /// Who claims, for how long, how many, and how long to wait.
     pub policy: ClaimPolicy,
-    /// Whether the answer may hold reclaim tokens beside fresh tasks.
-    pub reclaims: bool,
+    /// Which reclaim tokens the answer may hold beside fresh tasks; none when `None`.
+    pub reclaims: Option<ScannerFilter>,
 }
 
 impl ClaimRequest {
@@ -38,14 +38,15 @@ impl ClaimRequest {
         capabilities: CapabilitySet,
         policy: ClaimPolicy,
     ) -> Self {
-        Self { request_id, lane, capabilities, policy, reclaims: false }
+        Self { request_id, lane, capabilities, policy, reclaims: None }
     }
 
-    /// Also takes, in the same order of priority and age, what the reclaim scanner would hand
-    /// out, as tokens. One waiting claim then serves both kinds of work.
+    /// Also takes, in the same order of priority and age, what the reclaim scanner would hand out
+    /// under `filter`, as tokens. One waiting claim then serves both kinds of work. Fresh tasks are
+    /// not filtered.
     #[must_use]
-    pub const fn with_reclaims(mut self) -> Self {
-        self.reclaims = true;
+    pub fn with_reclaims(mut self, filter: ScannerFilter) -> Self {
+        self.reclaims = Some(filter);
         self
     }
 

@@ -47,6 +47,18 @@ pub(crate) fn at_most(field: &'static str, actual: usize, limit: usize) -> Resul
     Ok(())
 }
 
+/// Refuses a wait over 60 s.
+pub(crate) fn valid_wait(max_wait: Option<Duration>) -> Result<(), EngineError> {
+    let max = ff_types::limits::MAX_WAIT_MAX_MS;
+    match max_wait.map(millis) {
+        Some(ms) if ms > max => {
+            let problem = format!("must be within 0..={max} ms, is {ms}");
+            Err(EngineError::validation("max_wait", problem))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Refuses a time outside `0..=TIMESTAMP_MAX_MS`.
 pub(crate) fn valid_time(field: &'static str, at: TimestampMs) -> Result<(), EngineError> {
     let max = ff_types::limits::TIMESTAMP_MAX_MS;

@@ -1,7 +1,7 @@
 //! What an operator does to an execution from outside.
 //!
 //! Every request carries an id. A repeat under the same id after a lost answer gives the first
-//! outcome again, as long as no other operator request has changed the execution in between.
+//! outcome again; an execution remembers its latest eight requests that had an effect.
 
 use ff_types::{AttemptIndex, ExecutionId, RequestId, TerminalOutcome};
 use serde::{Deserialize, Serialize};

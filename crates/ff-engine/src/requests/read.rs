@@ -4,13 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use ff_types::backend::CapabilitySet;
 use ff_types::{
     ExecutionId, ExecutionState, LaneId, Payload, TaskKind, TerminalOutcome, TimestampMs, WorkerId,
     WorkerInstanceId, limits,
 };
 use serde::{Deserialize, Serialize};
 
-use super::millis;
+use super::valid_wait;
 use super::view::{ExecutionSummary, FailureView};
 use crate::error::EngineError;
 use crate::machine::ExecutionRecord;
@@ -201,14 +202,7 @@ impl ResultRequest {
 
     /// Checks the wait.
     pub fn validate(&self) -> Result<(), EngineError> {
-        let max = limits::MAX_WAIT_MAX_MS;
-        match self.max_wait.map(millis) {
-            Some(ms) if ms > max => {
-                let problem = format!("must be within 0..={max} ms, is {ms}");
-                Err(EngineError::validation("max_wait", problem))
-            }
-            _ => Ok(()),
-        }
+        valid_wait(self.max_wait)
     }
 }
 
@@ -303,12 +297,59 @@ pub enum ExplainReason {
     Delayed,
     /// A reclaim token is out for it.
     TokenOutstanding,
-    /// It waits for a worker that asks the reclaim scanner.
-    AwaitingReclaim,
+    /// It waits in its lane for a worker that asks the reclaim scanner and offers what it requires.
+    AwaitingReclaim {
+        /// The lane.
+        lane: LaneId,
+        /// What a worker must offer.
+        requires: CapabilitySet,
+    },
     /// It waits in its lane for a worker that offers what it requires.
     Queued {
+        /// The lane.
+        lane: LaneId,
+        /// What a worker must offer.
+        requires: CapabilitySet,
         /// How many ready executions with the same requirements are in front, counted up to
         /// 1,000.
         ahead: u32,
     },
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.state, self.reason)?;
+        match self.clears_at {
+            Some(at) => write!(f, ", until {at}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for ExplainReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let offers = |requires: &CapabilitySet| match requires.as_str() {
+            "" => String::new(),
+            tokens => format!(" that offers {tokens}"),
+        };
+        match self {
+            Self::Ended(outcome) => write!(f, "it has ended: {outcome}"),
+            Self::Running { worker, .. } => write!(f, "worker {worker} is running it"),
+            Self::AwaitingMaintenance => f.write_str("something is due that no tick has handled"),
+            Self::Held => f.write_str("an operator holds it"),
+            Self::Delayed => f.write_str("it is delayed"),
+            Self::TokenOutstanding => f.write_str("a reclaim token is out for it"),
+            Self::AwaitingReclaim { lane, requires } => {
+                write!(
+                    f,
+                    "it waits on lane {lane} for a worker{} and takes reclaims",
+                    offers(requires)
+                )
+            }
+            Self::Queued { lane, requires, ahead } => {
+                let offers = offers(requires);
+                write!(f, "it waits on lane {lane} for a worker{offers}; {ahead} are ahead of it")
+            }
+        }
+    }
 }

@@ -1,8 +1,11 @@
 //! The maintenance call.
 
+use std::time::Duration;
+
 use ff_types::backend::ScannerFilter;
 use ff_types::{TimestampMs, limits};
 
+use super::valid_wait;
 use crate::error::EngineError;
 use crate::machine::DueEvent;
 
@@ -14,12 +17,15 @@ pub struct TickRequest {
     pub filter: ScannerFilter,
     /// At most this many executions in one call, 1..=10,000.
     pub limit: u32,
+    /// Waits this long inside the backend for something to come due; at most 60 s. `None` never
+    /// waits.
+    pub max_wait: Option<Duration>,
 }
 
 impl TickRequest {
     /// Everything due, up to the default limit of 1,000.
     pub const fn all() -> Self {
-        Self { filter: ScannerFilter::NOOP, limit: limits::TICK_LIMIT_DEFAULT }
+        Self { filter: ScannerFilter::NOOP, limit: limits::TICK_LIMIT_DEFAULT, max_wait: None }
     }
 
     /// Leaves alone what `filter` does not match.
@@ -36,8 +42,16 @@ impl TickRequest {
         self
     }
 
-    /// Checks the limit.
+    /// Waits up to `max_wait` for something to come due.
+    #[must_use]
+    pub const fn with_max_wait(mut self, max_wait: Duration) -> Self {
+        self.max_wait = Some(max_wait);
+        self
+    }
+
+    /// Checks the limit and the wait.
     pub fn validate(&self) -> Result<(), EngineError> {
+        valid_wait(self.max_wait)?;
         let max = limits::TICK_LIMIT_MAX;
         if (1..=max).contains(&self.limit) {
             return Ok(());

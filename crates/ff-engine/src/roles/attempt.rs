@@ -18,8 +18,9 @@ use crate::requests::{DelayRequest, FailRequest, ProgressRequest};
 ///
 /// `complete`, `fail`, `cancel` and `delay` release the lease: whatever the attempt held goes in
 /// the same step. A repeat of the same release gives the same outcome
-/// `[release.repeat_gives_the_first_outcome]`; a different one is refused with the outcome that
-/// stands `[release.different_call_is_refused]`.
+/// `[release.repeat_gives_the_first_outcome]`, as long as the lease is among the latest eight that
+/// ended `[release.repeat_survives_later_attempts]`; a different one is refused with the outcome
+/// that stands `[release.different_call_is_refused]`.
 ///
 /// # Errors
 /// [`EngineError::State`]: stop working on the attempt. A handle of a kind that holds no lease is

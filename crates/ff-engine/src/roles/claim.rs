@@ -25,15 +25,19 @@ pub trait ClaimOps: Send + Sync + 'static {
     ///   handle and a new attempt, numbered from 0 without gaps `[attempt.indexes_are_dense]`.
     /// - With `max_wait` it waits for work inside the backend and returns as soon as there is some
     ///   `[claim.wakes_promptly]`, at the latest when the wait is over `[claim.wait_ends]`. Each
-    ///   ready execution wakes a worker, and every one is handed out although waiting workers
-    ///   disappear `[claim.dropped_wait_loses_nothing]`.
+    ///   execution wakes a worker that can have it `[claim.wakes_who_is_able]`, in whichever way it
+    ///   became ready `[claim.every_way_of_becoming_ready_wakes]`, and every one is handed out
+    ///   although waiting workers disappear `[claim.dropped_wait_loses_nothing]`.
     /// - With [`ClaimRequest::with_reclaims`] the answer may hold reclaim tokens, in the same order
-    ///   of priority and age as the tasks `[claim.carries_reclaims_when_asked]`.
+    ///   of priority and age as the tasks `[claim.carries_reclaims_when_asked]`; its filter decides
+    ///   about tokens and leaves fresh tasks alone `[claim.reclaims_follow_the_filter]`.
     /// - A repeat under the same `request_id` gives those leases of the first call that are still
     ///   live `[claim.repeat_gives_the_same_leases]`, until the same instance makes another claim
-    ///   on the lane or the lease TTL has passed.
+    ///   on the lane or the lease TTL has passed. It answers at once, empty when they are all over
+    ///   `[claim.repeat_never_waits]`.
     /// - An execution whose deadline has passed expires instead of starting
-    ///   `[deadline.never_starts_late]`.
+    ///   `[deadline.never_starts_late]`, and is not in the way of those behind it
+    ///   `[claim.looks_past_expired]`.
     ///
     /// # Errors
     /// [`EngineError::Validation`] for a policy out of range `[claim.limits_are_enforced]`.

@@ -10,8 +10,8 @@ use crate::requests::{
 
 /// Steers single executions.
 ///
-/// A repeat under the same request id gives the first outcome again, as long as no other operator
-/// request changed the execution in between `[operator.repeat_is_harmless]`.
+/// A repeat under the same request id gives the first outcome again: an execution remembers its
+/// latest eight operator requests with an effect `[operator.repeat_is_harmless]`.
 ///
 /// # Errors
 /// [`EngineError::NotFound`] for an unknown execution `[read.unknown_id_is_not_found]`;

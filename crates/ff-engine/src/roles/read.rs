@@ -26,9 +26,12 @@ pub trait ReadOps: Send + Sync + 'static {
     /// - Following the cursors gives each execution that is there throughout exactly once,
     ///   whatever comes and goes meanwhile `[list.cursor_is_stable]`.
     /// - States, lane, kind and tag narrow the list `[list.filters_narrow]`.
+    /// - One call examines at most 10,000 executions; a page may hold few items, or none, and still
+    ///   have a successor `[list.examines_a_bounded_number]`.
     ///
     /// # Errors
-    /// [`EngineError::Validation`] for a page size out of range `[list.limits_are_enforced]`.
+    /// [`EngineError::Validation`] for a page size out of range `[list.limits_are_enforced]`. A text
+    /// that no page gave does not become a cursor `[list.hostile_cursor_is_refused]`.
     async fn list_executions(&self, request: &ListRequest) -> Result<ListPage, EngineError>;
 
     /// How an execution ended.

@@ -11,8 +11,8 @@ pub trait SubmitOps: Send + Sync + 'static {
     /// Stores an execution; once this returns, it runs or ends even if the client dies.
     ///
     /// # Behavior
-    /// - A new execution is ready at once, with the documented defaults
-    ///   `[submit.creates_a_ready_execution]`.
+    /// - A new execution is ready at once `[submit.creates_a_ready_execution]`, with the documented
+    ///   defaults `[submit.defaults_are_documented]`.
     /// - With `delay_until` in the future it is `Delayed` and becomes ready then
     ///   `[submit.delayed_start]`; a time that has passed means now `[submit.past_delay_means_now]`.
     /// - A repeat of the same submission answers `New` with the same id and makes nothing, for as
@@ -23,7 +23,8 @@ pub trait SubmitOps: Send + Sync + 'static {
     ///   own `[idempotency.key_is_scoped_to_kind]`; after the window the key is free
     ///   `[idempotency.window_ends]`.
     /// - Once the first execution has ended, the submission's `on_terminal` decides between that
-    ///   execution, a new one and a refusal `[idempotency.ended_execution_by_policy]`.
+    ///   execution, a new one and a refusal `[idempotency.ended_execution_by_policy]`, also when its
+    ///   record is gone before the window ends `[idempotency.key_outlives_the_record]`.
     ///
     /// # Errors
     /// [`EngineError::Validation`] and [`EngineError::LimitExceeded`] name the field and the limit

@@ -26,6 +26,9 @@ pub trait TimerOps: Send + Sync + 'static {
     ///   `[retention.keeps_until_then]`.
     /// - `next_due` is exactly when the next call has something to do `[tick.next_due_is_exact]`;
     ///   one call does a bounded amount `[tick.is_bounded]`.
+    /// - With `max_wait` it waits for something to come due inside the backend, also for what
+    ///   others make due meanwhile, and returns when it has handled something
+    ///   `[tick.waits_for_what_comes_due]` or when the wait is over.
     /// - What the filter does not match is left alone `[tick.filter_is_honoured]` and does not
     ///   starve what it does `[tick.filter_is_not_starved]`.
     /// - The clock may step by an hour in either direction: nothing is lost and nothing runs twice

@@ -3,9 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ff_engine::{Clock, DelayRequest, EngineBackend, EngineError, FailRequest, Task};
-use ff_types::Payload;
+use ff_engine::{
+    Clock, DelayRequest, EngineBackend, EngineError, FailRequest, Task, UnavailableKind,
+};
 use ff_types::backend::FailOutcome;
+use ff_types::{Payload, limits};
 
 use super::lease::Lease;
 use crate::client::low_bits;
@@ -40,6 +42,17 @@ pub(crate) enum Release {
     HandBack,
 }
 
+impl Release {
+    const fn operation(&self) -> &'static str {
+        match self {
+            Self::Complete(_) => "complete",
+            Self::Fail(_) => "fail",
+            Self::Cancel(_) => "cancel",
+            Self::Delay(_) | Self::HandBack => "delay",
+        }
+    }
+}
+
 impl Attempt {
     pub(crate) fn new(task: Task, desk: Arc<Desk>) -> Arc<Self> {
         let expires_at_ms = u64::try_from(task.lease_expires_at.as_i64()).unwrap_or(0);
@@ -56,10 +69,21 @@ impl Attempt {
         Duration::from_millis(self.task.lease_ttl_ms)
     }
 
-    /// Gives the lease back. Repeated while the backend does not answer, until the lease is over.
+    /// Gives the lease back. Repeated while the backend does not answer, until the lease is over or
+    /// the time of a whole lease has passed: renewals that succeed do not make it endless.
     pub(crate) async fn release(&self, release: &Release) -> Result<Outcome, EngineError> {
         self.lease.begin_release();
-        let answer = self.call_until_answered(release).await;
+        // A lease cut short by a timeout or a deadline still leaves time for an answer.
+        let longest = self.lease_ttl().max(Duration::from_millis(limits::LEASE_TTL_MIN_MS));
+        let answer = tokio::select! {
+            biased;
+            answer = self.call_until_answered(release) => answer,
+            () = self.desk.clock.sleep(longest) => Err(EngineError::Unavailable {
+                kind: UnavailableKind::Timeout,
+                operation: release.operation(),
+                source: None,
+            }),
+        };
         match &answer {
             Ok(outcome) => {
                 *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(*outcome);
@@ -76,7 +100,7 @@ impl Attempt {
 
     async fn call_until_answered(&self, release: &Release) -> Result<Outcome, EngineError> {
         let spread = low_bits(self.task.execution_id.as_u128());
-        // A shutdown does not wait for a backend that is away: the lease ends by itself.
+        // Nothing is lost without it: the lease ends by itself.
         let policy = match release {
             Release::HandBack => self.desk.retry,
             _ => self.desk.retry.endless(),
@@ -84,25 +108,17 @@ impl Attempt {
         let mut backoff = Backoff::new(policy, spread);
         loop {
             match self.call(release).await {
-                Err(error) if error.is_retryable() && self.lease.is_renewable() => {
+                Err(error) if error.is_retryable() && !self.lease.is_lost() => {
                     let Some(wait) = backoff.next_wait() else {
                         return Err(error);
                     };
                     tokio::select! {
                         () = self.desk.clock.sleep(wait) => {}
-                        () = self.over() => return Err(error),
+                        () = self.lease.lost() => return Err(error),
                     }
                 }
                 answer => return answer,
             }
-        }
-    }
-
-    /// Ends when the handler was told to stop for a reason that ends the lease too.
-    async fn over(&self) {
-        self.lease.token().cancelled().await;
-        if self.lease.is_renewable() {
-            std::future::pending::<()>().await;
         }
     }
 

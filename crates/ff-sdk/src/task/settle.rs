@@ -26,7 +26,8 @@ pub struct Settled(());
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Refused {
-    /// The task, when another call can still end it; `None` when the lease is over.
+    /// The task, while its lease lives: another call can still end it, for instance a cancel after
+    /// a delay that a pending cancellation refused. `None` when the lease is over.
     pub task: Option<ClaimedTask>,
     /// Why the call failed.
     pub error: EngineError,
@@ -44,7 +45,8 @@ impl std::error::Error for Refused {
     }
 }
 
-/// Every verb repeats its call while the backend does not answer and the lease lasts.
+/// Every verb repeats its call while the backend does not answer, under a pending cancellation too,
+/// until the lease is over or the time of a whole lease has passed.
 impl ClaimedTask {
     /// Ends the execution as completed.
     pub async fn complete(self, result: Option<Payload>) -> Result<Settled, Refused> {
@@ -88,9 +90,9 @@ impl ClaimedTask {
         match self.attempt.release(&release).await {
             Ok(_) => Ok(Settled(())),
             Err(error) => {
-                let may_go_on =
-                    !matches!(error, EngineError::State { .. } | EngineError::NotFound { .. });
-                Err(Refused { task: may_go_on.then_some(self), error })
+                let over =
+                    self.attempt.lease.is_lost() || matches!(error, EngineError::NotFound { .. });
+                Err(Refused { task: (!over).then_some(self), error })
             }
         }
     }

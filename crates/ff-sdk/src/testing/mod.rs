@@ -11,7 +11,7 @@ use ff_engine::{
     ClaimOutcome, ClaimRequest, Clock, EngineBackend, EngineError, ExecutionResult, Explanation,
     IdSource, ListRequest, ManualClock, SeededEntropy, TickRequest,
 };
-use ff_types::backend::{CapabilitySet, ClaimPolicy};
+use ff_types::backend::{CapabilitySet, ClaimPolicy, ScannerFilter};
 use ff_types::{ExecutionId, ExecutionState, LaneId, TimestampMs, ValueError, limits};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -209,7 +209,7 @@ impl TestEngine {
             self.capabilities.clone(),
             self.policy,
         )
-        .with_reclaims();
+        .with_reclaims(ScannerFilter::NOOP);
         let backend = self.client.backend();
         let ClaimOutcome { mut tasks, mut reclaims, .. } = backend.claim(&request).await?;
         let task = match (tasks.pop(), reclaims.pop()) {

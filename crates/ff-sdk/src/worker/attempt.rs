@@ -4,6 +4,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ff_engine::{EngineError, Task};
 use tokio::task::{JoinError, JoinHandle};
@@ -16,8 +17,12 @@ use crate::task::attempt::{Attempt, Release};
 use crate::task::{ClaimedTask, StopReason};
 use crate::task_error::{Disposition, TaskError};
 
-/// Runs the handler and reports how it ended; when `abort` trips first, stops the handler and
-/// gives the attempt to another worker.
+/// Giving an attempt to another worker may take this long. Without it the lease runs out, and
+/// others take over then.
+const HAND_BACK: Duration = Duration::from_secs(1);
+
+/// Runs the handler and reports how it ended; when `abort` trips first, stops the handler or its
+/// report, lets the lease lapse, and tries to give the attempt to another worker.
 ///
 /// Only `abort` cuts a handler off. One whose lease is lost is told to stop and runs on until it
 /// returns; once the store has said that the lease is over, nothing is reported.
@@ -26,20 +31,17 @@ pub(crate) async fn run(
     attempt: &Arc<Attempt>,
     abort: &CancellationToken,
 ) -> Outcome {
-    let expiry = attempt.desk.clock.sleep(attempt.lease_ttl());
+    let clock = &attempt.desk.clock;
+    let expiry = clock.sleep(attempt.lease_ttl());
     let work = async {
-        let handler = Handler::start(handlers, attempt);
-        let release = tokio::select! {
-            answer = handler.finish() => release_after(attempt, answer),
-            () = abort.cancelled() => attempt.outcome().is_none().then_some(Release::HandBack),
-        };
-        if let Some(release) = release {
-            report(attempt, release).await;
+        tokio::select! {
+            biased;
+            () = handle(handlers, attempt) => attempt.outcome().unwrap_or(Outcome::Lost),
+            () = abort.cancelled() => hand_back(attempt).await,
         }
-        attempt.outcome().unwrap_or(Outcome::Lost)
     };
     let watch = async {
-        attempt.lease.watch(expiry).await;
+        attempt.lease.watch(clock, expiry).await;
         std::future::pending().await
     };
     tokio::select! {
@@ -48,10 +50,28 @@ pub(crate) async fn run(
     }
 }
 
-/// Gives an attempt whose handler has not run, or was stopped, to another worker.
+/// Gives an attempt whose handler has not run, or was stopped, to another worker. Ends soon, also
+/// when the backend does not answer.
 pub(crate) async fn hand_back(attempt: &Arc<Attempt>) -> Outcome {
-    report(attempt, Release::HandBack).await;
+    attempt.lease.let_lapse();
+    if attempt.outcome().is_none() && !attempt.lease.is_lost() {
+        tokio::select! {
+            biased;
+            () = report(attempt, Release::HandBack) => {}
+            () = attempt.desk.clock.sleep(HAND_BACK) => {
+                tracing::warn!("the attempt was not handed back; its lease runs out");
+            }
+        }
+    }
     attempt.outcome().unwrap_or(Outcome::Lost)
+}
+
+/// Runs the handler and reports how it ended.
+async fn handle(handlers: &Handlers, attempt: &Arc<Attempt>) {
+    let answer = Handler::start(handlers, attempt).finish().await;
+    if let Some(release) = release_after(attempt, answer) {
+        report(attempt, release).await;
+    }
 }
 
 /// The span that everything of an attempt happens in.

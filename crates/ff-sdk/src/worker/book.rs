@@ -113,7 +113,8 @@ async fn round(
 ) -> bool {
     let mut all_answered = true;
     for attempts in attempts.chunks(limits::RENEW_BATCH_MAX) {
-        // Started before the call, so that they end before the store's expiry.
+        // Started before the call, so that they end before a lease does that the call extends by
+        // its whole TTL. One that a timeout or a deadline caps ends earlier; `Lease` sees to it.
         let expiries: Vec<Sleep> = attempts.iter().map(|_| desk.clock.sleep(ttl)).collect();
         let handles: Vec<Handle> =
             attempts.iter().map(|attempt| attempt.task.handle.clone()).collect();

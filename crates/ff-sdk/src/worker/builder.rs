@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 
 use super::Worker;
 use crate::handlers::Handlers;
-use crate::metrics::{Metrics, NoMetrics};
+use crate::metrics::{Guarded, Metrics, NoMetrics};
 use crate::retry::CallRetry;
 use crate::task::attempt::Desk;
 use crate::task::{ClaimedTask, Settled};
@@ -38,7 +38,8 @@ pub(crate) struct Config {
     pub(crate) max_wait: Duration,
     pub(crate) grace: Duration,
     pub(crate) abort_after: Duration,
-    pub(crate) maintenance: Option<ScannerFilter>,
+    pub(crate) maintenance: bool,
+    pub(crate) filter: ScannerFilter,
     pub(crate) handlers: Handlers,
     pub(crate) metrics: Arc<dyn Metrics>,
 }
@@ -151,7 +152,9 @@ impl WorkerBuilder {
         self
     }
 
-    /// Narrows maintenance to what the filter matches.
+    /// Narrows to one instance tag what this worker does for executions that have run before: its
+    /// maintenance, and its taking up of lost and paused ones, with maintenance or without. Fresh
+    /// work is not narrowed; lanes separate it.
     pub fn scanner_filter(mut self, filter: ScannerFilter) -> Self {
         self.filter = filter;
         self
@@ -201,7 +204,7 @@ impl WorkerBuilder {
 
     /// Counts what the worker does.
     pub fn metrics(mut self, metrics: impl Metrics) -> Self {
-        self.metrics = Arc::new(metrics);
+        self.metrics = Arc::new(Guarded::new(metrics));
         self
     }
 
@@ -278,7 +281,8 @@ impl WorkerBuilder {
             max_wait: self.max_wait,
             grace: self.grace,
             abort_after: self.abort_after,
-            maintenance: self.maintenance.then_some(self.filter),
+            maintenance: self.maintenance,
+            filter: self.filter,
             handlers: self.handlers,
             metrics: self.metrics,
         };

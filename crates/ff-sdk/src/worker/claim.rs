@@ -11,6 +11,7 @@ use ff_engine::{ClaimOutcome, ClaimRequest, EngineError};
 use ff_types::backend::ClaimPolicy;
 use ff_types::{LaneId, limits};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
 
 use super::running::Running;
 use crate::client::low_bits;
@@ -91,7 +92,7 @@ fn request(running: &Running, lane: &LaneId, appetite: Appetite, slots: usize) -
         policy = policy.with_max_wait(config.max_wait);
     }
     ClaimRequest::new(config.ids.request_id(), lane.clone(), config.capabilities.clone(), policy)
-        .with_reclaims()
+        .with_reclaims(config.filter.clone())
 }
 
 /// Claims until there is an answer; `None` when the worker stops first.
@@ -149,11 +150,13 @@ async fn start(running: &Arc<Running>, outcome: ClaimOutcome, mut permits: Owned
     hand_back(running, surplus).await;
 }
 
-/// Gives leases to other workers. Tokens return by themselves.
+/// Gives leases to other workers, all at once: each may take a while. Tokens return by themselves.
 async fn hand_back(running: &Arc<Running>, outcome: ClaimOutcome) {
+    let mut returns = JoinSet::new();
     for task in outcome.tasks {
-        running.hand_back(task).await;
+        returns.spawn(Arc::clone(running).hand_back(task));
     }
+    while returns.join_next().await.is_some() {}
 }
 
 /// Uses a reclaim token. `None` when somebody else did, or it has expired.

@@ -32,7 +32,9 @@ impl WorkerHandle {
     ///
     /// After the grace, handlers are told to stop through
     /// [`ClaimedTask::cancellation`](crate::ClaimedTask::cancellation); a moment later those that
-    /// still run are cut off, and their attempts go to other workers at once.
+    /// still run are cut off, and their attempts go to other workers at once. So are reports that
+    /// the backend does not take. A backend that does not answer holds this up for a second more;
+    /// the leases it could not take back run out.
     pub async fn shutdown(mut self) {
         self.running.stop.cancel();
         self.ended().await;

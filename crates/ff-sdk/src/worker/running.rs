@@ -69,22 +69,24 @@ impl Running {
             self.config.lease_ttl,
             Arc::clone(metrics),
         ));
-        if let Some(filter) = self.config.maintenance.clone() {
+        if self.config.maintenance {
             let desk = Arc::clone(&self.desk);
+            let filter = self.config.filter.clone();
             upkeep.spawn(maintenance::maintain(desk, filter, Arc::clone(metrics)));
         }
         let mut claims = JoinSet::new();
         for lane in self.config.lanes.clone() {
             claims.spawn(claim::claim_loop(Arc::clone(&self), lane));
         }
-        let working = async {
+        let idle = async {
             while claims.join_next().await.is_some() {}
-            self.drain().await;
+            self.attempts.close();
+            self.attempts.wait().await;
         };
         tokio::select! {
             biased;
             () = self.kill.cancelled() => {}
-            () = working => {}
+            () = self.drain(idle) => {}
         }
         claims.shutdown().await;
         upkeep.shutdown().await;
@@ -92,23 +94,29 @@ impl Running {
         self.attempts.wait().await;
     }
 
-    /// Lets handlers finish, then tells them to stop, then stops them.
-    async fn drain(&self) {
-        self.attempts.close();
+    /// From the stop on, lets handlers finish, then tells them to stop, then stops them. Ends when
+    /// the worker is idle, and soon after the last step: nothing in hand waits for the backend
+    /// without bound then.
+    async fn drain(&self, idle: impl Future<Output = ()>) {
         let clock = &self.desk.clock;
+        let mut idle = std::pin::pin!(idle);
         tokio::select! {
-            () = self.attempts.wait() => return,
+            () = &mut idle => return,
+            () = self.stop.cancelled() => {}
+        }
+        tokio::select! {
+            () = &mut idle => return,
             () = clock.sleep(self.config.grace) => {}
         }
         for attempt in self.book.all() {
             attempt.lease.trip(StopReason::Shutdown);
         }
         tokio::select! {
-            () = self.attempts.wait() => return,
+            () = &mut idle => return,
             () = clock.sleep(self.config.abort_after) => {}
         }
         self.abort.cancel();
-        self.attempts.wait().await;
+        idle.await;
     }
 
     pub(crate) const fn policy(&self) -> ClaimPolicy {
@@ -129,7 +137,13 @@ impl Running {
     pub(crate) fn take_up(self: &Arc<Self>, token: ReclaimToken, slot: OwnedSemaphorePermit) {
         let running = Arc::clone(self);
         self.spawn(async move {
-            if let Some(task) = claim::take_up(&running, &token, &running.policy()).await {
+            let policy = running.policy();
+            let task = tokio::select! {
+                biased;
+                task = claim::take_up(&running, &token, &policy) => task,
+                () = running.abort.cancelled() => None,
+            };
+            if let Some(task) = task {
                 running.run(task).await;
             }
             drop(slot);
@@ -137,7 +151,7 @@ impl Running {
     }
 
     /// Gives the lease of `task` to another worker.
-    pub(crate) async fn hand_back(self: &Arc<Self>, task: Task) {
+    pub(crate) async fn hand_back(self: Arc<Self>, task: Task) {
         let span = attempt::span(&task);
         let attempt = Attempt::new(task, Arc::clone(&self.desk));
         attempt::hand_back(&attempt).instrument(span).await;

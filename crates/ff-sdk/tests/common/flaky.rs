@@ -1,7 +1,7 @@
 //! A backend in front of another one.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use ff_engine::*;
@@ -15,6 +15,10 @@ pub(crate) struct Flaky {
     pub(crate) away: AtomicBool,
     /// The next so many submits are passed on and their answers lost.
     pub(crate) lost_submits: AtomicUsize,
+    /// The next so many completes are not passed on and unavailable.
+    pub(crate) failing_completes: AtomicUsize,
+    /// Operations that never answer.
+    hung: Mutex<Vec<&'static str>>,
     pub(crate) claims: AtomicUsize,
     pub(crate) renewals: AtomicUsize,
     pub(crate) renewed_leases: AtomicUsize,
@@ -27,6 +31,8 @@ impl Flaky {
             inner,
             away: AtomicBool::new(false),
             lost_submits: AtomicUsize::new(0),
+            failing_completes: AtomicUsize::new(0),
+            hung: Mutex::default(),
             claims: AtomicUsize::new(0),
             renewals: AtomicUsize::new(0),
             renewed_leases: AtomicUsize::new(0),
@@ -34,7 +40,16 @@ impl Flaky {
         }
     }
 
-    fn there(&self, operation: &'static str) -> Result<&dyn EngineBackend, EngineError> {
+    /// The next calls of `operation` never get an answer.
+    pub(crate) fn hang(&self, operation: &'static str) {
+        self.hung.lock().expect("no test panics here").push(operation);
+    }
+
+    async fn there(&self, operation: &'static str) -> Result<&dyn EngineBackend, EngineError> {
+        let hangs = self.hung.lock().expect("no test panics here").contains(&operation);
+        if hangs {
+            std::future::pending::<()>().await;
+        }
         if self.away.load(Relaxed) {
             return Err(unavailable(operation));
         }
@@ -42,8 +57,12 @@ impl Flaky {
     }
 
     fn loses_answer(&self) -> bool {
-        self.lost_submits.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok()
+        takes_one(&self.lost_submits)
     }
+}
+
+fn takes_one(left: &AtomicUsize) -> bool {
+    left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok()
 }
 
 fn unavailable(operation: &'static str) -> EngineError {
@@ -63,7 +82,7 @@ impl BackendInfo for Flaky {
 #[async_trait]
 impl SubmitOps for Flaky {
     async fn submit(&self, submission: &Submission) -> Result<Submitted, EngineError> {
-        let answer = self.there("submit")?.submit(submission).await;
+        let answer = self.there("submit").await?.submit(submission).await;
         if self.loses_answer() {
             return Err(unavailable("submit"));
         }
@@ -74,7 +93,7 @@ impl SubmitOps for Flaky {
         &self,
         submissions: &[Submission],
     ) -> Result<Vec<Result<Submitted, EngineError>>, EngineError> {
-        self.there("submit_batch")?.submit_batch(submissions).await
+        self.there("submit_batch").await?.submit_batch(submissions).await
     }
 }
 
@@ -83,14 +102,14 @@ impl ClaimOps for Flaky {
     async fn claim(&self, request: &ClaimRequest) -> Result<ClaimOutcome, EngineError> {
         self.claims.fetch_add(1, Relaxed);
         self.most_asked.fetch_max(request.policy.max_tasks as usize, Relaxed);
-        self.there("claim")?.claim(request).await
+        self.there("claim").await?.claim(request).await
     }
 
     async fn reclaimable(
         &self,
         request: &ReclaimRequest,
     ) -> Result<Vec<ReclaimToken>, EngineError> {
-        self.there("reclaimable")?.reclaimable(request).await
+        self.there("reclaimable").await?.reclaimable(request).await
     }
 
     async fn claim_from_reclaim(
@@ -98,7 +117,7 @@ impl ClaimOps for Flaky {
         token: &ReclaimToken,
         policy: &ClaimPolicy,
     ) -> Result<Task, EngineError> {
-        let inner = self.there("claim_from_reclaim")?;
+        let inner = self.there("claim_from_reclaim").await?;
         inner.claim_from_reclaim(token, policy).await
     }
 }
@@ -106,7 +125,7 @@ impl ClaimOps for Flaky {
 #[async_trait]
 impl AttemptOps for Flaky {
     async fn renew(&self, handle: &Handle) -> Result<LeaseRenewal, EngineError> {
-        self.there("renew")?.renew(handle).await
+        self.there("renew").await?.renew(handle).await
     }
 
     async fn renew_batch(
@@ -115,7 +134,7 @@ impl AttemptOps for Flaky {
     ) -> Result<Vec<Result<LeaseRenewal, EngineError>>, EngineError> {
         self.renewals.fetch_add(1, Relaxed);
         self.renewed_leases.fetch_add(handles.len(), Relaxed);
-        self.there("renew_batch")?.renew_batch(handles).await
+        self.there("renew_batch").await?.renew_batch(handles).await
     }
 
     async fn progress(
@@ -123,11 +142,14 @@ impl AttemptOps for Flaky {
         handle: &Handle,
         request: &ProgressRequest,
     ) -> Result<(), EngineError> {
-        self.there("progress")?.progress(handle, request).await
+        self.there("progress").await?.progress(handle, request).await
     }
 
     async fn complete(&self, handle: &Handle, result: Option<&Payload>) -> Result<(), EngineError> {
-        self.there("complete")?.complete(handle, result).await
+        if takes_one(&self.failing_completes) {
+            return Err(unavailable("complete"));
+        }
+        self.there("complete").await?.complete(handle, result).await
     }
 
     async fn fail(
@@ -135,15 +157,15 @@ impl AttemptOps for Flaky {
         handle: &Handle,
         request: &FailRequest,
     ) -> Result<FailOutcome, EngineError> {
-        self.there("fail")?.fail(handle, request).await
+        self.there("fail").await?.fail(handle, request).await
     }
 
     async fn cancel(&self, handle: &Handle, reason: &str) -> Result<(), EngineError> {
-        self.there("cancel")?.cancel(handle, reason).await
+        self.there("cancel").await?.cancel(handle, reason).await
     }
 
     async fn delay(&self, handle: &Handle, request: &DelayRequest) -> Result<(), EngineError> {
-        self.there("delay")?.delay(handle, request).await
+        self.there("delay").await?.delay(handle, request).await
     }
 }
 
@@ -153,48 +175,48 @@ impl OperatorOps for Flaky {
         &self,
         request: &CancelExecution,
     ) -> Result<CancelOutcome, EngineError> {
-        self.there("cancel_execution")?.cancel_execution(request).await
+        self.there("cancel_execution").await?.cancel_execution(request).await
     }
 
     async fn hold(&self, request: &Hold) -> Result<HoldOutcome, EngineError> {
-        self.there("hold")?.hold(request).await
+        self.there("hold").await?.hold(request).await
     }
 
     async fn release_hold(&self, request: &ReleaseHold) -> Result<ReleaseHoldOutcome, EngineError> {
-        self.there("release_hold")?.release_hold(request).await
+        self.there("release_hold").await?.release_hold(request).await
     }
 
     async fn revoke(&self, request: &RevokeLease) -> Result<RevokeOutcome, EngineError> {
-        self.there("revoke")?.revoke(request).await
+        self.there("revoke").await?.revoke(request).await
     }
 
     async fn replay(&self, request: &ReplayExecution) -> Result<ReplayOutcome, EngineError> {
-        self.there("replay")?.replay(request).await
+        self.there("replay").await?.replay(request).await
     }
 }
 
 #[async_trait]
 impl ReadOps for Flaky {
     async fn describe_execution(&self, id: ExecutionId) -> Result<ExecutionView, EngineError> {
-        self.there("describe_execution")?.describe_execution(id).await
+        self.there("describe_execution").await?.describe_execution(id).await
     }
 
     async fn list_executions(&self, request: &ListRequest) -> Result<ListPage, EngineError> {
-        self.there("list_executions")?.list_executions(request).await
+        self.there("list_executions").await?.list_executions(request).await
     }
 
     async fn result(&self, request: &ResultRequest) -> Result<ResultOutcome, EngineError> {
-        self.there("result")?.result(request).await
+        self.there("result").await?.result(request).await
     }
 
     async fn explain(&self, id: ExecutionId) -> Result<Explanation, EngineError> {
-        self.there("explain")?.explain(id).await
+        self.there("explain").await?.explain(id).await
     }
 }
 
 #[async_trait]
 impl TimerOps for Flaky {
     async fn tick(&self, request: &TickRequest) -> Result<TickOutcome, EngineError> {
-        self.there("tick")?.tick(request).await
+        self.there("tick").await?.tick(request).await
     }
 }
