@@ -74,3 +74,44 @@ async fn a_paused_execution_wakes_only_who_takes_reclaims() {
     assert_eq!(outcome.expect("it is answered").reclaims.len(), 1);
     assert_eq!(backend.usage().wakeups, 1);
 }
+
+#[tokio::test]
+async fn a_wait_that_cannot_run_it_is_left_alone() {
+    let ids = IdSource::new(Arc::new(SystemClock), Arc::new(SeededEntropy::new(3)));
+    let backend = MemBackend::new();
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..2 {
+        let (backend, mut request) = (backend.clone(), claim(&ids));
+        request.policy = request.policy.with_max_wait(Duration::from_mins(1));
+        waiting.spawn(async move { backend.claim(&request).await });
+    }
+    tokio::task::yield_now().await;
+
+    let gpu = CapabilitySet::from_tokens(["gpu"]).expect("the token is valid");
+    backend.submit(&submission(&ids).with_capabilities(gpu)).await.expect("it is accepted");
+
+    assert_eq!(backend.usage().wakeups, 0);
+    waiting.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_wait_whose_filter_does_not_match_is_left_alone() {
+    let ids = IdSource::new(Arc::new(SystemClock), Arc::new(SeededEntropy::new(4)));
+    let backend = MemBackend::new();
+    backend.submit(&submission(&ids)).await.expect("it is accepted");
+    let mut first = backend.claim(&claim(&ids)).await.expect("it is answered");
+    let task = first.tasks.pop().expect("it was ready");
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..2 {
+        let filter = ScannerFilter::new().with_instance_tag("instance", "another");
+        let (backend, mut request) = (backend.clone(), claim(&ids).with_reclaims(filter));
+        request.policy = request.policy.with_max_wait(Duration::from_mins(1));
+        waiting.spawn(async move { backend.claim(&request).await });
+    }
+    tokio::task::yield_now().await;
+
+    backend.delay(&task.handle, &DelayRequest::now()).await.expect("it is given back");
+
+    assert_eq!(backend.usage().wakeups, 0);
+    waiting.shutdown().await;
+}

@@ -83,7 +83,7 @@ impl Handlers {
                 let running = handler(task, value);
                 Box::pin(async move {
                     let result = running.await.map_err(Into::into)?;
-                    Ok(Returned::Result(json::encode(&result)?))
+                    Ok(Returned::Result(json::encode("result", &result)?))
                 })
             }),
         )
@@ -134,16 +134,23 @@ impl Handlers {
         Ok(())
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_kind.is_empty()
+    }
+
     pub(crate) fn extensions(&self) -> &Extensions {
         &self.state
     }
 
     /// Calls the handler of the task's kind. The call itself may panic.
     pub(crate) async fn call(&self, task: ClaimedTask) -> Result<Returned, TaskError> {
-        match self.by_kind.get(task.kind().as_str()) {
-            Some(handler) => handler(task).await,
-            None => Err(TaskError::permanent(format!("no handler for kind {}", task.kind()))),
+        if let Some(handler) = self.by_kind.get(task.kind().as_str()) {
+            return handler(task).await;
         }
+        let mut known: Vec<&str> = self.by_kind.keys().map(String::as_str).collect();
+        known.sort_unstable();
+        let (kind, known) = (task.kind(), known.join(", "));
+        Err(TaskError::permanent(format!("no handler for kind {kind}; this worker has {known}")))
     }
 
     fn insert(mut self, kind: String, handler: Erased) -> Self {

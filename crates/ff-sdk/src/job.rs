@@ -74,7 +74,7 @@ impl At {
 impl Job {
     /// A job whose handler is `kind` and whose payload is `value` as JSON.
     pub fn new<T: Serialize + ?Sized>(kind: impl Into<String>, value: &T) -> Self {
-        match json::encode(value) {
+        match json::encode("payload", value) {
             Ok(payload) => Self::raw(kind, payload.unwrap_or_else(|| Payload::json("null"))),
             Err(error) => Self::of(Err(error)),
         }
@@ -187,7 +187,8 @@ impl Job {
         })
     }
 
-    /// Makes jobs of the same kind and key one execution, for 24 h.
+    /// Makes jobs of the same kind and key one execution, for 24 h: the second submit is answered
+    /// with the first execution, whatever else the second job says.
     #[must_use]
     pub fn idempotency_key(self, key: impl Into<String>) -> Self {
         self.set(|parts| {

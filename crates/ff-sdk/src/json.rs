@@ -38,6 +38,7 @@ pub(crate) fn decode<T: DeserializeOwned>(payload: Option<&Payload>) -> Result<T
     serde_json::from_slice(bytes).map_err(|error| DecodeError {
         expected: type_name::<T>(),
         problem: match error.classify() {
+            Category::Data if bytes == NULL => "there is no value",
             Category::Data => "the JSON has another shape",
             Category::Eof => "the JSON ends early",
             Category::Syntax | Category::Io => "the bytes are not JSON",
@@ -48,9 +49,13 @@ pub(crate) fn decode<T: DeserializeOwned>(payload: Option<&Payload>) -> Result<T
 }
 
 /// Writes a value; `null` becomes no payload.
-pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Option<Payload>, EngineError> {
+pub(crate) fn encode<T: Serialize + ?Sized>(
+    field: &'static str,
+    value: &T,
+) -> Result<Option<Payload>, EngineError> {
     let bytes = serde_json::to_vec(value).map_err(|_| {
-        EngineError::validation("payload", format!("{} has no JSON form", type_name::<T>()))
+        let expected = "JSON has no form for it; map keys, for one, must be strings";
+        EngineError::validation(field, format!("cannot be a {}: {expected}", type_name::<T>()))
     })?;
     Ok((bytes != NULL).then(|| Payload::json(bytes)))
 }
@@ -61,8 +66,8 @@ mod tests {
 
     #[test]
     fn null_is_no_payload() {
-        assert_eq!(encode(&()).unwrap(), None);
-        assert_eq!(encode(&None::<u8>).unwrap(), None);
+        assert_eq!(encode("result", &()).unwrap(), None);
+        assert_eq!(encode("result", &None::<u8>).unwrap(), None);
         assert_eq!(decode::<Option<u8>>(None), Ok(None));
         assert_eq!(decode::<()>(Some(&Payload::default())), Ok(()));
     }

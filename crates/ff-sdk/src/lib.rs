@@ -45,7 +45,17 @@ pub mod testing;
 mod worker;
 
 pub use client::{Client, ResultError};
-pub use ff_types::backend::ResumeSignal;
+pub use ff_engine::{
+    CancelOutcome, Clock, Cursor, EngineBackend, EngineError, ExecutionResult, ExecutionSummary,
+    ExecutionView, ExplainReason, Explanation, HoldOutcome, IdSource, Idempotency, ListPage,
+    ListRequest, OnTerminal, ReleaseHoldOutcome, ReplayOutcome, RevokeOutcome, StateKind,
+    Submitted, TickOutcome,
+};
+pub use ff_types::backend::{FailureClass, ResumeSignal, ScannerFilter};
+pub use ff_types::{
+    AttemptIndex, Backoff, ExecutionId, ExecutionPolicy, ExecutionState, Jitter, LaneId, Payload,
+    RetryPolicy, Tags, TaskKind, TerminalOutcome, TimestampMs, ValueError, WorkerId,
+};
 pub use handlers::Handlers;
 pub use job::{DEFAULT_LANE, Job};
 pub use json::DecodeError;

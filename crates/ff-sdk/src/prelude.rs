@@ -5,8 +5,8 @@
 //! ```
 
 pub use crate::{
-    ClaimedTask, Client, Handlers, Job, ResultError, ResultExt, ResumeSignal, Settled, StopReason,
-    TaskError, Worker, WorkerHandle,
+    Backoff, CancelOutcome, CancellationToken, ClaimedTask, Client, EngineBackend, EngineError,
+    ExecutionId, ExecutionPolicy, ExecutionState, ExplainReason, Handlers, Jitter, Job,
+    ListRequest, Payload, ResultError, ResultExt, ResumeSignal, RetryPolicy, Settled, StopReason,
+    Submitted, TaskError, TimestampMs, Worker, WorkerBuilder, WorkerHandle,
 };
-pub use ff_engine::{EngineBackend, EngineError, Submitted};
-pub use ff_types::{ExecutionId, Payload, RetryPolicy, TimestampMs};

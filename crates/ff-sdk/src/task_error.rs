@@ -92,6 +92,13 @@ impl TaskError {
         Self::new(Disposition::Pause(Pause::Until(at)), "paused")
     }
 
+    /// Transient, from an error that is already boxed: `Box<dyn Error>` is no `Error` itself, so `?`
+    /// alone does not convert it.
+    #[expect(clippy::needless_pass_by_value, reason = "it is used by path in `map_err`")]
+    pub fn from_boxed(error: Box<dyn Error + Send + Sync>) -> Self {
+        Self::transient(chain(error.as_ref()))
+    }
+
     /// Adds bytes for a program to read, such as a serialised error: at most 64 KiB, more is left
     /// out.
     #[must_use]

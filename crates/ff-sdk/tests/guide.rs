@@ -2,8 +2,9 @@
 
 #![allow(
     clippy::duration_suboptimal_units,
+    clippy::print_stdout,
     clippy::unnecessary_wraps,
-    reason = "the guide shows seconds throughout, and a store that may fail"
+    reason = "the guide shows seconds throughout, a store that may fail, and prints"
 )]
 
 use std::sync::Arc;
@@ -61,6 +62,22 @@ fn job(image: &Image) -> Job {
     // endregion
 }
 
+/// What a program does with a client.
+async fn use_client(client: &Client, image: &Image) -> Result<Report, Box<dyn std::error::Error>> {
+    // region: client
+    let id = client.submit(&job(image)).await?.id();
+    println!("{}", client.explain(id).await?); // why it is not running yet
+
+    let page = client.list(&ListRequest::new().with_state(ExecutionState::Ready)).await?;
+    for summary in &page.items {
+        println!("{} {}", summary.execution_id, summary.kind);
+    }
+
+    let report: Report = client.result(id).await?; // waits for the end
+    // endregion
+    Ok(report)
+}
+
 fn worker(backend: Arc<MemBackend>, store: Store) -> Result<Worker, EngineError> {
     // region: worker
     let worker = Worker::builder(backend)
@@ -88,7 +105,8 @@ async fn the_job_of_the_guide_runs_when_it_is_due() {
     let id = engine.client().submit(&job(&image)).await.expect("it is accepted").id();
     engine.run_until_ended(id).await.expect("it ends");
 
-    let report: Report = engine.client().result(id).await.expect("it completed");
+    // The idempotency key makes the guide's submit find the job that has just run.
+    let report = use_client(engine.client(), &image).await.expect("it completed");
     assert_eq!(report.bytes, 7);
     assert_eq!(engine.now().saturating_since(start), Duration::from_secs(60));
 }

@@ -76,3 +76,23 @@ async fn a_raw_handler_that_drops_its_task_fails_transiently() {
     assert!(matches!(end, Err(ResultError::Failed { message, .. }) if message == "gave up"));
     worker.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_timer_that_others_set_is_served_on_time() {
+    let rig = Rig::new();
+    let worker = rig
+        .worker()
+        .handler("soon", async |_: ClaimedTask, (): ()| Ok::<(), TaskError>(()))
+        .build()
+        .unwrap()
+        .start();
+    rig.settle().await;
+
+    let id = rig.submit(Job::new("soon", &()).delay(Duration::from_millis(50))).await;
+    rig.settle().await;
+    rig.clock.advance(Duration::from_millis(50));
+    rig.settle().await;
+
+    assert_eq!(rig.state(id).await, ExecutionState::Completed);
+    worker.shutdown().await;
+}

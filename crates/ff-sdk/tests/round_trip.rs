@@ -4,9 +4,11 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::Rig;
+use ff_backend_mem::MemBackend;
 use ff_sdk::prelude::*;
 use ff_types::ExecutionState;
 use ff_types::backend::FailureClass;
@@ -82,10 +84,21 @@ async fn a_payload_that_does_not_decode_fails_for_good_and_is_not_shown() {
 
 #[tokio::test]
 async fn an_unknown_kind_fails_for_good() {
-    let (class, message) = failed(end_of(Handlers::new(), Job::new("mystery", &1)).await);
+    let handlers =
+        Handlers::new().handler("known", async |_: ClaimedTask, (): ()| Ok::<(), TaskError>(()));
+
+    let (class, message) = failed(end_of(handlers, Job::new("mystery", &1)).await);
 
     assert_eq!(class, FailureClass::Permanent);
-    assert_eq!(message, "no handler for kind mystery");
+    assert_eq!(message, "no handler for kind mystery; this worker has known");
+}
+
+#[test]
+fn a_worker_without_handlers_is_refused() {
+    let refused = Worker::builder(Arc::new(MemBackend::new())).build().unwrap_err();
+
+    assert_eq!(refused.code(), "validation");
+    assert!(refused.to_string().starts_with("handlers "), "{refused}");
 }
 
 #[tokio::test]

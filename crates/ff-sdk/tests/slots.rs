@@ -53,7 +53,13 @@ async fn no_more_run_and_no_more_are_claimed_than_there_are_slots() {
 #[tokio::test]
 async fn an_idle_worker_makes_no_claims() {
     let rig = Rig::new();
-    let worker = rig.worker().max_wait(Duration::from_mins(1)).build().unwrap().start();
+    let worker = rig
+        .worker()
+        .handler("idle", until_stopped)
+        .max_wait(Duration::from_mins(1))
+        .build()
+        .unwrap()
+        .start();
     rig.settle().await;
 
     rig.pass(Duration::from_secs(59)).await;
@@ -90,7 +96,13 @@ async fn a_busy_lane_does_not_shut_an_empty_one_out() {
 
 #[tokio::test]
 async fn fewer_slots_than_lanes_are_refused() {
-    let refused = Rig::new().worker().lane("a").lane("b").concurrency(1).build();
+    let refused = Rig::new()
+        .worker()
+        .handler("idle", until_stopped)
+        .lane("a")
+        .lane("b")
+        .concurrency(1)
+        .build();
 
     assert!(refused.unwrap_err().to_string().starts_with("concurrency"));
 }

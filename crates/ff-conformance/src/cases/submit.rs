@@ -160,7 +160,7 @@ pub(crate) async fn id_clash_is_a_conflict(fx: Fixture) -> CaseResult {
         ("tag value", plain().with_tags(Tags::new().with("team", "blue")?)),
         ("another tag", plain().with_tags(tags.clone().with("run", "7")?)),
         ("no tags", plain().with_tags(Tags::new())),
-        ("retries", with_retry(retry.with_max_retries(4))),
+        ("retries", with_retry(retry.with_max_retries(retry.max_retries + 1))),
         ("back-off", with_retry(retry.with_backoff(Backoff::Fixed { delay_ms: 1_000 }))),
         ("back-off base", exponential(1_001, 2, 60_000)),
         ("back-off factor", exponential(1_000, 3, 60_000)),

@@ -158,14 +158,19 @@ impl ReadOps for Toy {
         let page_size = request.page_size()?;
         let table = self.table();
         let start = request.cursor.map_or(Bound::Unbounded, |at| Bound::Excluded(at.position()));
-        let mut wanted = table
-            .rows
-            .range((start, Bound::Unbounded))
-            .map(|(_, row)| row)
-            .filter(|row| request.wants(row));
-        let items: Vec<_> = wanted.by_ref().take(page_size).map(ExecutionSummary::of).collect();
-        let last = items.last().map(|item| Cursor::after(item.execution_id));
-        Ok(ListPage::new(items, wanted.next().and(last)))
+        let mut rest = table.rows.range((start, Bound::Unbounded));
+        let mut items = Vec::new();
+        let mut last = None;
+        for (id, row) in rest.by_ref().take(limits::LIST_EXAMINED_MAX) {
+            last = Some(Cursor::after(*id));
+            if request.wants(row) {
+                items.push(ExecutionSummary::of(row));
+            }
+            if items.len() == page_size {
+                break;
+            }
+        }
+        Ok(ListPage::new(items, rest.next().and(last)))
     }
 
     async fn result(&self, request: &ResultRequest) -> Result<ResultOutcome, EngineError> {

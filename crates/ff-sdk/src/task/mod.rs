@@ -152,6 +152,9 @@ impl ClaimedTask {
 
     /// Trips when the handler should stop: the lease is lost, the execution is cancelled, or the
     /// worker shuts down. [`ClaimedTask::stop_reason`] tells which.
+    ///
+    /// A cancel by an operator is learned at the next renewal, so within a third of the lease TTL:
+    /// 10 s unless set otherwise.
     pub fn cancellation(&self) -> CancellationToken {
         self.attempt.lease.token().child_token()
     }

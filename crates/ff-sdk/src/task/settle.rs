@@ -58,7 +58,7 @@ impl ClaimedTask {
         self,
         result: &R,
     ) -> Result<Settled, Refused> {
-        match json::encode(result) {
+        match json::encode("result", result) {
             Ok(payload) => self.complete(payload).await,
             Err(error) => Err(Refused { task: Some(self), error }),
         }

@@ -29,7 +29,7 @@ const SEED: u64 = 0x5EED;
 #[non_exhaustive]
 pub enum TestError {
     /// Nothing will ever happen to it again by itself.
-    #[error("the execution will never end: {0:?}")]
+    #[error("the execution will never end: {0}")]
     Stuck(Explanation),
     /// The backend refused.
     #[error(transparent)]

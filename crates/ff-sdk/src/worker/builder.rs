@@ -242,6 +242,10 @@ impl WorkerBuilder {
             return Err(problem.into());
         }
         self.handlers.validate()?;
+        if self.handlers.is_empty() {
+            let problem = "must name at least one kind; add one with `.handler(kind, handler)`";
+            return Err(EngineError::validation("handlers", problem));
+        }
         if self.lanes.is_empty() {
             self.lanes.push(LaneId::new(crate::DEFAULT_LANE)?);
         }

@@ -3,54 +3,37 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ff_engine::{TickOutcome, TickRequest};
-use ff_types::TimestampMs;
+use ff_engine::TickRequest;
 use ff_types::backend::ScannerFilter;
 
 use crate::metrics::Metrics;
 use crate::task::attempt::Desk;
 
-/// A timer that another process made after this one went to sleep is seen this late at most. Half
-/// of the second within which a lost lease must be claimable again; the other half is for the
-/// call and the claim.
-const LONGEST_SLEEP: Duration = Duration::from_millis(500);
+/// How long one tick waits for something to come due. It only bounds how late a step of the
+/// store's wall clock is noticed: what others make due ends the wait by itself.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// When something is due by this machine's clock and the store does not agree yet.
-const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
+/// How long to leave a backend alone that does not answer.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(500);
 
-/// Ticks when something is due, for ever.
+/// Handles what comes due, for ever.
 pub(crate) async fn maintain(desk: Arc<Desk>, filter: ScannerFilter, metrics: Arc<dyn Metrics>) {
-    let request = TickRequest::all().with_filter(filter);
+    let request = TickRequest::all().with_filter(filter).with_max_wait(LONGEST_WAIT);
     let mut failing = false;
     loop {
-        let sleep = match desk.backend.tick(&request).await {
+        match desk.backend.tick(&request).await {
             Ok(outcome) => {
                 failing = false;
                 metrics.maintenance(&outcome);
-                sleep_after(&outcome, desk.clock.now())
+                tokio::task::yield_now().await;
             }
             Err(error) => {
                 if !failing {
                     tracing::warn!(code = error.code(), %error, "maintenance failed, and goes on");
                 }
                 failing = true;
-                Some(LONGEST_SLEEP)
+                desk.clock.sleep(PAUSE_AFTER_ERROR).await;
             }
-        };
-        match sleep {
-            Some(sleep) => desk.clock.sleep(sleep).await,
-            None => tokio::task::yield_now().await,
         }
     }
-}
-
-/// How long nothing is due; `None` when the tick left something over.
-fn sleep_after(outcome: &TickOutcome, now: TimestampMs) -> Option<Duration> {
-    let Some(due) = outcome.next_due else {
-        return Some(LONGEST_SLEEP);
-    };
-    if due <= now && outcome.handled() > 0 {
-        return None;
-    }
-    Some(due.saturating_since(now).clamp(SHORTEST_SLEEP, LONGEST_SLEEP))
 }

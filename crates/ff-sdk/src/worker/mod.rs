@@ -76,7 +76,10 @@ impl Worker {
         WorkerBuilder::new(backend)
     }
 
-    /// Starts working in the background. Needs a Tokio runtime.
+    /// Starts working in the background.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime, or on one without timers (`enable_time`).
     pub fn start(self) -> WorkerHandle {
         WorkerHandle::start(self.config, self.desk)
     }
