@@ -43,7 +43,7 @@ pub(crate) fn held_or_repeated(
 
 /// The ended lease behind `fence`, if it is one of the latest.
 fn ended<'r>(record: &'r ExecutionRecord, fence: &Fence) -> Option<&'r EndedLease> {
-    record.run.ended_leases.as_slice().iter().find(|ended| {
+    record.run.ended_leases.iter().find(|ended| {
         ended.id == fence.lease && ended.epoch == fence.epoch && ended.attempt == fence.attempt
     })
 }

@@ -4,33 +4,37 @@ use std::sync::Arc;
 
 use ff_types::limits::REMEMBERED_CALLS_MAX;
 
-/// At most [`REMEMBERED_CALLS_MAX`] items; a new one displaces the oldest. Takes a pointer while it
-/// is empty, and clones without copying.
+/// At most [`REMEMBERED_CALLS_MAX`] items; a new one displaces the oldest. The latest is kept in
+/// place, since most executions never have a second one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recent<T>(Option<Arc<[T]>>);
+pub struct Recent<T> {
+    latest: Option<T>,
+    earlier: Option<Arc<[T]>>,
+}
 
 impl<T> Default for Recent<T> {
     fn default() -> Self {
-        Self(None)
+        Self { latest: None, earlier: None }
     }
 }
 
 impl<T: Copy> Recent<T> {
-    /// The items, oldest first.
-    pub fn as_slice(&self) -> &[T] {
-        self.0.as_deref().unwrap_or_default()
-    }
-
-    /// The latest item.
-    pub fn latest(&self) -> Option<&T> {
-        self.as_slice().last()
+    /// The items, latest first.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.latest.iter().chain(self.earlier().iter().rev())
     }
 
     /// The items with `item` behind them.
     pub(crate) fn push(&mut self, item: T) {
-        let kept = self.as_slice();
-        let kept = &kept[kept.len().saturating_sub(REMEMBERED_CALLS_MAX - 1)..];
-        self.0 = Some(kept.iter().copied().chain([item]).collect());
+        if let Some(latest) = self.latest.replace(item) {
+            let kept = self.earlier();
+            let kept = &kept[kept.len().saturating_sub(REMEMBERED_CALLS_MAX - 2)..];
+            self.earlier = Some(kept.iter().copied().chain([latest]).collect());
+        }
+    }
+
+    fn earlier(&self) -> &[T] {
+        self.earlier.as_deref().unwrap_or_default()
     }
 }
 
@@ -43,6 +47,6 @@ mod tests {
         let mut recent = Recent::default();
         (0..20).for_each(|item| recent.push(item));
 
-        assert_eq!(recent.as_slice(), (12..20).collect::<Vec<_>>());
+        assert!(recent.iter().copied().eq((12..20).rev()));
     }
 }

@@ -199,8 +199,8 @@ impl RunState {
 
     /// What an operator request with this id did, if it is one of the latest with an effect.
     pub(crate) fn done_by(&self, request_id: RequestId) -> Option<OperatorOutcome> {
-        let marks = self.operator.as_slice().iter();
-        marks.rev().find(|mark| mark.request_id == request_id).map(|mark| mark.outcome)
+        let mut marks = self.operator.iter();
+        marks.find(|mark| mark.request_id == request_id).map(|mark| mark.outcome)
     }
 
     /// Ends the live lease, if any.

@@ -89,12 +89,16 @@ impl Worker {
     /// ```
     /// # use std::sync::Arc;
     /// # use ff_backend_mem::MemBackend;
-    /// # use ff_sdk::Worker;
+    /// # use ff_sdk::prelude::*;
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), ff_engine::EngineError> {
+    /// # async fn main() -> Result<(), EngineError> {
     /// # let backend = Arc::new(MemBackend::new());
     /// let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    /// let worker = Worker::builder(backend).lane("greetings").build()?;
+    /// let worker = Worker::builder(backend)
+    ///     .handler("greet", async |_: ClaimedTask, name: String| {
+    ///         Ok::<_, TaskError>(format!("hello {name}"))
+    ///     })
+    ///     .build()?;
     /// let working = tokio::spawn(worker.run(async { stopped.await.unwrap_or_default() }));
     /// drop(stop);
     /// # working.await.unwrap();
