@@ -3,19 +3,16 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use ff_backend_mem::MemBackend;
-use ff_conformance::{Harness, HarnessError, Inspect, Opened, TestClock};
-use ff_engine::{Clock, ManualClock};
-use ff_types::{Namespace, TimestampMs};
+use ff_conformance::{Harness, HarnessError, Inspect, Opened};
+use ff_engine::ManualClock;
+use ff_types::Namespace;
 
 /// Counts the namespaces it opened.
 #[derive(Default)]
 struct MemHarness(AtomicU64);
-
-struct Time(ManualClock);
 
 struct Inside(MemBackend);
 
@@ -35,22 +32,7 @@ impl Harness for MemHarness {
         let backend = mutants::broken(backend);
         let backend = backend.build();
         let inside = Arc::new(Inside(backend.clone()));
-        Ok(Opened::new(Arc::new(backend), Arc::new(Time(clock)), inside))
-    }
-}
-
-#[async_trait]
-impl TestClock for Time {
-    async fn now(&self) -> TimestampMs {
-        self.0.now()
-    }
-
-    async fn advance(&self, by: Duration) {
-        self.0.advance(by);
-    }
-
-    async fn set(&self, to: TimestampMs) {
-        self.0.set(to);
+        Ok(Opened::new(Arc::new(backend), Arc::new(clock), inside))
     }
 }
 

@@ -29,6 +29,16 @@ impl Coverage {
         lock(&self.moves).insert(made);
     }
 
+    /// How many different codes were answered.
+    pub fn codes(&self) -> usize {
+        lock(&self.codes).len()
+    }
+
+    /// How many different moves were made.
+    pub fn moves(&self) -> usize {
+        lock(&self.moves).len()
+    }
+
     /// The codes that every backend answers by the rules and that did not come up.
     pub fn missing_codes(&self) -> Vec<&'static str> {
         let hit = lock(&self.codes);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ff_engine::EngineBackend;
+use ff_engine::{Clock, EngineBackend, ManualClock};
 use ff_types::TimestampMs;
 
 /// Why a harness could not open a namespace.
@@ -69,4 +69,20 @@ pub trait Inspect: Send + Sync {
 
     /// How many things are kept beyond what an empty namespace keeps.
     async fn leftovers(&self) -> u64;
+}
+
+/// A backend in this process is tested on a manual clock.
+#[async_trait]
+impl TestClock for ManualClock {
+    async fn now(&self) -> TimestampMs {
+        Clock::now(self)
+    }
+
+    async fn advance(&self, by: Duration) {
+        Self::advance(self, by);
+    }
+
+    async fn set(&self, to: TimestampMs) {
+        Self::set(self, to);
+    }
 }

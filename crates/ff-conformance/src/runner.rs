@@ -194,12 +194,17 @@ fn run_trials(harness: &Arc<dyn Harness>, options: &Options, arguments: &Argumen
             summary.missing_moves = coverage.missing_moves();
         }
     }
-    report(harness.name(), &summary);
+    report(harness.name(), options, &coverage, &summary);
     summary
 }
 
 #[expect(clippy::print_stdout, reason = "the report of a command-line run")]
-fn report(backend: &str, summary: &Summary) {
+fn report(backend: &str, options: &Options, coverage: &Coverage, summary: &Summary) {
+    let (codes, moves) = (coverage.codes(), coverage.moves());
+    let (histories, seed) = (options.histories.unwrap_or(0), options.seed);
+    println!(
+        "{backend}: {histories} histories, seed {seed}; {codes} error codes and {moves} moves"
+    );
     if summary.passed + summary.failed == 0 {
         println!("{backend}: no case ran");
     }

@@ -9,12 +9,10 @@ mod verbs;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use ff_conformance::{Harness, HarnessError, Inspect, Opened, TestClock};
-use ff_engine::{Clock, ManualClock};
-use ff_types::TimestampMs;
+use ff_conformance::{Harness, HarnessError, Inspect, Opened};
+use ff_engine::ManualClock;
 
 use toy::Toy;
 
@@ -30,7 +28,7 @@ impl Harness for ToyHarness {
     async fn open(&self) -> Result<Opened, HarnessError> {
         let clock = ManualClock::default();
         let toy = Arc::new(Toy::new(Arc::new(clock.clone())));
-        Ok(Opened::new(Arc::clone(&toy) as _, Arc::new(Time(clock)), Arc::new(Inside(toy))))
+        Ok(Opened::new(Arc::clone(&toy) as _, Arc::new(clock), Arc::new(Inside(toy))))
     }
 }
 
@@ -60,20 +58,3 @@ impl Inspect for Inside {
     }
 }
 // endregion
-
-struct Time(ManualClock);
-
-#[async_trait]
-impl TestClock for Time {
-    async fn now(&self) -> TimestampMs {
-        self.0.now()
-    }
-
-    async fn advance(&self, by: Duration) {
-        self.0.advance(by);
-    }
-
-    async fn set(&self, to: TimestampMs) {
-        self.0.set(to);
-    }
-}
