@@ -44,7 +44,14 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "ff-backend-valkey",
         internal: &["ff-types", "ff-engine"],
-        banned: &[],
+        banned: &["hyper", "axum", "reqwest"],
+        // The embedded engine is the oracle of its histories.
+        tests_with_backends: true,
+    },
+    Layer {
+        name: "ff-valkey-server",
+        internal: &[],
+        banned: &["tokio", "fred", "hyper"],
         tests_with_backends: false,
     },
     Layer {

@@ -19,6 +19,7 @@ pub mod deps;
 pub mod docs;
 pub mod fix;
 pub mod long_files;
+pub mod lua;
 pub mod rules;
 mod source;
 pub mod steps;

@@ -26,6 +26,8 @@ enum Command {
     Conformance(xtask::conformance::Args),
     /// Measures and reports; see `bench --help`.
     Bench(xtask::bench::Args),
+    /// Bundles the Lua library and generates the Rust side of its contracts.
+    Lua(xtask::lua::Args),
     /// Asserts which crate may depend on which.
     Deps,
 }
@@ -38,6 +40,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Docs(args) => xtask::docs::run(&args),
         Command::Bench(args) => xtask::bench::run(&args),
         Command::Conformance(args) => xtask::conformance::run(&args),
+        Command::Lua(args) => xtask::lua::run(&args),
         Command::Deps => xtask::deps::run(),
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use ff_engine::machine::{ExecutionRecord, Queue};
-use ff_types::{BlockReason, ExecutionId, ExecutionState, TimestampMs};
+use ff_engine::machine::{self, ExecutionRecord, Queue};
+use ff_types::{ExecutionId, TimestampMs};
 
 use crate::MemBackend;
 use crate::store::Store;
@@ -55,7 +55,7 @@ impl MemBackend {
         let store = self.store();
         let mut faults = Vec::new();
         for record in store.records.values() {
-            faults.extend(record_faults(record));
+            faults.extend(machine::contradictions(record));
         }
         compare("queues", &queued(&store), &queued_by_records(&store), &mut faults);
         compare("timers", &timed(&store), &timed_by_records(&store), &mut faults);
@@ -140,37 +140,4 @@ fn tagged_by_records(store: &Store) -> BTreeSet<Tagged> {
         }
     }
     entries
-}
-
-fn record_faults(record: &ExecutionRecord) -> Vec<String> {
-    let run = &record.run;
-    let active = run.state == ExecutionState::Active;
-    let open = run.attempt.is_some_and(|attempt| attempt.open);
-    let waiting = run.reasons.without(BlockReason::Delay).without(BlockReason::Hold);
-    let rules = [
-        (run.lease.is_some() == active, "a lease is held exactly while active"),
-        (!active || open, "an active execution has an open attempt"),
-        (run.state != ExecutionState::Ready || run.reasons.is_empty(), "ready means no reason"),
-        (
-            !matches!(run.state, ExecutionState::Blocked | ExecutionState::Delayed)
-                || !run.reasons.is_empty(),
-            "a blocked or delayed execution has a reason",
-        ),
-        (waiting.is_empty(), "only delay and hold are known reasons"),
-        (
-            run.reasons.contains(BlockReason::Delay) == run.delay_until.is_some(),
-            "a delay has an end exactly while it is a reason",
-        ),
-        (run.state.is_terminal() == run.ended_at.is_some(), "an end has a time"),
-        (!run.state.is_terminal() || (!open && run.grant.is_none()), "an end leaves nothing open"),
-        (
-            run.attempt.map_or(0, |attempt| u64::from(attempt.index.0) + 1) <= run.epoch.0,
-            "every attempt had a lease of its own",
-        ),
-    ];
-    rules
-        .into_iter()
-        .filter(|(holds, _)| !holds)
-        .map(|(_, rule)| format!("{}: {rule}", record.submission.id()))
-        .collect()
 }

@@ -27,17 +27,18 @@ pub(crate) struct Answer {
 }
 
 impl Repeats {
-    /// The answer given to this same request before.
+    /// The answer given to this same request before, while it is remembered.
     pub(crate) fn find(
         &self,
         instance: WorkerInstanceId,
         lane: &LaneId,
         asked: Asked,
         request_id: RequestId,
+        now: TimestampMs,
     ) -> Option<&Answer> {
         self.latest
             .get(&(instance, lane.clone(), asked))
-            .filter(|answer| answer.request_id == request_id)
+            .filter(|answer| answer.request_id == request_id && answer.ends_at > now)
     }
 
     /// Remembers an answer for `ttl`.

@@ -310,6 +310,7 @@ impl Fixture {
         for _ in 0..YIELDS {
             tokio::task::yield_now().await;
         }
+        self.inspect.at_rest().await;
     }
 
     /// The answer of something that has to happen without the clock being moved.

@@ -69,6 +69,11 @@ pub trait Inspect: Send + Sync {
 
     /// How many things are kept beyond what an empty namespace keeps.
     async fn leftovers(&self) -> u64;
+
+    /// Returns once everything is at rest that the calls so far have set going: the calls of other
+    /// tasks wait, and no message is under way. A backend in this process is at rest whenever no
+    /// task can run.
+    async fn at_rest(&self) {}
 }
 
 /// A backend in this process is tested on a manual clock.

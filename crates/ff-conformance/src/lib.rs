@@ -24,5 +24,5 @@ pub use coverage::Coverage;
 pub use faults::{FaultPlan, Faulty, Patient};
 pub use fixture::Fixture;
 pub use harness::{Harness, HarnessError, Inspect, Opened, TestClock};
-pub use runner::{Options, Summary, main, run};
+pub use runner::{Options, Summary, main, main_against, run};
 pub use witness::Witness;

@@ -150,6 +150,15 @@ impl Summary {
 /// The `main` of a test target without the standard harness: takes its options from the command
 /// line, as `cargo test` and `cargo nextest` pass them.
 pub fn main(harness: impl Harness) -> ExitCode {
+    run_main(Arc::new(harness), None)
+}
+
+/// As [`main`], with every history compared with `oracle`, answer by answer and state by state.
+pub fn main_against(harness: impl Harness, oracle: impl Harness) -> ExitCode {
+    run_main(Arc::new(harness), Some(Arc::new(oracle)))
+}
+
+fn run_main(harness: Arc<dyn Harness>, oracle: Option<Arc<dyn Harness>>) -> ExitCode {
     let arguments = Arguments::from_args();
     let listed = arguments.list;
     let options = match Options::from_env() {
@@ -159,8 +168,7 @@ pub fn main(harness: impl Harness) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let harness: Arc<dyn Harness> = Arc::new(harness);
-    let summary = run_trials(&harness, &options, &arguments);
+    let summary = run_trials(&harness, oracle.as_ref(), &options, &arguments);
     if listed || summary.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -170,12 +178,17 @@ pub fn run(harness: impl Harness, options: &Options) -> Summary {
     arguments.filter.clone_from(&options.filter);
     arguments.quiet = options.quiet;
     let harness: Arc<dyn Harness> = Arc::new(harness);
-    run_trials(&harness, options, &arguments)
+    run_trials(&harness, None, options, &arguments)
 }
 
-fn run_trials(harness: &Arc<dyn Harness>, options: &Options, arguments: &Arguments) -> Summary {
+fn run_trials(
+    harness: &Arc<dyn Harness>,
+    oracle: Option<&Arc<dyn Harness>>,
+    options: &Options,
+    arguments: &Arguments,
+) -> Summary {
     let coverage = Arc::new(Coverage::new());
-    let trials = trials(harness, options, &coverage);
+    let trials = trials(harness, oracle, options, &coverage);
     let whole = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.ignored;
     let conclusion = libtest_mimic::run(arguments, trials);
     let mut summary = Summary {
@@ -194,16 +207,24 @@ fn run_trials(harness: &Arc<dyn Harness>, options: &Options, arguments: &Argumen
             summary.missing_moves = coverage.missing_moves();
         }
     }
-    report(harness.name(), options, &coverage, &summary);
+    report(harness.name(), oracle.map(|oracle| oracle.name()), options, &coverage, &summary);
     summary
 }
 
 #[expect(clippy::print_stdout, reason = "the report of a command-line run")]
-fn report(backend: &str, options: &Options, coverage: &Coverage, summary: &Summary) {
+fn report(
+    backend: &str,
+    oracle: Option<&str>,
+    options: &Options,
+    coverage: &Coverage,
+    summary: &Summary,
+) {
     let (codes, moves) = (coverage.codes(), coverage.moves());
     let (histories, seed) = (options.histories.unwrap_or(0), options.seed);
+    let against = oracle.map_or_else(String::new, |oracle| format!(" against {oracle}"));
     println!(
-        "{backend}: {histories} histories, seed {seed}; {codes} error codes and {moves} moves"
+        "{backend}: {histories} histories{against}, seed {seed}; {codes} error codes and {moves} \
+         moves"
     );
     if summary.passed + summary.failed == 0 {
         println!("{backend}: no case ran");
@@ -217,7 +238,12 @@ fn report(backend: &str, options: &Options, coverage: &Coverage, summary: &Summa
 }
 
 /// Every trial of a run. Trials of another kind are added here.
-fn trials(harness: &Arc<dyn Harness>, options: &Options, coverage: &Arc<Coverage>) -> Vec<Trial> {
+fn trials(
+    harness: &Arc<dyn Harness>,
+    oracle: Option<&Arc<dyn Harness>>,
+    options: &Options,
+    coverage: &Arc<Coverage>,
+) -> Vec<Trial> {
     let watchdog = options.watchdog.unwrap_or(WATCHDOG);
     let mut trials = Vec::new();
     for case in cases() {
@@ -231,11 +257,12 @@ fn trials(harness: &Arc<dyn Harness>, options: &Options, coverage: &Arc<Coverage
     }
     if let Some(count) = options.histories {
         trials.extend((0..HISTORY_TRIALS).map(|part| {
-            let (harness, coverage) = (Arc::clone(harness), Arc::clone(coverage));
+            let coverage = Arc::clone(coverage);
+            let harnesses: Vec<_> = oracle.into_iter().chain([harness]).map(Arc::clone).collect();
             let count = count.div_ceil(HISTORY_TRIALS);
             let options = HistoryOptions::new(count, options.seed + u64::from(part));
             Trial::test(format!("histories::{part}"), move || {
-                histories::run(&[harness], options, &coverage).map_err(Failed::from)
+                histories::run(&harnesses, options, &coverage).map_err(Failed::from)
             })
         }));
     }

@@ -5,6 +5,7 @@
 //! and [`machine`] holds the lifecycle as data together with the pure functions that decide
 //! what each verb does to an execution. The crate knows no store, no wire and no worker.
 
+pub mod call_digest;
 pub mod clock;
 mod codes;
 mod error;

@@ -41,6 +41,8 @@ impl AttemptOps for MemBackend {
         handle: &Handle,
         request: &ProgressRequest,
     ) -> Result<(), EngineError> {
+        Fence::of(handle, BackendTag::Mem)?;
+        request.validate()?;
         self.held(handle, None, |record, fence, now| machine::progress(record, fence, request, now))
     }
 

@@ -55,7 +55,7 @@ impl ClaimOps for MemBackend {
         let mut store = self.store();
         let now = self.now();
         let key = (request.instance, request.lane.clone(), Asked::Reclaimable);
-        if let Some(answer) = store.repeats.find(key.0, &key.1, key.2, request.request_id) {
+        if let Some(answer) = store.repeats.find(key.0, &key.1, key.2, request.request_id, now) {
             let grants = answer
                 .items
                 .iter()
@@ -123,7 +123,7 @@ impl MemBackend {
     fn claim_now(&self, store: &mut Store, request: &ClaimRequest) -> Found {
         let now = self.now();
         let key = (request.policy.instance, request.lane.clone(), Asked::Claim);
-        if let Some(answer) = store.repeats.find(key.0, &key.1, key.2, request.request_id) {
+        if let Some(answer) = store.repeats.find(key.0, &key.1, key.2, request.request_id, now) {
             return Found::Answer(repeated(store, request, &answer.items, now));
         }
         let mut outcome = ClaimOutcome::default();

@@ -61,7 +61,7 @@ impl fmt::Display for HistoryFailure {
 
 impl std::error::Error for HistoryFailure {}
 
-/// Runs histories on the first harness and compares with the others, if any.
+/// Runs histories on every harness, and compares each with the first.
 ///
 /// # Errors
 /// The shortest history found that breaks an invariant or on which the backends differ.

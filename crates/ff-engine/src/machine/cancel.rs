@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use ff_types::{ExecutionState, TerminalOutcome, TimestampMs};
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::decision::Decision;
 use super::fence_check::held_or_repeated;
 use super::record::{ExecutionRecord, LeaseEnd, OperatorMark, OperatorOutcome, ReleaseCall};
+use crate::call_digest;
 use crate::error::{EngineError, Released};
 use crate::fence::Fence;
 use crate::requests::{CancelExecution, CancelOutcome, CancelView};
@@ -25,7 +25,7 @@ pub fn cancel(
     now: TimestampMs,
 ) -> Result<Decision<()>, EngineError> {
     crate::requests::validate_reason(reason)?;
-    let call = ReleaseCall { verb: "cancel", digest: xxh3_64(reason.as_bytes()) };
+    let call = ReleaseCall { verb: "cancel", digest: call_digest::of_reason(reason) };
     if held_or_repeated(record, fence, call, now)?.is_some() {
         return Ok(Decision::Keep(()));
     }

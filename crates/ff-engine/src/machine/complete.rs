@@ -1,11 +1,11 @@
 //! `complete`.
 
 use ff_types::{Payload, TerminalOutcome, TimestampMs, limits};
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::decision::Decision;
 use super::fence_check::held_or_repeated;
 use super::record::{ExecutionRecord, LeaseEnd, ReleaseCall};
+use crate::call_digest;
 use crate::error::{EngineError, Released};
 use crate::fence::Fence;
 use crate::requests::at_most;
@@ -23,10 +23,7 @@ pub fn complete(
 ) -> Result<Decision<()>, EngineError> {
     let length = result.map_or(0, Payload::len);
     at_most("result", length, limits::RESULT_MAX_BYTES)?;
-    let digest = result.map_or(0, |payload| {
-        xxh3_64_with_seed(payload.content_type().as_bytes(), xxh3_64(payload.bytes()))
-    });
-    let call = ReleaseCall { verb: "complete", digest };
+    let call = ReleaseCall { verb: "complete", digest: call_digest::of_result(result) };
     if held_or_repeated(record, fence, call, now)?.is_some() {
         return Ok(Decision::Keep(()));
     }

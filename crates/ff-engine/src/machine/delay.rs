@@ -5,6 +5,7 @@ use ff_types::TimestampMs;
 use super::decision::Decision;
 use super::fence_check::held_or_repeated;
 use super::record::{Entry, ExecutionRecord, LeaseEnd, ReleaseCall};
+use crate::call_digest;
 use crate::error::{EngineError, Released, StateKind};
 use crate::fence::Fence;
 use crate::requests::DelayRequest;
@@ -21,8 +22,7 @@ pub fn delay(
     now: TimestampMs,
 ) -> Result<Decision<()>, EngineError> {
     request.validate()?;
-    let digest = request.until.as_i64().cast_unsigned();
-    let call = ReleaseCall { verb: "delay", digest };
+    let call = ReleaseCall { verb: "delay", digest: call_digest::of_delay(request) };
     if held_or_repeated(record, fence, call, now)?.is_some() {
         return Ok(Decision::Keep(()));
     }

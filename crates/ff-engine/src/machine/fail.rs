@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use ff_types::backend::{FailOutcome, FailureClass};
 use ff_types::{AttemptIndex, TerminalOutcome, TimestampMs};
-use xxhash_rust::xxh3::Xxh3;
 
 use super::decision::Decision;
 use super::fence_check::held_or_repeated;
 use super::record::{Entry, ExecutionRecord, LeaseEnd, ReleaseCall, RunState};
 use super::retry::{backoff_ms, jitter_for};
+use crate::call_digest;
 use crate::error::{EngineError, Released};
 use crate::fence::Fence;
 use crate::requests::{CancelView, FailRequest, millis};
@@ -25,7 +25,7 @@ pub fn fail(
     now: TimestampMs,
 ) -> Result<Decision<FailOutcome>, EngineError> {
     request.validate()?;
-    let call = ReleaseCall { verb: "fail", digest: digest(request) };
+    let call = ReleaseCall { verb: "fail", digest: call_digest::of_failure(request) };
     if let Some(released) = held_or_repeated(record, fence, call, now)? {
         return Ok(Decision::Keep(released.as_fail()));
     }
@@ -79,16 +79,4 @@ pub(super) fn dispose(
     let ready_at = next.delay_to(delay_until, now);
     next.await_turn(Entry::Claim, ready_at);
     Released::RetryScheduled { delay_until }
-}
-
-fn digest(request: &FailRequest) -> u64 {
-    let mut hash = Xxh3::new();
-    hash.update(request.class.as_str().as_bytes());
-    hash.update(&(request.reason.message.len() as u64).to_le_bytes());
-    hash.update(request.reason.message.as_bytes());
-    hash.update(&request.retry_after.map_or(u64::MAX, millis).to_le_bytes());
-    if let Some(detail) = &request.reason.detail {
-        hash.update(detail);
-    }
-    hash.digest()
 }

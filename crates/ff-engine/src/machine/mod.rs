@@ -11,6 +11,7 @@
 mod cancel;
 mod claim;
 mod complete;
+mod contradictions;
 mod decision;
 mod delay;
 mod due;
@@ -33,6 +34,7 @@ mod submit;
 pub use cancel::{cancel, cancel_execution};
 pub use claim::{Claimed, claim};
 pub use complete::complete;
+pub use contradictions::contradictions;
 pub use decision::Decision;
 pub use delay::delay;
 pub use due::{DueEvent, due};

@@ -279,7 +279,7 @@ pub(crate) fn state_of(reasons: ReasonSet) -> ExecutionState {
 
 impl Released {
     /// The answer of `fail` that this release was, if it was one.
-    pub(crate) const fn as_fail(self) -> FailOutcome {
+    pub const fn as_fail(self) -> FailOutcome {
         match self {
             Self::RetryScheduled { delay_until } => FailOutcome::RetryScheduled { delay_until },
             Self::Ended(_) | Self::Delayed { .. } => FailOutcome::TerminalFailed,

@@ -100,6 +100,13 @@ pub struct CancelView {
     pub requested_at: TimestampMs,
 }
 
+impl CancelView {
+    /// A cancellation that was asked for at this time. For backends.
+    pub const fn new(reason: String, requested_at: TimestampMs) -> Self {
+        Self { reason, requested_at }
+    }
+}
+
 /// A failed attempt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -114,6 +121,19 @@ pub struct FailureView {
     pub attempt: AttemptIndex,
     /// When.
     pub at: TimestampMs,
+}
+
+impl FailureView {
+    /// A failure of these parts. For backends.
+    pub const fn new(
+        class: FailureClass,
+        message: String,
+        detail: Option<FailureDetail>,
+        attempt: AttemptIndex,
+        at: TimestampMs,
+    ) -> Self {
+        Self { class, message, detail, attempt, at }
+    }
 }
 
 /// Bytes that say more about a failure. Their `Debug` form shows the length only.
@@ -193,6 +213,21 @@ pub struct ExecutionSummary {
 }
 
 impl ExecutionSummary {
+    /// A line of these parts. For backends that read no more than them.
+    #[expect(clippy::too_many_arguments, reason = "one for each field, and each of a type its own")]
+    pub const fn new(
+        execution_id: ExecutionId,
+        lane: LaneId,
+        kind: TaskKind,
+        state: ExecutionState,
+        attempt: Option<AttemptIndex>,
+        priority: i8,
+        submitted_at: TimestampMs,
+        ended_at: Option<TimestampMs>,
+    ) -> Self {
+        Self { execution_id, lane, kind, state, attempt, priority, submitted_at, ended_at }
+    }
+
     /// The summary of a record.
     pub fn of(record: &ExecutionRecord) -> Self {
         let submission = &record.submission;

@@ -1,0 +1,1105 @@
+//! The functions of the library and how they are called.
+//!
+//! Made by `cargo xtask lua` from the contracts under `lua/fn/`. Not to be edited.
+
+use bytes::Bytes;
+use ff_types::TimestampMs;
+
+use crate::call::{Args, BadReply, Call, Values};
+use crate::reply::Reply;
+
+/// Why a function refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// `NOT_FOUND`.
+    NotFound,
+    /// `SUBMISSION_ID`.
+    SubmissionId,
+    /// `IDEMPOTENCY_KEY`.
+    IdempotencyKey,
+    /// `STALE_LEASE`.
+    StaleLease,
+    /// `LEASE_EXPIRED`.
+    LeaseExpired,
+    /// `LEASE_REVOKED`.
+    LeaseRevoked,
+    /// `CANCEL_REQUESTED`.
+    CancelRequested,
+    /// `ALREADY_TERMINAL`.
+    AlreadyTerminal,
+    /// `ALREADY_RELEASED`.
+    AlreadyReleased,
+    /// `NOT_TERMINAL`.
+    NotTerminal,
+    /// `RECLAIM_TOKEN_VOID`.
+    ReclaimTokenVoid,
+}
+
+impl Code {
+    /// The code with this spelling.
+    pub(crate) fn of(text: &[u8]) -> Option<Self> {
+        Some(match text {
+            b"NOT_FOUND" => Self::NotFound,
+            b"SUBMISSION_ID" => Self::SubmissionId,
+            b"IDEMPOTENCY_KEY" => Self::IdempotencyKey,
+            b"STALE_LEASE" => Self::StaleLease,
+            b"LEASE_EXPIRED" => Self::LeaseExpired,
+            b"LEASE_REVOKED" => Self::LeaseRevoked,
+            b"CANCEL_REQUESTED" => Self::CancelRequested,
+            b"ALREADY_TERMINAL" => Self::AlreadyTerminal,
+            b"ALREADY_RELEASED" => Self::AlreadyReleased,
+            b"NOT_TERMINAL" => Self::NotTerminal,
+            b"RECLAIM_TOKEN_VOID" => Self::ReclaimTokenVoid,
+            _ => return None,
+        })
+    }
+}
+
+/// Asks to be told of the end of an execution on its channel. Answers whether it has ended already.
+#[derive(Debug, Clone)]
+pub(crate) struct Await {
+    /// `id`.
+    pub(crate) id: u128,
+}
+
+impl Call for Await {
+    const NAME: &'static str = "await";
+    const READS_ONLY: bool = false;
+    type Answer = AwaitAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+    }
+
+    fn decode(values: &mut Values) -> Result<AwaitAnswer, BadReply> {
+        Ok(AwaitAnswer {
+            ended: values.flag()?,
+        })
+    }
+}
+
+/// What `await` answers.
+#[derive(Debug)]
+pub(crate) struct AwaitAnswer {
+    /// `ended`.
+    pub(crate) ended: bool,
+}
+
+/// Ends the execution as `cancelled`, by its holder. The reason of a pending cancellation stands
+/// before the holder's.
+#[derive(Debug, Clone)]
+pub(crate) struct Cancel<'a> {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `attempt`.
+    pub(crate) attempt: u64,
+    /// `epoch`.
+    pub(crate) epoch: u64,
+    /// `lease`: 16 bytes.
+    pub(crate) lease: Bytes,
+    /// `digest`: of the reason.
+    pub(crate) digest: &'a str,
+    /// `reason`.
+    pub(crate) reason: &'a str,
+}
+
+impl Call for Cancel<'_> {
+    const NAME: &'static str = "cancel";
+    const READS_ONLY: bool = false;
+    type Answer = CancelAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.int(self.attempt);
+        args.int(self.epoch);
+        args.bytes(self.lease);
+        args.text(self.digest);
+        args.text(self.reason);
+    }
+
+    fn decode(values: &mut Values) -> Result<CancelAnswer, BadReply> {
+        Ok(CancelAnswer {
+            released: values.text()?,
+        })
+    }
+}
+
+/// What `cancel` answers.
+#[derive(Debug)]
+pub(crate) struct CancelAnswer {
+    /// `released`.
+    pub(crate) released: String,
+}
+
+/// Ends an execution that nobody runs, or asks its holder to end it. The outcome is `cancelled`,
+/// `requested`, or the state in which it had ended.
+#[derive(Debug, Clone)]
+pub(crate) struct CancelExecution<'a> {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `request`: 16 bytes of request id.
+    pub(crate) request: Bytes,
+    /// `reason`.
+    pub(crate) reason: &'a str,
+}
+
+impl Call for CancelExecution<'_> {
+    const NAME: &'static str = "cancel_execution";
+    const READS_ONLY: bool = false;
+    type Answer = CancelExecutionAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.bytes(self.request);
+        args.text(self.reason);
+    }
+
+    fn decode(values: &mut Values) -> Result<CancelExecutionAnswer, BadReply> {
+        Ok(CancelExecutionAnswer {
+            outcome: values.text()?,
+        })
+    }
+}
+
+/// What `cancel_execution` answers.
+#[derive(Debug)]
+pub(crate) struct CancelExecutionAnswer {
+    /// `outcome`.
+    pub(crate) outcome: String,
+}
+
+/// Hands out up to `most` ready executions of a lane, each under a lease, and reclaim tokens beside
+/// them when asked. When it found nothing, or fewer than it could take, it registers an arm.
+///
+/// An item is its kind (`task` or `token`), its index, the id, and of a task fields and payload.
+#[derive(Debug, Clone)]
+pub(crate) struct Claim<'a> {
+    /// `request`: 16 bytes of request id.
+    pub(crate) request: Bytes,
+    /// `lane`.
+    pub(crate) lane: &'a str,
+    /// `offered`: capabilities, canonical.
+    pub(crate) offered: &'a str,
+    /// `holder`: 16 bytes of worker, 16 of instance.
+    pub(crate) holder: Bytes,
+    /// `instance`: the instance again.
+    pub(crate) instance: u128,
+    /// `ttl`: of the leases, ms.
+    pub(crate) ttl: u64,
+    /// `most`.
+    pub(crate) most: u64,
+    /// `mode`: `f` fresh work only, `a` reclaims too.
+    pub(crate) mode: &'a str,
+    /// `tag`: of the reclaims, or empty.
+    pub(crate) tag: &'a str,
+    /// `process`: that waits, or empty.
+    pub(crate) process: &'a str,
+    /// `arm`: to register.
+    pub(crate) arm: u64,
+    /// `crowded`: whether others of the process wait, so that an arm is wanted in any case.
+    pub(crate) crowded: bool,
+    /// `woken`: the execution that this claim was woken for, to be passed on, or empty.
+    pub(crate) woken: &'a str,
+}
+
+impl Call for Claim<'_> {
+    const NAME: &'static str = "claim";
+    const READS_ONLY: bool = false;
+    type Answer = ClaimAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.bytes(self.request);
+        args.text(self.lane);
+        args.text(self.offered);
+        args.bytes(self.holder);
+        args.id(self.instance);
+        args.int(self.ttl);
+        args.int(self.most);
+        args.text(self.mode);
+        args.text(self.tag);
+        args.text(self.process);
+        args.int(self.arm);
+        args.flag(self.crowded);
+        args.text(self.woken);
+    }
+
+    fn decode(values: &mut Values) -> Result<ClaimAnswer, BadReply> {
+        Ok(ClaimAnswer {
+            now: values.time()?,
+            again: values.flag()?,
+            armed: values.flag()?,
+            items: values.list()?,
+        })
+    }
+}
+
+/// What `claim` answers.
+#[derive(Debug)]
+pub(crate) struct ClaimAnswer {
+    /// `now`.
+    pub(crate) now: TimestampMs,
+    /// `again`: only expired executions were found, and there may be more behind.
+    pub(crate) again: bool,
+    /// `armed`.
+    pub(crate) armed: bool,
+    /// `items`.
+    pub(crate) items: Vec<Reply>,
+}
+
+/// Uses a reclaim token: the execution is leased to the caller.
+#[derive(Debug, Clone)]
+pub(crate) struct ClaimFromReclaim {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `grant`: 16 bytes; the lease gets the same.
+    pub(crate) grant: Bytes,
+    /// `holder`: 16 bytes of worker, 16 of instance.
+    pub(crate) holder: Bytes,
+    /// `ttl`: of the lease, ms.
+    pub(crate) ttl: u64,
+}
+
+impl Call for ClaimFromReclaim {
+    const NAME: &'static str = "claim_from_reclaim";
+    const READS_ONLY: bool = false;
+    type Answer = ClaimFromReclaimAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.bytes(self.grant);
+        args.bytes(self.holder);
+        args.int(self.ttl);
+    }
+
+    fn decode(values: &mut Values) -> Result<ClaimFromReclaimAnswer, BadReply> {
+        Ok(ClaimFromReclaimAnswer {
+            now: values.time()?,
+            fields: values.list()?,
+            payload: values.bytes()?,
+        })
+    }
+}
+
+/// What `claim_from_reclaim` answers.
+#[derive(Debug)]
+pub(crate) struct ClaimFromReclaimAnswer {
+    /// `now`.
+    pub(crate) now: TimestampMs,
+    /// `fields`.
+    pub(crate) fields: Vec<Reply>,
+    /// `payload`.
+    pub(crate) payload: Bytes,
+}
+
+/// Ends the execution as `completed`.
+#[derive(Debug, Clone)]
+pub(crate) struct Complete<'a> {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `attempt`.
+    pub(crate) attempt: u64,
+    /// `epoch`.
+    pub(crate) epoch: u64,
+    /// `lease`: 16 bytes.
+    pub(crate) lease: Bytes,
+    /// `digest`: of the result.
+    pub(crate) digest: &'a str,
+    /// `given`: whether there is a result.
+    pub(crate) given: bool,
+    /// `type`: its content type; empty for the default one.
+    pub(crate) content_type: &'a str,
+    /// `result`.
+    pub(crate) result: Bytes,
+}
+
+impl Call for Complete<'_> {
+    const NAME: &'static str = "complete";
+    const READS_ONLY: bool = false;
+    type Answer = CompleteAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.int(self.attempt);
+        args.int(self.epoch);
+        args.bytes(self.lease);
+        args.text(self.digest);
+        args.flag(self.given);
+        args.text(self.content_type);
+        args.bytes(self.result);
+    }
+
+    fn decode(values: &mut Values) -> Result<CompleteAnswer, BadReply> {
+        Ok(CompleteAnswer {
+            released: values.text()?,
+        })
+    }
+}
+
+/// What `complete` answers.
+#[derive(Debug)]
+pub(crate) struct CompleteAnswer {
+    /// `released`.
+    pub(crate) released: String,
+}
+
+/// Pauses the attempt: the lease is given back, and the same attempt resumes by way of the reclaim
+/// scanner.
+#[derive(Debug, Clone)]
+pub(crate) struct Delay<'a> {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `attempt`.
+    pub(crate) attempt: u64,
+    /// `epoch`.
+    pub(crate) epoch: u64,
+    /// `lease`: 16 bytes.
+    pub(crate) lease: Bytes,
+    /// `digest`: of the time.
+    pub(crate) digest: &'a str,
+    /// `at`.
+    pub(crate) at: TimestampMs,
+}
+
+impl Call for Delay<'_> {
+    const NAME: &'static str = "delay";
+    const READS_ONLY: bool = false;
+    type Answer = DelayAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.int(self.attempt);
+        args.int(self.epoch);
+        args.bytes(self.lease);
+        args.text(self.digest);
+        args.time(self.at);
+    }
+
+    fn decode(values: &mut Values) -> Result<DelayAnswer, BadReply> {
+        Ok(DelayAnswer {
+            released: values.text()?,
+        })
+    }
+}
+
+/// What `delay` answers.
+#[derive(Debug)]
+pub(crate) struct DelayAnswer {
+    /// `released`.
+    pub(crate) released: String,
+}
+
+/// Everything about one execution, and how many stand in front of it in its queue.
+#[derive(Debug, Clone)]
+pub(crate) struct Describe {
+    /// `id`.
+    pub(crate) id: u128,
+}
+
+impl Call for Describe {
+    const NAME: &'static str = "describe";
+    const READS_ONLY: bool = true;
+    type Answer = DescribeAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+    }
+
+    fn decode(values: &mut Values) -> Result<DescribeAnswer, BadReply> {
+        Ok(DescribeAnswer {
+            now: values.time()?,
+            ahead: values.int()?,
+            fields: values.list()?,
+            long: values.list()?,
+            payload: values.bytes()?,
+        })
+    }
+}
+
+/// What `describe` answers.
+#[derive(Debug)]
+pub(crate) struct DescribeAnswer {
+    /// `now`.
+    pub(crate) now: TimestampMs,
+    /// `ahead`.
+    pub(crate) ahead: u64,
+    /// `fields`.
+    pub(crate) fields: Vec<Reply>,
+    /// `long`: the values over 64 bytes, by field.
+    pub(crate) long: Vec<Reply>,
+    /// `payload`.
+    pub(crate) payload: Bytes,
+}
+
+/// Takes an arm off a lane, because nobody of the process waits any more.
+#[derive(Debug, Clone)]
+pub(crate) struct Disarm<'a> {
+    /// `lane`.
+    pub(crate) lane: &'a str,
+    /// `process`.
+    pub(crate) process: &'a str,
+    /// `arm`.
+    pub(crate) arm: u64,
+    /// `mode`.
+    pub(crate) mode: &'a str,
+    /// `offered`.
+    pub(crate) offered: &'a str,
+    /// `tag`.
+    pub(crate) tag: &'a str,
+}
+
+impl Call for Disarm<'_> {
+    const NAME: &'static str = "disarm";
+    const READS_ONLY: bool = false;
+    type Answer = DisarmAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.text(self.lane);
+        args.text(self.process);
+        args.int(self.arm);
+        args.text(self.mode);
+        args.text(self.offered);
+        args.text(self.tag);
+    }
+
+    fn decode(values: &mut Values) -> Result<DisarmAnswer, BadReply> {
+        Ok(DisarmAnswer {
+            was_there: values.flag()?,
+        })
+    }
+}
+
+/// What `disarm` answers.
+#[derive(Debug)]
+pub(crate) struct DisarmAnswer {
+    /// `was_there`.
+    pub(crate) was_there: bool,
+}
+
+/// Ends the attempt as failed; class and policy decide whether another follows.
+#[derive(Debug, Clone)]
+pub(crate) struct Fail<'a> {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `attempt`.
+    pub(crate) attempt: u64,
+    /// `epoch`.
+    pub(crate) epoch: u64,
+    /// `lease`: 16 bytes.
+    pub(crate) lease: Bytes,
+    /// `digest`: of the arguments.
+    pub(crate) digest: &'a str,
+    /// `class`.
+    pub(crate) class: &'a str,
+    /// `message`.
+    pub(crate) message: &'a str,
+    /// `given`: whether there is a detail.
+    pub(crate) given: bool,
+    /// `detail`.
+    pub(crate) detail: Bytes,
+    /// `retry_after`: ms, or empty for the policy's back-off.
+    pub(crate) retry_after: &'a str,
+}
+
+impl Call for Fail<'_> {
+    const NAME: &'static str = "fail";
+    const READS_ONLY: bool = false;
+    type Answer = FailAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.int(self.attempt);
+        args.int(self.epoch);
+        args.bytes(self.lease);
+        args.text(self.digest);
+        args.text(self.class);
+        args.text(self.message);
+        args.flag(self.given);
+        args.bytes(self.detail);
+        args.text(self.retry_after);
+    }
+
+    fn decode(values: &mut Values) -> Result<FailAnswer, BadReply> {
+        Ok(FailAnswer {
+            released: values.text()?,
+        })
+    }
+}
+
+/// What `fail` answers.
+#[derive(Debug)]
+pub(crate) struct FailAnswer {
+    /// `released`.
+    pub(crate) released: String,
+}
+
+/// Keeps an execution from being handed out. The outcome is `held` or `already`.
+#[derive(Debug, Clone)]
+pub(crate) struct Hold {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `request`: 16 bytes of request id.
+    pub(crate) request: Bytes,
+}
+
+impl Call for Hold {
+    const NAME: &'static str = "hold";
+    const READS_ONLY: bool = false;
+    type Answer = HoldAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.bytes(self.request);
+    }
+
+    fn decode(values: &mut Values) -> Result<HoldAnswer, BadReply> {
+        Ok(HoldAnswer {
+            outcome: values.text()?,
+        })
+    }
+}
+
+/// What `hold` answers.
+#[derive(Debug)]
+pub(crate) struct HoldAnswer {
+    /// `outcome`.
+    pub(crate) outcome: String,
+}
+
+/// Executions behind an id in the order of ids: looks at up to `examined` of them and answers those
+/// that the filters let through.
+///
+/// An item is id, lane, kind, state, attempt or empty, priority, submitted at, ended at or empty.
+#[derive(Debug, Clone)]
+pub(crate) struct List<'a> {
+    /// `after`: an id, or empty for the beginning.
+    pub(crate) after: &'a str,
+    /// `examined`.
+    pub(crate) examined: u64,
+    /// `most`: items.
+    pub(crate) most: u64,
+    /// `states`: each behind a comma; empty for all.
+    pub(crate) states: &'a str,
+    /// `lane`: or empty.
+    pub(crate) lane: &'a str,
+    /// `kind`: or empty.
+    pub(crate) kind: &'a str,
+    /// `tag`: or empty.
+    pub(crate) tag: &'a str,
+}
+
+impl Call for List<'_> {
+    const NAME: &'static str = "list";
+    const READS_ONLY: bool = true;
+    type Answer = ListAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.text(self.after);
+        args.int(self.examined);
+        args.int(self.most);
+        args.text(self.states);
+        args.text(self.lane);
+        args.text(self.kind);
+        args.text(self.tag);
+    }
+
+    fn decode(values: &mut Values) -> Result<ListAnswer, BadReply> {
+        Ok(ListAnswer {
+            last: values.text()?,
+            seen: values.int()?,
+            more: values.flag()?,
+            items: values.list()?,
+        })
+    }
+}
+
+/// What `list` answers.
+#[derive(Debug)]
+pub(crate) struct ListAnswer {
+    /// `last`: the last id that was looked at, or empty.
+    pub(crate) last: String,
+    /// `seen`: how many were looked at.
+    pub(crate) seen: u64,
+    /// `more`: whether there are others behind it.
+    pub(crate) more: bool,
+    /// `items`.
+    pub(crate) items: Vec<Reply>,
+}
+
+/// Opens a partition: makes its mark on first use, and answers what the mark says.
+#[derive(Debug, Clone)]
+pub(crate) struct Open {
+    /// `partitions`: of the keyspace, were it made now.
+    pub(crate) partitions: u64,
+    /// `protocol`.
+    pub(crate) protocol: u64,
+}
+
+impl Call for Open {
+    const NAME: &'static str = "open";
+    const READS_ONLY: bool = false;
+    type Answer = OpenAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.int(self.partitions);
+        args.int(self.protocol);
+    }
+
+    fn decode(values: &mut Values) -> Result<OpenAnswer, BadReply> {
+        Ok(OpenAnswer {
+            partitions: values.int()?,
+            protocol: values.int()?,
+        })
+    }
+}
+
+/// What `open` answers.
+#[derive(Debug)]
+pub(crate) struct OpenAnswer {
+    /// `partitions`.
+    pub(crate) partitions: u64,
+    /// `protocol`.
+    pub(crate) protocol: u64,
+}
+
+/// Wakes another process for an execution whose wake-up came to one that has nobody waiting.
+#[derive(Debug, Clone)]
+pub(crate) struct PassOn {
+    /// `id`.
+    pub(crate) id: u128,
+}
+
+impl Call for PassOn {
+    const NAME: &'static str = "pass_on";
+    const READS_ONLY: bool = false;
+    type Answer = PassOnAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+    }
+
+    fn decode(values: &mut Values) -> Result<PassOnAnswer, BadReply> {
+        Ok(PassOnAnswer {
+            woken: values.flag()?,
+        })
+    }
+}
+
+/// What `pass_on` answers.
+#[derive(Debug)]
+pub(crate) struct PassOnAnswer {
+    /// `woken`.
+    pub(crate) woken: bool,
+}
+
+/// Reports how far the attempt is.
+#[derive(Debug, Clone)]
+pub(crate) struct Progress<'a> {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `attempt`.
+    pub(crate) attempt: u64,
+    /// `epoch`.
+    pub(crate) epoch: u64,
+    /// `lease`: 16 bytes.
+    pub(crate) lease: Bytes,
+    /// `percent`.
+    pub(crate) percent: u64,
+    /// `message`.
+    pub(crate) message: &'a str,
+    /// `told`: whether there is a message.
+    pub(crate) told: bool,
+}
+
+impl Call for Progress<'_> {
+    const NAME: &'static str = "progress";
+    const READS_ONLY: bool = false;
+    type Answer = ProgressAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.int(self.attempt);
+        args.int(self.epoch);
+        args.bytes(self.lease);
+        args.int(self.percent);
+        args.text(self.message);
+        args.flag(self.told);
+    }
+
+    fn decode(_: &mut Values) -> Result<ProgressAnswer, BadReply> {
+        Ok(ProgressAnswer)
+    }
+}
+
+/// What `progress` answers.
+#[derive(Debug)]
+pub(crate) struct ProgressAnswer;
+
+/// The reclaim scanner: tokens for executions whose lease was lost or whose wait is over.
+#[derive(Debug, Clone)]
+pub(crate) struct Reclaimable<'a> {
+    /// `request`: 16 bytes of request id.
+    pub(crate) request: Bytes,
+    /// `lane`.
+    pub(crate) lane: &'a str,
+    /// `offered`: capabilities, canonical.
+    pub(crate) offered: &'a str,
+    /// `instance`.
+    pub(crate) instance: u128,
+    /// `most`.
+    pub(crate) most: u64,
+    /// `tag`: or empty.
+    pub(crate) tag: &'a str,
+}
+
+impl Call for Reclaimable<'_> {
+    const NAME: &'static str = "reclaimable";
+    const READS_ONLY: bool = false;
+    type Answer = ReclaimableAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.bytes(self.request);
+        args.text(self.lane);
+        args.text(self.offered);
+        args.id(self.instance);
+        args.int(self.most);
+        args.text(self.tag);
+    }
+
+    fn decode(values: &mut Values) -> Result<ReclaimableAnswer, BadReply> {
+        Ok(ReclaimableAnswer {
+            again: values.flag()?,
+            items: values.list()?,
+        })
+    }
+}
+
+/// What `reclaimable` answers.
+#[derive(Debug)]
+pub(crate) struct ReclaimableAnswer {
+    /// `again`: only expired executions were found, and there may be more behind.
+    pub(crate) again: bool,
+    /// `items`.
+    pub(crate) items: Vec<Reply>,
+}
+
+/// Lifts a hold; other reasons stay. The outcome is `released` or `not_held`.
+#[derive(Debug, Clone)]
+pub(crate) struct ReleaseHold {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `request`: 16 bytes of request id.
+    pub(crate) request: Bytes,
+}
+
+impl Call for ReleaseHold {
+    const NAME: &'static str = "release_hold";
+    const READS_ONLY: bool = false;
+    type Answer = ReleaseHoldAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.bytes(self.request);
+    }
+
+    fn decode(values: &mut Values) -> Result<ReleaseHoldAnswer, BadReply> {
+        Ok(ReleaseHoldAnswer {
+            outcome: values.text()?,
+        })
+    }
+}
+
+/// What `release_hold` answers.
+#[derive(Debug)]
+pub(crate) struct ReleaseHoldAnswer {
+    /// `outcome`.
+    pub(crate) outcome: String,
+}
+
+/// Extends leases to now + their TTL, each with an answer of its own: the new expiry or a refusal.
+#[derive(Debug, Clone)]
+pub(crate) struct Renew {
+    /// What the call is made for, in order.
+    pub(crate) items: Vec<RenewItem>,
+}
+
+/// One item of [`Renew`].
+#[derive(Debug, Clone)]
+pub(crate) struct RenewItem {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `attempt`.
+    pub(crate) attempt: u64,
+    /// `epoch`.
+    pub(crate) epoch: u64,
+    /// `lease`: 16 bytes.
+    pub(crate) lease: Bytes,
+}
+
+impl Call for Renew {
+    const NAME: &'static str = "renew";
+    const READS_ONLY: bool = false;
+    type Answer = RenewAnswer;
+
+    fn encode(self, args: &mut Args) {
+        for item in self.items {
+            args.id(item.id);
+            args.int(item.attempt);
+            args.int(item.epoch);
+            args.bytes(item.lease);
+        }
+    }
+
+    fn decode(values: &mut Values) -> Result<RenewAnswer, BadReply> {
+        Ok(RenewAnswer {
+            answers: values.list()?,
+        })
+    }
+}
+
+/// What `renew` answers.
+#[derive(Debug)]
+pub(crate) struct RenewAnswer {
+    /// `answers`.
+    pub(crate) answers: Vec<Reply>,
+}
+
+/// Reopens an execution that ended. The outcome is `replayed <index of the next attempt>`.
+#[derive(Debug, Clone)]
+pub(crate) struct Replay {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `request`: 16 bytes of request id.
+    pub(crate) request: Bytes,
+}
+
+impl Call for Replay {
+    const NAME: &'static str = "replay";
+    const READS_ONLY: bool = false;
+    type Answer = ReplayAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.bytes(self.request);
+    }
+
+    fn decode(values: &mut Values) -> Result<ReplayAnswer, BadReply> {
+        Ok(ReplayAnswer {
+            outcome: values.text()?,
+        })
+    }
+}
+
+/// What `replay` answers.
+#[derive(Debug)]
+pub(crate) struct ReplayAnswer {
+    /// `outcome`.
+    pub(crate) outcome: String,
+}
+
+/// Takes the lease of the running attempt away. The outcome is `revoked` or `not_active`.
+#[derive(Debug, Clone)]
+pub(crate) struct Revoke {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `request`: 16 bytes of request id.
+    pub(crate) request: Bytes,
+}
+
+impl Call for Revoke {
+    const NAME: &'static str = "revoke";
+    const READS_ONLY: bool = false;
+    type Answer = RevokeAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.bytes(self.request);
+    }
+
+    fn decode(values: &mut Values) -> Result<RevokeAnswer, BadReply> {
+        Ok(RevokeAnswer {
+            outcome: values.text()?,
+        })
+    }
+}
+
+/// What `revoke` answers.
+#[derive(Debug)]
+pub(crate) struct RevokeAnswer {
+    /// `outcome`.
+    pub(crate) outcome: String,
+}
+
+/// Stores executions, each with an outcome of its own, in the order given.
+///
+/// An outcome is `new`, `existing <id>`, or a refusal of that one.
+#[derive(Debug, Clone)]
+pub(crate) struct Submit<'a> {
+    /// What the call is made for, in order.
+    pub(crate) items: Vec<SubmitItem<'a>>,
+}
+
+/// One item of [`Submit`].
+#[derive(Debug, Clone)]
+pub(crate) struct SubmitItem<'a> {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `fingerprint`: of the submission.
+    pub(crate) fingerprint: &'a str,
+    /// `lane`.
+    pub(crate) lane: &'a str,
+    /// `class`: required capabilities, canonical.
+    pub(crate) class: &'a str,
+    /// `priority`.
+    pub(crate) priority: i64,
+    /// `kind`.
+    pub(crate) kind: &'a str,
+    /// `type`: content type; empty for the default one.
+    pub(crate) content_type: &'a str,
+    /// `payload`.
+    pub(crate) payload: Bytes,
+    /// `tags`: `<key> <value>` a line.
+    pub(crate) tags: &'a str,
+    /// `policy`: nine numbers.
+    pub(crate) policy: &'a str,
+    /// `start`: time before which it is not ready, or empty.
+    pub(crate) start: &'a str,
+    /// `deadline`: or empty.
+    pub(crate) deadline: &'a str,
+    /// `key`: idempotency key, or empty.
+    pub(crate) key: &'a str,
+    /// `window`: of the key, ms.
+    pub(crate) window: u64,
+    /// `on_terminal`: existing, reuse or reject.
+    pub(crate) on_terminal: &'a str,
+}
+
+impl Call for Submit<'_> {
+    const NAME: &'static str = "submit";
+    const READS_ONLY: bool = false;
+    type Answer = SubmitAnswer;
+
+    fn encode(self, args: &mut Args) {
+        for item in self.items {
+            args.id(item.id);
+            args.text(item.fingerprint);
+            args.text(item.lane);
+            args.text(item.class);
+            args.signed(item.priority);
+            args.text(item.kind);
+            args.text(item.content_type);
+            args.bytes(item.payload);
+            args.text(item.tags);
+            args.text(item.policy);
+            args.text(item.start);
+            args.text(item.deadline);
+            args.text(item.key);
+            args.int(item.window);
+            args.text(item.on_terminal);
+        }
+    }
+
+    fn decode(values: &mut Values) -> Result<SubmitAnswer, BadReply> {
+        Ok(SubmitAnswer {
+            outcomes: values.list()?,
+        })
+    }
+}
+
+/// What `submit` answers.
+#[derive(Debug)]
+pub(crate) struct SubmitAnswer {
+    /// `outcomes`.
+    pub(crate) outcomes: Vec<Reply>,
+}
+
+/// Handles what is due, the longest due first. When nothing was, it lets a waiting maintainer sleep.
+#[derive(Debug, Clone)]
+pub(crate) struct Tick<'a> {
+    /// `most`.
+    pub(crate) most: u64,
+    /// `tag`: only executions with this tag, or empty.
+    pub(crate) tag: &'a str,
+    /// `process`: that would sleep, or empty.
+    pub(crate) process: &'a str,
+    /// `wait`: how long at the most, ms.
+    pub(crate) wait: u64,
+}
+
+impl Call for Tick<'_> {
+    const NAME: &'static str = "tick";
+    const READS_ONLY: bool = false;
+    type Answer = TickAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.int(self.most);
+        args.text(self.tag);
+        args.text(self.process);
+        args.int(self.wait);
+    }
+
+    fn decode(values: &mut Values) -> Result<TickAnswer, BadReply> {
+        Ok(TickAnswer {
+            now: values.time()?,
+            next_due: values.text()?,
+            delays: values.int()?,
+            leases: values.int()?,
+            timeouts: values.int()?,
+            expired: values.int()?,
+            grants: values.int()?,
+            removed: values.int()?,
+            repaired: values.int()?,
+        })
+    }
+}
+
+/// What `tick` answers.
+#[derive(Debug)]
+pub(crate) struct TickAnswer {
+    /// `now`.
+    pub(crate) now: TimestampMs,
+    /// `next_due`: or empty.
+    pub(crate) next_due: String,
+    /// `delays`.
+    pub(crate) delays: u64,
+    /// `leases`.
+    pub(crate) leases: u64,
+    /// `timeouts`.
+    pub(crate) timeouts: u64,
+    /// `expired`.
+    pub(crate) expired: u64,
+    /// `grants`.
+    pub(crate) grants: u64,
+    /// `removed`.
+    pub(crate) removed: u64,
+    /// `repaired`: lost wake-ups.
+    pub(crate) repaired: u64,
+}
+
+/// What library is loaded: the protocol it speaks and the hash of its text.
+#[derive(Debug, Clone)]
+pub(crate) struct Version;
+
+impl Call for Version {
+    const NAME: &'static str = "version";
+    const READS_ONLY: bool = true;
+    type Answer = VersionAnswer;
+
+    fn encode(self, _: &mut Args) {
+    }
+
+    fn decode(values: &mut Values) -> Result<VersionAnswer, BadReply> {
+        Ok(VersionAnswer {
+            protocol: values.int()?,
+            hash: values.text()?,
+        })
+    }
+}
+
+/// What `version` answers.
+#[derive(Debug)]
+pub(crate) struct VersionAnswer {
+    /// `protocol`.
+    pub(crate) protocol: u64,
+    /// `hash`.
+    pub(crate) hash: String,
+}

@@ -1,0 +1,313 @@
+//! From the fields of a stored execution to the record of the engine. The other direction does not
+//! exist: the library is the only writer.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use ff_engine::machine::{
+    Attempt, Entry, ExecutionRecord, Lease, OutstandingGrant, Progress, Recent, RunState,
+};
+use ff_engine::{CancelView, EngineError, FailureDetail, FailureView, Submission};
+use ff_types::backend::CapabilitySet;
+use ff_types::{
+    AttemptIndex, Backoff, ExecutionId, ExecutionPolicy, ExecutionState, GrantId, Jitter, LaneId,
+    LeaseEpoch, LeaseId, Payload, ReasonSet, RetryPolicy, Tags, TaskKind, TimestampMs, WorkerId,
+    WorkerInstanceId,
+};
+use std::sync::Arc;
+
+use crate::reply::Reply;
+
+/// The fields of one execution, by name.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Fields(Vec<(Bytes, Bytes)>);
+
+impl Fields {
+    /// The fields in a list of names and values.
+    pub(crate) fn of(flat: Vec<Reply>) -> Option<Self> {
+        let mut fields = Vec::with_capacity(flat.len() / 2);
+        let mut values = flat.into_iter();
+        while let Some(name) = values.next() {
+            fields.push((name.into_bytes()?, values.next()?.into_bytes()?));
+        }
+        Some(Self(fields))
+    }
+
+    /// Sets a field, in place of the one there was.
+    pub(crate) fn set(&mut self, name: Bytes, value: Bytes) {
+        self.0.retain(|(known, _)| *known != name);
+        self.0.push((name, value));
+    }
+
+    /// Adds those of `others`.
+    pub(crate) fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
+    /// Takes a field out.
+    #[cfg(feature = "testing")]
+    pub(crate) fn take(&mut self, name: &str) -> Option<Bytes> {
+        let at = self.0.iter().position(|(known, _)| known.as_ref() == name.as_bytes())?;
+        Some(self.0.swap_remove(at).1)
+    }
+
+    fn get(&self, name: &str) -> Option<&Bytes> {
+        self.0.iter().find(|(known, _)| known.as_ref() == name.as_bytes()).map(|(_, value)| value)
+    }
+}
+
+/// One execution being read; names the field that is wrong.
+struct Reader<'f> {
+    id: ExecutionId,
+    fields: &'f Fields,
+}
+
+impl<'f> Reader<'f> {
+    fn corrupt(&self, field: &str) -> EngineError {
+        EngineError::Corrupt { what: format!("field {field} of execution {}", self.id) }
+    }
+
+    fn text(&self, field: &str) -> Result<Option<&'f str>, EngineError> {
+        let Some(bytes) = self.fields.get(field) else { return Ok(None) };
+        std::str::from_utf8(bytes).map(Some).map_err(|_| self.corrupt(field))
+    }
+
+    fn parsed<T: std::str::FromStr>(&self, field: &str) -> Result<Option<T>, EngineError> {
+        let Some(text) = self.text(field)? else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| self.corrupt(field))
+    }
+
+    fn required<T: std::str::FromStr>(&self, field: &str) -> Result<T, EngineError> {
+        self.parsed(field)?.ok_or_else(|| self.corrupt(field))
+    }
+
+    fn time(&self, field: &str) -> Result<Option<TimestampMs>, EngineError> {
+        Ok(self.parsed(field)?.map(TimestampMs))
+    }
+
+    fn count(&self, field: &str) -> Result<u32, EngineError> {
+        Ok(self.parsed(field)?.unwrap_or(0))
+    }
+
+    fn bits(&self, field: &str, at: usize) -> Result<[u8; 16], EngineError> {
+        let bytes = self.fields.get(field).and_then(|bytes| bytes.get(at..at + 16));
+        bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| self.corrupt(field))
+    }
+}
+
+/// The record of an execution with these fields and this payload.
+///
+/// # Errors
+/// [`EngineError::Corrupt`] names the field that cannot be read.
+pub(crate) fn record(
+    id: ExecutionId,
+    fields: &Fields,
+    payload: Bytes,
+) -> Result<ExecutionRecord, EngineError> {
+    let r = Reader { id, fields };
+    Ok(ExecutionRecord {
+        submission: Arc::new(submission(&r, payload)?),
+        fingerprint: fingerprint(&r)?,
+        submitted_at: r.time("at")?.ok_or_else(|| r.corrupt("at"))?,
+        run: run(&r)?,
+    })
+}
+
+fn fingerprint(r: &Reader<'_>) -> Result<u64, EngineError> {
+    let digits = r.text("fp")?.ok_or_else(|| r.corrupt("fp"))?;
+    u64::from_str_radix(digits, 16).map_err(|_| r.corrupt("fp"))
+}
+
+fn submission(r: &Reader<'_>, payload: Bytes) -> Result<Submission, EngineError> {
+    let lane: LaneId = r.required("ln")?;
+    let kind: TaskKind = r.required("kd")?;
+    let payload = typed(r, "ct", payload)?;
+    let mut submission =
+        Submission::new(r.id, lane, kind, payload).with_priority(r.required("pr")?);
+    if let Some(class) = r.parsed::<CapabilitySet>("cl")? {
+        submission = submission.with_capabilities(class);
+    }
+    if let Some(lines) = r.text("tg")? {
+        let mut tags = Tags::new();
+        for line in lines.lines() {
+            let (key, value) = line.split_once(' ').ok_or_else(|| r.corrupt("tg"))?;
+            tags = tags.with(key, value).map_err(|_| r.corrupt("tg"))?;
+        }
+        submission = submission.with_tags(tags);
+    }
+    Ok(submission.with_policy(policy(r)?))
+}
+
+fn typed(r: &Reader<'_>, field: &str, bytes: Bytes) -> Result<Payload, EngineError> {
+    match r.text(field)? {
+        None | Some("") => Ok(Payload::new(bytes)),
+        Some(kind) => {
+            Payload::new(bytes).with_content_type(kind).map_err(|_| r.corrupt(field))
+        }
+    }
+}
+
+fn policy(r: &Reader<'_>) -> Result<ExecutionPolicy, EngineError> {
+    let corrupt = || r.corrupt("po");
+    let text = r.text("po")?.ok_or_else(corrupt)?;
+    let mut numbers = [0_u64; 9];
+    let mut words = text.split(' ');
+    for number in &mut numbers {
+        *number = words.next().and_then(|word| word.parse().ok()).ok_or_else(corrupt)?;
+    }
+    let [retries, reclaims, timeout, retention, exponential, base, factor, cap, jitter] = numbers;
+    let small = |number: u64| u32::try_from(number).map_err(|_| corrupt());
+    let backoff = if exponential == 1 {
+        Backoff::Exponential { base_ms: base, factor: small(factor)?, cap_ms: cap }
+    } else {
+        Backoff::Fixed { delay_ms: base }
+    };
+    let retry = RetryPolicy::default()
+        .with_max_retries(small(retries)?)
+        .with_backoff(backoff)
+        .with_jitter(if jitter == 1 { Jitter::Full } else { Jitter::None });
+    let mut policy = ExecutionPolicy::default()
+        .with_retry(retry)
+        .with_max_reclaims(small(reclaims)?)
+        .with_retention(Duration::from_millis(retention));
+    if timeout > 0 {
+        policy = policy.with_attempt_timeout(Duration::from_millis(timeout));
+    }
+    Ok(policy)
+}
+
+/// The nine numbers of a policy, as [`policy`] reads them. A back-off of a kind that this version
+/// does not know cannot be stored.
+pub(crate) fn policy_text(policy: &ExecutionPolicy) -> Option<String> {
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let (exponential, base, factor, cap) = match policy.retry.backoff {
+        Backoff::Fixed { delay_ms } => (0, delay_ms, 0, 0),
+        Backoff::Exponential { base_ms, factor, cap_ms } => (1, base_ms, factor, cap_ms),
+        _ => return None,
+    };
+    Some(format!(
+        "{} {} {} {} {exponential} {base} {factor} {cap} {}",
+        policy.retry.max_retries,
+        policy.max_reclaims,
+        policy.attempt_timeout.map_or(0, millis),
+        millis(policy.retention),
+        u8::from(policy.retry.jitter == Jitter::Full),
+    ))
+}
+
+fn run(r: &Reader<'_>) -> Result<RunState, EngineError> {
+    let state: ExecutionState = r.required("st")?;
+    let bits: u8 = r.parsed("rs")?.unwrap_or(0);
+    let attempt = match r.parsed("ai")? {
+        None => None,
+        Some(index) => Some(Attempt {
+            index: AttemptIndex(index),
+            open: r.fields.get("ao").is_some(),
+            started_at: r.time("as")?.ok_or_else(|| r.corrupt("as"))?,
+        }),
+    };
+    Ok(RunState {
+        state,
+        reasons: ReasonSet::from_bits(bits).ok_or_else(|| r.corrupt("rs"))?,
+        entry: if r.fields.get("en").is_some() { Entry::Reclaim } else { Entry::Claim },
+        ready_at: r.time("ra")?.ok_or_else(|| r.corrupt("ra"))?,
+        delay_until: r.time("du")?,
+        deadline: r.time("dl")?,
+        attempt,
+        epoch: LeaseEpoch(r.parsed("ep")?.unwrap_or(0)),
+        lease: lease(r, attempt)?,
+        ended_leases: Recent::default(),
+        grant: grant(r)?,
+        retries: r.count("rt")?,
+        reclaims: r.count("rc")?,
+        cancel: cancel(r)?.map(Arc::new),
+        progress: progress(r)?.map(Arc::new),
+        last_failure: failure(r)?.map(Arc::new),
+        result: result(r)?,
+        ended_at: r.time("ea")?,
+        operator: Recent::default(),
+    })
+}
+
+fn lease(r: &Reader<'_>, attempt: Option<Attempt>) -> Result<Option<Lease>, EngineError> {
+    if r.fields.get("li").is_none() {
+        return Ok(None);
+    }
+    Ok(Some(Lease {
+        id: LeaseId::from_bytes(r.bits("li", 0)?),
+        attempt: attempt.ok_or_else(|| r.corrupt("ai"))?.index,
+        worker: WorkerId::from_bytes(r.bits("lw", 0)?),
+        instance: WorkerInstanceId::from_bytes(r.bits("lw", 16)?),
+        ttl_ms: r.required("lt")?,
+        expires_at: r.time("lx")?.ok_or_else(|| r.corrupt("lx"))?,
+        attempt_ends_at: r.time("le")?,
+    }))
+}
+
+fn grant(r: &Reader<'_>) -> Result<Option<OutstandingGrant>, EngineError> {
+    if r.fields.get("gi").is_none() {
+        return Ok(None);
+    }
+    Ok(Some(OutstandingGrant {
+        id: GrantId::from_bytes(r.bits("gi", 0)?),
+        expires_at: r.time("gx")?.ok_or_else(|| r.corrupt("gx"))?,
+    }))
+}
+
+fn cancel(r: &Reader<'_>) -> Result<Option<CancelView>, EngineError> {
+    let Some(requested_at) = r.time("ca")? else { return Ok(None) };
+    Ok(Some(CancelView::new(r.text("cr")?.unwrap_or("").to_owned(), requested_at)))
+}
+
+fn progress(r: &Reader<'_>) -> Result<Option<Progress>, EngineError> {
+    let Some(percent) = r.parsed("pp")? else { return Ok(None) };
+    Ok(Some(Progress { percent, message: r.text("pm")?.map(str::to_owned) }))
+}
+
+fn failure(r: &Reader<'_>) -> Result<Option<FailureView>, EngineError> {
+    let Some(class) = r.parsed("fc")? else { return Ok(None) };
+    Ok(Some(FailureView::new(
+        class,
+        r.text("fm")?.unwrap_or("").to_owned(),
+        r.fields.get("fd").cloned().map(FailureDetail),
+        AttemptIndex(r.required("fa")?),
+        r.time("ft")?.ok_or_else(|| r.corrupt("ft"))?,
+    )))
+}
+
+fn result(r: &Reader<'_>) -> Result<Option<Payload>, EngineError> {
+    if r.fields.get("rk").is_none() {
+        return Ok(None);
+    }
+    let bytes = r.fields.get("re").cloned().unwrap_or_default();
+    typed(r, "rk", bytes).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_reads_back() {
+        let fields = |text: String| Fields(vec![("po".into(), text.into())]);
+        let fixed = RetryPolicy::none().with_backoff(Backoff::Fixed { delay_ms: 7 });
+        for given in [
+            ExecutionPolicy::default(),
+            ExecutionPolicy::default()
+                .with_retry(fixed.with_jitter(Jitter::None))
+                .with_attempt_timeout(Duration::from_secs(3)),
+        ] {
+            let fields = fields(policy_text(&given).unwrap());
+            let id = ExecutionId::from_u128(1);
+            assert_eq!(policy(&Reader { id, fields: &fields }).unwrap(), given);
+        }
+    }
+
+    #[test]
+    fn a_damaged_field_is_named() {
+        let id = ExecutionId::from_u128(1);
+        let error = record(id, &Fields::default(), Bytes::new()).unwrap_err();
+        assert_eq!(error.code(), "corrupt");
+        assert!(error.to_string().contains("field ln"), "{error}");
+    }
+}

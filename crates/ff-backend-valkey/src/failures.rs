@@ -1,0 +1,96 @@
+//! From codes and connection failures to the errors of the seam.
+
+use ff_engine::{ConflictKind, EngineError, Released, StateKind, UnavailableKind};
+use ff_types::{ExecutionId, TerminalOutcome, TimestampMs};
+
+use crate::call::{BadReply, Values};
+use crate::calls::Code;
+use crate::transport::TransportError;
+
+/// A refusal by a function: its code and what it says beside.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) code: Code,
+    pub(crate) details: Values,
+}
+
+/// The error that a refusal about `execution` means.
+pub(crate) fn refused(refusal: Refusal, execution: ExecutionId) -> EngineError {
+    let Refusal { code, mut details } = refusal;
+    let state = |kind| EngineError::state(kind, execution);
+    match code {
+        Code::NotFound => EngineError::execution_not_found(execution),
+        Code::SubmissionId => conflict(ConflictKind::SubmissionId, &mut details),
+        Code::IdempotencyKey => conflict(ConflictKind::IdempotencyKey, &mut details),
+        Code::StaleLease => state(StateKind::StaleLease),
+        Code::LeaseExpired => state(StateKind::LeaseExpired),
+        Code::LeaseRevoked => state(StateKind::LeaseRevoked),
+        Code::CancelRequested => state(StateKind::CancelRequested),
+        Code::NotTerminal => state(StateKind::NotTerminal),
+        Code::ReclaimTokenVoid => state(StateKind::ReclaimTokenVoid),
+        Code::AlreadyTerminal => match details.text().ok().and_then(|text| text.parse().ok()) {
+            Some(outcome) => state(StateKind::AlreadyTerminal { outcome }),
+            None => bad_reply(code_name(code), BadReply("outcome")),
+        },
+        Code::AlreadyReleased => match details.text().ok().as_deref().and_then(released) {
+            Some(released) => state(StateKind::AlreadyReleased { released }),
+            None => bad_reply(code_name(code), BadReply("release")),
+        },
+    }
+}
+
+fn conflict(kind: ConflictKind, details: &mut Values) -> EngineError {
+    match details.text().ok().and_then(|id| id.parse().ok()) {
+        Some(execution) => EngineError::Conflict { kind, execution },
+        None => bad_reply("conflict", BadReply("id")),
+    }
+}
+
+const fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::AlreadyTerminal => "ALREADY_TERMINAL",
+        _ => "ALREADY_RELEASED",
+    }
+}
+
+/// What a release did, as a lease remembers it: `e <outcome>`, `t <time>` for a retry or
+/// `p <time>` for a pause.
+pub(crate) fn released(text: &str) -> Option<Released> {
+    let (what, rest) = text.split_once(' ')?;
+    let time = || rest.parse().ok().map(TimestampMs);
+    match what {
+        "e" => rest.parse::<TerminalOutcome>().ok().map(Released::Ended),
+        "t" => time().map(|delay_until| Released::RetryScheduled { delay_until }),
+        "p" => time().map(|until| Released::Delayed { until }),
+        _ => None,
+    }
+}
+
+/// A reply that the contract does not allow.
+pub(crate) fn bad_reply(operation: &'static str, bad: BadReply) -> EngineError {
+    EngineError::Internal { problem: format!("{operation}: {bad}") }
+}
+
+/// What an unanswered or refused command means to the caller of `operation`.
+pub(crate) fn unavailable(operation: &'static str, error: TransportError) -> EngineError {
+    let kind = match &error {
+        TransportError::Timeout(_) => UnavailableKind::Timeout,
+        TransportError::Disconnected(_) => UnavailableKind::Unreachable,
+        TransportError::Settings(problem) => {
+            return EngineError::Incompatible { problem: problem.clone() };
+        }
+        TransportError::Server(text) => match text.split_whitespace().next().unwrap_or("") {
+            "OOM" | "-OOM" => UnavailableKind::Full,
+            "NOPERM" | "WRONGPASS" | "NOAUTH" => {
+                return EngineError::Incompatible { problem: format!("{operation}: {text}") };
+            }
+            "LOADING" | "BUSY" | "READONLY" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN"
+            | "MISCONF" | "NOREPLICAS" | "MOVED" | "ASK" | "UNKILLABLE" => {
+                UnavailableKind::Unreachable
+            }
+            _ if text.contains("OOM command not allowed") => UnavailableKind::Full,
+            _ => return EngineError::Internal { problem: format!("{operation}: {text}") },
+        },
+    };
+    EngineError::Unavailable { kind, operation, source: Some(Box::new(error)) }
+}

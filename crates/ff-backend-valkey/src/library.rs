@@ -1,0 +1,85 @@
+//! Getting the function library onto the servers.
+//!
+//! What is loaded is compared by the hash of its text. The same hash: nothing to do. Another hash
+//! of the same protocol: it is replaced. A newer protocol: this client is too old. The comparison is
+//! made when a client connects, and when a function has gone missing, so that two versions that
+//! start together do not replace each other in turns.
+
+use bytes::Bytes;
+use ff_engine::EngineError;
+
+use crate::calls::{Version, VersionAnswer};
+use crate::inner::Inner;
+
+/// What both sides have to agree on; `cargo xtask lua` writes the same number into the library.
+pub(crate) const PROTOCOL: u64 = 1;
+
+/// A library as it is loaded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Library {
+    text: &'static str,
+    /// What the names of its functions start with.
+    pub(crate) prefix: &'static str,
+}
+
+/// The library that reads the server's clock.
+pub(crate) const PRODUCTION: Library =
+    Library { text: include_str!("library/ff.lua"), prefix: "ff_" };
+
+/// The library whose clock a test moves.
+#[cfg(feature = "testing")]
+pub(crate) const TESTING: Library =
+    Library { text: include_str!("library/ff_test.lua"), prefix: "fft_" };
+
+impl Library {
+    /// The hash of the text, which stands in it.
+    fn hash(&self) -> &'static str {
+        let (_, rest) = self.text.split_once("HASH = \"").unwrap_or(("", ""));
+        rest.split('"').next().unwrap_or("")
+    }
+}
+
+/// Loads the library unless the same one is there.
+pub(crate) async fn ensure(inner: &Inner) -> Result<(), EngineError> {
+    const OPERATION: &str = "connect";
+    let partition = inner.keyspace.partitions.first();
+    let partition = partition.expect("a keyspace has at least one partition");
+    match inner.try_call(OPERATION, partition, Version {}).await {
+        Ok(Ok(VersionAnswer { protocol, hash })) => {
+            if protocol > PROTOCOL {
+                let problem = format!(
+                    "the server's library speaks protocol {protocol}, this client {PROTOCOL}: \
+                     upgrade this client"
+                );
+                return Err(EngineError::Incompatible { problem });
+            }
+            if hash == inner.library.hash() {
+                return Ok(());
+            }
+        }
+        Ok(Err(refusal)) => {
+            let problem = format!("the library refused to tell its version: {:?}", refusal.code);
+            return Err(EngineError::Internal { problem });
+        }
+        Err(error) if is_missing(&error) => {}
+        Err(error) => return Err(error),
+    }
+    load(inner).await
+}
+
+/// Loads the library in place of what is there.
+pub(crate) async fn load(inner: &Inner) -> Result<(), EngineError> {
+    let args = [&b"LOAD"[..], b"REPLACE", inner.library.text.as_bytes()].map(Bytes::from_static);
+    inner
+        .transport
+        .send_to_all("FUNCTION", args.to_vec())
+        .await
+        .map_err(|error| crate::failures::unavailable("connect", error))?;
+    tracing::info!(hash = inner.library.hash(), "loaded the function library");
+    Ok(())
+}
+
+/// Whether a call failed because its function is not there.
+pub(crate) fn is_missing(error: &EngineError) -> bool {
+    matches!(error, EngineError::Internal { problem } if problem.contains("Function not found"))
+}

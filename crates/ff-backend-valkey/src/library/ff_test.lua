@@ -1,0 +1,1710 @@
+#!lua name=ff_test
+-- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
+local M, F = {}, {}
+M.library = { PROTOCOL = 1, HASH = "1815bd86ab7e41ec6400c8a6fe1d0fec" }
+
+M.number = (function()
+local number = {}
+number.TIME_MAX = 253402300799999
+function number.text(value)
+  return string.format("%.0f", value)
+end
+function number.later(at, ms)
+  return math.min(at + ms, number.TIME_MAX)
+end
+return number
+end)()
+
+M.clock = (function()
+local number = M.number
+local clock = {}
+function clock.now_ms(partition)
+  return tonumber(redis.call("GET", partition .. "clock"))
+end
+function clock.set_until(partition, key, value, ends_at)
+  redis.call("SET", key, value)
+  redis.call("ZADD", partition .. "ending", number.text(ends_at), key)
+end
+function clock.purge(partition, now)
+  local ending = partition .. "ending"
+  local over = redis.call("ZRANGE", ending, "-inf", number.text(now), "BYSCORE", "LIMIT", 0, 1000)
+  for _, key in ipairs(over) do
+    redis.call("DEL", key)
+    redis.call("ZREM", ending, key)
+  end
+end
+return clock
+end)()
+
+M.keys = (function()
+local keys = {}
+function keys.mark(partition)
+  return partition .. "mark"
+end
+function keys.execution(partition, id)
+  return partition .. "e:" .. id
+end
+function keys.long(partition, id)
+  return partition .. "b:" .. id
+end
+function keys.payload(partition, id)
+  return partition .. "p:" .. id
+end
+function keys.all(partition)
+  return partition .. "a"
+end
+function keys.due(partition, tag)
+  if tag then
+    return partition .. "d:" .. tag
+  end
+  return partition .. "d"
+end
+function keys.queue(partition, queue, lane, class, tag)
+  local name = partition .. "q:" .. queue .. ":" .. lane .. " " .. class
+  if tag then
+    return name .. "\t" .. tag
+  end
+  return name
+end
+function keys.lane(partition, lane, tag)
+  if tag then
+    return partition .. "l:" .. lane .. " " .. tag
+  end
+  return partition .. "l:" .. lane
+end
+function keys.waiters(partition, lane)
+  return partition .. "w:" .. lane
+end
+function keys.waited_lanes(partition)
+  return partition .. "w"
+end
+function keys.maintainers(partition)
+  return partition .. "m"
+end
+function keys.idempotency(partition, kind, key)
+  return partition .. "k:" .. kind .. " " .. key
+end
+function keys.answer(partition, asked, instance, lane)
+  return partition .. "r:" .. asked .. instance .. lane
+end
+function keys.process(partition, process)
+  return partition .. "n:" .. process
+end
+function keys.ended(partition, id)
+  return partition .. "x:" .. id
+end
+return keys
+end)()
+
+M.answers = (function()
+local clock = M.clock
+local keys = M.keys
+local number = M.number
+local answers = {}
+local REQUEST_ID_BYTES = 16
+local ID_BYTES = 32
+local PREFIX_BYTES = 14
+function answers.derived(request, index)
+  return string.sub(request, 1, PREFIX_BYTES) .. string.char(math.floor(index / 256), index % 256)
+end
+function answers.find(partition, asked, instance, lane, request, now)
+  local answer = redis.call("GET", keys.answer(partition, asked, instance, lane))
+  local ends_at, rest = string.match(answer or "", "^(%d+) (.*)$")
+  if not ends_at or tonumber(ends_at) <= now or string.sub(rest, 1, REQUEST_ID_BYTES) ~= request then
+    return nil
+  end
+  local ids = {}
+  for at = REQUEST_ID_BYTES + 1, #rest, ID_BYTES do
+    ids[#ids + 1] = string.sub(rest, at, at + ID_BYTES - 1)
+  end
+  return ids
+end
+function answers.remember(partition, asked, instance, lane, request, ids, now, ttl)
+  local ends_at = number.later(now, ttl)
+  local value = number.text(ends_at) .. " " .. request .. table.concat(ids)
+  clock.set_until(partition, keys.answer(partition, asked, instance, lane), value, ends_at)
+end
+return answers
+end)()
+
+M.capabilities = (function()
+local capabilities = {}
+function capabilities.offer(text)
+  return "," .. text .. ","
+end
+function capabilities.covers(offer, class)
+  for token in string.gmatch(class, "[^,]+") do
+    if not string.find(offer, "," .. token .. ",", 1, true) then
+      return false
+    end
+  end
+  return true
+end
+return capabilities
+end)()
+
+M.policy = (function()
+local policy = {}
+local PATTERN = "(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)"
+function policy.of(r)
+  if not r.policy then
+    local max_retries, max_reclaims, attempt_timeout, retention, exponential, base, factor, cap, jitter =
+      string.match(r.f.po, PATTERN)
+    r.policy = {
+      max_retries = tonumber(max_retries),
+      max_reclaims = tonumber(max_reclaims),
+      attempt_timeout = tonumber(attempt_timeout),
+      retention = tonumber(retention),
+      exponential = exponential == "1",
+      base = tonumber(base),
+      factor = tonumber(factor),
+      cap = tonumber(cap),
+      jitter = jitter == "1",
+    }
+  end
+  return r.policy
+end
+return policy
+end)()
+
+M.record = (function()
+local keys = M.keys
+local number = M.number
+local record = {}
+record.SHORT_MAX_BYTES = 64
+function record.load(partition, id)
+  local flat = redis.call("HGETALL", keys.execution(partition, id))
+  if #flat == 0 then
+    return nil
+  end
+  local fields = {}
+  for i = 1, #flat, 2 do
+    fields[flat[i]] = flat[i + 1]
+  end
+  return { partition = partition, id = id, f = fields, changed = {}, long = {} }
+end
+function record.new(partition, id)
+  return { partition = partition, id = id, f = {}, changed = {}, long = {} }
+end
+function record.set(r, field, value)
+  if r.f[field] ~= value then
+    r.f[field] = value
+    r.changed[field] = true
+  end
+end
+function record.set_number(r, field, value)
+  record.set(r, field, number.text(value))
+end
+function record.number(r, field)
+  local text = r.f[field]
+  return text and tonumber(text)
+end
+function record.set_text(r, field, value)
+  if value and #value > record.SHORT_MAX_BYTES then
+    record.set(r, field, nil)
+    record.set(r, "B", "1")
+    r.long[field] = value
+  else
+    record.set(r, field, value)
+    if r.f.B then
+      r.long[field] = false
+    end
+  end
+end
+function record.save(r)
+  local set, gone = {}, {}
+  for field in pairs(r.changed) do
+    local value = r.f[field]
+    if value then
+      set[#set + 1] = field
+      set[#set + 1] = value
+    else
+      gone[#gone + 1] = field
+    end
+  end
+  local key = keys.execution(r.partition, r.id)
+  if #set > 0 then
+    redis.call("HSET", key, unpack(set))
+  end
+  if #gone > 0 then
+    redis.call("HDEL", key, unpack(gone))
+  end
+  for field, value in pairs(r.long) do
+    if value then
+      redis.call("HSET", keys.long(r.partition, r.id), field, value)
+    else
+      redis.call("HDEL", keys.long(r.partition, r.id), field)
+    end
+  end
+  r.changed, r.long = {}, {}
+end
+function record.flat(r)
+  local flat = {}
+  for field, value in pairs(r.f) do
+    flat[#flat + 1] = field
+    flat[#flat + 1] = value
+  end
+  return flat
+end
+function record.payload(r)
+  if r.f.pk then
+    return redis.call("GET", keys.payload(r.partition, r.id))
+  end
+  return r.f.pl or ""
+end
+return record
+end)()
+
+M.reasons = (function()
+local record = M.record
+local reasons = { DELAY = 2, HOLD = 8 }
+local function bits(r)
+  return tonumber(r.f.rs or "0")
+end
+function reasons.has(r, reason)
+  return math.floor(bits(r) / reason) % 2 == 1
+end
+function reasons.add(r, reason)
+  if not reasons.has(r, reason) then
+    record.set_number(r, "rs", bits(r) + reason)
+  end
+end
+function reasons.remove(r, reason)
+  if reasons.has(r, reason) then
+    local rest = bits(r) - reason
+    record.set(r, "rs", rest > 0 and string.format("%d", rest) or nil)
+  end
+end
+function reasons.clear(r)
+  record.set(r, "rs", nil)
+end
+function reasons.state(r)
+  local left = bits(r)
+  if left == 0 then
+    return "ready"
+  elseif left == reasons.DELAY then
+    return "delayed"
+  end
+  return "blocked"
+end
+return reasons
+end)()
+
+M.placement = (function()
+local number = M.number
+local policy = M.policy
+local reasons = M.reasons
+local placement = {}
+local RANK = 2 ^ 45
+local PRIORITY_MAX = 100
+local function due(r)
+  local f = r.f
+  if f.ea then
+    return number.later(tonumber(f.ea), policy.of(r).retention)
+  end
+  if f.li then
+    return tonumber(f.lx)
+  end
+  local at
+  if reasons.has(r, reasons.DELAY) then
+    at = tonumber(f.du)
+  end
+  if f.gx then
+    at = math.min(at or number.TIME_MAX, tonumber(f.gx))
+  end
+  if f.dl then
+    at = math.min(at or number.TIME_MAX, tonumber(f.dl))
+  end
+  return at
+end
+function placement.of(r)
+  local f = r.f
+  local place = { due = due(r) }
+  if f.st == "ready" and not f.gi then
+    place.queue = f.en == "c" and "c" or "f"
+    place.score = (PRIORITY_MAX - tonumber(f.pr)) * RANK + math.min(tonumber(f.ra), RANK - 1)
+  end
+  return place
+end
+return placement
+end)()
+
+M.tags = (function()
+local tags = {}
+function tags.each(r, visit)
+  if r.f.tg then
+    for tag in string.gmatch(r.f.tg, "[^\n]+") do
+      visit(tag)
+    end
+  end
+end
+function tags.has(r, wanted)
+  return wanted == "" or (r.f.tg ~= nil and string.find("\n" .. r.f.tg .. "\n", "\n" .. wanted .. "\n", 1, true) ~= nil)
+end
+return tags
+end)()
+
+M.queue = (function()
+local capabilities = M.capabilities
+local keys = M.keys
+local number = M.number
+local tags = M.tags
+local queue = {}
+local function insert(r, place, tag)
+  local key = keys.queue(r.partition, place.queue, r.f.ln, r.f.cl or "", tag)
+  redis.call("ZADD", key, number.text(place.score), r.id)
+  redis.call("SADD", keys.lane(r.partition, r.f.ln, tag), place.queue .. (r.f.cl or ""))
+end
+local function remove(r, place, tag)
+  local class = r.f.cl or ""
+  local key = keys.queue(r.partition, place.queue, r.f.ln, class, tag)
+  redis.call("ZREM", key, r.id)
+  if redis.call("EXISTS", key) == 0 then
+    redis.call("SREM", keys.lane(r.partition, r.f.ln, tag), place.queue .. class)
+  end
+end
+local function with_tags(change, r, place)
+  change(r, place)
+  if place.queue == "c" then
+    tags.each(r, function(tag)
+      change(r, place, tag)
+    end)
+  end
+end
+function queue.insert(r, place)
+  with_tags(insert, r, place)
+end
+function queue.remove(r, place)
+  with_tags(remove, r, place)
+end
+local function better(one, other)
+  if one.score ~= other.score then
+    return one.score < other.score
+  end
+  return one.id < other.id
+end
+local function add_heads(found, sources, partition, lane, offer, wanted, most, tag)
+  for _, entry in ipairs(redis.call("SMEMBERS", keys.lane(partition, lane, tag))) do
+    local kind, class = string.sub(entry, 1, 1), string.sub(entry, 2)
+    if wanted[kind] and capabilities.covers(offer, class) then
+      local key = keys.queue(partition, kind, lane, class, tag)
+      local heads = redis.call("ZRANGE", key, 0, most - 1, "WITHSCORES")
+      for i = 1, #heads, 2 do
+        found[#found + 1] = { id = heads[i], score = tonumber(heads[i + 1]), queue = kind }
+      end
+      sources = sources + 1
+    end
+  end
+  return sources
+end
+function queue.heads(partition, lane, offer, ask, most)
+  local found, sources = {}, 0
+  local any_tag = ask.tag == ""
+  if ask.fresh or any_tag then
+    local wanted = { f = ask.fresh, c = ask.reclaims and any_tag }
+    sources = add_heads(found, sources, partition, lane, offer, wanted, most)
+  end
+  if ask.reclaims and not any_tag then
+    sources = add_heads(found, sources, partition, lane, offer, { c = true }, most, ask.tag)
+  end
+  if sources > 1 then
+    table.sort(found, better)
+  end
+  for i = #found, most + 1, -1 do
+    found[i] = nil
+  end
+  return found
+end
+function queue.ahead(r, place)
+  return redis.call("ZRANK", keys.queue(r.partition, place.queue, r.f.ln, r.f.cl or ""), r.id) or 0
+end
+return queue
+end)()
+
+M.timers = (function()
+local keys = M.keys
+local number = M.number
+local tags = M.tags
+local timers = {}
+timers.HEARTBEAT_MS = 1000
+local FORGOTTEN_AFTER_MS = 5000
+local MAINTAINERS_ASKED = 16
+function timers.sleep(partition, process, tag, at)
+  local key = keys.maintainers(partition)
+  redis.call("ZADD", key, number.text(at), process .. " " .. tag)
+  redis.call("PEXPIRE", key, FORGOTTEN_AFTER_MS)
+end
+local function wake_maintainer(r, at)
+  local key = keys.maintainers(r.partition)
+  local asleep = redis.call("ZRANGE", key, number.text(at + 1), "+inf", "BYSCORE", "LIMIT", 0, MAINTAINERS_ASKED)
+  for _, member in ipairs(asleep) do
+    local process, tag = string.match(member, "^(%x+) (.*)$")
+    if tags.has(r, tag) then
+      redis.call("ZREM", key, member)
+      if redis.call("SPUBLISH", keys.process(r.partition, process), "t") > 0 then
+        return
+      end
+    end
+  end
+end
+function timers.set(r, at, now)
+  local score = number.text(at)
+  redis.call("ZADD", keys.due(r.partition), score, r.id)
+  tags.each(r, function(tag)
+    redis.call("ZADD", keys.due(r.partition, tag), score, r.id)
+  end)
+  if at - now < timers.HEARTBEAT_MS then
+    wake_maintainer(r, at)
+  end
+end
+function timers.remove(r)
+  redis.call("ZREM", keys.due(r.partition), r.id)
+  tags.each(r, function(tag)
+    redis.call("ZREM", keys.due(r.partition, tag), r.id)
+  end)
+end
+function timers.due(partition, tag, now, most)
+  local key = keys.due(partition, tag ~= "" and tag or nil)
+  return redis.call("ZRANGE", key, "-inf", number.text(now), "BYSCORE", "LIMIT", 0, most)
+end
+function timers.next(partition, tag)
+  local key = keys.due(partition, tag ~= "" and tag or nil)
+  return redis.call("ZRANGE", key, 0, 0, "WITHSCORES")[2]
+end
+return timers
+end)()
+
+M.told = (function()
+local keys = M.keys
+local record = M.record
+local told = {}
+local MESSAGE_MAX_BYTES = 262144
+local FIELDS = { "st", "ea", "rk", "re", "fc", "fa", "ft", "fm", "fd", "cr" }
+local function value_of(r, field)
+  if r.f[field] then
+    return r.f[field]
+  end
+  local pending = r.long[field]
+  if pending == nil and r.f.B then
+    pending = redis.call("HGET", keys.long(r.partition, r.id), field)
+  end
+  return pending or nil
+end
+function told.ended(r)
+  local parts, size = {}, 0
+  for _, field in ipairs(FIELDS) do
+    local value = value_of(r, field)
+    if value then
+      parts[#parts + 1] = field .. #value .. ":" .. value
+      size = size + #value
+    end
+  end
+  local message = size <= MESSAGE_MAX_BYTES and table.concat(parts) or ""
+  redis.call("SPUBLISH", keys.ended(r.partition, r.id), message)
+  record.set(r, "aw", nil)
+end
+return told
+end)()
+
+M.waiters = (function()
+local capabilities = M.capabilities
+local keys = M.keys
+local number = M.number
+local tags = M.tags
+local waiters = {}
+local SCANNED_AT_ONCE = 64
+local PATTERN = "^(%x+) (%d+) ([fac]) ([^\t]*)\t(.*)$"
+function waiters.member(process, arm, mode, offered, tag)
+  return process .. " " .. arm .. " " .. mode .. " " .. offered .. "\t" .. tag
+end
+function waiters.add(partition, lane, member, now)
+  redis.call("ZADD", keys.waiters(partition, lane), number.text(now), member)
+  redis.call("SADD", keys.waited_lanes(partition), lane)
+end
+function waiters.remove(partition, lane, member)
+  local key = keys.waiters(partition, lane)
+  local removed = redis.call("ZREM", key, member)
+  if redis.call("EXISTS", key) == 0 then
+    redis.call("SREM", keys.waited_lanes(partition), lane)
+  end
+  return removed == 1
+end
+local function suits(r, kind, mode, offered, tag)
+  if kind == "c" and (mode == "f" or not tags.has(r, tag)) then
+    return false
+  end
+  return capabilities.covers(capabilities.offer(offered), r.f.cl or "")
+end
+function waiters.wake(r, kind)
+  local partition, lane = r.partition, r.f.ln
+  local key, from = keys.waiters(partition, lane), 0
+  while true do
+    local batch = redis.call("ZRANGE", key, from, from + SCANNED_AT_ONCE - 1)
+    from = from + #batch
+    for _, member in ipairs(batch) do
+      local process, arm, mode, offered, tag = string.match(member, PATTERN)
+      if suits(r, kind, mode, offered, tag) then
+        waiters.remove(partition, lane, member)
+        from = from - 1
+        if redis.call("SPUBLISH", keys.process(partition, process), "w " .. arm .. " " .. r.id) > 0 then
+          return true
+        end
+      end
+    end
+    if #batch < SCANNED_AT_ONCE then
+      return false
+    end
+  end
+end
+function waiters.sweep(partition, lane)
+  for _, member in ipairs(redis.call("ZRANGE", keys.waiters(partition, lane), 0, SCANNED_AT_ONCE - 1)) do
+    local channel = keys.process(partition, string.match(member, PATTERN))
+    if redis.call("PUBSUB", "SHARDNUMSUB", channel)[2] == 0 then
+      waiters.remove(partition, lane, member)
+    end
+  end
+end
+return waiters
+end)()
+
+M.execution = (function()
+local keys = M.keys
+local placement = M.placement
+local queue = M.queue
+local record = M.record
+local timers = M.timers
+local told = M.told
+local waiters = M.waiters
+local execution = {}
+function execution.open(partition, id)
+  local r = record.load(partition, id)
+  if r then
+    r.place = placement.of(r)
+  end
+  return r
+end
+function execution.commit(r, now, dequeued)
+  local before, after = r.place, placement.of(r)
+  if r.f.ea and r.f.aw then
+    told.ended(r)
+  end
+  record.save(r)
+  local moved = before.queue ~= after.queue or before.score ~= after.score
+  if moved and before.queue and not dequeued then
+    queue.remove(r, before)
+  end
+  if moved and after.queue then
+    queue.insert(r, after)
+  end
+  if after.due and after.due ~= before.due then
+    timers.set(r, after.due, now)
+  elseif before.due and not after.due then
+    timers.remove(r)
+  end
+  if moved and after.queue then
+    waiters.wake(r, after.queue)
+  end
+  r.place = after
+end
+function execution.create(r, now)
+  r.place = {}
+  redis.call("ZADD", keys.all(r.partition), 0, r.id)
+  execution.commit(r, now)
+end
+function execution.remove(r)
+  if r.place.queue then
+    queue.remove(r, r.place)
+  end
+  timers.remove(r)
+  redis.call("ZREM", keys.all(r.partition), r.id)
+  local partition, id = r.partition, r.id
+  redis.call("DEL", keys.execution(partition, id), keys.long(partition, id), keys.payload(partition, id))
+end
+return execution
+end)()
+
+M.reply = (function()
+local reply = {}
+reply.CODES = {
+  "NOT_FOUND",
+  "SUBMISSION_ID",
+  "IDEMPOTENCY_KEY",
+  "STALE_LEASE",
+  "LEASE_EXPIRED",
+  "LEASE_REVOKED",
+  "CANCEL_REQUESTED",
+  "ALREADY_TERMINAL",
+  "ALREADY_RELEASED",
+  "NOT_TERMINAL",
+  "RECLAIM_TOKEN_VOID",
+}
+function reply.ok(...)
+  return { "OK", ... }
+end
+function reply.err(code, ...)
+  return { code, ... }
+end
+return reply
+end)()
+
+M.lease = (function()
+local number = M.number
+local policy = M.policy
+local record = M.record
+local reply = M.reply
+local lease = {}
+lease.EXPIRED = "x"
+lease.REVOKED = "v"
+local REMEMBERED = 8
+local LEASE_ID_BYTES = 16
+local function slot(epoch)
+  return "x" .. tonumber(epoch) % REMEMBERED
+end
+local function ended(r, fence)
+  local past = r.f[slot(fence.epoch)]
+  if past and string.sub(past, 1, LEASE_ID_BYTES) == fence.lease then
+    local attempt, epoch, how = string.match(string.sub(past, LEASE_ID_BYTES + 1), "^(%d+) (%d+) (.*)$")
+    if attempt == fence.attempt and epoch == fence.epoch then
+      return how
+    end
+  end
+  return nil
+end
+local function refusal(r, fence)
+  local how = ended(r, fence)
+  local released = how and string.match(how, "^r %S+ (.*)$")
+  if released then
+    return reply.err("ALREADY_RELEASED", released)
+  elseif not how or tonumber(r.f.ep) > tonumber(fence.epoch) then
+    return reply.err("STALE_LEASE")
+  elseif r.f.ea then
+    return reply.err("ALREADY_TERMINAL", r.f.st)
+  elseif how == lease.REVOKED then
+    return reply.err("LEASE_REVOKED")
+  end
+  return reply.err("LEASE_EXPIRED")
+end
+function lease.fence(attempt, epoch, id)
+  return { attempt = attempt, epoch = epoch, lease = id }
+end
+function lease.refused(r, fence, now)
+  local f = r.f
+  if f.li and f.li == fence.lease and f.ai == fence.attempt and f.ep == fence.epoch then
+    if now >= tonumber(f.lx) then
+      return reply.err("LEASE_EXPIRED")
+    end
+    return nil
+  end
+  return refusal(r, fence)
+end
+function lease.repeated(r, fence, call)
+  local how = ended(r, fence)
+  local prefix = "r " .. call .. " "
+  if how and string.sub(how, 1, #prefix) == prefix then
+    return string.sub(how, #prefix + 1)
+  end
+  return nil
+end
+function lease.finish(r, how)
+  local f = r.f
+  if not f.li then
+    return
+  end
+  record.set(r, slot(f.ep), f.li .. f.ai .. " " .. f.ep .. " " .. how)
+  for _, field in ipairs({ "li", "lw", "lt", "lx", "le" }) do
+    record.set(r, field, nil)
+  end
+end
+function lease.release(r, call, what)
+  lease.finish(r, "r " .. call .. " " .. what)
+end
+function lease.expiry(r, now, ttl)
+  local at = number.later(now, ttl)
+  if r.f.le then
+    at = math.min(at, tonumber(r.f.le))
+  end
+  if r.f.dl then
+    at = math.min(at, tonumber(r.f.dl))
+  end
+  return at
+end
+function lease.issue(r, id, holder, ttl, now)
+  local f = r.f
+  if not f.ao then
+    record.set_number(r, "ai", f.ai and tonumber(f.ai) + 1 or 0)
+    record.set_number(r, "as", now)
+    record.set(r, "ao", "1")
+    record.set(r, "pp", nil)
+    record.set_text(r, "pm", nil)
+  end
+  local timeout = policy.of(r).attempt_timeout
+  record.set(r, "le", timeout > 0 and number.text(number.later(now, timeout)) or nil)
+  record.set(r, "st", "active")
+  record.set_number(r, "ep", tonumber(f.ep or "0") + 1)
+  record.set(r, "gi", nil)
+  record.set(r, "gx", nil)
+  record.set(r, "li", id)
+  record.set(r, "lw", holder)
+  record.set(r, "lt", ttl)
+  record.set_number(r, "lx", lease.expiry(r, now, tonumber(ttl)))
+end
+return lease
+end)()
+
+M.run = (function()
+local number = M.number
+local reasons = M.reasons
+local record = M.record
+local run = {}
+function run.close_attempt(r)
+  record.set(r, "ao", nil)
+end
+function run.await_turn(r, entry, ready_at)
+  record.set(r, "en", entry)
+  record.set_number(r, "ra", ready_at)
+  record.set(r, "gi", nil)
+  record.set(r, "gx", nil)
+  record.set(r, "st", reasons.state(r))
+end
+function run.delay(r, at, now)
+  if at > now then
+    reasons.add(r, reasons.DELAY)
+    record.set_number(r, "du", at)
+    return at
+  end
+  return now
+end
+function run.end_delay(r)
+  reasons.remove(r, reasons.DELAY)
+  record.set(r, "du", nil)
+end
+function run.finish(r, state, now)
+  record.set(r, "st", state)
+  reasons.clear(r)
+  record.set(r, "du", nil)
+  record.set(r, "gi", nil)
+  record.set(r, "gx", nil)
+  run.close_attempt(r)
+  record.set_number(r, "ea", now)
+end
+function run.missed_deadline(r, now)
+  return r.f.dl ~= nil and tonumber(r.f.dl) <= now
+end
+function run.is_over(r)
+  return r.f.ea ~= nil
+end
+function run.mark_cancelled(r, reason, now)
+  if not r.f.ca then
+    run.set_cancelled(r, reason, now)
+  end
+end
+function run.set_cancelled(r, reason, now)
+  record.set_number(r, "ca", now)
+  record.set_text(r, "cr", reason)
+end
+function run.record_failure(r, class, message, detail, now)
+  record.set(r, "fc", class)
+  record.set(r, "fa", r.f.ai or "0")
+  record.set(r, "ft", number.text(now))
+  record.set_text(r, "fm", message)
+  record.set_text(r, "fd", detail)
+end
+return run
+end)()
+
+M.claims = (function()
+local answers = M.answers
+local capabilities = M.capabilities
+local execution = M.execution
+local lease = M.lease
+local number = M.number
+local queue = M.queue
+local record = M.record
+local run = M.run
+local claims = {}
+local GRANT_TTL_MS = 5000
+local EXPIRED_MAX = 64
+local function task_item(r, index)
+  return { "task", index, r.id, record.flat(r), record.payload(r) }
+end
+local function issue(r, head, wanted, index, now)
+  local id = answers.derived(wanted.request, index)
+  if run.missed_deadline(r, now) then
+    run.finish(r, "expired", now)
+    execution.commit(r, now)
+    return nil
+  elseif head.queue == "c" then
+    record.set(r, "gi", id)
+    record.set_number(r, "gx", number.later(now, GRANT_TTL_MS))
+    execution.commit(r, now)
+    return { "token", index, r.id }
+  end
+  lease.issue(r, id, wanted.holder, wanted.ttl, now)
+  execution.commit(r, now)
+  return task_item(r, index)
+end
+function claims.take(partition, ask, wanted, most, now)
+  local taken = { ids = {}, items = {} }
+  local offer = capabilities.offer(ask.offered)
+  local expired = 0
+  while #taken.ids < most and expired < EXPIRED_MAX do
+    local heads = queue.heads(partition, ask.lane, offer, ask, most - #taken.ids)
+    if #heads == 0 then
+      return taken
+    end
+    for _, head in ipairs(heads) do
+      local r = execution.open(partition, head.id)
+      local item = issue(r, head, wanted, #taken.ids, now)
+      if item then
+        taken.ids[#taken.ids + 1] = head.id
+        taken.items[#taken.items + 1] = item
+      else
+        expired = expired + 1
+      end
+    end
+  end
+  taken.cut_off = expired >= EXPIRED_MAX
+  return taken
+end
+function claims.repeated(partition, request, ids, now)
+  local items = {}
+  for index, id in ipairs(ids) do
+    local r = record.load(partition, id)
+    local derived = answers.derived(request, index - 1)
+    if r and r.f.li == derived and tonumber(r.f.lx) > now then
+      if r.f.en ~= "c" then
+        items[#items + 1] = task_item(r, index - 1)
+      end
+    elseif r and r.f.gi == derived and tonumber(r.f.gx) > now then
+      items[#items + 1] = { "token", index - 1, id }
+    end
+  end
+  return items
+end
+return claims
+end)()
+
+M.retry = (function()
+local number = M.number
+local policy = M.policy
+local record = M.record
+local run = M.run
+local retry = {}
+local JITTER = 2 ^ 20
+local STEP = 648055
+local OVERFLOW = 2 ^ 64
+local function jitter(r)
+  local random = tonumber(string.sub(r.id, -5), 16)
+  local attempt = tonumber(r.f.ai or "0") % JITTER
+  return (random + attempt * STEP) % JITTER
+end
+local function backoff(r, n)
+  local rule = policy.of(r)
+  local longest = rule.base
+  if rule.exponential then
+    local power = rule.factor ^ n
+    longest = power * rule.base
+    if power >= OVERFLOW or longest >= OVERFLOW then
+      longest = rule.cap
+    end
+    longest = math.min(longest, rule.cap)
+  end
+  if rule.jitter then
+    return math.floor(longest * jitter(r) / JITTER)
+  end
+  return longest
+end
+function retry.dispose(r, class, retry_after, now)
+  local rule = policy.of(r)
+  if r.f.ca or class == "cancelled" then
+    run.finish(r, "cancelled", now)
+    return "e cancelled"
+  end
+  local counter
+  if class == "transient" or class == "timeout" then
+    counter = tonumber(r.f.rt or "0") < rule.max_retries and "rt"
+  elseif class == "infra_crash" then
+    counter = tonumber(r.f.rc or "0") < rule.max_reclaims and "rc"
+  end
+  if not counter then
+    run.finish(r, "failed", now)
+    return "e failed"
+  end
+  local used = tonumber(r.f[counter] or "0")
+  record.set_number(r, counter, used + 1)
+  local until_ms = number.later(now, retry_after or backoff(r, used))
+  run.close_attempt(r)
+  run.await_turn(r, nil, run.delay(r, until_ms, now))
+  return "t " .. number.text(until_ms)
+end
+return retry
+end)()
+
+M.due = (function()
+local execution = M.execution
+local lease = M.lease
+local policy = M.policy
+local reasons = M.reasons
+local record = M.record
+local retry = M.retry
+local run = M.run
+local due = {}
+local function lease_over(r, at, now)
+  local timed_out = r.f.le ~= nil and tonumber(r.f.le) == at
+  lease.finish(r, lease.EXPIRED)
+  if timed_out then
+    run.record_failure(r, "timeout", "the attempt ran too long", nil, now)
+    retry.dispose(r, "timeout", nil, now)
+    return "timeouts"
+  end
+  run.record_failure(r, "infra_crash", "the lease was lost", nil, now)
+  local reclaims = tonumber(r.f.rc or "0")
+  if r.f.ca then
+    run.finish(r, "cancelled", now)
+  elseif reclaims >= policy.of(r).max_reclaims then
+    run.finish(r, "failed", now)
+  else
+    record.set_number(r, "rc", reclaims + 1)
+    run.close_attempt(r)
+    run.await_turn(r, "c", at)
+  end
+  return "leases"
+end
+local function decide(r, at, now)
+  local f = r.f
+  if f.dl and tonumber(f.dl) == at then
+    lease.finish(r, lease.EXPIRED)
+    run.finish(r, "expired", now)
+    return "expired"
+  elseif f.li then
+    return lease_over(r, at, now)
+  elseif f.gx and tonumber(f.gx) == at then
+    record.set(r, "gi", nil)
+    record.set(r, "gx", nil)
+    return "grants"
+  end
+  run.end_delay(r)
+  record.set(r, "st", reasons.state(r))
+  return "delays"
+end
+function due.handle(r, now)
+  local at = r.place.due
+  if not at or at > now then
+    return nil
+  elseif run.is_over(r) then
+    execution.remove(r)
+    return "removed"
+  end
+  local event = decide(r, at, now)
+  execution.commit(r, now)
+  return event
+end
+return due
+end)()
+
+M.held = (function()
+local clock = M.clock
+local execution = M.execution
+local lease = M.lease
+local reply = M.reply
+local held = {}
+function held.by(partition, id, attempt, epoch, lease_id, call, decide)
+  local now = clock.now_ms(partition)
+  local r = execution.open(partition, id)
+  if not r then
+    return reply.err("NOT_FOUND")
+  end
+  local fence = lease.fence(attempt, epoch, lease_id)
+  local before = call and lease.repeated(r, fence, call)
+  if before then
+    return reply.ok(before)
+  end
+  local refusal = lease.refused(r, fence, now)
+  if refusal then
+    return refusal
+  end
+  local answer, released = decide(r, now)
+  if released == false then
+    return answer
+  elseif released then
+    lease.release(r, call, released)
+    answer = reply.ok(released)
+  end
+  execution.commit(r, now)
+  return answer
+end
+return held
+end)()
+
+M.idempotency = (function()
+local clock = M.clock
+local keys = M.keys
+local number = M.number
+local reply = M.reply
+local idempotency = {}
+function idempotency.check(partition, key, id, on_terminal, now)
+  local ends_at, holder = string.match(redis.call("GET", key) or "", "^(%d+) (%x+)$")
+  if not holder or tonumber(ends_at) <= now then
+    return nil
+  elseif holder == id then
+    return reply.ok("new")
+  end
+  local state = redis.call("HMGET", keys.execution(partition, holder), "st", "ea")
+  local ended = not state[1] or state[2]
+  if ended and on_terminal == "reject" then
+    return reply.err("IDEMPOTENCY_KEY", holder)
+  elseif ended and on_terminal == "reuse" then
+    return nil
+  end
+  return reply.ok("existing", holder)
+end
+function idempotency.take(partition, key, id, now, window)
+  local ends_at = number.later(now, window)
+  clock.set_until(partition, key, number.text(ends_at) .. " " .. id, ends_at)
+end
+return idempotency
+end)()
+
+M.operator = (function()
+local record = M.record
+local operator = {}
+local REMEMBERED = 8
+local REQUEST_ID_BYTES = 16
+function operator.done_by(r, request)
+  for slot = 0, REMEMBERED - 1 do
+    local mark = r.f["o" .. slot]
+    if mark and string.sub(mark, 1, REQUEST_ID_BYTES) == request then
+      return string.sub(mark, REQUEST_ID_BYTES + 1)
+    end
+  end
+  return nil
+end
+function operator.remember(r, request, outcome)
+  local count = tonumber(r.f.on or "0")
+  record.set(r, "o" .. count % REMEMBERED, request .. outcome)
+  record.set_number(r, "on", count + 1)
+end
+return operator
+end)()
+
+M.repair = (function()
+local execution = M.execution
+local keys = M.keys
+local queue = M.queue
+local waiters = M.waiters
+local repair = {}
+local ANYTHING = { fresh = true, reclaims = true, tag = "" }
+local LOOKED_AT = 8
+local function any_offer(partition, lane)
+  local found = {}
+  for _, entry in ipairs(redis.call("SMEMBERS", keys.lane(partition, lane))) do
+    found[#found + 1] = string.sub(entry, 2)
+  end
+  return "," .. table.concat(found, ",") .. ","
+end
+function repair.wakeups(partition)
+  local lane = redis.call("SRANDMEMBER", keys.waited_lanes(partition))
+  if not lane then
+    return 0
+  end
+  waiters.sweep(partition, lane)
+  local repaired = 0
+  local heads = queue.heads(partition, lane, any_offer(partition, lane), ANYTHING, LOOKED_AT)
+  for _, head in ipairs(heads) do
+    local r = execution.open(partition, head.id)
+    if r and waiters.wake(r, head.queue) then
+      repaired = repaired + 1
+    end
+  end
+  return repaired
+end
+return repair
+end)()
+
+M.steered = (function()
+local clock = M.clock
+local execution = M.execution
+local operator = M.operator
+local reply = M.reply
+local steered = {}
+function steered.by(partition, id, request, own, decide)
+  local now = clock.now_ms(partition)
+  local r = execution.open(partition, id)
+  if not r then
+    return reply.err("NOT_FOUND")
+  end
+  local before = operator.done_by(r, request)
+  if before and own[string.match(before, "^%S+")] then
+    return reply.ok(before)
+  end
+  local outcome, changed, refused = decide(r, now)
+  if refused then
+    return refused
+  elseif changed then
+    operator.remember(r, request, outcome)
+    execution.commit(r, now)
+  end
+  return reply.ok(outcome)
+end
+return steered
+end)()
+
+F.await = (function()
+local execution = M.execution
+local record = M.record
+local reply = M.reply
+local run = M.run
+return function(partition, id)
+  local r = execution.open(partition, id)
+  if not r then
+    return reply.err("NOT_FOUND")
+  elseif run.is_over(r) then
+    return reply.ok("1")
+  end
+  record.set(r, "aw", "1")
+  record.save(r)
+  return reply.ok("0")
+end
+end)()
+
+F.cancel = (function()
+local held = M.held
+local run = M.run
+return function(partition, id, attempt, epoch, lease_id, digest, reason)
+  return held.by(partition, id, attempt, epoch, lease_id, "x" .. digest, function(r, now)
+    run.mark_cancelled(r, reason, now)
+    run.finish(r, "cancelled", now)
+    return nil, "e cancelled"
+  end)
+end
+end)()
+
+F.cancel_execution = (function()
+local run = M.run
+local steered = M.steered
+local OWN = { cancelled = true, requested = true }
+return function(partition, id, request, reason)
+  return steered.by(partition, id, request, OWN, function(r, now)
+    if run.is_over(r) then
+      return "ended " .. r.f.st, false
+    elseif r.f.li and r.f.ca then
+      return "requested", false
+    end
+    run.set_cancelled(r, reason, now)
+    if r.f.li then
+      return "requested", true
+    end
+    run.finish(r, "cancelled", now)
+    return "cancelled", true
+  end)
+end
+end)()
+
+F.claim = (function()
+local answers = M.answers
+local claims = M.claims
+local clock = M.clock
+local execution = M.execution
+local reply = M.reply
+local waiters = M.waiters
+local function pass_on(partition, id)
+  local r = execution.open(partition, id)
+  if r and r.place.queue then
+    waiters.wake(r, r.place.queue)
+  end
+end
+return function(partition, request, lane, offered, holder, instance, ttl, most, mode, tag, process, arm, crowded, woken)
+  local now = clock.now_ms(partition)
+  local known = answers.find(partition, "f", instance, lane, request, now)
+  if known then
+    return reply.ok(now, "0", "0", claims.repeated(partition, request, known, now))
+  end
+  local ask = { fresh = true, reclaims = mode == "a", tag = tag, offered = offered, lane = lane }
+  local lease = { request = request, holder = holder, ttl = ttl }
+  local taken = claims.take(partition, ask, lease, tonumber(most), now)
+  if #taken.ids > 0 then
+    answers.remember(partition, "f", instance, lane, request, taken.ids, now, tonumber(ttl))
+  end
+  local again = taken.cut_off and #taken.ids == 0
+  local drained = not taken.cut_off and #taken.ids < tonumber(most)
+  local armed = process ~= "" and drained and (#taken.ids == 0 or crowded == "1")
+  if armed then
+    waiters.add(partition, lane, waiters.member(process, arm, mode, offered, tag), now)
+  end
+  if woken ~= "" then
+    pass_on(partition, woken)
+  end
+  return reply.ok(now, again and "1" or "0", armed and "1" or "0", taken.items)
+end
+end)()
+
+F.claim_from_reclaim = (function()
+local clock = M.clock
+local execution = M.execution
+local lease = M.lease
+local record = M.record
+local reply = M.reply
+local run = M.run
+local INSTANCE_AT = 17
+return function(partition, id, grant, holder, ttl)
+  local now = clock.now_ms(partition)
+  local r = execution.open(partition, id)
+  if not r then
+    return reply.err("NOT_FOUND")
+  end
+  local f = r.f
+  if f.li == grant then
+    local same = string.sub(f.lw, INSTANCE_AT) == string.sub(holder, INSTANCE_AT)
+    if not same or tonumber(f.lx) <= now then
+      return reply.err("RECLAIM_TOKEN_VOID")
+    end
+  elseif f.gi ~= grant or tonumber(f.gx) <= now or run.missed_deadline(r, now) then
+    return reply.err("RECLAIM_TOKEN_VOID")
+  else
+    lease.issue(r, grant, holder, ttl, now)
+    execution.commit(r, now)
+  end
+  return reply.ok(now, record.flat(r), record.payload(r))
+end
+end)()
+
+F.complete = (function()
+local held = M.held
+local record = M.record
+local run = M.run
+return function(partition, id, attempt, epoch, lease_id, digest, given, content_type, result)
+  return held.by(partition, id, attempt, epoch, lease_id, "c" .. digest, function(r, now)
+    if given == "1" then
+      record.set(r, "rk", content_type)
+      record.set_text(r, "re", result)
+    end
+    run.finish(r, "completed", now)
+    return nil, "e completed"
+  end)
+end
+end)()
+
+F.delay = (function()
+local held = M.held
+local reply = M.reply
+local run = M.run
+return function(partition, id, attempt, epoch, lease_id, digest, at)
+  return held.by(partition, id, attempt, epoch, lease_id, "d" .. digest, function(r, now)
+    if r.f.ca then
+      return reply.err("CANCEL_REQUESTED"), false
+    end
+    run.await_turn(r, "c", run.delay(r, tonumber(at), now))
+    return nil, "p " .. at
+  end)
+end
+end)()
+
+F.describe = (function()
+local clock = M.clock
+local execution = M.execution
+local keys = M.keys
+local queue = M.queue
+local record = M.record
+local reply = M.reply
+return function(partition, id)
+  local r = execution.open(partition, id)
+  if not r then
+    return reply.err("NOT_FOUND")
+  end
+  local ahead = r.place.queue and queue.ahead(r, r.place) or 0
+  local long = r.f.B and redis.call("HGETALL", keys.long(partition, id)) or {}
+  return reply.ok(clock.now_ms(partition), ahead, record.flat(r), long, record.payload(r))
+end
+end)()
+
+F.disarm = (function()
+local reply = M.reply
+local waiters = M.waiters
+return function(partition, lane, process, arm, mode, offered, tag)
+  local removed = waiters.remove(partition, lane, waiters.member(process, arm, mode, offered, tag))
+  return reply.ok(removed and "1" or "0")
+end
+end)()
+
+F.fail = (function()
+local held = M.held
+local retry = M.retry
+local run = M.run
+return function(partition, id, attempt, epoch, lease_id, digest, class, message, given, detail, retry_after)
+  return held.by(partition, id, attempt, epoch, lease_id, "f" .. digest, function(r, now)
+    run.record_failure(r, class, message, given == "1" and detail or nil, now)
+    if class == "cancelled" then
+      run.mark_cancelled(r, message, now)
+    end
+    return nil, retry.dispose(r, class, tonumber(retry_after), now)
+  end)
+end
+end)()
+
+F.hold = (function()
+local reasons = M.reasons
+local record = M.record
+local reply = M.reply
+local run = M.run
+local steered = M.steered
+local OWN = { held = true }
+return function(partition, id, request)
+  return steered.by(partition, id, request, OWN, function(r)
+    if run.is_over(r) then
+      return nil, false, reply.err("ALREADY_TERMINAL", r.f.st)
+    elseif reasons.has(r, reasons.HOLD) then
+      return "already", false
+    end
+    reasons.add(r, reasons.HOLD)
+    record.set(r, "gi", nil)
+    record.set(r, "gx", nil)
+    if not r.f.li then
+      record.set(r, "st", reasons.state(r))
+    end
+    return "held", true
+  end)
+end
+end)()
+
+F.list = (function()
+local keys = M.keys
+local reply = M.reply
+local tags = M.tags
+local function wants(f, filter)
+  return (filter.states == "" or string.find(filter.states, "," .. f.st .. ",", 1, true))
+    and (filter.lane == "" or filter.lane == f.ln)
+    and (filter.kind == "" or filter.kind == f.kd)
+    and tags.has({ f = f }, filter.tag)
+end
+return function(partition, after, examined, most, states, lane, kind, tag)
+  local filter = { states = states, lane = lane, kind = kind, tag = tag }
+  local from = after == "" and "-" or "(" .. after
+  local ids = redis.call("ZRANGE", keys.all(partition), from, "+", "BYLEX", "LIMIT", 0, examined + 1)
+  local items, last, seen = {}, "", 0
+  for _, id in ipairs(ids) do
+    if seen == tonumber(examined) or #items == tonumber(most) then
+      return reply.ok(last, seen, "1", items)
+    end
+    local values = redis.call("HMGET", keys.execution(partition, id), "ln", "kd", "st", "ai", "pr", "at", "ea", "tg")
+    local f = { ln = values[1], kd = values[2], st = values[3], tg = values[8] or nil }
+    if wants(f, filter) then
+      items[#items + 1] = { id, f.ln, f.kd, f.st, values[4] or "", values[5], values[6], values[7] or "" }
+    end
+    last, seen = id, seen + 1
+  end
+  return reply.ok(last, seen, "0", items)
+end
+end)()
+
+F.open = (function()
+local keys = M.keys
+local reply = M.reply
+return function(partition, partitions, protocol)
+  local mark = keys.mark(partition)
+  redis.call("HSETNX", mark, "partitions", partitions)
+  redis.call("HSETNX", mark, "protocol", protocol)
+  local stands = redis.call("HMGET", mark, "partitions", "protocol")
+  return reply.ok(stands[1], stands[2])
+end
+end)()
+
+F.pass_on = (function()
+local execution = M.execution
+local reply = M.reply
+local waiters = M.waiters
+return function(partition, id)
+  local r = execution.open(partition, id)
+  local woken = r and r.place.queue and waiters.wake(r, r.place.queue)
+  return reply.ok(woken and "1" or "0")
+end
+end)()
+
+F.progress = (function()
+local held = M.held
+local record = M.record
+local reply = M.reply
+return function(partition, id, attempt, epoch, lease_id, percent, message, told)
+  return held.by(partition, id, attempt, epoch, lease_id, nil, function(r)
+    record.set(r, "pp", percent)
+    record.set_text(r, "pm", told == "1" and message or nil)
+    return reply.ok()
+  end)
+end
+end)()
+
+F.reclaimable = (function()
+local answers = M.answers
+local claims = M.claims
+local clock = M.clock
+local reply = M.reply
+local TOKEN_TTL_MS = 5000
+return function(partition, request, lane, offered, instance, most, tag)
+  local now = clock.now_ms(partition)
+  local known = answers.find(partition, "c", instance, lane, request, now)
+  if known then
+    return reply.ok("0", claims.repeated(partition, request, known, now))
+  end
+  local ask = { fresh = false, reclaims = true, tag = tag, offered = offered, lane = lane }
+  local taken = claims.take(partition, ask, { request = request }, tonumber(most), now)
+  if #taken.ids > 0 then
+    answers.remember(partition, "c", instance, lane, request, taken.ids, now, TOKEN_TTL_MS)
+  end
+  return reply.ok(taken.cut_off and #taken.ids == 0 and "1" or "0", taken.items)
+end
+end)()
+
+F.release_hold = (function()
+local reasons = M.reasons
+local record = M.record
+local reply = M.reply
+local run = M.run
+local steered = M.steered
+local OWN = { released = true }
+return function(partition, id, request)
+  return steered.by(partition, id, request, OWN, function(r, now)
+    if run.is_over(r) then
+      return nil, false, reply.err("ALREADY_TERMINAL", r.f.st)
+    elseif not reasons.has(r, reasons.HOLD) then
+      return "not_held", false
+    end
+    reasons.remove(r, reasons.HOLD)
+    if not r.f.li then
+      record.set(r, "st", reasons.state(r))
+      if r.f.st == "ready" then
+        record.set_number(r, "ra", now)
+      end
+    end
+    return "released", true
+  end)
+end
+end)()
+
+F.renew = (function()
+local clock = M.clock
+local execution = M.execution
+local lease = M.lease
+local number = M.number
+local record = M.record
+local reply = M.reply
+local FIELDS = 4
+local function one(partition, args, at, now)
+  local r = execution.open(partition, args[at])
+  if not r then
+    return reply.err("NOT_FOUND")
+  end
+  local fence = lease.fence(args[at + 1], args[at + 2], args[at + 3])
+  local refusal = lease.refused(r, fence, now)
+  if refusal then
+    return refusal
+  elseif r.f.ca then
+    return reply.err("CANCEL_REQUESTED")
+  end
+  local expires_at = lease.expiry(r, now, tonumber(r.f.lt))
+  record.set_number(r, "lx", expires_at)
+  execution.commit(r, now)
+  return reply.ok(number.text(expires_at))
+end
+return function(partition, args)
+  local now = clock.now_ms(partition)
+  local outcomes = {}
+  for at = 1, #args, FIELDS do
+    outcomes[#outcomes + 1] = one(partition, args, at, now)
+  end
+  return reply.ok(outcomes)
+end
+end)()
+
+F.replay = (function()
+local record = M.record
+local reply = M.reply
+local run = M.run
+local steered = M.steered
+local OWN = { replayed = true }
+local SHORT = { "rt", "rc", "ca", "pp", "fc", "fa", "ft", "rk", "ea" }
+local LONG = { "cr", "pm", "fm", "fd", "re" }
+return function(partition, id, request)
+  return steered.by(partition, id, request, OWN, function(r, now)
+    if not run.is_over(r) then
+      return nil, false, reply.err("NOT_TERMINAL")
+    end
+    for _, field in ipairs(SHORT) do
+      record.set(r, field, nil)
+    end
+    for _, field in ipairs(LONG) do
+      record.set_text(r, field, nil)
+    end
+    if run.missed_deadline(r, now) then
+      record.set(r, "dl", nil)
+    end
+    run.await_turn(r, nil, now)
+    local next_attempt = r.f.ai and tonumber(r.f.ai) + 1 or 0
+    return "replayed " .. string.format("%d", next_attempt), true
+  end)
+end
+end)()
+
+F.revoke = (function()
+local lease = M.lease
+local run = M.run
+local steered = M.steered
+local OWN = { revoked = true }
+return function(partition, id, request)
+  return steered.by(partition, id, request, OWN, function(r, now)
+    if not r.f.li then
+      return "not_active", false
+    end
+    lease.finish(r, lease.REVOKED)
+    if r.f.ca then
+      run.finish(r, "cancelled", now)
+    else
+      run.close_attempt(r)
+      run.await_turn(r, "c", now)
+    end
+    return "revoked", true
+  end)
+end
+end)()
+
+F.submit = (function()
+local clock = M.clock
+local execution = M.execution
+local idempotency = M.idempotency
+local keys = M.keys
+local record = M.record
+local reasons = M.reasons
+local reply = M.reply
+local run = M.run
+local FIELDS = 15
+local function optional(text)
+  return text ~= "" and text or nil
+end
+local function store(partition, id, args, at, now)
+  local r = record.new(partition, id)
+  record.set(r, "fp", args[at + 1])
+  record.set(r, "ln", args[at + 2])
+  record.set(r, "cl", optional(args[at + 3]))
+  record.set(r, "pr", args[at + 4])
+  record.set(r, "kd", args[at + 5])
+  record.set(r, "ct", optional(args[at + 6]))
+  record.set(r, "tg", optional(args[at + 8]))
+  record.set(r, "po", args[at + 9])
+  record.set_number(r, "at", now)
+  record.set_number(r, "ra", now)
+  record.set(r, "dl", optional(args[at + 11]))
+  if args[at + 10] ~= "" then
+    record.set_number(r, "ra", run.delay(r, tonumber(args[at + 10]), now))
+  end
+  record.set(r, "st", reasons.state(r))
+  local payload = args[at + 7]
+  if #payload > record.SHORT_MAX_BYTES then
+    record.set(r, "pk", "1")
+    redis.call("SET", keys.payload(partition, id), payload)
+  else
+    record.set(r, "pl", optional(payload))
+  end
+  execution.create(r, now)
+end
+local function one(partition, args, at, now)
+  local id = args[at]
+  local same = redis.call("HGET", keys.execution(partition, id), "fp")
+  if same then
+    if same == args[at + 1] then
+      return reply.ok("new")
+    end
+    return reply.err("SUBMISSION_ID", id)
+  end
+  if args[at + 12] ~= "" then
+    local key = keys.idempotency(partition, args[at + 5], args[at + 12])
+    local held = idempotency.check(partition, key, id, args[at + 14], now)
+    if held then
+      return held
+    end
+    idempotency.take(partition, key, id, now, tonumber(args[at + 13]))
+  end
+  store(partition, id, args, at, now)
+  return reply.ok("new")
+end
+return function(partition, args)
+  local now = clock.now_ms(partition)
+  local outcomes = {}
+  for at = 1, #args, FIELDS do
+    outcomes[#outcomes + 1] = one(partition, args, at, now)
+  end
+  return reply.ok(outcomes)
+end
+end)()
+
+F.tick = (function()
+local clock = M.clock
+local due = M.due
+local execution = M.execution
+local repair = M.repair
+local reply = M.reply
+local timers = M.timers
+return function(partition, most, tag, process, wait)
+  local now = clock.now_ms(partition)
+  clock.purge(partition, now)
+  local counts = { delays = 0, leases = 0, timeouts = 0, expired = 0, grants = 0, removed = 0 }
+  local handled = 0
+  for _, id in ipairs(timers.due(partition, tag, now, most)) do
+    local r = execution.open(partition, id)
+    local event = r and due.handle(r, now)
+    if event then
+      counts[event] = counts[event] + 1
+      handled = handled + 1
+    end
+  end
+  local next_due = timers.next(partition, tag)
+  if process ~= "" and handled == 0 then
+    local latest = now + math.min(tonumber(wait), timers.HEARTBEAT_MS)
+    timers.sleep(partition, process, tag, math.min(latest, tonumber(next_due or latest)))
+  end
+  local repaired = repair.wakeups(partition)
+  local c = counts
+  return reply.ok(now, next_due or "", c.delays, c.leases, c.timeouts, c.expired, c.grants, c.removed, repaired)
+end
+end)()
+
+F.version = (function()
+local library = M.library
+local reply = M.reply
+return function(_)
+  return reply.ok(library.PROTOCOL, library.HASH)
+end
+end)()
+
+local function call(name)
+  return function(keys, args)
+    return F[name](string.sub(keys[1], 1, -5), unpack(args))
+  end
+end
+
+local function call_with_items(name)
+  return function(keys, args)
+    return F[name](string.sub(keys[1], 1, -5), args)
+  end
+end
+
+redis.register_function({ function_name = "fft_await", callback = call("await"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_cancel", callback = call("cancel"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_cancel_execution", callback = call("cancel_execution"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_claim", callback = call("claim"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_claim_from_reclaim", callback = call("claim_from_reclaim"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_complete", callback = call("complete"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_delay", callback = call("delay"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_describe", callback = call("describe"), flags = { "no-writes" } })
+redis.register_function({ function_name = "fft_disarm", callback = call("disarm"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_fail", callback = call("fail"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_hold", callback = call("hold"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_list", callback = call("list"), flags = { "no-writes" } })
+redis.register_function({ function_name = "fft_open", callback = call("open"), flags = {  } })
+redis.register_function({ function_name = "fft_pass_on", callback = call("pass_on"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_progress", callback = call("progress"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_reclaimable", callback = call("reclaimable"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_release_hold", callback = call("release_hold"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_renew", callback = call_with_items("renew"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_replay", callback = call("replay"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_revoke", callback = call("revoke"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_submit", callback = call_with_items("submit"), flags = {  } })
+redis.register_function({ function_name = "fft_tick", callback = call("tick"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_version", callback = call("version"), flags = { "no-writes" } })

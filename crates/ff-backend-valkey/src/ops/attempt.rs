@@ -1,0 +1,195 @@
+//! The verbs of a lease holder.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use ff_engine::{
+    AttemptOps, DelayRequest, EngineError, FailRequest, Fence, ProgressRequest, Released,
+    call_digest,
+};
+use ff_types::backend::{BackendTag, FailOutcome, Handle, LeaseRenewal};
+use ff_types::{ExecutionId, Payload, limits};
+
+use super::{at_most, bits, content_type};
+use crate::ValkeyBackend;
+use crate::call::{BadReply, Values};
+use crate::calls::{Cancel, Complete, Delay, Fail, Progress, Renew, RenewItem};
+use crate::failures::{Refusal, bad_reply, refused, released};
+use crate::inner::{Inner, code};
+use crate::reply::Reply;
+
+/// Most leases that one call of the function renews.
+const PER_CALL: usize = 100;
+
+fn fence(handle: &Handle) -> Result<Fence, EngineError> {
+    Fence::of(handle, BackendTag::Valkey)
+}
+
+fn digest(digest: u64) -> String {
+    format!("{digest:016x}")
+}
+
+#[async_trait]
+impl AttemptOps for ValkeyBackend {
+    async fn renew(&self, handle: &Handle) -> Result<LeaseRenewal, EngineError> {
+        let fence = fence(handle)?;
+        let mut answers = self.inner.renew_some(&[fence]).await?;
+        answers.pop().unwrap_or_else(|| Err(bad_reply("renew", BadReply("answer"))))
+    }
+
+    async fn renew_batch(
+        &self,
+        handles: &[Handle],
+    ) -> Result<Vec<Result<LeaseRenewal, EngineError>>, EngineError> {
+        at_most("handles", handles.len(), limits::RENEW_BATCH_MAX)?;
+        let mut answers = Vec::with_capacity(handles.len());
+        let mut fences = Vec::with_capacity(handles.len());
+        for (index, handle) in handles.iter().enumerate() {
+            match fence(handle) {
+                Ok(fence) => {
+                    fences.push((index, fence));
+                    answers.push(None);
+                }
+                Err(error) => answers.push(Some(Err(error))),
+            }
+        }
+        fences.sort_by_key(|(index, fence)| (self.inner.keyspace.of(fence.execution), *index));
+        let same = |one: &(usize, Fence), other: &(usize, Fence)| {
+            let of = |fence: &Fence| self.inner.keyspace.of(fence.execution);
+            of(&one.1) == of(&other.1)
+        };
+        for some in fences.chunk_by(same).flat_map(|some| some.chunks(PER_CALL)) {
+            let portion: Vec<Fence> = some.iter().map(|(_, fence)| *fence).collect();
+            let renewed = self.inner.renew_some(&portion).await?;
+            for ((index, _), answer) in some.iter().zip(renewed) {
+                answers[*index] = Some(answer);
+            }
+        }
+        let missing = || Err(bad_reply("renew", BadReply("answer")));
+        Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(missing)).collect())
+    }
+
+    async fn progress(
+        &self,
+        handle: &Handle,
+        request: &ProgressRequest,
+    ) -> Result<(), EngineError> {
+        let fence = fence(handle)?;
+        request.validate()?;
+        let call = Progress {
+            id: fence.execution.as_u128(),
+            attempt: fence.attempt.0.into(),
+            epoch: fence.epoch.0,
+            lease: bits(fence.lease.to_bytes()),
+            percent: request.percent.into(),
+            message: request.message.as_deref().unwrap_or(""),
+            told: request.message.is_some(),
+        };
+        self.inner.about("progress", fence.execution, call).await.map(drop)
+    }
+
+    async fn complete(&self, handle: &Handle, result: Option<&Payload>) -> Result<(), EngineError> {
+        let fence = fence(handle)?;
+        at_most("result", result.map_or(0, Payload::len), limits::RESULT_MAX_BYTES)?;
+        let call = Complete {
+            id: fence.execution.as_u128(),
+            attempt: fence.attempt.0.into(),
+            epoch: fence.epoch.0,
+            lease: bits(fence.lease.to_bytes()),
+            digest: &digest(call_digest::of_result(result)),
+            given: result.is_some(),
+            content_type: result.map_or("", content_type),
+            result: result.map_or_else(Bytes::new, |result| result.bytes().clone()),
+        };
+        self.inner.about("complete", fence.execution, call).await.map(drop)
+    }
+
+    async fn fail(
+        &self,
+        handle: &Handle,
+        request: &FailRequest,
+    ) -> Result<FailOutcome, EngineError> {
+        let fence = fence(handle)?;
+        request.validate()?;
+        let retry_after = request.retry_after.map(|after| after.as_millis().to_string());
+        let call = Fail {
+            id: fence.execution.as_u128(),
+            attempt: fence.attempt.0.into(),
+            epoch: fence.epoch.0,
+            lease: bits(fence.lease.to_bytes()),
+            digest: &digest(call_digest::of_failure(request)),
+            class: request.class.as_str(),
+            message: &request.reason.message,
+            given: request.reason.detail.is_some(),
+            detail: request.reason.detail.clone().unwrap_or_default(),
+            retry_after: retry_after.as_deref().unwrap_or(""),
+        };
+        let answer = self.inner.about("fail", fence.execution, call).await?;
+        released(&answer.released)
+            .map(Released::as_fail)
+            .ok_or_else(|| bad_reply("fail", BadReply("release")))
+    }
+
+    async fn cancel(&self, handle: &Handle, reason: &str) -> Result<(), EngineError> {
+        let fence = fence(handle)?;
+        at_most("reason", reason.len(), limits::REASON_MAX_BYTES)?;
+        let call = Cancel {
+            id: fence.execution.as_u128(),
+            attempt: fence.attempt.0.into(),
+            epoch: fence.epoch.0,
+            lease: bits(fence.lease.to_bytes()),
+            digest: &digest(call_digest::of_reason(reason)),
+            reason,
+        };
+        self.inner.about("cancel", fence.execution, call).await.map(drop)
+    }
+
+    async fn delay(&self, handle: &Handle, request: &DelayRequest) -> Result<(), EngineError> {
+        let fence = fence(handle)?;
+        request.validate()?;
+        let call = Delay {
+            id: fence.execution.as_u128(),
+            attempt: fence.attempt.0.into(),
+            epoch: fence.epoch.0,
+            lease: bits(fence.lease.to_bytes()),
+            digest: &digest(call_digest::of_delay(request)),
+            at: request.until,
+        };
+        self.inner.about("delay", fence.execution, call).await.map(drop)
+    }
+}
+
+impl Inner {
+    /// Renews leases of one partition.
+    async fn renew_some(
+        &self,
+        fences: &[Fence],
+    ) -> Result<Vec<Result<LeaseRenewal, EngineError>>, EngineError> {
+        let Some(first) = fences.first() else { return Ok(Vec::new()) };
+        let item = |fence: &Fence| RenewItem {
+            id: fence.execution.as_u128(),
+            attempt: fence.attempt.0.into(),
+            epoch: fence.epoch.0,
+            lease: bits(fence.lease.to_bytes()),
+        };
+        let call = Renew { items: fences.iter().map(item).collect() };
+        let answer = self.about("renew", first.execution, call).await?;
+        if answer.answers.len() != fences.len() {
+            return Err(bad_reply("renew", BadReply("answer for each lease")));
+        }
+        let answers = answer.answers.into_iter().zip(fences);
+        answers.map(|(reply, fence)| renewal(reply, fence)).collect()
+    }
+}
+
+fn renewal(
+    reply: Reply,
+    fence: &Fence,
+) -> Result<Result<LeaseRenewal, EngineError>, EngineError> {
+    let bad = |bad| bad_reply("renew", bad);
+    let mut values = Values::new(reply.into_array().ok_or_else(|| bad(BadReply("answer")))?);
+    let id: ExecutionId = fence.execution;
+    Ok(match code("renew", &mut values)? {
+        Some(code) => Err(refused(Refusal { code, details: values }, id)),
+        None => Ok(LeaseRenewal::new(values.int().map_err(bad)?, fence.epoch.0)),
+    })
+}

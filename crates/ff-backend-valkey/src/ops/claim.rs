@@ -1,0 +1,283 @@
+//! `claim`, `reclaimable`, `claim_from_reclaim`.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::{BufMut as _, Bytes, BytesMut};
+use ff_engine::roles::BackendInfo;
+use ff_engine::{ClaimOps, ClaimOutcome, ClaimRequest, EngineError, Grant, ReclaimRequest, Task};
+use ff_types::backend::{BackendTag, ClaimPolicy, HandleKind, ReclaimToken, ScannerFilter};
+use ff_types::{ExecutionId, RequestId, TimestampMs};
+
+use super::bits;
+use crate::ValkeyBackend;
+use crate::call::{BadReply, Values};
+use crate::calls::{Claim, ClaimFromReclaim, Reclaimable};
+use crate::codec::{self, Fields};
+use crate::failures::bad_reply;
+use crate::inner::Inner;
+use crate::reply::Reply;
+use crate::waits::{Arming, Offer, Wake, within};
+
+const CLAIM: &str = "claim";
+const RECLAIMABLE: &str = "reclaimable";
+const CLAIM_FROM_RECLAIM: &str = "claim_from_reclaim";
+
+#[async_trait]
+impl ClaimOps for ValkeyBackend {
+    async fn claim(&self, request: &ClaimRequest) -> Result<ClaimOutcome, EngineError> {
+        request.validate()?;
+        let offer = self.offer(request);
+        let repeated = self.inner.waits.claims.is_repeat(request);
+        match request.policy.max_wait {
+            Some(max_wait) if !repeated => {
+                let over = self.inner.clock.sleep(max_wait);
+                self.inner.claim_waiting(request, &offer, over).await
+            }
+            _ => {
+                let mut outcome = ClaimOutcome::default();
+                for partition in self.inner.rotated() {
+                    self.inner.claim_from(partition, request, &offer, None, &mut outcome).await?;
+                    if is_full(&outcome, request) {
+                        break;
+                    }
+                }
+                Ok(outcome)
+            }
+        }
+    }
+
+    async fn reclaimable(
+        &self,
+        request: &ReclaimRequest,
+    ) -> Result<Vec<ReclaimToken>, EngineError> {
+        request.validate()?;
+        let Some(tag) = self.tag_of(&request.filter) else { return Ok(Vec::new()) };
+        let mut tokens = Vec::new();
+        for partition in self.inner.rotated() {
+            let left = request.max_tokens as usize - tokens.len();
+            if left == 0 {
+                break;
+            }
+            self.inner.reclaimable_in(partition, request, &tag, left, &mut tokens).await?;
+        }
+        Ok(tokens)
+    }
+
+    async fn claim_from_reclaim(
+        &self,
+        token: &ReclaimToken,
+        policy: &ClaimPolicy,
+    ) -> Result<Task, EngineError> {
+        policy.validate()?;
+        let grant = Grant::of(token)?;
+        let call = ClaimFromReclaim {
+            id: grant.execution.as_u128(),
+            grant: bits(grant.id.to_bytes()),
+            holder: holder(policy),
+            ttl: ttl_ms(policy),
+        };
+        let answer = self.inner.about(CLAIM_FROM_RECLAIM, grant.execution, call).await?;
+        let kind = HandleKind::Resumed;
+        let operation = CLAIM_FROM_RECLAIM;
+        task(operation, grant.execution, answer.fields, answer.payload, kind, answer.now)
+    }
+}
+
+impl ValkeyBackend {
+    fn offer(&self, request: &ClaimRequest) -> Offer {
+        let tag = request.reclaims.as_ref().and_then(|filter| self.tag_of(filter));
+        Offer {
+            lane: request.lane.clone(),
+            capabilities: request.capabilities.clone(),
+            reclaims: tag.is_some(),
+            tag: tag.unwrap_or_default(),
+        }
+    }
+
+    /// The tag that a filter asks for, empty for none; `None` when it lets nothing of this
+    /// namespace through.
+    fn tag_of(&self, filter: &ScannerFilter) -> Option<String> {
+        if filter.namespace.as_ref().is_some_and(|namespace| namespace != self.namespace()) {
+            return None;
+        }
+        let tag = filter.instance_tag.as_ref();
+        Some(tag.map_or_else(String::new, |(key, value)| format!("{key} {value}")))
+    }
+}
+
+fn is_full(outcome: &ClaimOutcome, request: &ClaimRequest) -> bool {
+    outcome.tasks.len() + outcome.reclaims.len() >= request.policy.max_tasks as usize
+}
+
+fn holder(policy: &ClaimPolicy) -> Bytes {
+    let mut bytes = BytesMut::with_capacity(32);
+    bytes.put_slice(&policy.worker.to_bytes());
+    bytes.put_slice(&policy.instance.to_bytes());
+    bytes.freeze()
+}
+
+fn ttl_ms(policy: &ClaimPolicy) -> u64 {
+    u64::try_from(policy.lease_ttl.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Inner {
+    /// All partitions, each call beginning with another.
+    fn rotated(&self) -> impl Iterator<Item = usize> + use<> {
+        let count = self.keyspace.partitions.len();
+        let first = self.waits.claims.rotation() % count;
+        (0..count).map(move |step| (first + step) % count)
+    }
+
+    /// Claims until there is something or the wait is over. Partitions in which this process is
+    /// armed for the offer have nothing for it, and will tell when they do: they are not asked.
+    async fn claim_waiting(
+        self: &Arc<Self>,
+        request: &ClaimRequest,
+        offer: &Offer,
+        mut over: ff_engine::clock::Sleep,
+    ) -> Result<ClaimOutcome, EngineError> {
+        let mut outcome = ClaimOutcome::default();
+        let mut wake: Option<Wake> = None;
+        loop {
+            let asked: Vec<usize> = match wake.as_ref().and_then(|wake| wake.partition) {
+                Some(partition) => vec![partition],
+                None => self.waits.claims.unarmed(offer, self.rotated()),
+            };
+            for partition in asked {
+                let woken = wake.as_ref().and_then(|wake| wake.woken_in(partition));
+                self.waits.subscribe(self, partition).await?;
+                let arming = self.waits.claims.begin(self, offer, partition, woken);
+                self.claim_from(partition, request, offer, Some(arming), &mut outcome).await?;
+                if is_full(&outcome, request) {
+                    break;
+                }
+            }
+            if !outcome.is_empty() {
+                return Ok(outcome);
+            }
+            let mut ticket = self.waits.claims.enter(self, offer);
+            wake = within(ticket.woken(), over.as_mut()).await;
+            if wake.is_none() {
+                ticket.leave().await;
+                return Ok(outcome);
+            }
+        }
+    }
+
+    /// Asks one partition, and adds what it gives to `outcome`.
+    async fn claim_from(
+        &self,
+        partition: usize,
+        request: &ClaimRequest,
+        offer: &Offer,
+        mut arming: Option<Arming<'_>>,
+        outcome: &mut ClaimOutcome,
+    ) -> Result<(), EngineError> {
+        let taken = outcome.tasks.len() + outcome.reclaims.len();
+        let woken = arming.as_ref().and_then(Arming::passed_on);
+        let woken = woken.map_or_else(String::new, |id| id.to_string());
+        loop {
+            let call = Claim {
+                request: bits(request.request_id.to_bytes()),
+                lane: offer.lane.as_str(),
+                offered: offer.capabilities.as_str(),
+                holder: holder(&request.policy),
+                instance: request.policy.instance.as_u128(),
+                ttl: ttl_ms(&request.policy),
+                most: (request.policy.max_tasks as usize - taken) as u64,
+                mode: offer.mode(),
+                tag: &offer.tag,
+                process: if arming.is_some() { self.waits.process() } else { "" },
+                arm: arming.as_ref().map_or(0, |arming| arming.arm()),
+                crowded: arming.as_ref().is_some_and(Arming::is_crowded),
+                woken: &woken,
+            };
+            let partition = &self.keyspace.partitions[partition];
+            let answer = self
+                .call(CLAIM, partition, call)
+                .await?
+                .map_err(|_| bad_reply(CLAIM, BadReply("items")))?;
+            let found = !answer.items.is_empty();
+            if let Some(arming) = arming.take_if(|_| !answer.again) {
+                arming.settle(answer.armed, found);
+            }
+            for item in answer.items {
+                add_item(CLAIM, item, request.request_id, answer.now, outcome)?;
+            }
+            if !answer.again {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn reclaimable_in(
+        &self,
+        partition: usize,
+        request: &ReclaimRequest,
+        tag: &str,
+        most: usize,
+        tokens: &mut Vec<ReclaimToken>,
+    ) -> Result<(), EngineError> {
+        loop {
+            let call = Reclaimable {
+                request: bits(request.request_id.to_bytes()),
+                lane: request.lane.as_str(),
+                offered: request.capabilities.as_str(),
+                instance: request.instance.as_u128(),
+                most: most as u64,
+                tag,
+            };
+            let answer = self
+                .call(RECLAIMABLE, &self.keyspace.partitions[partition], call)
+                .await?
+                .map_err(|_| bad_reply(RECLAIMABLE, BadReply("items")))?;
+            let mut outcome = ClaimOutcome::default();
+            let now = TimestampMs::ZERO;
+            for item in answer.items {
+                add_item(RECLAIMABLE, item, request.request_id, now, &mut outcome)?;
+            }
+            tokens.append(&mut outcome.reclaims);
+            if !answer.again {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Reads an item as `claims.lua` writes it: a task with its record, or the id behind a token.
+fn add_item(
+    operation: &'static str,
+    reply: Reply,
+    request: RequestId,
+    now: TimestampMs,
+    outcome: &mut ClaimOutcome,
+) -> Result<(), EngineError> {
+    let bad = |bad| bad_reply(operation, bad);
+    let mut values = Values::new(reply.into_array().ok_or_else(|| bad(BadReply("item")))?);
+    let kind = values.text().map_err(bad)?;
+    let index = u16::try_from(values.int().map_err(bad)?).map_err(|_| bad(BadReply("index")))?;
+    let id: ExecutionId =
+        values.text().map_err(bad)?.parse().map_err(|_| bad(BadReply("execution id")))?;
+    if kind == "token" {
+        outcome.reclaims.push(Grant { execution: id, id: request.grant(index) }.token());
+        return Ok(());
+    }
+    let (fields, payload) = (values.list().map_err(bad)?, values.bytes().map_err(bad)?);
+    outcome.tasks.push(task(operation, id, fields, payload, HandleKind::Fresh, now)?);
+    Ok(())
+}
+
+fn task(
+    operation: &'static str,
+    id: ExecutionId,
+    fields: Vec<Reply>,
+    payload: Bytes,
+    kind: HandleKind,
+    now: TimestampMs,
+) -> Result<Task, EngineError> {
+    let fields = Fields::of(fields).ok_or_else(|| bad_reply(operation, BadReply("fields")))?;
+    let record = codec::record(id, &fields, payload)?;
+    Task::of(&record, BackendTag::Valkey, kind, now)
+        .ok_or_else(|| bad_reply(operation, BadReply("lease")))
+}

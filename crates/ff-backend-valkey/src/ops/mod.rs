@@ -1,0 +1,37 @@
+//! The verbs: check what can be checked here, call the function of the same name, read its answer.
+
+mod attempt;
+mod claim;
+mod operator;
+mod read;
+mod submit;
+mod tick;
+
+use bytes::Bytes;
+use ff_engine::EngineError;
+use ff_types::Payload;
+
+/// Refuses a list that is longer than its limit.
+fn at_most(field: &'static str, actual: usize, limit: usize) -> Result<(), EngineError> {
+    if actual > limit {
+        return Err(EngineError::LimitExceeded {
+            field: field.into(),
+            limit: limit as u64,
+            actual: actual as u64,
+        });
+    }
+    Ok(())
+}
+
+/// The 16 bytes of an id.
+fn bits(id: [u8; 16]) -> Bytes {
+    Bytes::copy_from_slice(&id)
+}
+
+/// The content type as it is stored: the default one is not.
+fn content_type(payload: &Payload) -> &str {
+    match payload.content_type() {
+        "application/octet-stream" => "",
+        other => other,
+    }
+}

@@ -1,0 +1,90 @@
+//! The verbs of an operator.
+
+use async_trait::async_trait;
+use ff_engine::{
+    CancelExecution, CancelOutcome, EngineError, Hold, HoldOutcome, OperatorOps, ReleaseHold,
+    ReleaseHoldOutcome, ReplayExecution, ReplayOutcome, RevokeLease, RevokeOutcome,
+};
+use ff_types::{AttemptIndex, TerminalOutcome};
+
+use super::bits;
+use crate::ValkeyBackend;
+use crate::call::BadReply;
+use crate::calls;
+use crate::failures::bad_reply;
+
+#[async_trait]
+impl OperatorOps for ValkeyBackend {
+    async fn cancel_execution(
+        &self,
+        request: &CancelExecution,
+    ) -> Result<CancelOutcome, EngineError> {
+        request.validate()?;
+        let call = calls::CancelExecution {
+            id: request.execution_id.as_u128(),
+            request: bits(request.request_id.to_bytes()),
+            reason: &request.reason,
+        };
+        let answer = self.inner.about("cancel_execution", request.execution_id, call).await?;
+        let ended = |text: &str| {
+            let outcome: Option<TerminalOutcome> = text.strip_prefix("ended ")?.parse().ok();
+            outcome.map(CancelOutcome::AlreadyTerminal)
+        };
+        match answer.outcome.as_str() {
+            "cancelled" => Ok(CancelOutcome::Cancelled),
+            "requested" => Ok(CancelOutcome::Requested),
+            other => {
+                ended(other).ok_or_else(|| bad_reply("cancel_execution", BadReply("outcome")))
+            }
+        }
+    }
+
+    async fn hold(&self, request: &Hold) -> Result<HoldOutcome, EngineError> {
+        let call = calls::Hold {
+            id: request.execution_id.as_u128(),
+            request: bits(request.request_id.to_bytes()),
+        };
+        match self.inner.about("hold", request.execution_id, call).await?.outcome.as_str() {
+            "held" => Ok(HoldOutcome::Held),
+            "already" => Ok(HoldOutcome::AlreadyHeld),
+            _ => Err(bad_reply("hold", BadReply("outcome"))),
+        }
+    }
+
+    async fn release_hold(&self, request: &ReleaseHold) -> Result<ReleaseHoldOutcome, EngineError> {
+        let call = calls::ReleaseHold {
+            id: request.execution_id.as_u128(),
+            request: bits(request.request_id.to_bytes()),
+        };
+        match self.inner.about("release_hold", request.execution_id, call).await?.outcome.as_str() {
+            "released" => Ok(ReleaseHoldOutcome::Released),
+            "not_held" => Ok(ReleaseHoldOutcome::NotHeld),
+            _ => Err(bad_reply("release_hold", BadReply("outcome"))),
+        }
+    }
+
+    async fn revoke(&self, request: &RevokeLease) -> Result<RevokeOutcome, EngineError> {
+        request.validate()?;
+        let call = calls::Revoke {
+            id: request.execution_id.as_u128(),
+            request: bits(request.request_id.to_bytes()),
+        };
+        match self.inner.about("revoke", request.execution_id, call).await?.outcome.as_str() {
+            "revoked" => Ok(RevokeOutcome::Revoked),
+            "not_active" => Ok(RevokeOutcome::NotActive),
+            _ => Err(bad_reply("revoke", BadReply("outcome"))),
+        }
+    }
+
+    async fn replay(&self, request: &ReplayExecution) -> Result<ReplayOutcome, EngineError> {
+        let call = calls::Replay {
+            id: request.execution_id.as_u128(),
+            request: bits(request.request_id.to_bytes()),
+        };
+        let answer = self.inner.about("replay", request.execution_id, call).await?;
+        let attempt = answer.outcome.strip_prefix("replayed ").and_then(|text| text.parse().ok());
+        attempt
+            .map(|attempt| ReplayOutcome::new(AttemptIndex(attempt)))
+            .ok_or_else(|| bad_reply("replay", BadReply("outcome")))
+    }
+}

@@ -1,0 +1,246 @@
+//! The reads.
+
+use std::collections::VecDeque;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use ff_engine::machine::{self, ExecutionRecord};
+use ff_engine::{
+    Cursor, EngineError, ExecutionResult, ExecutionSummary, ExecutionView, Explanation, ListPage,
+    ListRequest, ReadOps, ResultOutcome, ResultRequest,
+};
+use ff_types::{ExecutionId, TimestampMs, limits};
+
+use crate::ValkeyBackend;
+use crate::call::{BadReply, Values};
+use crate::calls::{Await, Describe, List};
+use crate::codec::{self, Fields};
+use crate::failures::bad_reply;
+use crate::inner::Inner;
+use crate::reply::Reply;
+use crate::waits::within;
+
+/// Most records that one call of the function looks at.
+const PER_CALL: usize = 500;
+
+#[async_trait]
+impl ReadOps for ValkeyBackend {
+    async fn describe_execution(&self, id: ExecutionId) -> Result<ExecutionView, EngineError> {
+        Ok(ExecutionView::of(&self.inner.stored("describe_execution", id).await?.record()?))
+    }
+
+    async fn list_executions(&self, request: &ListRequest) -> Result<ListPage, EngineError> {
+        let page_size = request.page_size()?;
+        let states: String = request.states.iter().map(|state| format!("{state},")).collect();
+        let filter = Filter {
+            states: if states.is_empty() { states } else { format!(",{states}") },
+            lane: request.lane.as_ref().map_or("", |lane| lane.as_str()),
+            kind: request.kind.as_ref().map_or("", |kind| kind.as_str()),
+            tag: request
+                .tag
+                .as_ref()
+                .map_or_else(String::new, |(key, value)| format!("{key} {value}")),
+        };
+        self.inner.list(&filter, request.cursor.map(Cursor::position), page_size).await
+    }
+
+    async fn result(&self, request: &ResultRequest) -> Result<ResultOutcome, EngineError> {
+        request.validate()?;
+        let id = request.execution_id;
+        let stored = self.inner.stored("result", id).await?;
+        let record = stored.record()?;
+        if let Some(result) = ExecutionResult::of(&record) {
+            return Ok(ResultOutcome::Ended(result));
+        }
+        let Some(max_wait) = request.max_wait else {
+            return Ok(ResultOutcome::Pending(record.run.state));
+        };
+        let mut over = self.inner.clock.sleep(max_wait);
+        loop {
+            let mut end = self.inner.waits.ends.listen(&self.inner, id).await?;
+            if self.inner.about("result", id, Await { id: id.as_u128() }).await?.ended {
+                return self.inner.result_now(id, &record).await;
+            }
+            match within(end.told(), over.as_mut()).await {
+                Some(Some(fields)) => return stored.with(fields).result(),
+                // The end may have been missed: look again.
+                Some(None) => {}
+                None => return self.inner.result_now(id, &record).await,
+            }
+        }
+    }
+
+    async fn explain(&self, id: ExecutionId) -> Result<Explanation, EngineError> {
+        let stored = self.inner.stored("explain", id).await?;
+        let ahead = || {
+            let most = limits::EXPLAIN_AHEAD_MAX;
+            u32::try_from(stored.ahead).unwrap_or(most).min(most)
+        };
+        Ok(machine::explain(&stored.record()?, ahead, stored.now))
+    }
+}
+
+/// An execution as the store tells of it.
+struct Stored {
+    id: ExecutionId,
+    now: TimestampMs,
+    ahead: u64,
+    fields: Fields,
+    payload: Bytes,
+}
+
+impl Stored {
+    fn record(&self) -> Result<ExecutionRecord, EngineError> {
+        codec::record(self.id, &self.fields, self.payload.clone())
+    }
+
+    /// The same execution with other values for some fields.
+    fn with(mut self, fields: Vec<(Bytes, Bytes)>) -> Self {
+        for (name, value) in fields {
+            self.fields.set(name, value);
+        }
+        self
+    }
+
+    fn result(&self) -> Result<ResultOutcome, EngineError> {
+        let record = self.record()?;
+        Ok(ExecutionResult::of(&record)
+            .map_or(ResultOutcome::Pending(record.run.state), ResultOutcome::Ended))
+    }
+}
+
+struct Filter<'f> {
+    states: String,
+    lane: &'f str,
+    kind: &'f str,
+    tag: String,
+}
+
+/// One partition's part of a listing: what it found, and how far it has looked.
+#[derive(Default)]
+struct Part {
+    items: VecDeque<ExecutionSummary>,
+    seen: usize,
+    /// The last id that was looked at, while there are others behind it.
+    more_behind: Option<ExecutionId>,
+}
+
+impl Inner {
+    async fn stored(
+        &self,
+        operation: &'static str,
+        id: ExecutionId,
+    ) -> Result<Stored, EngineError> {
+        let answer = self.about(operation, id, Describe { id: id.as_u128() }).await?;
+        let fields = |flat| {
+            Fields::of(flat).ok_or_else(|| bad_reply(operation, BadReply("list of fields")))
+        };
+        let mut all = fields(answer.fields)?;
+        all.extend(fields(answer.long)?);
+        let (now, ahead, payload) = (answer.now, answer.ahead, answer.payload);
+        Ok(Stored { id, now, ahead, fields: all, payload })
+    }
+
+    /// How an execution that was seen as `before` stands now. One that is gone meanwhile is shown
+    /// as it was.
+    async fn result_now(
+        &self,
+        id: ExecutionId,
+        before: &ExecutionRecord,
+    ) -> Result<ResultOutcome, EngineError> {
+        match self.stored("result", id).await {
+            Err(EngineError::NotFound { .. }) => Ok(ResultOutcome::Pending(before.run.state)),
+            stored => stored?.result(),
+        }
+    }
+
+    /// A page over all partitions in the order of ids. Each is asked for its part, and the page
+    /// ends where the first of them has not looked further.
+    async fn list(
+        &self,
+        filter: &Filter<'_>,
+        after: Option<ExecutionId>,
+        page_size: usize,
+    ) -> Result<ListPage, EngineError> {
+        let share = (limits::LIST_EXAMINED_MAX / self.keyspace.partitions.len()).max(1);
+        let mut parts = Vec::with_capacity(self.keyspace.partitions.len());
+        for partition in 0..self.keyspace.partitions.len() {
+            parts.push(self.list_part(partition, filter, after, page_size, share).await?);
+        }
+        let horizon = parts.iter().filter_map(|part| part.more_behind).min();
+        let mut items: Vec<_> = parts.into_iter().flat_map(|part| part.items).collect();
+        items.sort_by_key(|item| item.execution_id);
+        items.retain(|item| horizon.is_none_or(|horizon| item.execution_id <= horizon));
+        let cut = items.len() > page_size;
+        items.truncate(page_size);
+        let next = match items.last() {
+            Some(last) if cut => Some(last.execution_id),
+            _ => horizon,
+        };
+        Ok(ListPage::new(items, next.map(Cursor::after)))
+    }
+
+    async fn list_part(
+        &self,
+        partition: usize,
+        filter: &Filter<'_>,
+        mut after: Option<ExecutionId>,
+        page_size: usize,
+        share: usize,
+    ) -> Result<Part, EngineError> {
+        const OPERATION: &str = "list_executions";
+        let partition = &self.keyspace.partitions[partition];
+        let mut part = Part::default();
+        while part.items.len() < page_size && part.seen < share {
+            let from = after.map_or_else(String::new, |id| id.to_string());
+            let call = List {
+                after: &from,
+                examined: PER_CALL.min(share - part.seen) as u64,
+                most: (page_size - part.items.len()) as u64,
+                states: &filter.states,
+                lane: filter.lane,
+                kind: filter.kind,
+                tag: &filter.tag,
+            };
+            let answer = self
+                .call(OPERATION, partition, call)
+                .await?
+                .map_err(|_| bad_reply(OPERATION, BadReply("page")))?;
+            part.seen += usize::try_from(answer.seen).unwrap_or(share);
+            for item in answer.items {
+                part.items.push_back(summary(item).ok_or_else(|| {
+                    EngineError::Corrupt { what: "a record of a listing".to_owned() }
+                })?);
+            }
+            part.more_behind = answer.last.parse().ok().filter(|_| answer.more);
+            match part.more_behind {
+                Some(last) => after = Some(last),
+                None => break,
+            }
+        }
+        Ok(part)
+    }
+}
+
+/// Reads an item as `list.lua` writes it.
+fn summary(reply: Reply) -> Option<ExecutionSummary> {
+    let mut values = Values::new(reply.into_array()?);
+    let mut text = || values.text().ok();
+    let (id, lane, kind, state) = (text()?, text()?, text()?, text()?);
+    let (attempt, priority, submitted_at, ended_at) = (text()?, text()?, text()?, text()?);
+    let optional = |text: &str| match text {
+        "" => Some(None),
+        digits => digits.parse::<i64>().ok().map(Some),
+    };
+    let attempt = optional(&attempt)?.map(u32::try_from).transpose().ok()?;
+    Some(ExecutionSummary::new(
+        id.parse().ok()?,
+        lane.parse().ok()?,
+        kind.parse().ok()?,
+        state.parse().ok()?,
+        attempt.map(ff_types::AttemptIndex),
+        priority.parse().ok()?,
+        TimestampMs(submitted_at.parse().ok()?),
+        optional(&ended_at)?.map(TimestampMs),
+    ))
+}

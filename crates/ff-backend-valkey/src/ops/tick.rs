@@ -1,0 +1,140 @@
+//! `tick`.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ff_engine::roles::BackendInfo;
+use ff_engine::{EngineError, TickOutcome, TickRequest, TimerOps};
+use ff_types::TimestampMs;
+
+use crate::ValkeyBackend;
+use crate::call::BadReply;
+use crate::calls::{Tick, TickAnswer};
+use crate::failures::bad_reply;
+use crate::inner::Inner;
+use crate::waits::within;
+
+/// Most executions that one call of the function handles: it holds the server up.
+const PER_CALL: u64 = 100;
+/// No wait is longer than this without another look, which bounds how late a step of the store's
+/// clock is noticed. The library wakes a maintainer only for what is due sooner.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+const OPERATION: &str = "tick";
+
+#[async_trait]
+impl TimerOps for ValkeyBackend {
+    async fn tick(&self, request: &TickRequest) -> Result<TickOutcome, EngineError> {
+        request.validate()?;
+        let namespace = &request.filter.namespace;
+        if namespace.as_ref().is_some_and(|namespace| namespace != self.namespace()) {
+            return Ok(TickOutcome::default());
+        }
+        let tag = request
+            .filter
+            .instance_tag
+            .as_ref()
+            .map_or_else(String::new, |(key, value)| format!("{key} {value}"));
+        let Some(max_wait) = request.max_wait else {
+            return Ok(self.inner.tick_all(request.limit, &tag, None).await?.outcome);
+        };
+        self.inner.tick_waiting(request.limit, &tag, max_wait).await
+    }
+}
+
+/// What one look at all partitions gave.
+struct Ticked {
+    outcome: TickOutcome,
+    /// From now until something is due.
+    until_due: Option<Duration>,
+}
+
+impl Inner {
+    /// Ticks until something was handled or the wait is over. Of the calls of a process that wait
+    /// under the same filter one looks; the others wait for their turn.
+    async fn tick_waiting(
+        &self,
+        limit: u32,
+        tag: &str,
+        max_wait: Duration,
+    ) -> Result<TickOutcome, EngineError> {
+        let mut over = self.clock.sleep(max_wait);
+        let turn = self.waits.ticks.turn(tag);
+        let Some(_mine) = within(turn.lock(), over.as_mut()).await else {
+            return Ok(TickOutcome::default());
+        };
+        loop {
+            let mut sooner = self.waits.ticks.sooner();
+            self.waits.subscribe_all(self).await?;
+            let Ticked { outcome, until_due } = self.tick_all(limit, tag, Some(max_wait)).await?;
+            if outcome.handled() > 0 {
+                return Ok(outcome);
+            }
+            let pause = until_due.unwrap_or(HEARTBEAT).min(HEARTBEAT);
+            tokio::select! {
+                biased;
+                () = &mut over => return Ok(outcome),
+                _ = sooner.recv() => {}
+                () = self.clock.sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Handles what is due in every partition, up to `limit` in all.
+    async fn tick_all(
+        &self,
+        limit: u32,
+        tag: &str,
+        sleeping: Option<Duration>,
+    ) -> Result<Ticked, EngineError> {
+        let mut ticked = Ticked { outcome: TickOutcome::default(), until_due: None };
+        for partition in &self.keyspace.partitions {
+            loop {
+                let left = u64::from(limit.saturating_sub(ticked.outcome.handled()));
+                let most = left.min(PER_CALL);
+                let call = Tick {
+                    most,
+                    tag,
+                    process: if sleeping.is_some() { self.waits.process() } else { "" },
+                    wait: sleeping.map_or(0, |wait| u64::try_from(wait.as_millis()).unwrap_or(0)),
+                };
+                let answer = self
+                    .call(OPERATION, partition, call)
+                    .await?
+                    .map_err(|_| bad_reply(OPERATION, BadReply("counts")))?;
+                let handled = ticked.add(&answer)?;
+                if u64::from(handled) < most || most < PER_CALL {
+                    break;
+                }
+            }
+        }
+        Ok(ticked)
+    }
+}
+
+impl Ticked {
+    /// Adds what one call did; answers how many executions that were.
+    fn add(&mut self, answer: &TickAnswer) -> Result<u32, EngineError> {
+        let count = |number: u64| {
+            u32::try_from(number).map_err(|_| bad_reply(OPERATION, BadReply("count")))
+        };
+        let before = self.outcome.handled();
+        self.outcome.delays_over += count(answer.delays)?;
+        self.outcome.leases_lost += count(answer.leases)?;
+        self.outcome.attempts_timed_out += count(answer.timeouts)?;
+        self.outcome.expired += count(answer.expired)?;
+        self.outcome.grants_returned += count(answer.grants)?;
+        self.outcome.removed += count(answer.removed)?;
+        if answer.repaired > 0 {
+            tracing::warn!(count = answer.repaired, "repaired lost wake-ups");
+        }
+        let next: Option<TimestampMs> = answer.next_due.parse().ok().map(TimestampMs);
+        if let Some(next) = next {
+            let due = self.outcome.next_due.map_or(next, |due| due.min(next));
+            self.outcome.next_due = Some(due);
+            let until = next.saturating_since(answer.now);
+            self.until_due = Some(self.until_due.map_or(until, |earlier| earlier.min(until)));
+        }
+        Ok(self.outcome.handled() - before)
+    }
+}

@@ -1,0 +1,69 @@
+//! What tests need beyond the seam: namespaces over one connection, rest, and a look at records.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use ff_engine::machine::ExecutionRecord;
+use ff_engine::{Clock, EngineError};
+use ff_types::{ExecutionId, Namespace};
+
+use crate::codec::{self, Fields};
+use crate::{ValkeyBackend, library};
+
+impl ValkeyBackend {
+    /// Another namespace over the same connections, with a manual clock of its own.
+    ///
+    /// # Errors
+    /// Those of [`crate::ValkeyBuilder::connect`].
+    pub async fn sibling(
+        &self,
+        namespace: Namespace,
+        partitions: u16,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, EngineError> {
+        let transport = Arc::clone(&self.inner.transport);
+        let clustered = self.inner.clustered;
+        Self::open(transport, namespace, Some(partitions), clustered, clock, library::TESTING).await
+    }
+
+    /// Returns once no call is under way, and every message that was published before has been
+    /// handed on.
+    pub async fn at_rest(&self) {
+        loop {
+            let before = self.inner.sent.load(Ordering::Relaxed);
+            for _ in 0..YIELDS {
+                tokio::task::yield_now().await;
+            }
+            // Without a connection nothing is under way.
+            let _dead = self.inner.transport.round_trip().await;
+            for _ in 0..YIELDS {
+                tokio::task::yield_now().await;
+            }
+            let under_way = self.inner.under_way.load(Ordering::Relaxed);
+            if under_way == 0 && self.inner.sent.load(Ordering::Relaxed) == before {
+                return;
+            }
+        }
+    }
+}
+
+const YIELDS: u32 = 64;
+
+/// The record of an execution with these fields, the long ones among them.
+///
+/// # Errors
+/// [`EngineError::Corrupt`] names the field that cannot be read.
+pub fn decode(
+    id: ExecutionId,
+    fields: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
+    payload: Vec<u8>,
+) -> Result<ExecutionRecord, EngineError> {
+    let mut all = Fields::default();
+    for (name, value) in fields {
+        all.set(Bytes::from(name), Bytes::from(value));
+    }
+    let inline = all.take("pl");
+    let payload = if payload.is_empty() { inline.unwrap_or_default() } else { Bytes::from(payload) };
+    codec::record(id, &all, payload)
+}

@@ -1,0 +1,137 @@
+//! Calls that wait, and what wakes them.
+//!
+//! A process has one channel in each partition, and one for each execution whose end it waits for.
+//! What it is told there is a hint, not state: every wait ends with a look at the store. When
+//! messages may have been missed, everything that waits looks again.
+
+mod claims;
+mod ends;
+mod ticks;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use bytes::Bytes;
+use ff_engine::{EngineError, Entropy as _, SeededEntropy};
+use tokio::sync::OnceCell;
+use tokio::sync::broadcast::error::RecvError;
+
+pub(crate) use claims::{Arming, ClaimWaits, Offer, Wake};
+use ends::EndWaits;
+use ticks::TickWaits;
+
+use crate::inner::Inner;
+use crate::transport::Push;
+
+/// The waits of one process.
+pub(crate) struct Waits {
+    process: String,
+    /// Whether the channel of a partition is listened on.
+    listened: Vec<OnceCell<()>>,
+    pub(crate) claims: ClaimWaits,
+    pub(crate) ends: EndWaits,
+    pub(crate) ticks: TickWaits,
+}
+
+impl Waits {
+    pub(crate) fn new(partitions: usize) -> Self {
+        let entropy = SeededEntropy::from_os();
+        Self {
+            process: format!("{:016x}{:016x}", entropy.next_u64(), entropy.next_u64()),
+            listened: (0..partitions).map(|_| OnceCell::new()).collect(),
+            claims: ClaimWaits::new(partitions),
+            ends: EndWaits::default(),
+            ticks: TickWaits::default(),
+        }
+    }
+
+    /// What this process is called in the store.
+    pub(crate) fn process(&self) -> &str {
+        &self.process
+    }
+
+    /// Listens on the channel of a partition, once and for all.
+    pub(crate) async fn subscribe(
+        &self,
+        inner: &Inner,
+        partition: usize,
+    ) -> Result<(), EngineError> {
+        self.listened[partition]
+            .get_or_try_init(|| async {
+                let channel = inner.keyspace.partitions[partition].process_channel(&self.process);
+                inner.subscribe(&channel).await
+            })
+            .await
+            .map(drop)
+    }
+
+    /// Listens on the channels of all partitions.
+    pub(crate) async fn subscribe_all(&self, inner: &Inner) -> Result<(), EngineError> {
+        for partition in 0..self.listened.len() {
+            self.subscribe(inner, partition).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a message. A connection is shared by the namespaces that are opened over it, and what
+    /// is not for this one is left alone.
+    fn take(&self, inner: &Arc<Inner>, channel: &str, payload: &Bytes) {
+        if let Some((prefix, id)) = channel.rsplit_once("x:") {
+            let ours = inner.keyspace.partitions.iter().any(|own| own.prefix == prefix);
+            if let (true, Ok(id)) = (ours, id.parse()) {
+                self.ends.told(id, payload);
+            }
+        } else if !channel.ends_with(&self.process) {
+        } else if payload.as_ref() == b"t" {
+            self.ticks.tell();
+        } else if let Ok(text) = std::str::from_utf8(payload)
+            && let Some((arm, id)) = text.strip_prefix("w ").and_then(|rest| rest.split_once(' '))
+            && let (Ok(arm), Ok(id)) = (arm.parse(), id.parse())
+        {
+            self.claims.fired(inner, arm, id);
+        }
+    }
+
+    fn look_again(&self) {
+        self.claims.look_again();
+        self.ends.look_again();
+        self.ticks.tell();
+    }
+}
+
+/// Hands what comes in to those who wait, for as long as the backend lives.
+pub(crate) fn listen(inner: &Arc<Inner>) {
+    let mut pushes = inner.transport.pushes();
+    let inner: Weak<Inner> = Arc::downgrade(inner);
+    tokio::spawn(async move {
+        loop {
+            let push = pushes.recv().await;
+            let Some(inner) = inner.upgrade() else { return };
+            match push {
+                Ok(Push::Message { channel, payload }) => {
+                    inner.waits.take(&inner, &channel, &payload);
+                }
+                Ok(Push::Missed) | Err(RecvError::Lagged(_)) => inner.waits.look_again(),
+                Err(RecvError::Closed) => return,
+            }
+        }
+    });
+}
+
+/// Waits for `event` at most until `limit` is over.
+pub(crate) async fn within<T>(
+    event: impl Future<Output = T>,
+    limit: Pin<&mut (dyn Future<Output = ()> + Send)>,
+) -> Option<T> {
+    tokio::select! {
+        biased;
+        event = event => Some(event),
+        () = limit => None,
+    }
+}
+
+/// No code between lock and unlock panics on input, so a poisoned lock still guards a whole state.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

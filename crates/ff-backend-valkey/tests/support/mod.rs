@@ -1,0 +1,7 @@
+//! What the tests on real servers share: servers, namespaces in them, and a look at what is stored.
+
+#![allow(dead_code, reason = "each test target uses a part")]
+
+pub(crate) mod harness;
+pub(crate) mod servers;
+pub(crate) mod store;

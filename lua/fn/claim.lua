@@ -1,0 +1,60 @@
+--- Hands out up to `most` ready executions of a lane, each under a lease, and reclaim tokens beside
+--- them when asked. When it found nothing, or fewer than it could take, it registers an arm.
+---
+--- An item is its kind (`task` or `token`), its index, the id, and of a task fields and payload.
+---
+--- @flags allow-oom
+--- @arg request  bytes  16 bytes of request id
+--- @arg lane     text
+--- @arg offered  text   capabilities, canonical
+--- @arg holder   bytes  16 bytes of worker, 16 of instance
+--- @arg instance id     the instance again
+--- @arg ttl      int    of the leases, ms
+--- @arg most     int
+--- @arg mode     text   `f` fresh work only, `a` reclaims too
+--- @arg tag      text   of the reclaims, or empty
+--- @arg process  text   that waits, or empty
+--- @arg arm      int    to register
+--- @arg crowded  flag   whether others of the process wait, so that an arm is wanted in any case
+--- @arg woken    text   the execution that this claim was woken for, to be passed on, or empty
+--- @ok now     time
+--- @ok again   flag  only expired executions were found, and there may be more behind
+--- @ok armed   flag
+--- @ok items   list
+local answers = require("answers")
+local claims = require("claims")
+local clock = require("clock")
+local execution = require("execution")
+local reply = require("reply")
+local waiters = require("waiters")
+
+local function pass_on(partition, id)
+  local r = execution.open(partition, id)
+  if r and r.place.queue then
+    waiters.wake(r, r.place.queue)
+  end
+end
+
+return function(partition, request, lane, offered, holder, instance, ttl, most, mode, tag, process, arm, crowded, woken)
+  local now = clock.now_ms(partition)
+  local known = answers.find(partition, "f", instance, lane, request, now)
+  if known then
+    return reply.ok(now, "0", "0", claims.repeated(partition, request, known, now))
+  end
+  local ask = { fresh = true, reclaims = mode == "a", tag = tag, offered = offered, lane = lane }
+  local lease = { request = request, holder = holder, ttl = ttl }
+  local taken = claims.take(partition, ask, lease, tonumber(most), now)
+  if #taken.ids > 0 then
+    answers.remember(partition, "f", instance, lane, request, taken.ids, now, tonumber(ttl))
+  end
+  local again = taken.cut_off and #taken.ids == 0
+  local drained = not taken.cut_off and #taken.ids < tonumber(most)
+  local armed = process ~= "" and drained and (#taken.ids == 0 or crowded == "1")
+  if armed then
+    waiters.add(partition, lane, waiters.member(process, arm, mode, offered, tag), now)
+  end
+  if woken ~= "" then
+    pass_on(partition, woken)
+  end
+  return reply.ok(now, again and "1" or "0", armed and "1" or "0", taken.items)
+end

@@ -1,0 +1,46 @@
+--- Executions behind an id in the order of ids: looks at up to `examined` of them and answers those
+--- that the filters let through.
+---
+--- An item is id, lane, kind, state, attempt or empty, priority, submitted at, ended at or empty.
+---
+--- @flags no-writes
+--- @arg after    text  an id, or empty for the beginning
+--- @arg examined int
+--- @arg most     int   items
+--- @arg states   text  each behind a comma; empty for all
+--- @arg lane     text  or empty
+--- @arg kind     text  or empty
+--- @arg tag      text  or empty
+--- @ok last  text  the last id that was looked at, or empty
+--- @ok seen  int   how many were looked at
+--- @ok more  flag  whether there are others behind it
+--- @ok items list
+local keys = require("keys")
+local reply = require("reply")
+local tags = require("tags")
+
+local function wants(f, filter)
+  return (filter.states == "" or string.find(filter.states, "," .. f.st .. ",", 1, true))
+    and (filter.lane == "" or filter.lane == f.ln)
+    and (filter.kind == "" or filter.kind == f.kd)
+    and tags.has({ f = f }, filter.tag)
+end
+
+return function(partition, after, examined, most, states, lane, kind, tag)
+  local filter = { states = states, lane = lane, kind = kind, tag = tag }
+  local from = after == "" and "-" or "(" .. after
+  local ids = redis.call("ZRANGE", keys.all(partition), from, "+", "BYLEX", "LIMIT", 0, examined + 1)
+  local items, last, seen = {}, "", 0
+  for _, id in ipairs(ids) do
+    if seen == tonumber(examined) or #items == tonumber(most) then
+      return reply.ok(last, seen, "1", items)
+    end
+    local values = redis.call("HMGET", keys.execution(partition, id), "ln", "kd", "st", "ai", "pr", "at", "ea", "tg")
+    local f = { ln = values[1], kd = values[2], st = values[3], tg = values[8] or nil }
+    if wants(f, filter) then
+      items[#items + 1] = { id, f.ln, f.kd, f.st, values[4] or "", values[5], values[6], values[7] or "" }
+    end
+    last, seen = id, seen + 1
+  end
+  return reply.ok(last, seen, "0", items)
+end

@@ -1,0 +1,32 @@
+--- The reclaim scanner: tokens for executions whose lease was lost or whose wait is over.
+---
+--- @flags allow-oom
+--- @arg request  bytes  16 bytes of request id
+--- @arg lane     text
+--- @arg offered  text   capabilities, canonical
+--- @arg instance id
+--- @arg most     int
+--- @arg tag      text   or empty
+--- @ok again flag  only expired executions were found, and there may be more behind
+--- @ok items list
+local answers = require("answers")
+local claims = require("claims")
+local clock = require("clock")
+local reply = require("reply")
+
+--- How long an answer is remembered: as long as its tokens are good.
+local TOKEN_TTL_MS = 5000
+
+return function(partition, request, lane, offered, instance, most, tag)
+  local now = clock.now_ms(partition)
+  local known = answers.find(partition, "c", instance, lane, request, now)
+  if known then
+    return reply.ok("0", claims.repeated(partition, request, known, now))
+  end
+  local ask = { fresh = false, reclaims = true, tag = tag, offered = offered, lane = lane }
+  local taken = claims.take(partition, ask, { request = request }, tonumber(most), now)
+  if #taken.ids > 0 then
+    answers.remember(partition, "c", instance, lane, request, taken.ids, now, TOKEN_TTL_MS)
+  end
+  return reply.ok(taken.cut_off and #taken.ids == 0 and "1" or "0", taken.items)
+end

@@ -1,0 +1,92 @@
+--- Stores executions, each with an outcome of its own, in the order given.
+---
+--- An outcome is `new`, `existing <id>`, or a refusal of that one.
+---
+--- @each id          id
+--- @each fingerprint text  of the submission
+--- @each lane        text
+--- @each class       text  required capabilities, canonical
+--- @each priority    signed
+--- @each kind        text
+--- @each type        text  content type; empty for the default one
+--- @each payload     bytes
+--- @each tags        text  `<key> <value>` a line
+--- @each policy      text  nine numbers
+--- @each start       text  time before which it is not ready, or empty
+--- @each deadline    text  or empty
+--- @each key         text  idempotency key, or empty
+--- @each window      int   of the key, ms
+--- @each on_terminal text  existing, reuse or reject
+--- @ok outcomes list
+--- @item SUBMISSION_ID IDEMPOTENCY_KEY
+local clock = require("clock")
+local execution = require("execution")
+local idempotency = require("idempotency")
+local keys = require("keys")
+local record = require("record")
+local reasons = require("reasons")
+local reply = require("reply")
+local run = require("run")
+
+local FIELDS = 15
+
+local function optional(text)
+  return text ~= "" and text or nil
+end
+
+local function store(partition, id, args, at, now)
+  local r = record.new(partition, id)
+  record.set(r, "fp", args[at + 1])
+  record.set(r, "ln", args[at + 2])
+  record.set(r, "cl", optional(args[at + 3]))
+  record.set(r, "pr", args[at + 4])
+  record.set(r, "kd", args[at + 5])
+  record.set(r, "ct", optional(args[at + 6]))
+  record.set(r, "tg", optional(args[at + 8]))
+  record.set(r, "po", args[at + 9])
+  record.set_number(r, "at", now)
+  record.set_number(r, "ra", now)
+  record.set(r, "dl", optional(args[at + 11]))
+  if args[at + 10] ~= "" then
+    record.set_number(r, "ra", run.delay(r, tonumber(args[at + 10]), now))
+  end
+  record.set(r, "st", reasons.state(r))
+  local payload = args[at + 7]
+  if #payload > record.SHORT_MAX_BYTES then
+    record.set(r, "pk", "1")
+    redis.call("SET", keys.payload(partition, id), payload)
+  else
+    record.set(r, "pl", optional(payload))
+  end
+  execution.create(r, now)
+end
+
+local function one(partition, args, at, now)
+  local id = args[at]
+  local same = redis.call("HGET", keys.execution(partition, id), "fp")
+  if same then
+    if same == args[at + 1] then
+      return reply.ok("new")
+    end
+    return reply.err("SUBMISSION_ID", id)
+  end
+  if args[at + 12] ~= "" then
+    local key = keys.idempotency(partition, args[at + 5], args[at + 12])
+    local held = idempotency.check(partition, key, id, args[at + 14], now)
+    if held then
+      return held
+    end
+    idempotency.take(partition, key, id, now, tonumber(args[at + 13]))
+  end
+  store(partition, id, args, at, now)
+  return reply.ok("new")
+end
+
+return function(partition, args)
+  local now = clock.now_ms(partition)
+  local outcomes = {}
+  for at = 1, #args, FIELDS do
+    outcomes[#outcomes + 1] = one(partition, args, at, now)
+  end
+  return reply.ok(outcomes)
+end

@@ -1,0 +1,19 @@
+--- Sets of capabilities as canonical text: tokens in order, joined by commas.
+local capabilities = {}
+
+--- A worker's offer, prepared for `covers`.
+function capabilities.offer(text)
+  return "," .. text .. ","
+end
+
+--- Whether an offer has everything a requirement class names.
+function capabilities.covers(offer, class)
+  for token in string.gmatch(class, "[^,]+") do
+    if not string.find(offer, "," .. token .. ",", 1, true) then
+      return false
+    end
+  end
+  return true
+end
+
+return capabilities

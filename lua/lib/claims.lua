@@ -1,0 +1,83 @@
+--- Taking from the queues of a lane: leases for fresh work, tokens for reclaims.
+local answers = require("answers")
+local capabilities = require("capabilities")
+local execution = require("execution")
+local lease = require("lease")
+local number = require("number")
+local queue = require("queue")
+local record = require("record")
+local run = require("run")
+
+local claims = {}
+
+--- How long an unused reclaim token holds its execution back.
+local GRANT_TTL_MS = 5000
+--- Most expired executions one call sweeps aside.
+local EXPIRED_MAX = 64
+
+local function task_item(r, index)
+  return { "task", index, r.id, record.flat(r), record.payload(r) }
+end
+
+--- Leases or grants the head of a queue. Answers the item, or nil when its deadline has passed.
+local function issue(r, head, wanted, index, now)
+  local id = answers.derived(wanted.request, index)
+  if run.missed_deadline(r, now) then
+    run.finish(r, "expired", now)
+    execution.commit(r, now)
+    return nil
+  elseif head.queue == "c" then
+    record.set(r, "gi", id)
+    record.set_number(r, "gx", number.later(now, GRANT_TTL_MS))
+    execution.commit(r, now)
+    return { "token", index, r.id }
+  end
+  lease.issue(r, id, wanted.holder, wanted.ttl, now)
+  execution.commit(r, now)
+  return task_item(r, index)
+end
+
+--- Takes up to `most` of what `ask` wants, best first. The answer has the items, their ids, and
+--- whether it stopped early because too much had expired.
+function claims.take(partition, ask, wanted, most, now)
+  local taken = { ids = {}, items = {} }
+  local offer = capabilities.offer(ask.offered)
+  local expired = 0
+  while #taken.ids < most and expired < EXPIRED_MAX do
+    local heads = queue.heads(partition, ask.lane, offer, ask, most - #taken.ids)
+    if #heads == 0 then
+      return taken
+    end
+    for _, head in ipairs(heads) do
+      local r = execution.open(partition, head.id)
+      local item = issue(r, head, wanted, #taken.ids, now)
+      if item then
+        taken.ids[#taken.ids + 1] = head.id
+        taken.items[#taken.items + 1] = item
+      else
+        expired = expired + 1
+      end
+    end
+  end
+  taken.cut_off = expired >= EXPIRED_MAX
+  return taken
+end
+
+--- What is still good of the leases and tokens of an earlier call.
+function claims.repeated(partition, request, ids, now)
+  local items = {}
+  for index, id in ipairs(ids) do
+    local r = record.load(partition, id)
+    local derived = answers.derived(request, index - 1)
+    if r and r.f.li == derived and tonumber(r.f.lx) > now then
+      if r.f.en ~= "c" then
+        items[#items + 1] = task_item(r, index - 1)
+      end
+    elseif r and r.f.gi == derived and tonumber(r.f.gx) > now then
+      items[#items + 1] = { "token", index - 1, id }
+    end
+  end
+  return items
+end
+
+return claims

@@ -1,0 +1,67 @@
+--- What time alone does to an execution.
+local execution = require("execution")
+local lease = require("lease")
+local policy = require("policy")
+local reasons = require("reasons")
+local record = require("record")
+local retry = require("retry")
+local run = require("run")
+
+local due = {}
+
+local function lease_over(r, at, now)
+  local timed_out = r.f.le ~= nil and tonumber(r.f.le) == at
+  lease.finish(r, lease.EXPIRED)
+  if timed_out then
+    run.record_failure(r, "timeout", "the attempt ran too long", nil, now)
+    retry.dispose(r, "timeout", nil, now)
+    return "timeouts"
+  end
+  run.record_failure(r, "infra_crash", "the lease was lost", nil, now)
+  local reclaims = tonumber(r.f.rc or "0")
+  if r.f.ca then
+    run.finish(r, "cancelled", now)
+  elseif reclaims >= policy.of(r).max_reclaims then
+    run.finish(r, "failed", now)
+  else
+    record.set_number(r, "rc", reclaims + 1)
+    run.close_attempt(r)
+    run.await_turn(r, "c", at)
+  end
+  return "leases"
+end
+
+local function decide(r, at, now)
+  local f = r.f
+  if f.dl and tonumber(f.dl) == at then
+    lease.finish(r, lease.EXPIRED)
+    run.finish(r, "expired", now)
+    return "expired"
+  elseif f.li then
+    return lease_over(r, at, now)
+  elseif f.gx and tonumber(f.gx) == at then
+    record.set(r, "gi", nil)
+    record.set(r, "gx", nil)
+    return "grants"
+  end
+  run.end_delay(r)
+  record.set(r, "st", reasons.state(r))
+  return "delays"
+end
+
+--- Handles one thing that is due of an execution, the earliest; another call handles the next.
+--- Answers what it was, or nil when nothing is due.
+function due.handle(r, now)
+  local at = r.place.due
+  if not at or at > now then
+    return nil
+  elseif run.is_over(r) then
+    execution.remove(r)
+    return "removed"
+  end
+  local event = decide(r, at, now)
+  execution.commit(r, now)
+  return event
+end
+
+return due

@@ -1,0 +1,42 @@
+--- What every verb of a lease holder does around its own decision: find the execution, recognise a
+--- repeat, check the fence, and commit.
+local clock = require("clock")
+local execution = require("execution")
+local lease = require("lease")
+local reply = require("reply")
+
+local held = {}
+
+--- Lets `decide(r, now)` change an execution under a live lease, and commits. It answers the reply,
+--- and as a second value what it did when it gives the lease back, or a refusal before it changed
+--- anything, marked by a second value of false.
+---
+--- `call` names the verb and a digest of its arguments for a verb that gives the lease back:
+--- when this same call was made before, the answer is `OK` and what it did then.
+function held.by(partition, id, attempt, epoch, lease_id, call, decide)
+  local now = clock.now_ms(partition)
+  local r = execution.open(partition, id)
+  if not r then
+    return reply.err("NOT_FOUND")
+  end
+  local fence = lease.fence(attempt, epoch, lease_id)
+  local before = call and lease.repeated(r, fence, call)
+  if before then
+    return reply.ok(before)
+  end
+  local refusal = lease.refused(r, fence, now)
+  if refusal then
+    return refusal
+  end
+  local answer, released = decide(r, now)
+  if released == false then
+    return answer
+  elseif released then
+    lease.release(r, call, released)
+    answer = reply.ok(released)
+  end
+  execution.commit(r, now)
+  return answer
+end
+
+return held

@@ -1,0 +1,95 @@
+--- The name of every key. `partition` is the prefix `ff:{<namespace>/<number>}:`, whose braces put
+--- all keys of a partition into one hash slot.
+---
+--- A lane has no space, a requirement class none and no tab, so that joined names stay unambiguous.
+--- A tag is `<key> <value>`: no control byte, and no space in its key.
+local keys = {}
+
+--- The mark of a partition: how many there are, and the protocol. It always exists, and is declared by
+--- every call.
+function keys.mark(partition)
+  return partition .. "mark"
+end
+
+--- The hash of one execution. Every value in it has at most 64 bytes, so that it stays compact.
+function keys.execution(partition, id)
+  return partition .. "e:" .. id
+end
+
+--- The hash of the values of an execution that are longer than 64 bytes.
+function keys.long(partition, id)
+  return partition .. "b:" .. id
+end
+
+--- The payload of an execution, when it is longer than 64 bytes.
+function keys.payload(partition, id)
+  return partition .. "p:" .. id
+end
+
+--- All executions, a sorted set in the order of their ids.
+function keys.all(partition)
+  return partition .. "a"
+end
+
+--- What is due when, a sorted set: of all executions, or of those with a tag.
+function keys.due(partition, tag)
+  if tag then
+    return partition .. "d:" .. tag
+  end
+  return partition .. "d"
+end
+
+--- One queue, a sorted set: `f` for fresh work and `c` for reclaims, and of the reclaims also one
+--- for each tag.
+function keys.queue(partition, queue, lane, class, tag)
+  local name = partition .. "q:" .. queue .. ":" .. lane .. " " .. class
+  if tag then
+    return name .. "\t" .. tag
+  end
+  return name
+end
+
+--- Which queues of a lane hold something, a set of `<queue><class>`; those of a tag apart.
+function keys.lane(partition, lane, tag)
+  if tag then
+    return partition .. "l:" .. lane .. " " .. tag
+  end
+  return partition .. "l:" .. lane
+end
+
+--- Who waits for work of a lane, a sorted set, longest wait first.
+function keys.waiters(partition, lane)
+  return partition .. "w:" .. lane
+end
+
+--- The lanes that somebody waits for, a set.
+function keys.waited_lanes(partition)
+  return partition .. "w"
+end
+
+--- Which maintainers sleep until when, a sorted set.
+function keys.maintainers(partition)
+  return partition .. "m"
+end
+
+--- The execution that an idempotency key names.
+function keys.idempotency(partition, kind, key)
+  return partition .. "k:" .. kind .. " " .. key
+end
+
+--- What the latest claim (`f`) or reclaim request (`c`) of a worker instance on a lane was given.
+function keys.answer(partition, asked, instance, lane)
+  return partition .. "r:" .. asked .. instance .. lane
+end
+
+--- The channel of one process.
+function keys.process(partition, process)
+  return partition .. "n:" .. process
+end
+
+--- The channel on which the end of an execution is told to those who wait for it.
+function keys.ended(partition, id)
+  return partition .. "x:" .. id
+end
+
+return keys

@@ -1,0 +1,17 @@
+--- Whole numbers as text, and the bounds that keep them exact in a double.
+local number = {}
+
+--- The last instant a timestamp reaches, in ms: the end of the year 9999.
+number.TIME_MAX = 253402300799999
+
+--- The decimal digits of a whole number. Lua's own conversion loses digits from 1e14 on.
+function number.text(value)
+  return string.format("%.0f", value)
+end
+
+--- `at` and `ms` more, but never behind the last instant.
+function number.later(at, ms)
+  return math.min(at + ms, number.TIME_MAX)
+end
+
+return number

@@ -1,0 +1,29 @@
+--- What a function answers: a code, then values. `OK` is the one code of success.
+local reply = {}
+
+--- Every code of a refusal. Nothing else is answered.
+reply.CODES = {
+  "NOT_FOUND",
+  "SUBMISSION_ID",
+  "IDEMPOTENCY_KEY",
+  "STALE_LEASE",
+  "LEASE_EXPIRED",
+  "LEASE_REVOKED",
+  "CANCEL_REQUESTED",
+  "ALREADY_TERMINAL",
+  "ALREADY_RELEASED",
+  "NOT_TERMINAL",
+  "RECLAIM_TOKEN_VOID",
+}
+
+--- A success with these values.
+function reply.ok(...)
+  return { "OK", ... }
+end
+
+--- A refusal. Nothing has been written.
+function reply.err(code, ...)
+  return { code, ... }
+end
+
+return reply

@@ -1,0 +1,82 @@
+--- The moves that several verbs share: waiting for a turn, delays, and the end.
+local number = require("number")
+local reasons = require("reasons")
+local record = require("record")
+
+local run = {}
+
+--- Closes the current attempt; the next claim opens another.
+function run.close_attempt(r)
+  record.set(r, "ao", nil)
+end
+
+--- Makes the execution wait to be handed out, fresh (`entry` nil) or by the reclaim scanner (`c`),
+--- in the state its reasons imply.
+function run.await_turn(r, entry, ready_at)
+  record.set(r, "en", entry)
+  record.set_number(r, "ra", ready_at)
+  record.set(r, "gi", nil)
+  record.set(r, "gx", nil)
+  record.set(r, "st", reasons.state(r))
+end
+
+--- Adds a delay until `at`; a time that has passed adds none. Answers when it is ready.
+function run.delay(r, at, now)
+  if at > now then
+    reasons.add(r, reasons.DELAY)
+    record.set_number(r, "du", at)
+    return at
+  end
+  return now
+end
+
+--- Ends the delay.
+function run.end_delay(r)
+  reasons.remove(r, reasons.DELAY)
+  record.set(r, "du", nil)
+end
+
+--- Ends the execution in a terminal state. Everything it waited for is gone.
+function run.finish(r, state, now)
+  record.set(r, "st", state)
+  reasons.clear(r)
+  record.set(r, "du", nil)
+  record.set(r, "gi", nil)
+  record.set(r, "gx", nil)
+  run.close_attempt(r)
+  record.set_number(r, "ea", now)
+end
+
+--- Whether the deadline has passed.
+function run.missed_deadline(r, now)
+  return r.f.dl ~= nil and tonumber(r.f.dl) <= now
+end
+
+--- Whether the execution has ended.
+function run.is_over(r)
+  return r.f.ea ~= nil
+end
+
+--- Remembers a cancellation, unless there is one.
+function run.mark_cancelled(r, reason, now)
+  if not r.f.ca then
+    run.set_cancelled(r, reason, now)
+  end
+end
+
+--- Remembers a cancellation in place of an earlier one.
+function run.set_cancelled(r, reason, now)
+  record.set_number(r, "ca", now)
+  record.set_text(r, "cr", reason)
+end
+
+--- Remembers a failure of the latest attempt. `detail` may be nil.
+function run.record_failure(r, class, message, detail, now)
+  record.set(r, "fc", class)
+  record.set(r, "fa", r.f.ai or "0")
+  record.set(r, "ft", number.text(now))
+  record.set_text(r, "fm", message)
+  record.set_text(r, "fd", detail)
+end
+
+return run

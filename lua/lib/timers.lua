@@ -1,0 +1,68 @@
+--- What is due when: one entry an execution, and the same entry under each of its tags, so that a
+--- filtered maintainer finds what is its own. Nothing else writes these keys.
+local keys = require("keys")
+local number = require("number")
+local tags = require("tags")
+
+local timers = {}
+
+--- No maintainer sleeps longer than this, so that only a timer that is due sooner has to wake one.
+timers.HEARTBEAT_MS = 1000
+--- How long a maintainer that has gone away stays registered at the most.
+local FORGOTTEN_AFTER_MS = 5000
+local MAINTAINERS_ASKED = 16
+
+--- Lets a maintainer sleep until `at` unless something is due sooner.
+function timers.sleep(partition, process, tag, at)
+  local key = keys.maintainers(partition)
+  redis.call("ZADD", key, number.text(at), process .. " " .. tag)
+  redis.call("PEXPIRE", key, FORGOTTEN_AFTER_MS)
+end
+
+local function wake_maintainer(r, at)
+  local key = keys.maintainers(r.partition)
+  local asleep = redis.call("ZRANGE", key, number.text(at + 1), "+inf", "BYSCORE", "LIMIT", 0, MAINTAINERS_ASKED)
+  for _, member in ipairs(asleep) do
+    local process, tag = string.match(member, "^(%x+) (.*)$")
+    if tags.has(r, tag) then
+      redis.call("ZREM", key, member)
+      if redis.call("SPUBLISH", keys.process(r.partition, process), "t") > 0 then
+        return
+      end
+    end
+  end
+end
+
+--- Sets the timer of a record, in place of the one it had.
+function timers.set(r, at, now)
+  local score = number.text(at)
+  redis.call("ZADD", keys.due(r.partition), score, r.id)
+  tags.each(r, function(tag)
+    redis.call("ZADD", keys.due(r.partition, tag), score, r.id)
+  end)
+  if at - now < timers.HEARTBEAT_MS then
+    wake_maintainer(r, at)
+  end
+end
+
+--- Removes the timer of a record.
+function timers.remove(r)
+  redis.call("ZREM", keys.due(r.partition), r.id)
+  tags.each(r, function(tag)
+    redis.call("ZREM", keys.due(r.partition, tag), r.id)
+  end)
+end
+
+--- The ids of what is due at `now`, the longest due first, at most `most`.
+function timers.due(partition, tag, now, most)
+  local key = keys.due(partition, tag ~= "" and tag or nil)
+  return redis.call("ZRANGE", key, "-inf", number.text(now), "BYSCORE", "LIMIT", 0, most)
+end
+
+--- When something is due next, or nil.
+function timers.next(partition, tag)
+  local key = keys.due(partition, tag ~= "" and tag or nil)
+  return redis.call("ZRANGE", key, 0, 0, "WITHSCORES")[2]
+end
+
+return timers

@@ -1,0 +1,39 @@
+--- Tells those who wait for the end of an execution how it ended.
+---
+--- The message holds the end itself, because the record may be gone before a waiting process has
+--- read it. A very large end is only announced.
+local keys = require("keys")
+local record = require("record")
+
+local told = {}
+
+local MESSAGE_MAX_BYTES = 262144
+local FIELDS = { "st", "ea", "rk", "re", "fc", "fa", "ft", "fm", "fd", "cr" }
+
+local function value_of(r, field)
+  if r.f[field] then
+    return r.f[field]
+  end
+  local pending = r.long[field]
+  if pending == nil and r.f.B then
+    pending = redis.call("HGET", keys.long(r.partition, r.id), field)
+  end
+  return pending or nil
+end
+
+--- Publishes the end of a record that is about to be saved, each field as `<name><length>:<bytes>`.
+function told.ended(r)
+  local parts, size = {}, 0
+  for _, field in ipairs(FIELDS) do
+    local value = value_of(r, field)
+    if value then
+      parts[#parts + 1] = field .. #value .. ":" .. value
+      size = size + #value
+    end
+  end
+  local message = size <= MESSAGE_MAX_BYTES and table.concat(parts) or ""
+  redis.call("SPUBLISH", keys.ended(r.partition, r.id), message)
+  record.set(r, "aw", nil)
+end
+
+return told
