@@ -17,7 +17,9 @@
 --- @arg arm      int    to register
 --- @arg crowded  flag   whether others of the process wait, so that an arm is wanted in any case
 --- @arg woken    text   the execution that this claim was woken for, to be passed on, or empty
+--- @arg repeats  flag   whether only what this same request was given before is wanted
 --- @ok now     time
+--- @ok known   flag  the request was made before, and this is what is still good of its answer
 --- @ok again   flag  only expired executions were found, and there may be more behind
 --- @ok armed   flag
 --- @ok items   list
@@ -35,11 +37,13 @@ local function pass_on(partition, id)
   end
 end
 
-return function(partition, request, lane, offered, holder, instance, ttl, most, mode, tag, process, arm, crowded, woken)
+return function(partition, request, lane, offered, holder, instance, ttl, most, mode, tag, process, arm, crowded, woken, repeats)
   local now = clock.now_ms(partition)
   local known = answers.find(partition, "f", instance, lane, request, now)
   if known then
-    return reply.ok(now, "0", "0", claims.repeated(partition, request, known, now))
+    return reply.ok(now, "1", "0", "0", claims.repeated(partition, request, known, now))
+  elseif repeats == "1" then
+    return reply.ok(now, "0", "0", "0", {})
   end
   local ask = { fresh = true, reclaims = mode == "a", tag = tag, offered = offered, lane = lane }
   local lease = { request = request, holder = holder, ttl = ttl }
@@ -56,5 +60,5 @@ return function(partition, request, lane, offered, holder, instance, ttl, most, 
   if woken ~= "" then
     pass_on(partition, woken)
   end
-  return reply.ok(now, again and "1" or "0", armed and "1" or "0", taken.items)
+  return reply.ok(now, "0", again and "1" or "0", armed and "1" or "0", taken.items)
 end

@@ -7,6 +7,8 @@
 --- @arg instance id
 --- @arg most     int
 --- @arg tag      text   or empty
+--- @arg repeats  flag   whether only what this same request was given before is wanted
+--- @ok known flag  the request was made before, and this is what is still good of its answer
 --- @ok again flag  only expired executions were found, and there may be more behind
 --- @ok items list
 local answers = require("answers")
@@ -17,16 +19,18 @@ local reply = require("reply")
 --- How long an answer is remembered: as long as its tokens are good.
 local TOKEN_TTL_MS = 5000
 
-return function(partition, request, lane, offered, instance, most, tag)
+return function(partition, request, lane, offered, instance, most, tag, repeats)
   local now = clock.now_ms(partition)
   local known = answers.find(partition, "c", instance, lane, request, now)
   if known then
-    return reply.ok("0", claims.repeated(partition, request, known, now))
+    return reply.ok("1", "0", claims.repeated(partition, request, known, now))
+  elseif repeats == "1" then
+    return reply.ok("0", "0", {})
   end
   local ask = { fresh = false, reclaims = true, tag = tag, offered = offered, lane = lane }
   local taken = claims.take(partition, ask, { request = request }, tonumber(most), now)
   if #taken.ids > 0 then
     answers.remember(partition, "c", instance, lane, request, taken.ids, now, TOKEN_TTL_MS)
   end
-  return reply.ok(taken.cut_off and #taken.ids == 0 and "1" or "0", taken.items)
+  return reply.ok("0", taken.cut_off and #taken.ids == 0 and "1" or "0", taken.items)
 end

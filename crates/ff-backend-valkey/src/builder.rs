@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use ff_engine::{Clock, EngineError, SystemClock};
 use ff_types::Namespace;
-use ff_types::backend::{BackendConfig, BackendConnection, BackendRetry, BackendTimeouts, ValkeyConnection};
+use ff_types::backend::{
+    BackendConfig, BackendConnection, BackendRetry, BackendTimeouts, ValkeyConnection,
+};
 
 use crate::ValkeyBackend;
 use crate::failures::unavailable;

@@ -108,9 +108,4 @@ impl Values {
     pub(crate) fn list(&mut self) -> Result<Vec<Reply>, BadReply> {
         self.0.next().and_then(Reply::into_array).ok_or(BadReply("list"))
     }
-
-    #[cfg(test)]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.len() == 0
-    }
 }

@@ -72,9 +72,7 @@ impl Call for Await {
     }
 
     fn decode(values: &mut Values) -> Result<AwaitAnswer, BadReply> {
-        Ok(AwaitAnswer {
-            ended: values.flag()?,
-        })
+        Ok(AwaitAnswer { ended: values.flag()? })
     }
 }
 
@@ -118,9 +116,7 @@ impl Call for Cancel<'_> {
     }
 
     fn decode(values: &mut Values) -> Result<CancelAnswer, BadReply> {
-        Ok(CancelAnswer {
-            released: values.text()?,
-        })
+        Ok(CancelAnswer { released: values.text()? })
     }
 }
 
@@ -155,9 +151,7 @@ impl Call for CancelExecution<'_> {
     }
 
     fn decode(values: &mut Values) -> Result<CancelExecutionAnswer, BadReply> {
-        Ok(CancelExecutionAnswer {
-            outcome: values.text()?,
-        })
+        Ok(CancelExecutionAnswer { outcome: values.text()? })
     }
 }
 
@@ -200,6 +194,8 @@ pub(crate) struct Claim<'a> {
     pub(crate) crowded: bool,
     /// `woken`: the execution that this claim was woken for, to be passed on, or empty.
     pub(crate) woken: &'a str,
+    /// `repeats`: whether only what this same request was given before is wanted.
+    pub(crate) repeats: bool,
 }
 
 impl Call for Claim<'_> {
@@ -221,11 +217,13 @@ impl Call for Claim<'_> {
         args.int(self.arm);
         args.flag(self.crowded);
         args.text(self.woken);
+        args.flag(self.repeats);
     }
 
     fn decode(values: &mut Values) -> Result<ClaimAnswer, BadReply> {
         Ok(ClaimAnswer {
             now: values.time()?,
+            known: values.flag()?,
             again: values.flag()?,
             armed: values.flag()?,
             items: values.list()?,
@@ -238,6 +236,8 @@ impl Call for Claim<'_> {
 pub(crate) struct ClaimAnswer {
     /// `now`.
     pub(crate) now: TimestampMs,
+    /// `known`: the request was made before, and this is what is still good of its answer.
+    pub(crate) known: bool,
     /// `again`: only expired executions were found, and there may be more behind.
     pub(crate) again: bool,
     /// `armed`.
@@ -329,9 +329,7 @@ impl Call for Complete<'_> {
     }
 
     fn decode(values: &mut Values) -> Result<CompleteAnswer, BadReply> {
-        Ok(CompleteAnswer {
-            released: values.text()?,
-        })
+        Ok(CompleteAnswer { released: values.text()? })
     }
 }
 
@@ -375,9 +373,7 @@ impl Call for Delay<'_> {
     }
 
     fn decode(values: &mut Values) -> Result<DelayAnswer, BadReply> {
-        Ok(DelayAnswer {
-            released: values.text()?,
-        })
+        Ok(DelayAnswer { released: values.text()? })
     }
 }
 
@@ -462,9 +458,7 @@ impl Call for Disarm<'_> {
     }
 
     fn decode(values: &mut Values) -> Result<DisarmAnswer, BadReply> {
-        Ok(DisarmAnswer {
-            was_there: values.flag()?,
-        })
+        Ok(DisarmAnswer { was_there: values.flag()? })
     }
 }
 
@@ -519,9 +513,7 @@ impl Call for Fail<'_> {
     }
 
     fn decode(values: &mut Values) -> Result<FailAnswer, BadReply> {
-        Ok(FailAnswer {
-            released: values.text()?,
-        })
+        Ok(FailAnswer { released: values.text()? })
     }
 }
 
@@ -552,9 +544,7 @@ impl Call for Hold {
     }
 
     fn decode(values: &mut Values) -> Result<HoldAnswer, BadReply> {
-        Ok(HoldAnswer {
-            outcome: values.text()?,
-        })
+        Ok(HoldAnswer { outcome: values.text()? })
     }
 }
 
@@ -645,10 +635,7 @@ impl Call for Open {
     }
 
     fn decode(values: &mut Values) -> Result<OpenAnswer, BadReply> {
-        Ok(OpenAnswer {
-            partitions: values.int()?,
-            protocol: values.int()?,
-        })
+        Ok(OpenAnswer { partitions: values.int()?, protocol: values.int()? })
     }
 }
 
@@ -678,9 +665,7 @@ impl Call for PassOn {
     }
 
     fn decode(values: &mut Values) -> Result<PassOnAnswer, BadReply> {
-        Ok(PassOnAnswer {
-            woken: values.flag()?,
-        })
+        Ok(PassOnAnswer { woken: values.flag()? })
     }
 }
 
@@ -749,6 +734,8 @@ pub(crate) struct Reclaimable<'a> {
     pub(crate) most: u64,
     /// `tag`: or empty.
     pub(crate) tag: &'a str,
+    /// `repeats`: whether only what this same request was given before is wanted.
+    pub(crate) repeats: bool,
 }
 
 impl Call for Reclaimable<'_> {
@@ -763,10 +750,12 @@ impl Call for Reclaimable<'_> {
         args.id(self.instance);
         args.int(self.most);
         args.text(self.tag);
+        args.flag(self.repeats);
     }
 
     fn decode(values: &mut Values) -> Result<ReclaimableAnswer, BadReply> {
         Ok(ReclaimableAnswer {
+            known: values.flag()?,
             again: values.flag()?,
             items: values.list()?,
         })
@@ -776,6 +765,8 @@ impl Call for Reclaimable<'_> {
 /// What `reclaimable` answers.
 #[derive(Debug)]
 pub(crate) struct ReclaimableAnswer {
+    /// `known`: the request was made before, and this is what is still good of its answer.
+    pub(crate) known: bool,
     /// `again`: only expired executions were found, and there may be more behind.
     pub(crate) again: bool,
     /// `items`.
@@ -802,9 +793,7 @@ impl Call for ReleaseHold {
     }
 
     fn decode(values: &mut Values) -> Result<ReleaseHoldAnswer, BadReply> {
-        Ok(ReleaseHoldAnswer {
-            outcome: values.text()?,
-        })
+        Ok(ReleaseHoldAnswer { outcome: values.text()? })
     }
 }
 
@@ -850,9 +839,7 @@ impl Call for Renew {
     }
 
     fn decode(values: &mut Values) -> Result<RenewAnswer, BadReply> {
-        Ok(RenewAnswer {
-            answers: values.list()?,
-        })
+        Ok(RenewAnswer { answers: values.list()? })
     }
 }
 
@@ -883,9 +870,7 @@ impl Call for Replay {
     }
 
     fn decode(values: &mut Values) -> Result<ReplayAnswer, BadReply> {
-        Ok(ReplayAnswer {
-            outcome: values.text()?,
-        })
+        Ok(ReplayAnswer { outcome: values.text()? })
     }
 }
 
@@ -916,9 +901,7 @@ impl Call for Revoke {
     }
 
     fn decode(values: &mut Values) -> Result<RevokeAnswer, BadReply> {
-        Ok(RevokeAnswer {
-            outcome: values.text()?,
-        })
+        Ok(RevokeAnswer { outcome: values.text()? })
     }
 }
 
@@ -999,9 +982,7 @@ impl Call for Submit<'_> {
     }
 
     fn decode(values: &mut Values) -> Result<SubmitAnswer, BadReply> {
-        Ok(SubmitAnswer {
-            outcomes: values.list()?,
-        })
+        Ok(SubmitAnswer { outcomes: values.list()? })
     }
 }
 
@@ -1084,14 +1065,10 @@ impl Call for Version {
     const READS_ONLY: bool = true;
     type Answer = VersionAnswer;
 
-    fn encode(self, _: &mut Args) {
-    }
+    fn encode(self, _: &mut Args) {}
 
     fn decode(values: &mut Values) -> Result<VersionAnswer, BadReply> {
-        Ok(VersionAnswer {
-            protocol: values.int()?,
-            hash: values.text()?,
-        })
+        Ok(VersionAnswer { protocol: values.int()?, hash: values.text()? })
     }
 }
 

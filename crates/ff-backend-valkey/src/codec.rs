@@ -141,9 +141,7 @@ fn submission(r: &Reader<'_>, payload: Bytes) -> Result<Submission, EngineError>
 fn typed(r: &Reader<'_>, field: &str, bytes: Bytes) -> Result<Payload, EngineError> {
     match r.text(field)? {
         None | Some("") => Ok(Payload::new(bytes)),
-        Some(kind) => {
-            Payload::new(bytes).with_content_type(kind).map_err(|_| r.corrupt(field))
-        }
+        Some(kind) => Payload::new(bytes).with_content_type(kind).map_err(|_| r.corrupt(field)),
     }
 }
 

@@ -16,7 +16,10 @@
 
 mod builder;
 mod call;
-#[allow(dead_code, reason = "a contract names all that a function answers; not every caller reads it")]
+#[allow(
+    dead_code,
+    reason = "a contract names all that a function answers; not every caller reads it"
+)]
 mod calls;
 mod codec;
 mod failures;

@@ -64,6 +64,7 @@ pub fn decode(
         all.set(Bytes::from(name), Bytes::from(value));
     }
     let inline = all.take("pl");
-    let payload = if payload.is_empty() { inline.unwrap_or_default() } else { Bytes::from(payload) };
+    let payload =
+        if payload.is_empty() { inline.unwrap_or_default() } else { Bytes::from(payload) };
     codec::record(id, &all, payload)
 }

@@ -44,6 +44,8 @@ pub struct Setup {
     pub faults: Option<FaultPlan>,
     /// Fixes the ids that the fixture makes.
     pub seed: u64,
+    /// Whether the ids of executions are placed anywhere in a divided store, and not together.
+    pub spread: bool,
 }
 
 /// One open namespace. Clones share it.
@@ -83,6 +85,7 @@ impl Fixture {
         let seed = setup.seed.wrapping_add(opened.fetch_add(1, Ordering::Relaxed));
         let entropy = Arc::new(SeededEntropy::new(seed));
         let ids = IdSource::new(Arc::new(ManualClock::default()), entropy);
+        let ids = if setup.spread { ids } else { ids.together(0) };
         let witness = |inner| Witness::new(inner, Arc::clone(&setup.coverage));
         let faultless: Arc<dyn EngineBackend> = Arc::new(witness(Arc::clone(&namespace.backend)));
         let backend: Arc<dyn EngineBackend> = match setup.faults {

@@ -18,6 +18,12 @@ pub trait Harness: Send + Sync + 'static {
 
     /// A fresh, empty namespace with a clock the test can move; dropped with everything in it.
     async fn open(&self) -> Result<Opened, HarnessError>;
+
+    /// Whether its namespaces are divided, so that order holds for what shares the placement bits
+    /// of its ids, and is free between others.
+    fn is_divided(&self) -> bool {
+        false
+    }
 }
 
 /// One opened namespace.

@@ -51,6 +51,7 @@ impl Entropy for SeededEntropy {
 #[derive(Clone)]
 pub struct IdSource {
     inner: Arc<Inner>,
+    shard: Option<u16>,
 }
 
 struct Inner {
@@ -69,7 +70,14 @@ impl IdSource {
     /// A source over the given clock and randomness.
     pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
         let inner = Inner { clock, entropy, last: Mutex::new((0, 0)) };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(inner), shard: None }
+    }
+
+    /// The same sequence, with these placement bits in every id, so that a divided store keeps what
+    /// the ids name together.
+    #[must_use]
+    pub fn together(&self, shard: u16) -> Self {
+        Self { inner: Arc::clone(&self.inner), shard: Some(shard) }
     }
 
     /// The clock that its ids are stamped by.
@@ -106,7 +114,8 @@ impl IdSource {
     fn parts(&self) -> (u64, u16, u16, u64) {
         let now = u64::try_from(self.inner.clock.now().as_i64()).unwrap_or(0);
         let random = self.inner.entropy.next_u64();
-        let shard = (self.inner.entropy.next_u64() >> 48) as u16;
+        let spread = (self.inner.entropy.next_u64() >> 48) as u16;
+        let shard = self.shard.unwrap_or(spread);
         let mut last = self.inner.last.lock().unwrap_or_else(PoisonError::into_inner);
         *last = if now > last.0 {
             (now, 0)

@@ -90,9 +90,9 @@ fn parse(name: &str, text: &str) -> anyhow::Result<Contract> {
     };
     for line in text.lines().map_while(|line| line.strip_prefix("---")) {
         let line = line.trim();
-        let Some((tag, rest)) = line.strip_prefix('@').map(|tagged| {
-            tagged.split_once(' ').unwrap_or((tagged, ""))
-        }) else {
+        let Some((tag, rest)) =
+            line.strip_prefix('@').map(|tagged| tagged.split_once(' ').unwrap_or((tagged, "")))
+        else {
             contract.doc.push(line.to_owned());
             continue;
         };

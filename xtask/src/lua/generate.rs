@@ -48,7 +48,9 @@ fn write_codes(out: &mut String, codes: &[String]) -> anyhow::Result<()> {
         writeln!(out, "    /// `{code}`.\n    {},", pascal(code))?;
     }
     out.push_str("}\n\nimpl Code {\n    /// The code with this spelling.\n");
-    out.push_str("    pub(crate) fn of(text: &[u8]) -> Option<Self> {\n        Some(match text {\n");
+    out.push_str(
+        "    pub(crate) fn of(text: &[u8]) -> Option<Self> {\n        Some(match text {\n",
+    );
     for code in codes {
         writeln!(out, "            b\"{code}\" => Self::{},", pascal(code))?;
     }
@@ -150,10 +152,7 @@ fn write_encoder(out: &mut String, contract: &Contract, inputs: &[Value]) -> any
 
 fn write_decoder(out: &mut String, contract: &Contract, name: &str) -> anyhow::Result<()> {
     let values = if contract.ok.is_empty() { "_" } else { "values" };
-    writeln!(
-        out,
-        "\n    fn decode({values}: &mut Values) -> Result<{name}Answer, BadReply> {{"
-    )?;
+    writeln!(out, "\n    fn decode({values}: &mut Values) -> Result<{name}Answer, BadReply> {{")?;
     if contract.ok.is_empty() {
         writeln!(out, "        Ok({name}Answer)")?;
     } else {

@@ -8,8 +8,9 @@ mod contract;
 mod generate;
 mod source;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::Context as _;
 
@@ -50,14 +51,38 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if stale == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Rust source as `cargo fmt` would leave it.
+fn formatted(root: &Path, text: &str) -> anyhow::Result<String> {
+    let mut rustfmt = Command::new("rustfmt")
+        .args(["--edition", "2024", "--config-path"])
+        .arg(root)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start rustfmt")?;
+    let mut input = rustfmt.stdin.take().context("rustfmt has no input")?;
+    let text = text.to_owned();
+    let writer = std::thread::spawn(move || input.write_all(text.as_bytes()));
+    let output = rustfmt.wait_with_output()?;
+    writer.join().map_err(|_| anyhow::anyhow!("writing to rustfmt panicked"))??;
+    anyhow::ensure!(output.status.success(), "rustfmt refused the generated source");
+    Ok(String::from_utf8(output.stdout)?)
+}
+
 /// Every generated file with what it should hold.
 fn outputs(root: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
     let sources = Sources::read(&root.join("lua"))?;
     let contracts = contract::all(&sources)?;
     let target = root.join(TARGET);
     Ok(vec![
-        (target.join("library/ff.lua"), bundle::library(&sources, &contracts, &bundle::PRODUCTION)?),
-        (target.join("library/ff_test.lua"), bundle::library(&sources, &contracts, &bundle::TESTING)?),
-        (target.join("calls.rs"), generate::rust(&sources, &contracts)?),
+        (
+            target.join("library/ff.lua"),
+            bundle::library(&sources, &contracts, &bundle::PRODUCTION)?,
+        ),
+        (
+            target.join("library/ff_test.lua"),
+            bundle::library(&sources, &contracts, &bundle::TESTING)?,
+        ),
+        (target.join("calls.rs"), formatted(root, &generate::rust(&sources, &contracts)?)?),
     ])
 }

@@ -48,10 +48,9 @@ impl Sources {
             "modules require each other: {} -> {name}",
             path.join(" -> ")
         );
-        let (key, mut text) = self
-            .modules
-            .get_key_value(name)
-            .with_context(|| format!("{} requires {name}, which is no module", path.join(" -> ")))?;
+        let (key, mut text) = self.modules.get_key_value(name).with_context(|| {
+            format!("{} requires {name}, which is no module", path.join(" -> "))
+        })?;
         if let Some(other) = self.testing.get(name).filter(|_| testing) {
             text = other;
         }

@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "1815bd86ab7e41ec6400c8a6fe1d0fec" }
+M.library = { PROTOCOL = 1, HASH = "12052e2cadc5f76c3dc7441fe6769859" }
 
 M.number = (function()
 local number = {}
@@ -1213,11 +1213,13 @@ local function pass_on(partition, id)
     waiters.wake(r, r.place.queue)
   end
 end
-return function(partition, request, lane, offered, holder, instance, ttl, most, mode, tag, process, arm, crowded, woken)
+return function(partition, request, lane, offered, holder, instance, ttl, most, mode, tag, process, arm, crowded, woken, repeats)
   local now = clock.now_ms(partition)
   local known = answers.find(partition, "f", instance, lane, request, now)
   if known then
-    return reply.ok(now, "0", "0", claims.repeated(partition, request, known, now))
+    return reply.ok(now, "1", "0", "0", claims.repeated(partition, request, known, now))
+  elseif repeats == "1" then
+    return reply.ok(now, "0", "0", "0", {})
   end
   local ask = { fresh = true, reclaims = mode == "a", tag = tag, offered = offered, lane = lane }
   local lease = { request = request, holder = holder, ttl = ttl }
@@ -1234,7 +1236,7 @@ return function(partition, request, lane, offered, holder, instance, ttl, most, 
   if woken ~= "" then
     pass_on(partition, woken)
   end
-  return reply.ok(now, again and "1" or "0", armed and "1" or "0", taken.items)
+  return reply.ok(now, "0", again and "1" or "0", armed and "1" or "0", taken.items)
 end
 end)()
 
@@ -1438,18 +1440,20 @@ local claims = M.claims
 local clock = M.clock
 local reply = M.reply
 local TOKEN_TTL_MS = 5000
-return function(partition, request, lane, offered, instance, most, tag)
+return function(partition, request, lane, offered, instance, most, tag, repeats)
   local now = clock.now_ms(partition)
   local known = answers.find(partition, "c", instance, lane, request, now)
   if known then
-    return reply.ok("0", claims.repeated(partition, request, known, now))
+    return reply.ok("1", "0", claims.repeated(partition, request, known, now))
+  elseif repeats == "1" then
+    return reply.ok("0", "0", {})
   end
   local ask = { fresh = false, reclaims = true, tag = tag, offered = offered, lane = lane }
   local taken = claims.take(partition, ask, { request = request }, tonumber(most), now)
   if #taken.ids > 0 then
     answers.remember(partition, "c", instance, lane, request, taken.ids, now, TOKEN_TTL_MS)
   end
-  return reply.ok(taken.cut_off and #taken.ids == 0 and "1" or "0", taken.items)
+  return reply.ok("0", taken.cut_off and #taken.ids == 0 and "1" or "0", taken.items)
 end
 end)()
 

@@ -181,10 +181,7 @@ impl Inner {
     }
 }
 
-fn renewal(
-    reply: Reply,
-    fence: &Fence,
-) -> Result<Result<LeaseRenewal, EngineError>, EngineError> {
+fn renewal(reply: Reply, fence: &Fence) -> Result<Result<LeaseRenewal, EngineError>, EngineError> {
     let bad = |bad| bad_reply("renew", bad);
     let mut values = Values::new(reply.into_array().ok_or_else(|| bad(BadReply("answer")))?);
     let id: ExecutionId = fence.execution;

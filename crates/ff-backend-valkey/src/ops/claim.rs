@@ -17,7 +17,7 @@ use crate::codec::{self, Fields};
 use crate::failures::bad_reply;
 use crate::inner::Inner;
 use crate::reply::Reply;
-use crate::waits::{Arming, Offer, Wake, within};
+use crate::waits::{Arming, Asked, Offer, Wake, within};
 
 const CLAIM: &str = "claim";
 const RECLAIMABLE: &str = "reclaimable";
@@ -27,24 +27,32 @@ const CLAIM_FROM_RECLAIM: &str = "claim_from_reclaim";
 impl ClaimOps for ValkeyBackend {
     async fn claim(&self, request: &ClaimRequest) -> Result<ClaimOutcome, EngineError> {
         request.validate()?;
+        let inner = &self.inner;
         let offer = self.offer(request);
-        let repeated = self.inner.waits.claims.is_repeat(request);
-        match request.policy.max_wait {
-            Some(max_wait) if !repeated => {
-                let over = self.inner.clock.sleep(max_wait);
-                self.inner.claim_waiting(request, &offer, over).await
+        let (instance, id) = (request.policy.instance, request.request_id);
+        let mut outcome = ClaimOutcome::default();
+        if inner.waits.claims.is_repeat(Asked::Claim, instance, &request.lane, id) {
+            let mut known = false;
+            for partition in 0..inner.keyspace.partitions.len() {
+                let ask = Ask::Repeat;
+                known |= inner.claim_from(partition, request, &offer, ask, &mut outcome).await?;
             }
-            _ => {
-                let mut outcome = ClaimOutcome::default();
-                for partition in self.inner.rotated() {
-                    self.inner.claim_from(partition, request, &offer, None, &mut outcome).await?;
-                    if is_full(&outcome, request) {
-                        break;
-                    }
-                }
-                Ok(outcome)
+            if known {
+                return Ok(outcome);
             }
         }
+        if let Some(max_wait) = request.policy.max_wait {
+            let over = inner.clock.sleep(max_wait);
+            return inner.claim_waiting(request, &offer, over).await;
+        }
+        for partition in inner.rotated() {
+            let known =
+                inner.claim_from(partition, request, &offer, Ask::Now, &mut outcome).await?;
+            if known || is_full(&outcome, request) {
+                break;
+            }
+        }
+        Ok(outcome)
     }
 
     async fn reclaimable(
@@ -53,13 +61,23 @@ impl ClaimOps for ValkeyBackend {
     ) -> Result<Vec<ReclaimToken>, EngineError> {
         request.validate()?;
         let Some(tag) = self.tag_of(&request.filter) else { return Ok(Vec::new()) };
+        let inner = &self.inner;
+        let (instance, id) = (request.instance, request.request_id);
         let mut tokens = Vec::new();
-        for partition in self.inner.rotated() {
-            let left = request.max_tokens as usize - tokens.len();
-            if left == 0 {
+        if inner.waits.claims.is_repeat(Asked::Reclaimable, instance, &request.lane, id) {
+            let mut known = false;
+            for partition in 0..inner.keyspace.partitions.len() {
+                known |= inner.reclaimable_in(partition, request, &tag, true, &mut tokens).await?;
+            }
+            if known {
+                return Ok(tokens);
+            }
+        }
+        for partition in inner.rotated() {
+            let known = inner.reclaimable_in(partition, request, &tag, false, &mut tokens).await?;
+            if known || tokens.len() >= request.max_tokens as usize {
                 break;
             }
-            self.inner.reclaimable_in(partition, request, &tag, left, &mut tokens).await?;
         }
         Ok(tokens)
     }
@@ -106,6 +124,16 @@ impl ValkeyBackend {
     }
 }
 
+/// How a partition is asked.
+enum Ask<'w> {
+    /// For what it has now.
+    Now,
+    /// For what this same request was given before, and nothing else.
+    Repeat,
+    /// For what it has now, and to be told when it had nothing.
+    Waiting(Arming<'w>),
+}
+
 fn is_full(outcome: &ClaimOutcome, request: &ClaimRequest) -> bool {
     outcome.tasks.len() + outcome.reclaims.len() >= request.policy.max_tasks as usize
 }
@@ -148,8 +176,11 @@ impl Inner {
                 let woken = wake.as_ref().and_then(|wake| wake.woken_in(partition));
                 self.waits.subscribe(self, partition).await?;
                 let arming = self.waits.claims.begin(self, offer, partition, woken);
-                self.claim_from(partition, request, offer, Some(arming), &mut outcome).await?;
-                if is_full(&outcome, request) {
+                let ask = Ask::Waiting(arming);
+                let known = self.claim_from(partition, request, offer, ask, &mut outcome).await?;
+                if known {
+                    return Ok(outcome);
+                } else if is_full(&outcome, request) {
                     break;
                 }
             }
@@ -165,15 +196,21 @@ impl Inner {
         }
     }
 
-    /// Asks one partition, and adds what it gives to `outcome`.
+    /// Asks one partition, and adds what it gives to `outcome`. Answers whether this is the answer
+    /// to a request that was made before.
     async fn claim_from(
         &self,
         partition: usize,
         request: &ClaimRequest,
         offer: &Offer,
-        mut arming: Option<Arming<'_>>,
+        ask: Ask<'_>,
         outcome: &mut ClaimOutcome,
-    ) -> Result<(), EngineError> {
+    ) -> Result<bool, EngineError> {
+        let repeats = matches!(ask, Ask::Repeat);
+        let mut arming = match ask {
+            Ask::Waiting(arming) => Some(arming),
+            Ask::Now | Ask::Repeat => None,
+        };
         let taken = outcome.tasks.len() + outcome.reclaims.len();
         let woken = arming.as_ref().and_then(Arming::passed_on);
         let woken = woken.map_or_else(String::new, |id| id.to_string());
@@ -185,13 +222,14 @@ impl Inner {
                 holder: holder(&request.policy),
                 instance: request.policy.instance.as_u128(),
                 ttl: ttl_ms(&request.policy),
-                most: (request.policy.max_tasks as usize - taken) as u64,
+                most: (request.policy.max_tasks as usize).saturating_sub(taken) as u64,
                 mode: offer.mode(),
                 tag: &offer.tag,
                 process: if arming.is_some() { self.waits.process() } else { "" },
-                arm: arming.as_ref().map_or(0, |arming| arming.arm()),
+                arm: arming.as_ref().map_or(0, Arming::arm),
                 crowded: arming.as_ref().is_some_and(Arming::is_crowded),
                 woken: &woken,
+                repeats,
             };
             let partition = &self.keyspace.partitions[partition];
             let answer = self
@@ -206,27 +244,30 @@ impl Inner {
                 add_item(CLAIM, item, request.request_id, answer.now, outcome)?;
             }
             if !answer.again {
-                return Ok(());
+                return Ok(answer.known);
             }
         }
     }
 
+    /// Asks one partition for tokens, and adds them to `tokens`. Answers whether this is the answer
+    /// to a request that was made before.
     async fn reclaimable_in(
         &self,
         partition: usize,
         request: &ReclaimRequest,
         tag: &str,
-        most: usize,
+        repeats: bool,
         tokens: &mut Vec<ReclaimToken>,
-    ) -> Result<(), EngineError> {
+    ) -> Result<bool, EngineError> {
         loop {
             let call = Reclaimable {
                 request: bits(request.request_id.to_bytes()),
                 lane: request.lane.as_str(),
                 offered: request.capabilities.as_str(),
                 instance: request.instance.as_u128(),
-                most: most as u64,
+                most: (request.max_tokens as usize).saturating_sub(tokens.len()) as u64,
                 tag,
+                repeats,
             };
             let answer = self
                 .call(RECLAIMABLE, &self.keyspace.partitions[partition], call)
@@ -239,7 +280,7 @@ impl Inner {
             }
             tokens.append(&mut outcome.reclaims);
             if !answer.again {
-                return Ok(());
+                return Ok(answer.known);
             }
         }
     }

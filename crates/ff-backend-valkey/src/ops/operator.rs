@@ -33,9 +33,7 @@ impl OperatorOps for ValkeyBackend {
         match answer.outcome.as_str() {
             "cancelled" => Ok(CancelOutcome::Cancelled),
             "requested" => Ok(CancelOutcome::Requested),
-            other => {
-                ended(other).ok_or_else(|| bad_reply("cancel_execution", BadReply("outcome")))
-            }
+            other => ended(other).ok_or_else(|| bad_reply("cancel_execution", BadReply("outcome"))),
         }
     }
 

@@ -31,9 +31,13 @@ impl ReadOps for ValkeyBackend {
 
     async fn list_executions(&self, request: &ListRequest) -> Result<ListPage, EngineError> {
         let page_size = request.page_size()?;
-        let states: String = request.states.iter().map(|state| format!("{state},")).collect();
+        let states: Vec<&str> = request.states.iter().map(|state| state.as_str()).collect();
         let filter = Filter {
-            states: if states.is_empty() { states } else { format!(",{states}") },
+            states: if states.is_empty() {
+                String::new()
+            } else {
+                format!(",{},", states.join(","))
+            },
             lane: request.lane.as_ref().map_or("", |lane| lane.as_str()),
             kind: request.kind.as_ref().map_or("", |kind| kind.as_str()),
             tag: request
@@ -132,9 +136,8 @@ impl Inner {
         id: ExecutionId,
     ) -> Result<Stored, EngineError> {
         let answer = self.about(operation, id, Describe { id: id.as_u128() }).await?;
-        let fields = |flat| {
-            Fields::of(flat).ok_or_else(|| bad_reply(operation, BadReply("list of fields")))
-        };
+        let fields =
+            |flat| Fields::of(flat).ok_or_else(|| bad_reply(operation, BadReply("list of fields")));
         let mut all = fields(answer.fields)?;
         all.extend(fields(answer.long)?);
         let (now, ahead, payload) = (answer.now, answer.ahead, answer.payload);
@@ -208,8 +211,8 @@ impl Inner {
                 .map_err(|_| bad_reply(OPERATION, BadReply("page")))?;
             part.seen += usize::try_from(answer.seen).unwrap_or(share);
             for item in answer.items {
-                part.items.push_back(summary(item).ok_or_else(|| {
-                    EngineError::Corrupt { what: "a record of a listing".to_owned() }
+                part.items.push_back(summary(item).ok_or_else(|| EngineError::Corrupt {
+                    what: "a record of a listing".to_owned(),
                 })?);
             }
             part.more_behind = answer.last.parse().ok().filter(|_| answer.more);

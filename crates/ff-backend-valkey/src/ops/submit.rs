@@ -79,7 +79,8 @@ impl Inner {
         submissions: &[&Submission],
     ) -> Result<Vec<Result<Submitted, EngineError>>, EngineError> {
         let Some(first) = submissions.first() else { return Ok(Vec::new()) };
-        let texts: Vec<Texts> = submissions.iter().map(|one| Texts::of(one)).collect::<Result<_, _>>()?;
+        let texts: Vec<Texts> =
+            submissions.iter().map(|one| Texts::of(one)).collect::<Result<_, _>>()?;
         let items = submissions.iter().zip(&texts).map(|(one, texts)| item(one, texts)).collect();
         let partition = self.partition_of(first.id());
         let answer = self
@@ -94,22 +95,17 @@ impl Inner {
     }
 }
 
-fn outcome(
-    reply: Reply,
-    id: ExecutionId,
-) -> Result<Result<Submitted, EngineError>, EngineError> {
+fn outcome(reply: Reply, id: ExecutionId) -> Result<Result<Submitted, EngineError>, EngineError> {
     let bad = |what| bad_reply(OPERATION, BadReply(what));
     let mut values = Values::new(reply.into_array().ok_or_else(|| bad("outcome"))?);
     if let Some(code) = code(OPERATION, &mut values)? {
         return Ok(Err(refused(Refusal { code, details: values }, id)));
     }
-    match values.text().map_err(|bad| bad_reply(OPERATION, bad))?.as_str() {
-        "new" => Ok(Ok(Submitted::New(id))),
-        _ => {
-            let existing = values.text().ok().and_then(|id| id.parse().ok());
-            Ok(Ok(Submitted::Existing(existing.ok_or_else(|| bad("id"))?)))
-        }
+    if values.text().map_err(|bad| bad_reply(OPERATION, bad))? == "new" {
+        return Ok(Ok(Submitted::New(id)));
     }
+    let existing = values.text().ok().and_then(|id| id.parse().ok());
+    Ok(Ok(Submitted::Existing(existing.ok_or_else(|| bad("id"))?)))
 }
 
 /// Texts that are made for a submission and have to live as long as its call.
@@ -127,7 +123,10 @@ impl Texts {
             submission.tags.iter().map(|(key, value)| format!("{key} {value}")).collect();
         let time = |at: Option<TimestampMs>| at.map_or_else(String::new, |at| at.to_string());
         let policy = policy_text(&submission.policy).ok_or_else(|| {
-            EngineError::validation("policy.retry.backoff", "is of a kind this version cannot store")
+            EngineError::validation(
+                "policy.retry.backoff",
+                "is of a kind this version cannot store",
+            )
         })?;
         Ok(Self {
             fingerprint: format!("{:016x}", submission.fingerprint()),

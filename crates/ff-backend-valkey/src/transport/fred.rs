@@ -16,8 +16,8 @@ use fred::error::{Error, ErrorKind};
 use fred::interfaces::{ClientLike, ClusterInterface, EventInterface, PubsubInterface};
 use fred::prelude::{Builder, ReconnectPolicy, Server, ServerConfig};
 use fred::types::config::{
-    ClusterDiscoveryPolicy, Config, ConnectionConfig, PerformanceConfig, ReconnectError,
-    TcpConfig, UnresponsiveConfig,
+    ClusterDiscoveryPolicy, Config, ConnectionConfig, PerformanceConfig, ReconnectError, TcpConfig,
+    UnresponsiveConfig,
 };
 use fred::types::{ClusterHash, CustomCommand, Resp3Frame, RespVersion};
 use tokio::sync::{OnceCell, broadcast};
@@ -155,8 +155,7 @@ impl Transport for FredTransport {
         let primaries = self
             .client
             .cached_cluster_state()
-            .map(|state| state.unique_primary_nodes())
-            .unwrap_or_else(Vec::new);
+            .map_or_else(Vec::new, |state| state.unique_primary_nodes());
         let mut replies = Vec::with_capacity(primaries.len());
         for primary in primaries {
             let command = CustomCommand::new_static(command, ClusterHash::Random, false);
@@ -267,7 +266,8 @@ fn reconnect_policy(retry: BackendRetry) -> ReconnectPolicy {
     let percent = retry.jitter_percent.unwrap_or(RETRY.3);
     let longest = factor.saturating_mul(base.saturating_pow(growing));
     let mut policy = ReconnectPolicy::new_exponential(0, factor, longest, base);
-    policy.set_jitter(u32::try_from(u64::from(factor) * u64::from(percent) / 100).unwrap_or(factor));
+    policy
+        .set_jitter(u32::try_from(u64::from(factor) * u64::from(percent) / 100).unwrap_or(factor));
     policy
 }
 

@@ -13,7 +13,6 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use ff_engine::ClaimRequest;
 use ff_types::backend::CapabilitySet;
 use ff_types::{ExecutionId, LaneId, RequestId, WorkerInstanceId};
 use tokio::sync::oneshot;
@@ -70,8 +69,15 @@ struct State {
     next: u64,
     offers: HashMap<Offer, Waiting>,
     arms: HashMap<u64, Arm>,
-    /// The latest claim of each instance on each lane, to tell a repeat.
-    latest: HashMap<(WorkerInstanceId, LaneId), RequestId>,
+    /// The latest request of each kind, instance and lane, to tell a repeat.
+    latest: HashMap<(Asked, WorkerInstanceId, LaneId), RequestId>,
+}
+
+/// Which verb asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Asked {
+    Claim,
+    Reclaimable,
 }
 
 /// What waits behind one offer.
@@ -103,11 +109,17 @@ impl ClaimWaits {
         self.rotation.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Whether this claim was made before by this process. One that was has to ask everywhere.
-    pub(crate) fn is_repeat(&self, request: &ClaimRequest) -> bool {
-        let key = (request.policy.instance, request.lane.clone());
-        let before = locked(&self.state).latest.insert(key, request.request_id);
-        before == Some(request.request_id)
+    /// Whether this request was made before by this process. The store knows that too, but for a
+    /// repeat every partition has to be asked, and before any of them gives something new.
+    pub(crate) fn is_repeat(
+        &self,
+        asked: Asked,
+        instance: WorkerInstanceId,
+        lane: &LaneId,
+        request: RequestId,
+    ) -> bool {
+        let mut state = locked(&self.state);
+        state.latest.insert((asked, instance, lane.clone()), request) == Some(request)
     }
 
     /// The partitions among `all` in which no arm stands for an offer.
@@ -314,8 +326,7 @@ impl Arming<'_> {
                 unwanted = self.woken;
             }
         }
-        let (arms, missed) =
-            if found { state.abandoned(self.offer) } else { Default::default() };
+        let (arms, missed) = if found { state.abandoned(self.offer) } else { Default::default() };
         state.forget_idle(self.offer);
         drop(state);
         for execution in unwanted.into_iter().chain(missed) {

@@ -125,9 +125,11 @@ mod tests {
         let good = Bytes::from_static(b"st9:completedre3:a:b");
         let expected = [("st", "completed"), ("re", "a:b")];
         let read = fields(&good).unwrap();
-        assert!(read.iter().map(|(name, value)| (&name[..], &value[..])).eq(
-            expected.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()))
-        ));
+        assert!(
+            read.iter()
+                .map(|(name, value)| (&name[..], &value[..]))
+                .eq(expected.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())))
+        );
 
         for bad in ["s", "st", "st9", "st9:x", "st-1:x", "st99999999999999999999:x"] {
             assert_eq!(fields(&Bytes::from(bad)), None, "{bad}");

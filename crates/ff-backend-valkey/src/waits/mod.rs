@@ -17,7 +17,7 @@ use ff_engine::{EngineError, Entropy as _, SeededEntropy};
 use tokio::sync::OnceCell;
 use tokio::sync::broadcast::error::RecvError;
 
-pub(crate) use claims::{Arming, ClaimWaits, Offer, Wake};
+pub(crate) use claims::{Arming, Asked, ClaimWaits, Offer, Wake};
 use ends::EndWaits;
 use ticks::TickWaits;
 

@@ -66,6 +66,10 @@ impl Harness for ValkeyHarness {
         &self.name
     }
 
+    fn is_divided(&self) -> bool {
+        self.partitions > 1
+    }
+
     async fn open(&self) -> Result<Opened, HarnessError> {
         let local = ManualClock::default();
         let namespace = self.namespace("case")?;

@@ -61,9 +61,11 @@ impl Servers {
             }
             Self::Named(url) => {
                 let connection = ValkeyConnection::from_url(url)?;
-                let mut addresses = (connection.host.as_str(), connection.port).to_socket_addrs()?;
+                let mut addresses =
+                    (connection.host.as_str(), connection.port).to_socket_addrs()?;
                 let address: SocketAddr = addresses.next().ok_or("the host has no address")?;
-                let password = connection.password.as_ref().map(|password| password.expose());
+                let password =
+                    connection.password.as_ref().map(ff_types::backend::Password::expose);
                 Ok(vec![Connection::open(address, password)?])
             }
         }

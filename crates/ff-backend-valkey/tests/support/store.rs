@@ -118,12 +118,12 @@ impl Store {
         let left: Vec<_> = self
             .read()
             .into_keys()
-            .filter(|key| !self.is_constant(key) && !key.ends_with(":m"))
+            .filter(|key| !Self::is_constant(key) && !key.ends_with(":m"))
             .collect();
         left.len() as u64
     }
 
-    fn is_constant(&self, key: &str) -> bool {
+    fn is_constant(key: &str) -> bool {
         key.ends_with(":mark") || key.ends_with(":clock")
     }
 
@@ -220,11 +220,7 @@ fn check_partition(part: &BTreeMap<&str, &Kept>, faults: &mut Vec<String>) {
     }
 }
 
-fn record(
-    part: &BTreeMap<&str, &Kept>,
-    id: &str,
-    kept: &Kept,
-) -> Result<ExecutionRecord, String> {
+fn record(part: &BTreeMap<&str, &Kept>, id: &str, kept: &Kept) -> Result<ExecutionRecord, String> {
     let Kept::Hash(fields) = kept else { return Err("is no hash".to_owned()) };
     let long = match part.get(format!("b:{id}").as_str()) {
         Some(Kept::Hash(long)) => long.clone(),
