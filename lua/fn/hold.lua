@@ -24,7 +24,7 @@ return function(partition, id, request)
     record.set(r, "gi", nil)
     record.set(r, "gx", nil)
     if not r.f.li then
-      record.set(r, "st", reasons.state(r))
+      r.f.st = reasons.state(r)
     end
     return "held", true
   end)

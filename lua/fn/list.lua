@@ -16,6 +16,7 @@
 --- @ok more  flag  whether there are others behind it
 --- @ok items list
 local keys = require("keys")
+local record = require("record")
 local reply = require("reply")
 local tags = require("tags")
 
@@ -35,10 +36,9 @@ return function(partition, after, examined, most, states, lane, kind, tag)
     if seen == tonumber(examined) or #items == tonumber(most) then
       return reply.ok(last, seen, "1", items)
     end
-    local values = redis.call("HMGET", keys.execution(partition, id), "ln", "kd", "st", "ai", "pr", "at", "ea", "tg")
-    local f = { ln = values[1], kd = values[2], st = values[3], tg = values[8] or nil }
+    local f = record.summary(partition, id)
     if wants(f, filter) then
-      items[#items + 1] = { id, f.ln, f.kd, f.st, values[4] or "", values[5], values[6], values[7] or "" }
+      items[#items + 1] = { id, f.ln, f.kd, f.st, f.ai or "", f.pr, f.at, f.ea or "" }
     end
     last, seen = id, seen + 1
   end

@@ -5,8 +5,8 @@
 --- @arg request bytes  16 bytes of request id
 --- @ok outcome text
 --- @err NOT_FOUND ALREADY_TERMINAL
+local number = require("number")
 local reasons = require("reasons")
-local record = require("record")
 local reply = require("reply")
 local run = require("run")
 local steered = require("steered")
@@ -22,9 +22,9 @@ return function(partition, id, request)
     end
     reasons.remove(r, reasons.HOLD)
     if not r.f.li then
-      record.set(r, "st", reasons.state(r))
+      r.f.st = reasons.state(r)
       if r.f.st == "ready" then
-        record.set_number(r, "ra", now)
+        r.f.ra = number.text(now)
       end
     end
     return "released", true

@@ -11,7 +11,6 @@ local clock = require("clock")
 local execution = require("execution")
 local lease = require("lease")
 local number = require("number")
-local record = require("record")
 local reply = require("reply")
 
 local FIELDS = 4
@@ -29,7 +28,7 @@ local function one(partition, args, at, now)
     return reply.err("CANCEL_REQUESTED")
   end
   local expires_at = lease.expiry(r, now, tonumber(r.f.lt))
-  record.set_number(r, "lx", expires_at)
+  r.f.lx = number.text(expires_at)
   execution.commit(r, now)
   return reply.ok(number.text(expires_at))
 end

@@ -11,7 +11,7 @@ local run = require("run")
 local steered = require("steered")
 
 local OWN = { replayed = true }
-local SHORT = { "rt", "rc", "ca", "pp", "fc", "fa", "ft", "rk", "ea" }
+local SHORT = { "ca", "pp", "fc", "fa", "ft", "rk" }
 local LONG = { "cr", "pm", "fm", "fd", "re" }
 
 return function(partition, id, request)
@@ -25,6 +25,7 @@ return function(partition, id, request)
     for _, field in ipairs(LONG) do
       record.set_text(r, field, nil)
     end
+    r.f.rt, r.f.rc, r.f.ea = "0", "0", nil
     if run.missed_deadline(r, now) then
       record.set(r, "dl", nil)
     end

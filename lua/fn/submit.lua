@@ -23,6 +23,7 @@ local clock = require("clock")
 local execution = require("execution")
 local idempotency = require("idempotency")
 local keys = require("keys")
+local number = require("number")
 local record = require("record")
 local reasons = require("reasons")
 local reply = require("reply")
@@ -36,21 +37,20 @@ end
 
 local function store(partition, id, args, at, now)
   local r = record.new(partition, id)
-  record.set(r, "fp", args[at + 1])
-  record.set(r, "ln", args[at + 2])
+  local f = r.f
+  f.ln, f.pr, f.kd = args[at + 2], args[at + 4], args[at + 5]
+  local ready_at = now
+  if args[at + 10] ~= "" then
+    ready_at = run.delay(r, tonumber(args[at + 10]), now)
+  end
+  f.ra = number.text(ready_at)
+  f.st = reasons.state(r)
+  record.set(r, "s", f.ln .. " " .. f.pr .. " " .. number.text(now) .. " " .. f.kd)
+  record.set(r, "p", args[at + 1] .. " " .. args[at + 9])
   record.set(r, "cl", optional(args[at + 3]))
-  record.set(r, "pr", args[at + 4])
-  record.set(r, "kd", args[at + 5])
   record.set(r, "ct", optional(args[at + 6]))
   record.set(r, "tg", optional(args[at + 8]))
-  record.set(r, "po", args[at + 9])
-  record.set_number(r, "at", now)
-  record.set_number(r, "ra", now)
   record.set(r, "dl", optional(args[at + 11]))
-  if args[at + 10] ~= "" then
-    record.set_number(r, "ra", run.delay(r, tonumber(args[at + 10]), now))
-  end
-  record.set(r, "st", reasons.state(r))
   local payload = args[at + 7]
   if #payload > record.SHORT_MAX_BYTES then
     record.set(r, "pk", "1")
@@ -63,9 +63,9 @@ end
 
 local function one(partition, args, at, now)
   local id = args[at]
-  local same = redis.call("HGET", keys.execution(partition, id), "fp")
+  local same = redis.call("HGET", keys.execution(partition, id), "p")
   if same then
-    if same == args[at + 1] then
+    if string.sub(same, 1, #args[at + 1] + 1) == args[at + 1] .. " " then
       return reply.ok("new")
     end
     return reply.err("SUBMISSION_ID", id)

@@ -20,11 +20,11 @@ local function task_item(r, index)
 end
 
 --- Leases or grants the head of a queue. Answers the item, or nil when its deadline has passed.
-local function issue(r, head, wanted, index, now)
+local function issue(r, head, wanted, index, now, dequeued)
   local id = answers.derived(wanted.request, index)
   if run.missed_deadline(r, now) then
     run.finish(r, "expired", now)
-    execution.commit(r, now)
+    execution.commit(r, now, dequeued)
     return nil
   elseif head.queue == "c" then
     record.set(r, "gi", id)
@@ -33,7 +33,7 @@ local function issue(r, head, wanted, index, now)
     return { "token", index, r.id }
   end
   lease.issue(r, id, wanted.holder, wanted.ttl, now)
-  execution.commit(r, now)
+  execution.commit(r, now, dequeued)
   return task_item(r, index)
 end
 
@@ -48,9 +48,16 @@ function claims.take(partition, ask, wanted, most, now)
     if #heads == 0 then
       return taken
     end
-    for _, head in ipairs(heads) do
-      local r = execution.open(partition, head.id)
-      local item = issue(r, head, wanted, #taken.ids, now)
+    local records = {}
+    for i, head in ipairs(heads) do
+      records[i] = execution.open(partition, head.id)
+    end
+    local dequeued = heads.source ~= nil
+    if dequeued then
+      queue.remove_all(partition, ask.lane, heads)
+    end
+    for i, head in ipairs(heads) do
+      local item = issue(records[i], head, wanted, #taken.ids, now, dequeued)
       if item then
         taken.ids[#taken.ids + 1] = head.id
         taken.items[#taken.items + 1] = item

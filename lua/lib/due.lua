@@ -1,6 +1,7 @@
 --- What time alone does to an execution.
 local execution = require("execution")
 local lease = require("lease")
+local number = require("number")
 local policy = require("policy")
 local reasons = require("reasons")
 local record = require("record")
@@ -18,13 +19,13 @@ local function lease_over(r, at, now)
     return "timeouts"
   end
   run.record_failure(r, "infra_crash", "the lease was lost", nil, now)
-  local reclaims = tonumber(r.f.rc or "0")
+  local reclaims = tonumber(r.f.rc)
   if r.f.ca then
     run.finish(r, "cancelled", now)
-  elseif reclaims >= policy.of(r).max_reclaims then
+  elseif reclaims >= policy.max_reclaims(r) then
     run.finish(r, "failed", now)
   else
-    record.set_number(r, "rc", reclaims + 1)
+    r.f.rc = number.text(reclaims + 1)
     run.close_attempt(r)
     run.await_turn(r, "c", at)
   end
@@ -45,7 +46,7 @@ local function decide(r, at, now)
     return "grants"
   end
   run.end_delay(r)
-  record.set(r, "st", reasons.state(r))
+  r.f.st = reasons.state(r)
   return "delays"
 end
 

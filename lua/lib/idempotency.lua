@@ -2,6 +2,7 @@
 local clock = require("clock")
 local keys = require("keys")
 local number = require("number")
+local record = require("record")
 local reply = require("reply")
 
 local idempotency = {}
@@ -15,8 +16,8 @@ function idempotency.check(partition, key, id, on_terminal, now)
   elseif holder == id then
     return reply.ok("new")
   end
-  local state = redis.call("HMGET", keys.execution(partition, holder), "st", "ea")
-  local ended = not state[1] or state[2]
+  local state = string.match(redis.call("HGET", keys.execution(partition, holder), "r") or "", "^%l+")
+  local ended = not state or record.TERMINAL[state]
   if ended and on_terminal == "reject" then
     return reply.err("IDEMPOTENCY_KEY", holder)
   elseif ended and on_terminal == "reuse" then

@@ -84,9 +84,8 @@ function lease.finish(r, how)
     return
   end
   record.set(r, slot(f.ep), f.li .. f.ai .. " " .. f.ep .. " " .. how)
-  for _, field in ipairs({ "li", "lw", "lt", "lx", "le" }) do
-    record.set(r, field, nil)
-  end
+  f.li, f.lw, f.lx = nil, nil, nil
+  record.set(r, "le", nil)
 end
 
 --- Gives the live lease back by a call that did `what`.
@@ -111,22 +110,22 @@ end
 function lease.issue(r, id, holder, ttl, now)
   local f = r.f
   if not f.ao then
-    record.set_number(r, "ai", f.ai and tonumber(f.ai) + 1 or 0)
-    record.set_number(r, "as", now)
-    record.set(r, "ao", "1")
+    r.f.ai = number.text(f.ai and tonumber(f.ai) + 1 or 0)
+    r.f.as = number.text(now)
+    r.f.ao = "1"
     record.set(r, "pp", nil)
     record.set_text(r, "pm", nil)
   end
-  local timeout = policy.of(r).attempt_timeout
+  local timeout = policy.attempt_timeout(r)
   record.set(r, "le", timeout > 0 and number.text(number.later(now, timeout)) or nil)
-  record.set(r, "st", "active")
-  record.set_number(r, "ep", tonumber(f.ep or "0") + 1)
+  r.f.st = "active"
+  r.f.ep = number.text(tonumber(f.ep or "0") + 1)
   record.set(r, "gi", nil)
   record.set(r, "gx", nil)
-  record.set(r, "li", id)
-  record.set(r, "lw", holder)
-  record.set(r, "lt", ttl)
-  record.set_number(r, "lx", lease.expiry(r, now, tonumber(ttl)))
+  r.f.li = id
+  r.f.lw = holder
+  r.f.lt = ttl
+  r.f.lx = number.text(lease.expiry(r, now, tonumber(ttl)))
 end
 
 return lease

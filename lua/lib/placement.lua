@@ -12,7 +12,7 @@ local PRIORITY_MAX = 100
 local function due(r)
   local f = r.f
   if f.ea then
-    return number.later(tonumber(f.ea), policy.of(r).retention)
+    return number.later(tonumber(f.ea), policy.retention(r))
   end
   if f.li then
     return tonumber(f.lx)

@@ -1,27 +1,33 @@
---- The policy of an execution: nine whole numbers in one field, in the order of the names below.
+--- The policy of an execution: nine whole numbers behind the fingerprint in the field `p`: most
+--- retries, most reclaims, attempt timeout (0 for none), retention, whether the back-off is
+--- exponential, its base, factor and cap, and whether it is jittered. Times in ms.
 local policy = {}
 
-local PATTERN = "(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)"
+--- How often it is retried.
+function policy.max_retries(r)
+  return tonumber(string.match(r.f.p, "^%x+ (%d+)"))
+end
 
---- The policy of a record. `exponential` and `jitter` are 0 or 1; a fixed back-off is its base;
---- `attempt_timeout` is 0 when there is none. Times in ms.
-function policy.of(r)
-  if not r.policy then
-    local max_retries, max_reclaims, attempt_timeout, retention, exponential, base, factor, cap, jitter =
-      string.match(r.f.po, PATTERN)
-    r.policy = {
-      max_retries = tonumber(max_retries),
-      max_reclaims = tonumber(max_reclaims),
-      attempt_timeout = tonumber(attempt_timeout),
-      retention = tonumber(retention),
-      exponential = exponential == "1",
-      base = tonumber(base),
-      factor = tonumber(factor),
-      cap = tonumber(cap),
-      jitter = jitter == "1",
-    }
-  end
-  return r.policy
+--- How often it is reclaimed.
+function policy.max_reclaims(r)
+  return tonumber(string.match(r.f.p, "^%x+ %d+ (%d+)"))
+end
+
+--- How long an attempt may run; 0 when there is no limit.
+function policy.attempt_timeout(r)
+  return tonumber(string.match(r.f.p, "^%x+ %d+ %d+ (%d+)"))
+end
+
+--- How long the record is kept after its end.
+function policy.retention(r)
+  return tonumber(string.match(r.f.p, "^%x+ %d+ %d+ %d+ (%d+)"))
+end
+
+--- Whether the back-off is exponential, its base, factor and cap, and whether it is jittered.
+function policy.backoff(r)
+  local exponential, base, factor, cap, jitter =
+    string.match(r.f.p, "^%x+ %d+ %d+ %d+ %d+ (%d) (%d+) (%d+) (%d+) (%d)$")
+  return exponential == "1", tonumber(base), tonumber(factor), tonumber(cap), jitter == "1"
 end
 
 return policy

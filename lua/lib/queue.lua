@@ -22,24 +22,25 @@ local function remove(r, place, tag)
   end
 end
 
-local function with_tags(change, r, place)
-  change(r, place)
-  if place.queue == "c" then
+--- Puts a record into the queue of its placement. Reclaims also stand in a queue for each of their
+--- tags, so that a filtered scanner finds its own without stepping over the rest.
+function queue.insert(r, place)
+  insert(r, place)
+  if place.queue == "c" and r.f.tg then
     tags.each(r, function(tag)
-      change(r, place, tag)
+      insert(r, place, tag)
     end)
   end
 end
 
---- Puts a record into the queue of its placement. Reclaims also stand in a queue for each of their
---- tags, so that a filtered scanner finds its own without stepping over the rest.
-function queue.insert(r, place)
-  with_tags(insert, r, place)
-end
-
 --- Takes a record out of the queue of its placement.
 function queue.remove(r, place)
-  with_tags(remove, r, place)
+  remove(r, place)
+  if place.queue == "c" and r.f.tg then
+    tags.each(r, function(tag)
+      remove(r, place, tag)
+    end)
+  end
 end
 
 local function better(one, other)
@@ -49,38 +50,68 @@ local function better(one, other)
   return one.id < other.id
 end
 
-local function add_heads(found, sources, partition, lane, offer, wanted, most, tag)
+--- The queues of a lane that hold something an offer covers, of the wanted kinds.
+local function add_sources(sources, partition, lane, offer, wanted, tag)
   for _, entry in ipairs(redis.call("SMEMBERS", keys.lane(partition, lane, tag))) do
     local kind, class = string.sub(entry, 1, 1), string.sub(entry, 2)
-    if wanted[kind] and capabilities.covers(offer, class) then
-      local key = keys.queue(partition, kind, lane, class, tag)
-      local heads = redis.call("ZRANGE", key, 0, most - 1, "WITHSCORES")
-      for i = 1, #heads, 2 do
-        found[#found + 1] = { id = heads[i], score = tonumber(heads[i + 1]), queue = kind }
-      end
-      sources = sources + 1
+    if wanted[kind] and (class == "" or capabilities.covers(offer, class)) then
+      sources[#sources + 1] = { kind = kind, entry = entry, key = keys.queue(partition, kind, lane, class, tag) }
     end
   end
-  return sources
+end
+
+local function merged(sources, most)
+  local found = {}
+  for _, source in ipairs(sources) do
+    local heads = redis.call("ZRANGE", source.key, 0, most - 1, "WITHSCORES")
+    for i = 1, #heads, 2 do
+      found[#found + 1] = { id = heads[i], score = tonumber(heads[i + 1]), queue = source.kind }
+    end
+  end
+  table.sort(found, better)
+  for i = #found, most + 1, -1 do
+    found[i] = nil
+  end
+  return found
+end
+
+--- Takes all of `heads`, which came from one queue of fresh work, out of it.
+function queue.remove_all(partition, lane, heads)
+  local ids = {}
+  for i, head in ipairs(heads) do
+    ids[i] = head.id
+  end
+  redis.call("ZREM", heads.source.key, unpack(ids))
+  if heads.is_all then
+    redis.call("SREM", keys.lane(partition, lane), heads.source.entry)
+  end
 end
 
 --- The best `most` entries of a lane that an offer covers, best first. `ask` says which kinds:
 --- fresh work when `fresh`, reclaims when `reclaims`, of the tag `tag` unless that is empty.
+---
+--- When they all come from one queue of fresh work, `source` names it, and `is_all` tells that there
+--- is nothing else in it.
 function queue.heads(partition, lane, offer, ask, most)
-  local found, sources = {}, 0
+  local sources = {}
   local any_tag = ask.tag == ""
   if ask.fresh or any_tag then
-    local wanted = { f = ask.fresh, c = ask.reclaims and any_tag }
-    sources = add_heads(found, sources, partition, lane, offer, wanted, most)
+    add_sources(sources, partition, lane, offer, { f = ask.fresh, c = ask.reclaims and any_tag })
   end
   if ask.reclaims and not any_tag then
-    sources = add_heads(found, sources, partition, lane, offer, { c = true }, most, ask.tag)
+    add_sources(sources, partition, lane, offer, { c = true }, ask.tag)
   end
-  if sources > 1 then
-    table.sort(found, better)
+  if #sources ~= 1 then
+    return merged(sources, most)
   end
-  for i = #found, most + 1, -1 do
-    found[i] = nil
+  local source = sources[1]
+  local ids = redis.call("ZRANGE", source.key, 0, most)
+  local found = {}
+  for i = 1, math.min(#ids, most) do
+    found[i] = { id = ids[i], queue = source.kind }
+  end
+  if source.kind == "f" then
+    found.source, found.is_all = source, #ids <= most
   end
   return found
 end

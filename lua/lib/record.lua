@@ -1,6 +1,18 @@
---- One execution in hand: its fields as stored, and which of them were changed.
+--- One execution in hand: its fields as texts, and which of them were changed.
 ---
---- Fields are texts; an absent field is `nil`. `docs/reference/keys.md` lists them.
+--- What nearly every call needs is packed into few stored fields, because each field costs more to
+--- move in and out of the server than its bytes do:
+---
+--- * `s`, what was submitted: `<lane> <priority> <submitted at> <kind>`
+--- * `p`, fingerprint and policy: `<fingerprint> <nine numbers>`
+--- * `r`, the run: `<state> <epoch> <attempt or -> <open> <started at> <at> <ttl> <retries>
+---   <reclaims> <entry>`, where `at` is when the lease ends, when the execution ended, or since when
+---   it is ready, by the state
+--- * `h`, the holder: 16 bytes each of lease id, worker and instance; empty when there is none
+---
+--- In hand they are `ln pr at kd`, `st ep ai ao as lx ea ra lt rt rc en` and `li lw`, set directly.
+--- All others are stored under the names they have here, and set through the functions below.
+--- `docs/reference/keys.md` lists them.
 local keys = require("keys")
 local number = require("number")
 
@@ -10,25 +22,69 @@ local record = {}
 --- in a form several times as large.
 record.SHORT_MAX_BYTES = 64
 
+local SUBMITTED = "^(%S+) (%S+) (%d+) (%S+)$"
+local RUN = "^(%l+) (%d+) (%S+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+) (%l)$"
+local LEASE_ID_BYTES = 16
+
+--- The states in which an execution has ended.
+record.TERMINAL = { completed = true, failed = true, cancelled = true, expired = true, skipped = true }
+
+local function unpack_run(f)
+  local at
+  f.st, f.ep, f.ai, f.ao, f.as, at, f.lt, f.rt, f.rc, f.en = string.match(f.r, RUN)
+  f.ai = f.ai ~= "-" and f.ai or nil
+  f.ao = f.ao == "1" and f.ao or nil
+  f.en = f.en == "c" and f.en or nil
+  if f.st == "active" then
+    f.lx = at
+    f.li = string.sub(f.h, 1, LEASE_ID_BYTES)
+    f.lw = string.sub(f.h, LEASE_ID_BYTES + 1)
+  elseif record.TERMINAL[f.st] then
+    f.ea = at
+  else
+    f.ra = at
+  end
+end
+
+--- The run as it is stored.
+function record.run(r)
+  local f = r.f
+  local at = f.li and f.lx or f.ea or f.ra
+  return f.st .. " " .. f.ep .. " " .. (f.ai or "-") .. " " .. (f.ao or "0") .. " " .. f.as .. " " .. at .. " "
+    .. f.lt .. " " .. f.rt .. " " .. f.rc .. " " .. (f.en or "f")
+end
+
 --- The execution, or nil when there is none.
 function record.load(partition, id)
   local flat = redis.call("HGETALL", keys.execution(partition, id))
   if #flat == 0 then
     return nil
   end
-  local fields = {}
+  local f, kept = {}, {}
   for i = 1, #flat, 2 do
-    fields[flat[i]] = flat[i + 1]
+    f[flat[i]], kept[flat[i]] = flat[i + 1], flat[i + 1]
   end
-  return { partition = partition, id = id, f = fields, changed = {}, long = {} }
+  f.ln, f.pr, f.at, f.kd = string.match(f.s, SUBMITTED)
+  unpack_run(f)
+  return { partition = partition, id = id, f = f, kept = kept, changed = {}, long = {} }
 end
 
---- An execution that is not stored yet.
+--- The packed fields of an execution that is there, and its tags.
+function record.summary(partition, id)
+  local kept = redis.call("HMGET", keys.execution(partition, id), "s", "r", "h", "tg")
+  local f = { s = kept[1], r = kept[2], h = kept[3] or "", tg = kept[4] or nil }
+  f.ln, f.pr, f.at, f.kd = string.match(f.s, SUBMITTED)
+  unpack_run(f)
+  return f
+end
+
+--- An execution that is not stored yet, and has never run.
 function record.new(partition, id)
-  return { partition = partition, id = id, f = {}, changed = {}, long = {} }
+  local f = { ep = "0", as = "0", lt = "0", rt = "0", rc = "0" }
+  return { partition = partition, id = id, f = f, kept = {}, changed = {}, long = {} }
 end
 
---- Sets a field to a text, or removes it.
+--- Sets a field that is not packed to a text, or removes it.
 function record.set(r, field, value)
   if r.f[field] ~= value then
     r.f[field] = value
@@ -36,15 +92,9 @@ function record.set(r, field, value)
   end
 end
 
---- Sets a field to a whole number.
+--- Sets a field that is not packed to a whole number.
 function record.set_number(r, field, value)
   record.set(r, field, number.text(value))
-end
-
---- A field as a number, or nil.
-function record.number(r, field)
-  local text = r.f[field]
-  return text and tonumber(text)
 end
 
 --- Sets a field that may be long, or removes it. A long value goes to a hash of its own.
@@ -61,51 +111,68 @@ function record.set_text(r, field, value)
   end
 end
 
+local function save_long(r)
+  local key = keys.long(r.partition, r.id)
+  for field, value in pairs(r.long) do
+    if value then
+      redis.call("HSET", key, field, value)
+    else
+      redis.call("HDEL", key, field)
+    end
+  end
+  r.long = {}
+end
+
 --- Writes what was changed.
 function record.save(r)
-  local set, gone = {}, {}
+  local f, kept = r.f, r.kept
+  local set, gone = {}, nil
+  local run, holder = record.run(r), f.li and f.li .. f.lw or ""
+  if run ~= kept.r then
+    set[1], set[2] = "r", run
+    kept.r = run
+  end
+  if holder ~= (kept.h or "") then
+    set[#set + 1], set[#set + 2] = "h", holder
+    kept.h = holder
+  end
   for field in pairs(r.changed) do
-    local value = r.f[field]
+    local value = f[field]
     if value then
       set[#set + 1] = field
       set[#set + 1] = value
     else
+      gone = gone or {}
       gone[#gone + 1] = field
     end
+    kept[field] = value
+    r.changed[field] = nil
   end
   local key = keys.execution(r.partition, r.id)
   if #set > 0 then
     redis.call("HSET", key, unpack(set))
   end
-  if #gone > 0 then
+  if gone then
     redis.call("HDEL", key, unpack(gone))
   end
-  for field, value in pairs(r.long) do
-    if value then
-      redis.call("HSET", keys.long(r.partition, r.id), field, value)
-    else
-      redis.call("HDEL", keys.long(r.partition, r.id), field)
-    end
+  if next(r.long) then
+    save_long(r)
   end
-  r.changed, r.long = {}, {}
 end
 
---- The fields as a list of names and values, for a reply.
+--- The stored fields as a list of names and values, for a reply.
 function record.flat(r)
-  local flat = {}
-  for field, value in pairs(r.f) do
-    flat[#flat + 1] = field
-    flat[#flat + 1] = value
+  local flat, n = {}, 0
+  for field, value in pairs(r.kept) do
+    flat[n + 1], flat[n + 2] = field, value
+    n = n + 2
   end
   return flat
 end
 
---- The payload.
+--- The payload when it has a key of its own; an inline one is among the fields.
 function record.payload(r)
-  if r.f.pk then
-    return redis.call("GET", keys.payload(r.partition, r.id))
-  end
-  return r.f.pl or ""
+  return r.f.pk and redis.call("GET", keys.payload(r.partition, r.id)) or ""
 end
 
 return record

@@ -5,7 +5,6 @@
 --- product stays below 2^53.
 local number = require("number")
 local policy = require("policy")
-local record = require("record")
 local run = require("run")
 
 local retry = {}
@@ -23,17 +22,17 @@ local function jitter(r)
 end
 
 local function backoff(r, n)
-  local rule = policy.of(r)
-  local longest = rule.base
-  if rule.exponential then
-    local power = rule.factor ^ n
-    longest = power * rule.base
+  local exponential, base, factor, cap, jittered = policy.backoff(r)
+  local longest = base
+  if exponential then
+    local power = factor ^ n
+    longest = power * base
     if power >= OVERFLOW or longest >= OVERFLOW then
-      longest = rule.cap
+      longest = cap
     end
-    longest = math.min(longest, rule.cap)
+    longest = math.min(longest, cap)
   end
-  if rule.jitter then
+  if jittered then
     return math.floor(longest * jitter(r) / JITTER)
   end
   return longest
@@ -43,23 +42,22 @@ end
 --- then the class, then what is left of the retries, or for `infra_crash` of the reclaims. Answers
 --- what was done, as a lease remembers it.
 function retry.dispose(r, class, retry_after, now)
-  local rule = policy.of(r)
   if r.f.ca or class == "cancelled" then
     run.finish(r, "cancelled", now)
     return "e cancelled"
   end
   local counter
   if class == "transient" or class == "timeout" then
-    counter = tonumber(r.f.rt or "0") < rule.max_retries and "rt"
+    counter = tonumber(r.f.rt) < policy.max_retries(r) and "rt"
   elseif class == "infra_crash" then
-    counter = tonumber(r.f.rc or "0") < rule.max_reclaims and "rc"
+    counter = tonumber(r.f.rc) < policy.max_reclaims(r) and "rc"
   end
   if not counter then
     run.finish(r, "failed", now)
     return "e failed"
   end
-  local used = tonumber(r.f[counter] or "0")
-  record.set_number(r, counter, used + 1)
+  local used = tonumber(r.f[counter])
+  r.f[counter] = number.text(used + 1)
   local until_ms = number.later(now, retry_after or backoff(r, used))
   run.close_attempt(r)
   run.await_turn(r, nil, run.delay(r, until_ms, now))

@@ -7,17 +7,17 @@ local run = {}
 
 --- Closes the current attempt; the next claim opens another.
 function run.close_attempt(r)
-  record.set(r, "ao", nil)
+  r.f.ao = nil
 end
 
 --- Makes the execution wait to be handed out, fresh (`entry` nil) or by the reclaim scanner (`c`),
 --- in the state its reasons imply.
 function run.await_turn(r, entry, ready_at)
-  record.set(r, "en", entry)
-  record.set_number(r, "ra", ready_at)
+  r.f.en = entry
+  r.f.ra = number.text(ready_at)
   record.set(r, "gi", nil)
   record.set(r, "gx", nil)
-  record.set(r, "st", reasons.state(r))
+  r.f.st = reasons.state(r)
 end
 
 --- Adds a delay until `at`; a time that has passed adds none. Answers when it is ready.
@@ -38,13 +38,13 @@ end
 
 --- Ends the execution in a terminal state. Everything it waited for is gone.
 function run.finish(r, state, now)
-  record.set(r, "st", state)
+  r.f.st = state
   reasons.clear(r)
   record.set(r, "du", nil)
   record.set(r, "gi", nil)
   record.set(r, "gx", nil)
   run.close_attempt(r)
-  record.set_number(r, "ea", now)
+  r.f.ea = number.text(now)
 end
 
 --- Whether the deadline has passed.

@@ -37,9 +37,11 @@ end
 function timers.set(r, at, now)
   local score = number.text(at)
   redis.call("ZADD", keys.due(r.partition), score, r.id)
-  tags.each(r, function(tag)
-    redis.call("ZADD", keys.due(r.partition, tag), score, r.id)
-  end)
+  if r.f.tg then
+    tags.each(r, function(tag)
+      redis.call("ZADD", keys.due(r.partition, tag), score, r.id)
+    end)
+  end
   if at - now < timers.HEARTBEAT_MS then
     wake_maintainer(r, at)
   end

@@ -8,7 +8,7 @@ local record = require("record")
 local told = {}
 
 local MESSAGE_MAX_BYTES = 262144
-local FIELDS = { "st", "ea", "rk", "re", "fc", "fa", "ft", "fm", "fd", "cr" }
+local FIELDS = { "rk", "re", "fc", "fa", "ft", "fm", "fd", "cr" }
 
 local function value_of(r, field)
   if r.f[field] then
@@ -21,13 +21,15 @@ local function value_of(r, field)
   return pending or nil
 end
 
---- Publishes the end of a record that is about to be saved, each field as `<name><length>:<bytes>`.
+--- Publishes the end of a record that is about to be saved, each field as
+--- `<name> <length>:<bytes>`.
 function told.ended(r)
-  local parts, size = {}, 0
+  local run = record.run(r)
+  local parts, size = { "r " .. #run .. ":" .. run }, 0
   for _, field in ipairs(FIELDS) do
     local value = value_of(r, field)
     if value then
-      parts[#parts + 1] = field .. #value .. ":" .. value
+      parts[#parts + 1] = field .. " " .. #value .. ":" .. value
       size = size + #value
     end
   end

@@ -44,13 +44,6 @@ impl Fields {
         self.0.extend(others.0);
     }
 
-    /// Takes a field out.
-    #[cfg(feature = "testing")]
-    pub(crate) fn take(&mut self, name: &str) -> Option<Bytes> {
-        let at = self.0.iter().position(|(known, _)| known.as_ref() == name.as_bytes())?;
-        Some(self.0.swap_remove(at).1)
-    }
-
     fn get(&self, name: &str) -> Option<&Bytes> {
         self.0.iter().find(|(known, _)| known.as_ref() == name.as_bytes()).map(|(_, value)| value)
     }
@@ -77,21 +70,44 @@ impl<'f> Reader<'f> {
         text.parse().map(Some).map_err(|_| self.corrupt(field))
     }
 
-    fn required<T: std::str::FromStr>(&self, field: &str) -> Result<T, EngineError> {
-        self.parsed(field)?.ok_or_else(|| self.corrupt(field))
-    }
-
     fn time(&self, field: &str) -> Result<Option<TimestampMs>, EngineError> {
         Ok(self.parsed(field)?.map(TimestampMs))
-    }
-
-    fn count(&self, field: &str) -> Result<u32, EngineError> {
-        Ok(self.parsed(field)?.unwrap_or(0))
     }
 
     fn bits(&self, field: &str, at: usize) -> Result<[u8; 16], EngineError> {
         let bytes = self.fields.get(field).and_then(|bytes| bytes.get(at..at + 16));
         bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| self.corrupt(field))
+    }
+
+    /// The words of a packed field.
+    fn packed(&self, field: &'static str) -> Result<Packed<'f>, EngineError> {
+        let text = self.text(field)?.ok_or_else(|| self.corrupt(field))?;
+        Ok(Packed { id: self.id, field, words: text.split(' ') })
+    }
+}
+
+/// A packed field being read, word by word.
+struct Packed<'f> {
+    id: ExecutionId,
+    field: &'static str,
+    words: std::str::Split<'f, char>,
+}
+
+impl<'f> Packed<'f> {
+    fn corrupt(&self) -> EngineError {
+        EngineError::Corrupt { what: format!("field {} of execution {}", self.field, self.id) }
+    }
+
+    fn word(&mut self) -> Result<&'f str, EngineError> {
+        self.words.next().ok_or_else(|| self.corrupt())
+    }
+
+    fn next<T: std::str::FromStr>(&mut self) -> Result<T, EngineError> {
+        self.word()?.parse().map_err(|_| self.corrupt())
+    }
+
+    fn time(&mut self) -> Result<TimestampMs, EngineError> {
+        self.next().map(TimestampMs)
     }
 }
 
@@ -105,25 +121,37 @@ pub(crate) fn record(
     payload: Bytes,
 ) -> Result<ExecutionRecord, EngineError> {
     let r = Reader { id, fields };
+    let mut submitted = r.packed("s")?;
+    let (lane, priority) = (submitted.next()?, submitted.next()?);
+    let (submitted_at, kind) = (submitted.time()?, submitted.next()?);
+    let mut digested = r.packed("p")?;
+    let fingerprint =
+        u64::from_str_radix(digested.word()?, 16).map_err(|_| digested.corrupt())?;
+    let policy = policy(&mut digested)?;
+    let payload = if payload.is_empty() { r.inline_payload() } else { payload };
+    let payload = typed(&r, "ct", payload)?;
+    let submission = submission(&r, lane, kind, payload)?.with_priority(priority);
     Ok(ExecutionRecord {
-        submission: Arc::new(submission(&r, payload)?),
-        fingerprint: fingerprint(&r)?,
-        submitted_at: r.time("at")?.ok_or_else(|| r.corrupt("at"))?,
+        submission: Arc::new(submission.with_policy(policy)),
+        fingerprint,
+        submitted_at,
         run: run(&r)?,
     })
 }
 
-fn fingerprint(r: &Reader<'_>) -> Result<u64, EngineError> {
-    let digits = r.text("fp")?.ok_or_else(|| r.corrupt("fp"))?;
-    u64::from_str_radix(digits, 16).map_err(|_| r.corrupt("fp"))
+impl Reader<'_> {
+    fn inline_payload(&self) -> Bytes {
+        self.fields.get("pl").cloned().unwrap_or_default()
+    }
 }
 
-fn submission(r: &Reader<'_>, payload: Bytes) -> Result<Submission, EngineError> {
-    let lane: LaneId = r.required("ln")?;
-    let kind: TaskKind = r.required("kd")?;
-    let payload = typed(r, "ct", payload)?;
-    let mut submission =
-        Submission::new(r.id, lane, kind, payload).with_priority(r.required("pr")?);
+fn submission(
+    r: &Reader<'_>,
+    lane: LaneId,
+    kind: TaskKind,
+    payload: Payload,
+) -> Result<Submission, EngineError> {
+    let mut submission = Submission::new(r.id, lane, kind, payload);
     if let Some(class) = r.parsed::<CapabilitySet>("cl")? {
         submission = submission.with_capabilities(class);
     }
@@ -135,7 +163,7 @@ fn submission(r: &Reader<'_>, payload: Bytes) -> Result<Submission, EngineError>
         }
         submission = submission.with_tags(tags);
     }
-    Ok(submission.with_policy(policy(r)?))
+    Ok(submission)
 }
 
 fn typed(r: &Reader<'_>, field: &str, bytes: Bytes) -> Result<Payload, EngineError> {
@@ -145,28 +173,24 @@ fn typed(r: &Reader<'_>, field: &str, bytes: Bytes) -> Result<Payload, EngineErr
     }
 }
 
-fn policy(r: &Reader<'_>) -> Result<ExecutionPolicy, EngineError> {
-    let corrupt = || r.corrupt("po");
-    let text = r.text("po")?.ok_or_else(corrupt)?;
-    let mut numbers = [0_u64; 9];
-    let mut words = text.split(' ');
-    for number in &mut numbers {
-        *number = words.next().and_then(|word| word.parse().ok()).ok_or_else(corrupt)?;
-    }
-    let [retries, reclaims, timeout, retention, exponential, base, factor, cap, jitter] = numbers;
-    let small = |number: u64| u32::try_from(number).map_err(|_| corrupt());
+fn policy(words: &mut Packed<'_>) -> Result<ExecutionPolicy, EngineError> {
+    let (retries, reclaims) = (words.next()?, words.next()?);
+    let (timeout, retention): (u64, u64) = (words.next()?, words.next()?);
+    let exponential: u8 = words.next()?;
+    let (base, factor, cap) = (words.next()?, words.next()?, words.next()?);
+    let jitter: u8 = words.next()?;
     let backoff = if exponential == 1 {
-        Backoff::Exponential { base_ms: base, factor: small(factor)?, cap_ms: cap }
+        Backoff::Exponential { base_ms: base, factor, cap_ms: cap }
     } else {
         Backoff::Fixed { delay_ms: base }
     };
     let retry = RetryPolicy::default()
-        .with_max_retries(small(retries)?)
+        .with_max_retries(retries)
         .with_backoff(backoff)
         .with_jitter(if jitter == 1 { Jitter::Full } else { Jitter::None });
     let mut policy = ExecutionPolicy::default()
         .with_retry(retry)
-        .with_max_reclaims(small(reclaims)?)
+        .with_max_reclaims(reclaims)
         .with_retention(Duration::from_millis(retention));
     if timeout > 0 {
         policy = policy.with_attempt_timeout(Duration::from_millis(timeout));
@@ -194,52 +218,54 @@ pub(crate) fn policy_text(policy: &ExecutionPolicy) -> Option<String> {
 }
 
 fn run(r: &Reader<'_>) -> Result<RunState, EngineError> {
-    let state: ExecutionState = r.required("st")?;
     let bits: u8 = r.parsed("rs")?.unwrap_or(0);
-    let attempt = match r.parsed("ai")? {
-        None => None,
-        Some(index) => Some(Attempt {
-            index: AttemptIndex(index),
-            open: r.fields.get("ao").is_some(),
-            started_at: r.time("as")?.ok_or_else(|| r.corrupt("as"))?,
+    let mut words = r.packed("r")?;
+    let state: ExecutionState = words.next()?;
+    let epoch = LeaseEpoch(words.next()?);
+    let index = words.word()?;
+    let (open, started_at, at) = (words.word()? == "1", words.time()?, words.time()?);
+    let attempt = match index {
+        "-" => None,
+        digits => {
+            let index = digits.parse().map_err(|_| words.corrupt())?;
+            Some(Attempt { index: AttemptIndex(index), open, started_at })
+        }
+    };
+    let (ttl_ms, retries, reclaims) = (words.next()?, words.next()?, words.next()?);
+    let lease = match state {
+        ExecutionState::Active => Some(Lease {
+            id: LeaseId::from_bytes(r.bits("h", 0)?),
+            attempt: attempt.ok_or_else(|| words.corrupt())?.index,
+            worker: WorkerId::from_bytes(r.bits("h", 16)?),
+            instance: WorkerInstanceId::from_bytes(r.bits("h", 32)?),
+            ttl_ms,
+            expires_at: at,
+            attempt_ends_at: r.time("le")?,
         }),
+        _ => None,
     };
     Ok(RunState {
         state,
         reasons: ReasonSet::from_bits(bits).ok_or_else(|| r.corrupt("rs"))?,
-        entry: if r.fields.get("en").is_some() { Entry::Reclaim } else { Entry::Claim },
-        ready_at: r.time("ra")?.ok_or_else(|| r.corrupt("ra"))?,
+        entry: if words.word()? == "c" { Entry::Reclaim } else { Entry::Claim },
+        // It counts while the execution waits, and only then.
+        ready_at: at,
         delay_until: r.time("du")?,
         deadline: r.time("dl")?,
         attempt,
-        epoch: LeaseEpoch(r.parsed("ep")?.unwrap_or(0)),
-        lease: lease(r, attempt)?,
+        epoch,
+        lease,
         ended_leases: Recent::default(),
         grant: grant(r)?,
-        retries: r.count("rt")?,
-        reclaims: r.count("rc")?,
+        retries,
+        reclaims,
         cancel: cancel(r)?.map(Arc::new),
         progress: progress(r)?.map(Arc::new),
         last_failure: failure(r)?.map(Arc::new),
         result: result(r)?,
-        ended_at: r.time("ea")?,
+        ended_at: state.is_terminal().then_some(at),
         operator: Recent::default(),
     })
-}
-
-fn lease(r: &Reader<'_>, attempt: Option<Attempt>) -> Result<Option<Lease>, EngineError> {
-    if r.fields.get("li").is_none() {
-        return Ok(None);
-    }
-    Ok(Some(Lease {
-        id: LeaseId::from_bytes(r.bits("li", 0)?),
-        attempt: attempt.ok_or_else(|| r.corrupt("ai"))?.index,
-        worker: WorkerId::from_bytes(r.bits("lw", 0)?),
-        instance: WorkerInstanceId::from_bytes(r.bits("lw", 16)?),
-        ttl_ms: r.required("lt")?,
-        expires_at: r.time("lx")?.ok_or_else(|| r.corrupt("lx"))?,
-        attempt_ends_at: r.time("le")?,
-    }))
 }
 
 fn grant(r: &Reader<'_>) -> Result<Option<OutstandingGrant>, EngineError> {
@@ -268,7 +294,7 @@ fn failure(r: &Reader<'_>) -> Result<Option<FailureView>, EngineError> {
         class,
         r.text("fm")?.unwrap_or("").to_owned(),
         r.fields.get("fd").cloned().map(FailureDetail),
-        AttemptIndex(r.required("fa")?),
+        AttemptIndex(r.parsed("fa")?.ok_or_else(|| r.corrupt("fa"))?),
         r.time("ft")?.ok_or_else(|| r.corrupt("ft"))?,
     )))
 }
@@ -287,7 +313,6 @@ mod tests {
 
     #[test]
     fn a_policy_reads_back() {
-        let fields = |text: String| Fields(vec![("po".into(), text.into())]);
         let fixed = RetryPolicy::none().with_backoff(Backoff::Fixed { delay_ms: 7 });
         for given in [
             ExecutionPolicy::default(),
@@ -295,9 +320,9 @@ mod tests {
                 .with_retry(fixed.with_jitter(Jitter::None))
                 .with_attempt_timeout(Duration::from_secs(3)),
         ] {
-            let fields = fields(policy_text(&given).unwrap());
-            let id = ExecutionId::from_u128(1);
-            assert_eq!(policy(&Reader { id, fields: &fields }).unwrap(), given);
+            let fields = Fields(vec![("p".into(), policy_text(&given).unwrap().into())]);
+            let reader = Reader { id: ExecutionId::from_u128(1), fields: &fields };
+            assert_eq!(policy(&mut reader.packed("p").unwrap()).unwrap(), given);
         }
     }
 
@@ -306,6 +331,6 @@ mod tests {
         let id = ExecutionId::from_u128(1);
         let error = record(id, &Fields::default(), Bytes::new()).unwrap_err();
         assert_eq!(error.code(), "corrupt");
-        assert!(error.to_string().contains("field ln"), "{error}");
+        assert!(error.to_string().contains("field s"), "{error}");
     }
 }

@@ -63,8 +63,5 @@ pub fn decode(
     for (name, value) in fields {
         all.set(Bytes::from(name), Bytes::from(value));
     }
-    let inline = all.take("pl");
-    let payload =
-        if payload.is_empty() { inline.unwrap_or_default() } else { Bytes::from(payload) };
-    codec::record(id, &all, payload)
+    codec::record(id, &all, Bytes::from(payload))
 }

@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "12052e2cadc5f76c3dc7441fe6769859" }
+M.library = { PROTOCOL = 1, HASH = "eacd782fc055903f78189ac4f106111b" }
 
 M.number = (function()
 local number = {}
@@ -145,24 +145,22 @@ end)()
 
 M.policy = (function()
 local policy = {}
-local PATTERN = "(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)"
-function policy.of(r)
-  if not r.policy then
-    local max_retries, max_reclaims, attempt_timeout, retention, exponential, base, factor, cap, jitter =
-      string.match(r.f.po, PATTERN)
-    r.policy = {
-      max_retries = tonumber(max_retries),
-      max_reclaims = tonumber(max_reclaims),
-      attempt_timeout = tonumber(attempt_timeout),
-      retention = tonumber(retention),
-      exponential = exponential == "1",
-      base = tonumber(base),
-      factor = tonumber(factor),
-      cap = tonumber(cap),
-      jitter = jitter == "1",
-    }
-  end
-  return r.policy
+function policy.max_retries(r)
+  return tonumber(string.match(r.f.p, "^%x+ (%d+)"))
+end
+function policy.max_reclaims(r)
+  return tonumber(string.match(r.f.p, "^%x+ %d+ (%d+)"))
+end
+function policy.attempt_timeout(r)
+  return tonumber(string.match(r.f.p, "^%x+ %d+ %d+ (%d+)"))
+end
+function policy.retention(r)
+  return tonumber(string.match(r.f.p, "^%x+ %d+ %d+ %d+ (%d+)"))
+end
+function policy.backoff(r)
+  local exponential, base, factor, cap, jitter =
+    string.match(r.f.p, "^%x+ %d+ %d+ %d+ %d+ (%d) (%d+) (%d+) (%d+) (%d)$")
+  return exponential == "1", tonumber(base), tonumber(factor), tonumber(cap), jitter == "1"
 end
 return policy
 end)()
@@ -172,19 +170,55 @@ local keys = M.keys
 local number = M.number
 local record = {}
 record.SHORT_MAX_BYTES = 64
+local SUBMITTED = "^(%S+) (%S+) (%d+) (%S+)$"
+local RUN = "^(%l+) (%d+) (%S+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+) (%l)$"
+local LEASE_ID_BYTES = 16
+record.TERMINAL = { completed = true, failed = true, cancelled = true, expired = true, skipped = true }
+local function unpack_run(f)
+  local at
+  f.st, f.ep, f.ai, f.ao, f.as, at, f.lt, f.rt, f.rc, f.en = string.match(f.r, RUN)
+  f.ai = f.ai ~= "-" and f.ai or nil
+  f.ao = f.ao == "1" and f.ao or nil
+  f.en = f.en == "c" and f.en or nil
+  if f.st == "active" then
+    f.lx = at
+    f.li = string.sub(f.h, 1, LEASE_ID_BYTES)
+    f.lw = string.sub(f.h, LEASE_ID_BYTES + 1)
+  elseif record.TERMINAL[f.st] then
+    f.ea = at
+  else
+    f.ra = at
+  end
+end
+function record.run(r)
+  local f = r.f
+  local at = f.li and f.lx or f.ea or f.ra
+  return f.st .. " " .. f.ep .. " " .. (f.ai or "-") .. " " .. (f.ao or "0") .. " " .. f.as .. " " .. at .. " "
+    .. f.lt .. " " .. f.rt .. " " .. f.rc .. " " .. (f.en or "f")
+end
 function record.load(partition, id)
   local flat = redis.call("HGETALL", keys.execution(partition, id))
   if #flat == 0 then
     return nil
   end
-  local fields = {}
+  local f, kept = {}, {}
   for i = 1, #flat, 2 do
-    fields[flat[i]] = flat[i + 1]
+    f[flat[i]], kept[flat[i]] = flat[i + 1], flat[i + 1]
   end
-  return { partition = partition, id = id, f = fields, changed = {}, long = {} }
+  f.ln, f.pr, f.at, f.kd = string.match(f.s, SUBMITTED)
+  unpack_run(f)
+  return { partition = partition, id = id, f = f, kept = kept, changed = {}, long = {} }
+end
+function record.summary(partition, id)
+  local kept = redis.call("HMGET", keys.execution(partition, id), "s", "r", "h", "tg")
+  local f = { s = kept[1], r = kept[2], h = kept[3] or "", tg = kept[4] or nil }
+  f.ln, f.pr, f.at, f.kd = string.match(f.s, SUBMITTED)
+  unpack_run(f)
+  return f
 end
 function record.new(partition, id)
-  return { partition = partition, id = id, f = {}, changed = {}, long = {} }
+  local f = { ep = "0", as = "0", lt = "0", rt = "0", rc = "0" }
+  return { partition = partition, id = id, f = f, kept = {}, changed = {}, long = {} }
 end
 function record.set(r, field, value)
   if r.f[field] ~= value then
@@ -194,10 +228,6 @@ function record.set(r, field, value)
 end
 function record.set_number(r, field, value)
   record.set(r, field, number.text(value))
-end
-function record.number(r, field)
-  local text = r.f[field]
-  return text and tonumber(text)
 end
 function record.set_text(r, field, value)
   if value and #value > record.SHORT_MAX_BYTES then
@@ -211,46 +241,62 @@ function record.set_text(r, field, value)
     end
   end
 end
+local function save_long(r)
+  local key = keys.long(r.partition, r.id)
+  for field, value in pairs(r.long) do
+    if value then
+      redis.call("HSET", key, field, value)
+    else
+      redis.call("HDEL", key, field)
+    end
+  end
+  r.long = {}
+end
 function record.save(r)
-  local set, gone = {}, {}
+  local f, kept = r.f, r.kept
+  local set, gone = {}, nil
+  local run, holder = record.run(r), f.li and f.li .. f.lw or ""
+  if run ~= kept.r then
+    set[1], set[2] = "r", run
+    kept.r = run
+  end
+  if holder ~= (kept.h or "") then
+    set[#set + 1], set[#set + 2] = "h", holder
+    kept.h = holder
+  end
   for field in pairs(r.changed) do
-    local value = r.f[field]
+    local value = f[field]
     if value then
       set[#set + 1] = field
       set[#set + 1] = value
     else
+      gone = gone or {}
       gone[#gone + 1] = field
     end
+    kept[field] = value
+    r.changed[field] = nil
   end
   local key = keys.execution(r.partition, r.id)
   if #set > 0 then
     redis.call("HSET", key, unpack(set))
   end
-  if #gone > 0 then
+  if gone then
     redis.call("HDEL", key, unpack(gone))
   end
-  for field, value in pairs(r.long) do
-    if value then
-      redis.call("HSET", keys.long(r.partition, r.id), field, value)
-    else
-      redis.call("HDEL", keys.long(r.partition, r.id), field)
-    end
+  if next(r.long) then
+    save_long(r)
   end
-  r.changed, r.long = {}, {}
 end
 function record.flat(r)
-  local flat = {}
-  for field, value in pairs(r.f) do
-    flat[#flat + 1] = field
-    flat[#flat + 1] = value
+  local flat, n = {}, 0
+  for field, value in pairs(r.kept) do
+    flat[n + 1], flat[n + 2] = field, value
+    n = n + 2
   end
   return flat
 end
 function record.payload(r)
-  if r.f.pk then
-    return redis.call("GET", keys.payload(r.partition, r.id))
-  end
-  return r.f.pl or ""
+  return r.f.pk and redis.call("GET", keys.payload(r.partition, r.id)) or ""
 end
 return record
 end)()
@@ -300,7 +346,7 @@ local PRIORITY_MAX = 100
 local function due(r)
   local f = r.f
   if f.ea then
-    return number.later(tonumber(f.ea), policy.of(r).retention)
+    return number.later(tonumber(f.ea), policy.retention(r))
   end
   if f.li then
     return tonumber(f.lx)
@@ -363,19 +409,21 @@ local function remove(r, place, tag)
     redis.call("SREM", keys.lane(r.partition, r.f.ln, tag), place.queue .. class)
   end
 end
-local function with_tags(change, r, place)
-  change(r, place)
-  if place.queue == "c" then
+function queue.insert(r, place)
+  insert(r, place)
+  if place.queue == "c" and r.f.tg then
     tags.each(r, function(tag)
-      change(r, place, tag)
+      insert(r, place, tag)
     end)
   end
 end
-function queue.insert(r, place)
-  with_tags(insert, r, place)
-end
 function queue.remove(r, place)
-  with_tags(remove, r, place)
+  remove(r, place)
+  if place.queue == "c" and r.f.tg then
+    tags.each(r, function(tag)
+      remove(r, place, tag)
+    end)
+  end
 end
 local function better(one, other)
   if one.score ~= other.score then
@@ -383,35 +431,58 @@ local function better(one, other)
   end
   return one.id < other.id
 end
-local function add_heads(found, sources, partition, lane, offer, wanted, most, tag)
+local function add_sources(sources, partition, lane, offer, wanted, tag)
   for _, entry in ipairs(redis.call("SMEMBERS", keys.lane(partition, lane, tag))) do
     local kind, class = string.sub(entry, 1, 1), string.sub(entry, 2)
-    if wanted[kind] and capabilities.covers(offer, class) then
-      local key = keys.queue(partition, kind, lane, class, tag)
-      local heads = redis.call("ZRANGE", key, 0, most - 1, "WITHSCORES")
-      for i = 1, #heads, 2 do
-        found[#found + 1] = { id = heads[i], score = tonumber(heads[i + 1]), queue = kind }
-      end
-      sources = sources + 1
+    if wanted[kind] and (class == "" or capabilities.covers(offer, class)) then
+      sources[#sources + 1] = { kind = kind, entry = entry, key = keys.queue(partition, kind, lane, class, tag) }
     end
   end
-  return sources
 end
-function queue.heads(partition, lane, offer, ask, most)
-  local found, sources = {}, 0
-  local any_tag = ask.tag == ""
-  if ask.fresh or any_tag then
-    local wanted = { f = ask.fresh, c = ask.reclaims and any_tag }
-    sources = add_heads(found, sources, partition, lane, offer, wanted, most)
+local function merged(sources, most)
+  local found = {}
+  for _, source in ipairs(sources) do
+    local heads = redis.call("ZRANGE", source.key, 0, most - 1, "WITHSCORES")
+    for i = 1, #heads, 2 do
+      found[#found + 1] = { id = heads[i], score = tonumber(heads[i + 1]), queue = source.kind }
+    end
   end
-  if ask.reclaims and not any_tag then
-    sources = add_heads(found, sources, partition, lane, offer, { c = true }, most, ask.tag)
-  end
-  if sources > 1 then
-    table.sort(found, better)
-  end
+  table.sort(found, better)
   for i = #found, most + 1, -1 do
     found[i] = nil
+  end
+  return found
+end
+function queue.remove_all(partition, lane, heads)
+  local ids = {}
+  for i, head in ipairs(heads) do
+    ids[i] = head.id
+  end
+  redis.call("ZREM", heads.source.key, unpack(ids))
+  if heads.is_all then
+    redis.call("SREM", keys.lane(partition, lane), heads.source.entry)
+  end
+end
+function queue.heads(partition, lane, offer, ask, most)
+  local sources = {}
+  local any_tag = ask.tag == ""
+  if ask.fresh or any_tag then
+    add_sources(sources, partition, lane, offer, { f = ask.fresh, c = ask.reclaims and any_tag })
+  end
+  if ask.reclaims and not any_tag then
+    add_sources(sources, partition, lane, offer, { c = true }, ask.tag)
+  end
+  if #sources ~= 1 then
+    return merged(sources, most)
+  end
+  local source = sources[1]
+  local ids = redis.call("ZRANGE", source.key, 0, most)
+  local found = {}
+  for i = 1, math.min(#ids, most) do
+    found[i] = { id = ids[i], queue = source.kind }
+  end
+  if source.kind == "f" then
+    found.source, found.is_all = source, #ids <= most
   end
   return found
 end
@@ -450,9 +521,11 @@ end
 function timers.set(r, at, now)
   local score = number.text(at)
   redis.call("ZADD", keys.due(r.partition), score, r.id)
-  tags.each(r, function(tag)
-    redis.call("ZADD", keys.due(r.partition, tag), score, r.id)
-  end)
+  if r.f.tg then
+    tags.each(r, function(tag)
+      redis.call("ZADD", keys.due(r.partition, tag), score, r.id)
+    end)
+  end
   if at - now < timers.HEARTBEAT_MS then
     wake_maintainer(r, at)
   end
@@ -479,7 +552,7 @@ local keys = M.keys
 local record = M.record
 local told = {}
 local MESSAGE_MAX_BYTES = 262144
-local FIELDS = { "st", "ea", "rk", "re", "fc", "fa", "ft", "fm", "fd", "cr" }
+local FIELDS = { "rk", "re", "fc", "fa", "ft", "fm", "fd", "cr" }
 local function value_of(r, field)
   if r.f[field] then
     return r.f[field]
@@ -491,11 +564,12 @@ local function value_of(r, field)
   return pending or nil
 end
 function told.ended(r)
-  local parts, size = {}, 0
+  local run = record.run(r)
+  local parts, size = { "r " .. #run .. ":" .. run }, 0
   for _, field in ipairs(FIELDS) do
     local value = value_of(r, field)
     if value then
-      parts[#parts + 1] = field .. #value .. ":" .. value
+      parts[#parts + 1] = field .. " " .. #value .. ":" .. value
       size = size + #value
     end
   end
@@ -711,9 +785,8 @@ function lease.finish(r, how)
     return
   end
   record.set(r, slot(f.ep), f.li .. f.ai .. " " .. f.ep .. " " .. how)
-  for _, field in ipairs({ "li", "lw", "lt", "lx", "le" }) do
-    record.set(r, field, nil)
-  end
+  f.li, f.lw, f.lx = nil, nil, nil
+  record.set(r, "le", nil)
 end
 function lease.release(r, call, what)
   lease.finish(r, "r " .. call .. " " .. what)
@@ -731,22 +804,22 @@ end
 function lease.issue(r, id, holder, ttl, now)
   local f = r.f
   if not f.ao then
-    record.set_number(r, "ai", f.ai and tonumber(f.ai) + 1 or 0)
-    record.set_number(r, "as", now)
-    record.set(r, "ao", "1")
+    r.f.ai = number.text(f.ai and tonumber(f.ai) + 1 or 0)
+    r.f.as = number.text(now)
+    r.f.ao = "1"
     record.set(r, "pp", nil)
     record.set_text(r, "pm", nil)
   end
-  local timeout = policy.of(r).attempt_timeout
+  local timeout = policy.attempt_timeout(r)
   record.set(r, "le", timeout > 0 and number.text(number.later(now, timeout)) or nil)
-  record.set(r, "st", "active")
-  record.set_number(r, "ep", tonumber(f.ep or "0") + 1)
+  r.f.st = "active"
+  r.f.ep = number.text(tonumber(f.ep or "0") + 1)
   record.set(r, "gi", nil)
   record.set(r, "gx", nil)
-  record.set(r, "li", id)
-  record.set(r, "lw", holder)
-  record.set(r, "lt", ttl)
-  record.set_number(r, "lx", lease.expiry(r, now, tonumber(ttl)))
+  r.f.li = id
+  r.f.lw = holder
+  r.f.lt = ttl
+  r.f.lx = number.text(lease.expiry(r, now, tonumber(ttl)))
 end
 return lease
 end)()
@@ -757,14 +830,14 @@ local reasons = M.reasons
 local record = M.record
 local run = {}
 function run.close_attempt(r)
-  record.set(r, "ao", nil)
+  r.f.ao = nil
 end
 function run.await_turn(r, entry, ready_at)
-  record.set(r, "en", entry)
-  record.set_number(r, "ra", ready_at)
+  r.f.en = entry
+  r.f.ra = number.text(ready_at)
   record.set(r, "gi", nil)
   record.set(r, "gx", nil)
-  record.set(r, "st", reasons.state(r))
+  r.f.st = reasons.state(r)
 end
 function run.delay(r, at, now)
   if at > now then
@@ -779,13 +852,13 @@ function run.end_delay(r)
   record.set(r, "du", nil)
 end
 function run.finish(r, state, now)
-  record.set(r, "st", state)
+  r.f.st = state
   reasons.clear(r)
   record.set(r, "du", nil)
   record.set(r, "gi", nil)
   record.set(r, "gx", nil)
   run.close_attempt(r)
-  record.set_number(r, "ea", now)
+  r.f.ea = number.text(now)
 end
 function run.missed_deadline(r, now)
   return r.f.dl ~= nil and tonumber(r.f.dl) <= now
@@ -827,11 +900,11 @@ local EXPIRED_MAX = 64
 local function task_item(r, index)
   return { "task", index, r.id, record.flat(r), record.payload(r) }
 end
-local function issue(r, head, wanted, index, now)
+local function issue(r, head, wanted, index, now, dequeued)
   local id = answers.derived(wanted.request, index)
   if run.missed_deadline(r, now) then
     run.finish(r, "expired", now)
-    execution.commit(r, now)
+    execution.commit(r, now, dequeued)
     return nil
   elseif head.queue == "c" then
     record.set(r, "gi", id)
@@ -840,7 +913,7 @@ local function issue(r, head, wanted, index, now)
     return { "token", index, r.id }
   end
   lease.issue(r, id, wanted.holder, wanted.ttl, now)
-  execution.commit(r, now)
+  execution.commit(r, now, dequeued)
   return task_item(r, index)
 end
 function claims.take(partition, ask, wanted, most, now)
@@ -852,9 +925,16 @@ function claims.take(partition, ask, wanted, most, now)
     if #heads == 0 then
       return taken
     end
-    for _, head in ipairs(heads) do
-      local r = execution.open(partition, head.id)
-      local item = issue(r, head, wanted, #taken.ids, now)
+    local records = {}
+    for i, head in ipairs(heads) do
+      records[i] = execution.open(partition, head.id)
+    end
+    local dequeued = heads.source ~= nil
+    if dequeued then
+      queue.remove_all(partition, ask.lane, heads)
+    end
+    for i, head in ipairs(heads) do
+      local item = issue(records[i], head, wanted, #taken.ids, now, dequeued)
       if item then
         taken.ids[#taken.ids + 1] = head.id
         taken.items[#taken.items + 1] = item
@@ -887,7 +967,6 @@ end)()
 M.retry = (function()
 local number = M.number
 local policy = M.policy
-local record = M.record
 local run = M.run
 local retry = {}
 local JITTER = 2 ^ 20
@@ -899,39 +978,38 @@ local function jitter(r)
   return (random + attempt * STEP) % JITTER
 end
 local function backoff(r, n)
-  local rule = policy.of(r)
-  local longest = rule.base
-  if rule.exponential then
-    local power = rule.factor ^ n
-    longest = power * rule.base
+  local exponential, base, factor, cap, jittered = policy.backoff(r)
+  local longest = base
+  if exponential then
+    local power = factor ^ n
+    longest = power * base
     if power >= OVERFLOW or longest >= OVERFLOW then
-      longest = rule.cap
+      longest = cap
     end
-    longest = math.min(longest, rule.cap)
+    longest = math.min(longest, cap)
   end
-  if rule.jitter then
+  if jittered then
     return math.floor(longest * jitter(r) / JITTER)
   end
   return longest
 end
 function retry.dispose(r, class, retry_after, now)
-  local rule = policy.of(r)
   if r.f.ca or class == "cancelled" then
     run.finish(r, "cancelled", now)
     return "e cancelled"
   end
   local counter
   if class == "transient" or class == "timeout" then
-    counter = tonumber(r.f.rt or "0") < rule.max_retries and "rt"
+    counter = tonumber(r.f.rt) < policy.max_retries(r) and "rt"
   elseif class == "infra_crash" then
-    counter = tonumber(r.f.rc or "0") < rule.max_reclaims and "rc"
+    counter = tonumber(r.f.rc) < policy.max_reclaims(r) and "rc"
   end
   if not counter then
     run.finish(r, "failed", now)
     return "e failed"
   end
-  local used = tonumber(r.f[counter] or "0")
-  record.set_number(r, counter, used + 1)
+  local used = tonumber(r.f[counter])
+  r.f[counter] = number.text(used + 1)
   local until_ms = number.later(now, retry_after or backoff(r, used))
   run.close_attempt(r)
   run.await_turn(r, nil, run.delay(r, until_ms, now))
@@ -943,6 +1021,7 @@ end)()
 M.due = (function()
 local execution = M.execution
 local lease = M.lease
+local number = M.number
 local policy = M.policy
 local reasons = M.reasons
 local record = M.record
@@ -958,13 +1037,13 @@ local function lease_over(r, at, now)
     return "timeouts"
   end
   run.record_failure(r, "infra_crash", "the lease was lost", nil, now)
-  local reclaims = tonumber(r.f.rc or "0")
+  local reclaims = tonumber(r.f.rc)
   if r.f.ca then
     run.finish(r, "cancelled", now)
-  elseif reclaims >= policy.of(r).max_reclaims then
+  elseif reclaims >= policy.max_reclaims(r) then
     run.finish(r, "failed", now)
   else
-    record.set_number(r, "rc", reclaims + 1)
+    r.f.rc = number.text(reclaims + 1)
     run.close_attempt(r)
     run.await_turn(r, "c", at)
   end
@@ -984,7 +1063,7 @@ local function decide(r, at, now)
     return "grants"
   end
   run.end_delay(r)
-  record.set(r, "st", reasons.state(r))
+  r.f.st = reasons.state(r)
   return "delays"
 end
 function due.handle(r, now)
@@ -1040,6 +1119,7 @@ M.idempotency = (function()
 local clock = M.clock
 local keys = M.keys
 local number = M.number
+local record = M.record
 local reply = M.reply
 local idempotency = {}
 function idempotency.check(partition, key, id, on_terminal, now)
@@ -1049,8 +1129,8 @@ function idempotency.check(partition, key, id, on_terminal, now)
   elseif holder == id then
     return reply.ok("new")
   end
-  local state = redis.call("HMGET", keys.execution(partition, holder), "st", "ea")
-  local ended = not state[1] or state[2]
+  local state = string.match(redis.call("HGET", keys.execution(partition, holder), "r") or "", "^%l+")
+  local ended = not state or record.TERMINAL[state]
   if ended and on_terminal == "reject" then
     return reply.err("IDEMPOTENCY_KEY", holder)
   elseif ended and on_terminal == "reuse" then
@@ -1361,7 +1441,7 @@ return function(partition, id, request)
     record.set(r, "gi", nil)
     record.set(r, "gx", nil)
     if not r.f.li then
-      record.set(r, "st", reasons.state(r))
+      r.f.st = reasons.state(r)
     end
     return "held", true
   end)
@@ -1370,6 +1450,7 @@ end)()
 
 F.list = (function()
 local keys = M.keys
+local record = M.record
 local reply = M.reply
 local tags = M.tags
 local function wants(f, filter)
@@ -1387,10 +1468,9 @@ return function(partition, after, examined, most, states, lane, kind, tag)
     if seen == tonumber(examined) or #items == tonumber(most) then
       return reply.ok(last, seen, "1", items)
     end
-    local values = redis.call("HMGET", keys.execution(partition, id), "ln", "kd", "st", "ai", "pr", "at", "ea", "tg")
-    local f = { ln = values[1], kd = values[2], st = values[3], tg = values[8] or nil }
+    local f = record.summary(partition, id)
     if wants(f, filter) then
-      items[#items + 1] = { id, f.ln, f.kd, f.st, values[4] or "", values[5], values[6], values[7] or "" }
+      items[#items + 1] = { id, f.ln, f.kd, f.st, f.ai or "", f.pr, f.at, f.ea or "" }
     end
     last, seen = id, seen + 1
   end
@@ -1458,8 +1538,8 @@ end
 end)()
 
 F.release_hold = (function()
+local number = M.number
 local reasons = M.reasons
-local record = M.record
 local reply = M.reply
 local run = M.run
 local steered = M.steered
@@ -1473,9 +1553,9 @@ return function(partition, id, request)
     end
     reasons.remove(r, reasons.HOLD)
     if not r.f.li then
-      record.set(r, "st", reasons.state(r))
+      r.f.st = reasons.state(r)
       if r.f.st == "ready" then
-        record.set_number(r, "ra", now)
+        r.f.ra = number.text(now)
       end
     end
     return "released", true
@@ -1488,7 +1568,6 @@ local clock = M.clock
 local execution = M.execution
 local lease = M.lease
 local number = M.number
-local record = M.record
 local reply = M.reply
 local FIELDS = 4
 local function one(partition, args, at, now)
@@ -1504,7 +1583,7 @@ local function one(partition, args, at, now)
     return reply.err("CANCEL_REQUESTED")
   end
   local expires_at = lease.expiry(r, now, tonumber(r.f.lt))
-  record.set_number(r, "lx", expires_at)
+  r.f.lx = number.text(expires_at)
   execution.commit(r, now)
   return reply.ok(number.text(expires_at))
 end
@@ -1524,7 +1603,7 @@ local reply = M.reply
 local run = M.run
 local steered = M.steered
 local OWN = { replayed = true }
-local SHORT = { "rt", "rc", "ca", "pp", "fc", "fa", "ft", "rk", "ea" }
+local SHORT = { "ca", "pp", "fc", "fa", "ft", "rk" }
 local LONG = { "cr", "pm", "fm", "fd", "re" }
 return function(partition, id, request)
   return steered.by(partition, id, request, OWN, function(r, now)
@@ -1537,6 +1616,7 @@ return function(partition, id, request)
     for _, field in ipairs(LONG) do
       record.set_text(r, field, nil)
     end
+    r.f.rt, r.f.rc, r.f.ea = "0", "0", nil
     if run.missed_deadline(r, now) then
       record.set(r, "dl", nil)
     end
@@ -1574,6 +1654,7 @@ local clock = M.clock
 local execution = M.execution
 local idempotency = M.idempotency
 local keys = M.keys
+local number = M.number
 local record = M.record
 local reasons = M.reasons
 local reply = M.reply
@@ -1584,21 +1665,20 @@ local function optional(text)
 end
 local function store(partition, id, args, at, now)
   local r = record.new(partition, id)
-  record.set(r, "fp", args[at + 1])
-  record.set(r, "ln", args[at + 2])
+  local f = r.f
+  f.ln, f.pr, f.kd = args[at + 2], args[at + 4], args[at + 5]
+  local ready_at = now
+  if args[at + 10] ~= "" then
+    ready_at = run.delay(r, tonumber(args[at + 10]), now)
+  end
+  f.ra = number.text(ready_at)
+  f.st = reasons.state(r)
+  record.set(r, "s", f.ln .. " " .. f.pr .. " " .. number.text(now) .. " " .. f.kd)
+  record.set(r, "p", args[at + 1] .. " " .. args[at + 9])
   record.set(r, "cl", optional(args[at + 3]))
-  record.set(r, "pr", args[at + 4])
-  record.set(r, "kd", args[at + 5])
   record.set(r, "ct", optional(args[at + 6]))
   record.set(r, "tg", optional(args[at + 8]))
-  record.set(r, "po", args[at + 9])
-  record.set_number(r, "at", now)
-  record.set_number(r, "ra", now)
   record.set(r, "dl", optional(args[at + 11]))
-  if args[at + 10] ~= "" then
-    record.set_number(r, "ra", run.delay(r, tonumber(args[at + 10]), now))
-  end
-  record.set(r, "st", reasons.state(r))
   local payload = args[at + 7]
   if #payload > record.SHORT_MAX_BYTES then
     record.set(r, "pk", "1")
@@ -1610,9 +1690,9 @@ local function store(partition, id, args, at, now)
 end
 local function one(partition, args, at, now)
   local id = args[at]
-  local same = redis.call("HGET", keys.execution(partition, id), "fp")
+  local same = redis.call("HGET", keys.execution(partition, id), "p")
   if same then
-    if same == args[at + 1] then
+    if string.sub(same, 1, #args[at + 1] + 1) == args[at + 1] .. " " then
       return reply.ok("new")
     end
     return reply.err("SUBMISSION_ID", id)

@@ -97,20 +97,17 @@ impl Drop for EndWait {
     }
 }
 
-/// Reads a message as `told.lua` writes it: `<name><length>:<bytes>` again and again.
+/// Reads a message as `told.lua` writes it: `<name> <length>:<bytes>` again and again.
 fn fields(message: &Bytes) -> Option<Vec<(Bytes, Bytes)>> {
-    const NAME_BYTES: usize = 2;
-
     let mut fields = Vec::new();
     let mut at = 0;
     while at < message.len() {
-        let name = message.get(at..at + NAME_BYTES).map(|_| message.slice(at..at + NAME_BYTES))?;
-        let rest = &message[at + NAME_BYTES..];
-        let colon = rest.iter().position(|byte| *byte == b':')?;
-        let length: usize = std::str::from_utf8(&rest[..colon]).ok()?.parse().ok()?;
-        let from = at + NAME_BYTES + colon + 1;
+        let head = at + message[at..].iter().position(|byte| *byte == b':')?;
+        let space = at + message[at..head].iter().position(|byte| *byte == b' ')?;
+        let length: usize = std::str::from_utf8(&message[space + 1..head]).ok()?.parse().ok()?;
+        let from = head + 1;
         message.get(from..from.checked_add(length)?)?;
-        fields.push((name, message.slice(from..from + length)));
+        fields.push((message.slice(at..space), message.slice(from..from + length)));
         at = from + length;
     }
     Some(fields)
@@ -122,8 +119,8 @@ mod tests {
 
     #[test]
     fn a_message_is_read_and_a_damaged_one_is_not() {
-        let good = Bytes::from_static(b"st9:completedre3:a:b");
-        let expected = [("st", "completed"), ("re", "a:b")];
+        let good = Bytes::from_static(b"r 9:completedre 3:a:b");
+        let expected = [("r", "completed"), ("re", "a:b")];
         let read = fields(&good).unwrap();
         assert!(
             read.iter()
@@ -131,10 +128,10 @@ mod tests {
                 .eq(expected.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())))
         );
 
-        for bad in ["s", "st", "st9", "st9:x", "st-1:x", "st99999999999999999999:x"] {
+        for bad in ["s", "st", "st 9", "st 9:x", "st -1:x", "st9:x", "st 99999999999999999999:x"] {
             assert_eq!(fields(&Bytes::from(bad)), None, "{bad}");
         }
-        let most = format!("st{}:x", usize::MAX);
+        let most = format!("st {}:x", usize::MAX);
         assert_eq!(fields(&Bytes::from(most)), None);
     }
 }
