@@ -37,7 +37,9 @@ local function pass_on(partition, id)
   end
 end
 
-return function(partition, request, lane, offered, holder, instance, ttl, most, mode, tag, process, arm, crowded, woken, repeats)
+return function(
+  partition, request, lane, offered, holder, instance, ttl, most,
+  mode, tag, process, arm, crowded, woken, repeats)
   local now = clock.now_ms(partition)
   local known = answers.find(partition, "f", instance, lane, request, now)
   if known then

@@ -9,6 +9,7 @@
 --- @item NOT_FOUND STALE_LEASE LEASE_EXPIRED LEASE_REVOKED CANCEL_REQUESTED ALREADY_TERMINAL ALREADY_RELEASED
 local clock = require("clock")
 local execution = require("execution")
+local fence = require("fence")
 local lease = require("lease")
 local number = require("number")
 local reply = require("reply")
@@ -20,8 +21,8 @@ local function one(partition, args, at, now)
   if not r then
     return reply.err("NOT_FOUND")
   end
-  local fence = lease.fence(args[at + 1], args[at + 2], args[at + 3])
-  local refusal = lease.refused(r, fence, now)
+  local its = fence.of(args[at + 1], args[at + 2], args[at + 3])
+  local refusal = fence.refused(r, its, now)
   if refusal then
     return refusal
   elseif r.f.ca then

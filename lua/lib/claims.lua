@@ -2,6 +2,7 @@
 local answers = require("answers")
 local capabilities = require("capabilities")
 local execution = require("execution")
+local heads = require("heads")
 local lease = require("lease")
 local number = require("number")
 local queue = require("queue")
@@ -44,19 +45,19 @@ function claims.take(partition, ask, wanted, most, now)
   local offer = capabilities.offer(ask.offered)
   local expired = 0
   while #taken.ids < most and expired < EXPIRED_MAX do
-    local heads = queue.heads(partition, ask.lane, offer, ask, most - #taken.ids)
-    if #heads == 0 then
+    local best = heads.best(partition, ask.lane, offer, ask, most - #taken.ids)
+    if #best == 0 then
       return taken
     end
     local records = {}
-    for i, head in ipairs(heads) do
+    for i, head in ipairs(best) do
       records[i] = execution.open(partition, head.id)
     end
-    local dequeued = heads.source ~= nil
+    local dequeued = best.source ~= nil
     if dequeued then
-      queue.remove_all(partition, ask.lane, heads)
+      queue.remove_all(partition, ask.lane, best)
     end
-    for i, head in ipairs(heads) do
+    for i, head in ipairs(best) do
       local item = issue(records[i], head, wanted, #taken.ids, now, dequeued)
       if item then
         taken.ids[#taken.ids + 1] = head.id

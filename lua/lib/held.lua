@@ -2,6 +2,7 @@
 --- repeat, check the fence, and commit.
 local clock = require("clock")
 local execution = require("execution")
+local fence = require("fence")
 local lease = require("lease")
 local reply = require("reply")
 
@@ -19,12 +20,12 @@ function held.by(partition, id, attempt, epoch, lease_id, call, decide)
   if not r then
     return reply.err("NOT_FOUND")
   end
-  local fence = lease.fence(attempt, epoch, lease_id)
-  local before = call and lease.repeated(r, fence, call)
+  local its = fence.of(attempt, epoch, lease_id)
+  local before = call and fence.repeated(r, its, call)
   if before then
     return reply.ok(before)
   end
-  local refusal = lease.refused(r, fence, now)
+  local refusal = fence.refused(r, its, now)
   if refusal then
     return refusal
   end

@@ -1,4 +1,4 @@
---- Leases: who may write, and how the right to write ends.
+--- Leases: how the right to write is issued, and how it ends. Who has it is in `fence.lua`.
 ---
 --- The latest eight leases that ended are remembered in the fields `x0`..`x7`, by epoch modulo
 --- eight: 16 bytes of lease id, then `<attempt> <epoch> <end>`. An end is `x` for expired, `v` for
@@ -8,7 +8,6 @@
 local number = require("number")
 local policy = require("policy")
 local record = require("record")
-local reply = require("reply")
 
 local lease = {}
 
@@ -17,64 +16,10 @@ lease.EXPIRED = "x"
 lease.REVOKED = "v"
 
 local REMEMBERED = 8
-local LEASE_ID_BYTES = 16
 
-local function slot(epoch)
+--- The field that remembers the lease of an epoch.
+function lease.slot(epoch)
   return "x" .. tonumber(epoch) % REMEMBERED
-end
-
---- How the lease behind a fence ended, if that is remembered.
-local function ended(r, fence)
-  local past = r.f[slot(fence.epoch)]
-  if past and string.sub(past, 1, LEASE_ID_BYTES) == fence.lease then
-    local attempt, epoch, how = string.match(string.sub(past, LEASE_ID_BYTES + 1), "^(%d+) (%d+) (.*)$")
-    if attempt == fence.attempt and epoch == fence.epoch then
-      return how
-    end
-  end
-  return nil
-end
-
-local function refusal(r, fence)
-  local how = ended(r, fence)
-  local released = how and string.match(how, "^r %S+ (.*)$")
-  if released then
-    return reply.err("ALREADY_RELEASED", released)
-  elseif not how or tonumber(r.f.ep) > tonumber(fence.epoch) then
-    return reply.err("STALE_LEASE")
-  elseif r.f.ea then
-    return reply.err("ALREADY_TERMINAL", r.f.st)
-  elseif how == lease.REVOKED then
-    return reply.err("LEASE_REVOKED")
-  end
-  return reply.err("LEASE_EXPIRED")
-end
-
---- The fence in a function's arguments.
-function lease.fence(attempt, epoch, id)
-  return { attempt = attempt, epoch = epoch, lease = id }
-end
-
---- Nil when the lease behind the fence is live, and else the refusal.
-function lease.refused(r, fence, now)
-  local f = r.f
-  if f.li and f.li == fence.lease and f.ai == fence.attempt and f.ep == fence.epoch then
-    if now >= tonumber(f.lx) then
-      return reply.err("LEASE_EXPIRED")
-    end
-    return nil
-  end
-  return refusal(r, fence)
-end
-
---- What this same call did when it was made before, if it was.
-function lease.repeated(r, fence, call)
-  local how = ended(r, fence)
-  local prefix = "r " .. call .. " "
-  if how and string.sub(how, 1, #prefix) == prefix then
-    return string.sub(how, #prefix + 1)
-  end
-  return nil
 end
 
 --- Ends the live lease, if there is one.
@@ -83,7 +28,7 @@ function lease.finish(r, how)
   if not f.li then
     return
   end
-  record.set(r, slot(f.ep), f.li .. f.ai .. " " .. f.ep .. " " .. how)
+  record.set(r, lease.slot(f.ep), f.li .. f.ai .. " " .. f.ep .. " " .. how)
   f.li, f.lw, f.lx = nil, nil, nil
   record.set(r, "le", nil)
 end

@@ -1,18 +1,41 @@
 --- One execution in hand: its fields as texts, and which of them were changed.
 ---
 --- What nearly every call needs is packed into few stored fields, because each field costs more to
---- move in and out of the server than its bytes do:
+--- move in and out of the server than its bytes do. In hand the parts of `s`, `r` and `h` are fields
+--- of their own: `ln pr at kd`, `st ep ai ao as lx ea ra lt rt rc en` and `li lw`, set directly. All
+--- others are stored under the names they have here, and set through the functions below.
 ---
---- * `s`, what was submitted: `<lane> <priority> <submitted at> <kind>`
---- * `p`, fingerprint and policy: `<fingerprint> <nine numbers>`
---- * `r`, the run: `<state> <epoch> <attempt or -> <open> <started at> <at> <ttl> <retries>
----   <reclaims> <entry>`, where `at` is when the lease ends, when the execution ended, or since when
----   it is ready, by the state
---- * `h`, the holder: 16 bytes each of lease id, worker and instance; empty when there is none
----
---- In hand they are `ln pr at kd`, `st ep ai ao as lx ea ra lt rt rc en` and `li lw`, set directly.
---- All others are stored under the names they have here, and set through the functions below.
---- `docs/reference/keys.md` lists them.
+--- @field s   submitted: lane, priority, time, kind
+--- @field p   fingerprint of the submission, then the nine numbers of the policy
+--- @field r   the run: state, epoch, attempt or `-`, whether it is open, when it started, a time, lease TTL in ms, retries, reclaims, and which call hands it out (`f` claim, `c` reclaim scanner). The time is when the lease ends, when the execution ended, or since when it is ready, by the state
+--- @field h   the holder: 16 bytes each of lease id, worker and instance; empty when there is none
+--- @field cl  required capabilities, when there are any
+--- @field ct  content type of the payload, when it is not the default one
+--- @field tg  tags, one `<key> <value>` a line
+--- @field pl  the payload, when it has at most 64 bytes
+--- @field pk  set when the payload has a key of its own
+--- @field rs  what keeps it from being ready, one bit a reason
+--- @field du  end of the delay
+--- @field dl  deadline
+--- @field le  when the attempt has run too long
+--- @field gi  id of the outstanding reclaim token
+--- @field gx  when that token returns by itself
+--- @field x0  to `x7`: the latest leases that ended, by epoch modulo eight, and how
+--- @field on  how many operator requests had an effect
+--- @field o0  to `o7`: the latest of them, and their outcomes
+--- @field ca  when the cancellation was asked for
+--- @field cr  its reason
+--- @field pp  progress in percent
+--- @field pm  progress message
+--- @field fc  class of the latest failure
+--- @field fa  the attempt that failed
+--- @field ft  when it failed
+--- @field fm  what went wrong
+--- @field fd  its detail
+--- @field rk  content type of the result; set exactly when there is one
+--- @field re  the result
+--- @field aw  set while somebody waits for the end
+--- @field B   set when the execution has long values
 local keys = require("keys")
 local number = require("number")
 

@@ -1,8 +1,8 @@
 --- Finds wake-ups that were lost: work that stands in a queue while somebody who could take it
 --- waits. One lane is looked at in a call, chosen at random, so that the cost does not grow.
 local execution = require("execution")
+local heads = require("heads")
 local keys = require("keys")
-local queue = require("queue")
 local waiters = require("waiters")
 
 local repair = {}
@@ -26,8 +26,8 @@ function repair.wakeups(partition)
   end
   waiters.sweep(partition, lane)
   local repaired = 0
-  local heads = queue.heads(partition, lane, any_offer(partition, lane), ANYTHING, LOOKED_AT)
-  for _, head in ipairs(heads) do
+  local best = heads.best(partition, lane, any_offer(partition, lane), ANYTHING, LOOKED_AT)
+  for _, head in ipairs(best) do
     local r = execution.open(partition, head.id)
     if r and waiters.wake(r, head.queue) then
       repaired = repaired + 1

@@ -22,6 +22,7 @@ fn all_steps() -> Vec<Step> {
     let mut all = verify::checks();
     all.extend([
         Step::cargo("test", &["test", "--workspace", "--all-features"]),
+        Step::xtask("servers", &["conformance", "--backend", "valkey-divided,redis,valkey-cluster"]),
         Step::xtask("mutants", &["conformance", "--mutants"]),
     ]);
     all.extend(verify::tools());
@@ -38,7 +39,10 @@ mod tests {
 
         assert_eq!(
             names,
-            ["fmt", "clippy", "rustdoc", "docs", "deps", "test", "mutants", "typos", "deny"]
+            [
+                "fmt", "clippy", "rustdoc", "docs", "lua", "deps", "test", "servers", "mutants",
+                "typos", "luacheck", "deny"
+            ]
         );
     }
 }

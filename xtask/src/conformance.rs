@@ -6,26 +6,77 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context as _, ensure};
 use cargo_metadata::Message;
+use ff_valkey_server::{Binary, Flavor};
 
 use crate::{steps, workspace_root};
 
 /// Arguments of `cargo xtask conformance`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// The backend under test.
-    #[arg(long, default_value = "mem", value_parser = ["mem", "all"])]
-    backend: String,
-    /// How many random histories to run; 2,000 unless given.
+    /// The backends under test, with commas between.
+    #[arg(long, value_delimiter = ',', default_value = "mem", value_parser = names())]
+    backend: Vec<String>,
+    /// How many random histories to run; each backend has a number of its own unless given.
     #[arg(long)]
     histories: Option<u32>,
     /// The seed of ids, faults and histories; a failing run prints its own.
     #[arg(long)]
     seed: Option<u64>,
+    /// Counts a backend that this machine cannot run as failed.
+    #[arg(long)]
+    require: bool,
     /// Runs the suite against broken variants, each of which has to fail a case.
     #[arg(long, conflicts_with_all = ["histories", "seed"])]
     mutants: bool,
     /// Only trials whose name contains this; with `--mutants`, only variants of this name.
     filter: Option<String>,
+}
+
+/// One way to run the suite.
+struct Run {
+    name: &'static str,
+    package: &'static str,
+    /// The server it needs, if any, with how it is called in `FF_TEST_SERVER`.
+    server: Option<(&'static str, Flavor)>,
+    partitions: u32,
+    /// Histories unless the command line says otherwise; `None` leaves it to the suite.
+    histories: Option<u32>,
+}
+
+const RUNS: &[Run] = &[
+    Run { name: "mem", package: "ff-backend-mem", server: None, partitions: 1, histories: None },
+    Run {
+        name: "valkey",
+        package: "ff-backend-valkey",
+        server: Some(("valkey", Flavor::Valkey)),
+        partitions: 1,
+        histories: None,
+    },
+    Run {
+        name: "valkey-divided",
+        package: "ff-backend-valkey",
+        server: Some(("valkey", Flavor::Valkey)),
+        partitions: 8,
+        histories: Some(100),
+    },
+    Run {
+        name: "redis",
+        package: "ff-backend-valkey",
+        server: Some(("redis", Flavor::Redis)),
+        partitions: 1,
+        histories: Some(100),
+    },
+    Run {
+        name: "valkey-cluster",
+        package: "ff-backend-valkey",
+        server: Some(("cluster", Flavor::Any)),
+        partitions: 8,
+        histories: Some(100),
+    },
+];
+
+fn names() -> Vec<&'static str> {
+    RUNS.iter().map(|run| run.name).chain(["all"]).collect()
 }
 
 /// How many histories a broken variant gets that no rule has noticed.
@@ -39,17 +90,50 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.mutants {
         return mutants(args.filter.as_deref());
     }
+    let all = args.backend.iter().any(|name| name == "all");
+    let wanted = RUNS.iter().filter(|run| all || args.backend.iter().any(|name| name == run.name));
+    let (mut passed, mut failed) = (0, 0);
+    let mut missing = Vec::new();
+    for run in wanted {
+        if let Some(reason) = lacking(run) {
+            missing.push(format!("not run: {}: {reason}", run.name));
+        } else if one(run, args)? {
+            passed += 1;
+        } else {
+            failed += 1;
+        }
+    }
+    failed += if args.require { missing.len() } else { 0 };
+    missing.iter().for_each(|line| println!("{line}"));
+    println!("{passed} passed, {failed} failed");
+    Ok(if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What this machine lacks to make a run. A server that is named stands for all.
+fn lacking(run: &Run) -> Option<String> {
+    if std::env::var_os("FF_VALKEY_URL").is_some() {
+        return None;
+    }
+    let (_, flavor) = run.server?;
+    Binary::find(flavor).err().map(|error| error.to_string())
+}
+
+fn one(run: &Run, args: &Args) -> anyhow::Result<bool> {
+    println!("== {}", run.name);
     let mut cargo = cargo();
-    cargo.args(["test", "--quiet", "--package", "ff-backend-mem", "--test", "conformance", "--"]);
+    cargo.args(["test", "--quiet", "--package", run.package, "--test", "conformance", "--"]);
     cargo.args(&args.filter);
-    if let Some(histories) = args.histories {
+    cargo.env("FF_TEST_PARTITIONS", run.partitions.to_string());
+    if let Some((server, _)) = run.server {
+        cargo.env("FF_TEST_SERVER", server);
+    }
+    if let Some(histories) = args.histories.or(run.histories) {
         cargo.env("FF_CONFORMANCE_HISTORIES", histories.to_string());
     }
     if let Some(seed) = args.seed {
         cargo.env("FF_CONFORMANCE_SEED", seed.to_string());
     }
-    let status = cargo.status().context("cannot start cargo")?;
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(cargo.status().context("cannot start cargo")?.success())
 }
 
 fn mutants(only: Option<&str>) -> anyhow::Result<ExitCode> {

@@ -35,6 +35,7 @@ pub(crate) fn checks() -> Vec<Step> {
         Step::cargo("rustdoc", &["doc", "--workspace", "--no-deps"])
             .with_env("RUSTDOCFLAGS", "-D warnings"),
         Step::xtask("docs", &["docs", "--check"]),
+        Step::xtask("lua", &["lua", "--check"]),
         Step::xtask("deps", &["deps"]),
     ]
 }
@@ -43,6 +44,7 @@ pub(crate) fn checks() -> Vec<Step> {
 pub(crate) fn tools() -> Vec<Step> {
     vec![
         Step::optional_tool("typos", &[]),
+        Step::optional_tool("luacheck", &["--quiet", "lua"]),
         Step::cargo("deny", &["deny", "check"]).if_installed("cargo-deny"),
     ]
 }

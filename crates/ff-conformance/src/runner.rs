@@ -28,8 +28,10 @@ const FAULT_PERCENT: u8 = 30;
 const FAULT_THREADS: usize = 2;
 /// Into how many trials the histories are divided, so that they run in parallel.
 const HISTORY_TRIALS: u32 = 4;
-/// How many histories a run without options makes.
+/// How many histories a run without options makes, and how many when each is also played on an
+/// oracle.
 const HISTORIES_DEFAULT: u32 = 2_000;
+const HISTORIES_AGAINST_DEFAULT: u32 = 1_000;
 /// How many histories make every move that there is; fewer are not expected to.
 const HISTORIES_COVER: u32 = 400;
 /// The code that only calls which get lost answer.
@@ -186,6 +188,9 @@ fn run_main(harness: &Arc<dyn Harness>, oracle: Option<&Arc<dyn Harness>>) -> Ex
     let arguments = Arguments::from_args();
     let listed = arguments.list;
     let options = match Options::from_env() {
+        Ok(options) if oracle.is_some() && options == Options::new() => {
+            options.with_histories(HISTORIES_AGAINST_DEFAULT)
+        }
         Ok(options) => options,
         Err(problem) => {
             eprintln!("{problem}");

@@ -15,6 +15,7 @@ use crate::{cases, source, workspace_root};
 
 pub mod errors;
 pub mod guarantees;
+pub mod keys;
 pub mod lifecycle;
 pub mod limits;
 pub mod snippets;
@@ -87,6 +88,7 @@ pub fn pages(root: &Path) -> anyhow::Result<Vec<Page>> {
         Page::new("guarantees.md", &guarantees::render_guarantees(&cases::read_all(root)?)),
         Page::new("lifecycle.md", &lifecycle::render_lifecycle(&moves())),
         Page::new("errors.md", &errors::render_errors(&codes())),
+        Page::new("keys.md", &keys::render_keys(root)?),
         Page::new("limits.md", &limits::render_limits(&limits)),
     ])
 }

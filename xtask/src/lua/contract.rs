@@ -134,11 +134,11 @@ fn value(rest: &str) -> anyhow::Result<Value> {
 /// The function takes as many arguments as the contract says, behind the partition.
 fn check_signature(contract: &Contract, text: &str) -> anyhow::Result<()> {
     let signature = text
-        .lines()
-        .find_map(|line| line.strip_prefix("return function("))
-        .and_then(|rest| rest.strip_suffix(')'))
-        .context("no line `return function(…)`")?;
-    let taken = signature.split(", ").count();
+        .split_once("\nreturn function(")
+        .and_then(|(_, rest)| rest.split_once(')'))
+        .context("no line `return function(…)`")?
+        .0;
+    let taken = signature.split(',').count();
     let expected = 1 + if contract.each.is_empty() { contract.args.len() } else { 1 };
     ensure!(
         taken == expected,

@@ -4,6 +4,7 @@
 //! What it writes is committed; with `--check` it writes nothing and names what is stale.
 
 mod bundle;
+mod check;
 mod contract;
 mod generate;
 mod source;
@@ -31,8 +32,11 @@ const TARGET: &str = "crates/ff-backend-valkey/src";
 /// Bundles, or checks what was bundled.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let root = workspace_root();
-    let mut stale = 0;
-    for (file, text) in outputs(&root)? {
+    let sources = Sources::read(&root.join("lua"))?;
+    let faults = check::faults(&sources, &contract::all(&sources)?)?;
+    faults.iter().for_each(|fault| println!("{fault}"));
+    let mut stale = faults.len();
+    for (file, text) in outputs(&root, &sources)? {
         let there = std::fs::read_to_string(&file).unwrap_or_else(|_| String::new());
         if there == text {
             continue;
@@ -70,19 +74,18 @@ fn formatted(root: &Path, text: &str) -> anyhow::Result<String> {
 }
 
 /// Every generated file with what it should hold.
-fn outputs(root: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
-    let sources = Sources::read(&root.join("lua"))?;
-    let contracts = contract::all(&sources)?;
+fn outputs(root: &Path, sources: &Sources) -> anyhow::Result<Vec<(PathBuf, String)>> {
+    let contracts = contract::all(sources)?;
     let target = root.join(TARGET);
     Ok(vec![
         (
             target.join("library/ff.lua"),
-            bundle::library(&sources, &contracts, &bundle::PRODUCTION)?,
+            bundle::library(sources, &contracts, &bundle::PRODUCTION)?,
         ),
         (
             target.join("library/ff_test.lua"),
-            bundle::library(&sources, &contracts, &bundle::TESTING)?,
+            bundle::library(sources, &contracts, &bundle::TESTING)?,
         ),
-        (target.join("calls.rs"), formatted(root, &generate::rust(&sources, &contracts)?)?),
+        (target.join("calls.rs"), formatted(root, &generate::rust(sources, &contracts)?)?),
     ])
 }

@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "eacd782fc055903f78189ac4f106111b" }
+M.library = { PROTOCOL = 1, HASH = "689e877ee93a2fbc780094543291f671" }
 
 M.number = (function()
 local number = {}
@@ -391,7 +391,6 @@ return tags
 end)()
 
 M.queue = (function()
-local capabilities = M.capabilities
 local keys = M.keys
 local number = M.number
 local tags = M.tags
@@ -425,34 +424,6 @@ function queue.remove(r, place)
     end)
   end
 end
-local function better(one, other)
-  if one.score ~= other.score then
-    return one.score < other.score
-  end
-  return one.id < other.id
-end
-local function add_sources(sources, partition, lane, offer, wanted, tag)
-  for _, entry in ipairs(redis.call("SMEMBERS", keys.lane(partition, lane, tag))) do
-    local kind, class = string.sub(entry, 1, 1), string.sub(entry, 2)
-    if wanted[kind] and (class == "" or capabilities.covers(offer, class)) then
-      sources[#sources + 1] = { kind = kind, entry = entry, key = keys.queue(partition, kind, lane, class, tag) }
-    end
-  end
-end
-local function merged(sources, most)
-  local found = {}
-  for _, source in ipairs(sources) do
-    local heads = redis.call("ZRANGE", source.key, 0, most - 1, "WITHSCORES")
-    for i = 1, #heads, 2 do
-      found[#found + 1] = { id = heads[i], score = tonumber(heads[i + 1]), queue = source.kind }
-    end
-  end
-  table.sort(found, better)
-  for i = #found, most + 1, -1 do
-    found[i] = nil
-  end
-  return found
-end
 function queue.remove_all(partition, lane, heads)
   local ids = {}
   for i, head in ipairs(heads) do
@@ -462,29 +433,6 @@ function queue.remove_all(partition, lane, heads)
   if heads.is_all then
     redis.call("SREM", keys.lane(partition, lane), heads.source.entry)
   end
-end
-function queue.heads(partition, lane, offer, ask, most)
-  local sources = {}
-  local any_tag = ask.tag == ""
-  if ask.fresh or any_tag then
-    add_sources(sources, partition, lane, offer, { f = ask.fresh, c = ask.reclaims and any_tag })
-  end
-  if ask.reclaims and not any_tag then
-    add_sources(sources, partition, lane, offer, { c = true }, ask.tag)
-  end
-  if #sources ~= 1 then
-    return merged(sources, most)
-  end
-  local source = sources[1]
-  local ids = redis.call("ZRANGE", source.key, 0, most)
-  local found = {}
-  for i = 1, math.min(#ids, most) do
-    found[i] = { id = ids[i], queue = source.kind }
-  end
-  if source.kind == "f" then
-    found.source, found.is_all = source, #ids <= most
-  end
-  return found
 end
 function queue.ahead(r, place)
   return redis.call("ZRANK", keys.queue(r.partition, place.queue, r.f.ln, r.f.cl or ""), r.id) or 0
@@ -697,94 +645,81 @@ end
 return execution
 end)()
 
-M.reply = (function()
-local reply = {}
-reply.CODES = {
-  "NOT_FOUND",
-  "SUBMISSION_ID",
-  "IDEMPOTENCY_KEY",
-  "STALE_LEASE",
-  "LEASE_EXPIRED",
-  "LEASE_REVOKED",
-  "CANCEL_REQUESTED",
-  "ALREADY_TERMINAL",
-  "ALREADY_RELEASED",
-  "NOT_TERMINAL",
-  "RECLAIM_TOKEN_VOID",
-}
-function reply.ok(...)
-  return { "OK", ... }
+M.heads = (function()
+local capabilities = M.capabilities
+local keys = M.keys
+local heads = {}
+local function better(one, other)
+  if one.score ~= other.score then
+    return one.score < other.score
+  end
+  return one.id < other.id
 end
-function reply.err(code, ...)
-  return { code, ... }
+local function add_sources(sources, partition, lane, offer, wanted, tag)
+  for _, entry in ipairs(redis.call("SMEMBERS", keys.lane(partition, lane, tag))) do
+    local kind, class = string.sub(entry, 1, 1), string.sub(entry, 2)
+    if wanted[kind] and (class == "" or capabilities.covers(offer, class)) then
+      sources[#sources + 1] = { kind = kind, entry = entry, key = keys.queue(partition, kind, lane, class, tag) }
+    end
+  end
 end
-return reply
+local function merged(sources, most)
+  local found = {}
+  for _, source in ipairs(sources) do
+    local scored = redis.call("ZRANGE", source.key, 0, most - 1, "WITHSCORES")
+    for i = 1, #scored, 2 do
+      found[#found + 1] = { id = scored[i], score = tonumber(scored[i + 1]), queue = source.kind }
+    end
+  end
+  table.sort(found, better)
+  for i = #found, most + 1, -1 do
+    found[i] = nil
+  end
+  return found
+end
+function heads.best(partition, lane, offer, ask, most)
+  local sources = {}
+  local any_tag = ask.tag == ""
+  if ask.fresh or any_tag then
+    add_sources(sources, partition, lane, offer, { f = ask.fresh, c = ask.reclaims and any_tag })
+  end
+  if ask.reclaims and not any_tag then
+    add_sources(sources, partition, lane, offer, { c = true }, ask.tag)
+  end
+  if #sources ~= 1 then
+    return merged(sources, most)
+  end
+  local source = sources[1]
+  local ids = redis.call("ZRANGE", source.key, 0, most)
+  local found = {}
+  for i = 1, math.min(#ids, most) do
+    found[i] = { id = ids[i], queue = source.kind }
+  end
+  if source.kind == "f" then
+    found.source, found.is_all = source, #ids <= most
+  end
+  return found
+end
+return heads
 end)()
 
 M.lease = (function()
 local number = M.number
 local policy = M.policy
 local record = M.record
-local reply = M.reply
 local lease = {}
 lease.EXPIRED = "x"
 lease.REVOKED = "v"
 local REMEMBERED = 8
-local LEASE_ID_BYTES = 16
-local function slot(epoch)
+function lease.slot(epoch)
   return "x" .. tonumber(epoch) % REMEMBERED
-end
-local function ended(r, fence)
-  local past = r.f[slot(fence.epoch)]
-  if past and string.sub(past, 1, LEASE_ID_BYTES) == fence.lease then
-    local attempt, epoch, how = string.match(string.sub(past, LEASE_ID_BYTES + 1), "^(%d+) (%d+) (.*)$")
-    if attempt == fence.attempt and epoch == fence.epoch then
-      return how
-    end
-  end
-  return nil
-end
-local function refusal(r, fence)
-  local how = ended(r, fence)
-  local released = how and string.match(how, "^r %S+ (.*)$")
-  if released then
-    return reply.err("ALREADY_RELEASED", released)
-  elseif not how or tonumber(r.f.ep) > tonumber(fence.epoch) then
-    return reply.err("STALE_LEASE")
-  elseif r.f.ea then
-    return reply.err("ALREADY_TERMINAL", r.f.st)
-  elseif how == lease.REVOKED then
-    return reply.err("LEASE_REVOKED")
-  end
-  return reply.err("LEASE_EXPIRED")
-end
-function lease.fence(attempt, epoch, id)
-  return { attempt = attempt, epoch = epoch, lease = id }
-end
-function lease.refused(r, fence, now)
-  local f = r.f
-  if f.li and f.li == fence.lease and f.ai == fence.attempt and f.ep == fence.epoch then
-    if now >= tonumber(f.lx) then
-      return reply.err("LEASE_EXPIRED")
-    end
-    return nil
-  end
-  return refusal(r, fence)
-end
-function lease.repeated(r, fence, call)
-  local how = ended(r, fence)
-  local prefix = "r " .. call .. " "
-  if how and string.sub(how, 1, #prefix) == prefix then
-    return string.sub(how, #prefix + 1)
-  end
-  return nil
 end
 function lease.finish(r, how)
   local f = r.f
   if not f.li then
     return
   end
-  record.set(r, slot(f.ep), f.li .. f.ai .. " " .. f.ep .. " " .. how)
+  record.set(r, lease.slot(f.ep), f.li .. f.ai .. " " .. f.ep .. " " .. how)
   f.li, f.lw, f.lx = nil, nil, nil
   record.set(r, "le", nil)
 end
@@ -889,6 +824,7 @@ M.claims = (function()
 local answers = M.answers
 local capabilities = M.capabilities
 local execution = M.execution
+local heads = M.heads
 local lease = M.lease
 local number = M.number
 local queue = M.queue
@@ -921,19 +857,19 @@ function claims.take(partition, ask, wanted, most, now)
   local offer = capabilities.offer(ask.offered)
   local expired = 0
   while #taken.ids < most and expired < EXPIRED_MAX do
-    local heads = queue.heads(partition, ask.lane, offer, ask, most - #taken.ids)
-    if #heads == 0 then
+    local best = heads.best(partition, ask.lane, offer, ask, most - #taken.ids)
+    if #best == 0 then
       return taken
     end
     local records = {}
-    for i, head in ipairs(heads) do
+    for i, head in ipairs(best) do
       records[i] = execution.open(partition, head.id)
     end
-    local dequeued = heads.source ~= nil
+    local dequeued = best.source ~= nil
     if dequeued then
-      queue.remove_all(partition, ask.lane, heads)
+      queue.remove_all(partition, ask.lane, best)
     end
-    for i, head in ipairs(heads) do
+    for i, head in ipairs(best) do
       local item = issue(records[i], head, wanted, #taken.ids, now, dequeued)
       if item then
         taken.ids[#taken.ids + 1] = head.id
@@ -1081,9 +1017,87 @@ end
 return due
 end)()
 
+M.reply = (function()
+local reply = {}
+reply.CODES = {
+  "NOT_FOUND",
+  "SUBMISSION_ID",
+  "IDEMPOTENCY_KEY",
+  "STALE_LEASE",
+  "LEASE_EXPIRED",
+  "LEASE_REVOKED",
+  "CANCEL_REQUESTED",
+  "ALREADY_TERMINAL",
+  "ALREADY_RELEASED",
+  "NOT_TERMINAL",
+  "RECLAIM_TOKEN_VOID",
+}
+function reply.ok(...)
+  return { "OK", ... }
+end
+function reply.err(code, ...)
+  return { code, ... }
+end
+return reply
+end)()
+
+M.fence = (function()
+local lease = M.lease
+local reply = M.reply
+local fence = {}
+local LEASE_ID_BYTES = 16
+local function ended(r, its)
+  local past = r.f[lease.slot(its.epoch)]
+  if past and string.sub(past, 1, LEASE_ID_BYTES) == its.lease then
+    local attempt, epoch, how = string.match(string.sub(past, LEASE_ID_BYTES + 1), "^(%d+) (%d+) (.*)$")
+    if attempt == its.attempt and epoch == its.epoch then
+      return how
+    end
+  end
+  return nil
+end
+local function refusal(r, its)
+  local how = ended(r, its)
+  local released = how and string.match(how, "^r %S+ (.*)$")
+  if released then
+    return reply.err("ALREADY_RELEASED", released)
+  elseif not how or tonumber(r.f.ep) > tonumber(its.epoch) then
+    return reply.err("STALE_LEASE")
+  elseif r.f.ea then
+    return reply.err("ALREADY_TERMINAL", r.f.st)
+  elseif how == lease.REVOKED then
+    return reply.err("LEASE_REVOKED")
+  end
+  return reply.err("LEASE_EXPIRED")
+end
+function fence.of(attempt, epoch, id)
+  return { attempt = attempt, epoch = epoch, lease = id }
+end
+function fence.refused(r, its, now)
+  local f = r.f
+  if f.li and f.li == its.lease and f.ai == its.attempt and f.ep == its.epoch then
+    if now >= tonumber(f.lx) then
+      return reply.err("LEASE_EXPIRED")
+    end
+    return nil
+  end
+  return refusal(r, its)
+end
+function fence.repeated(r, its, call)
+  local how = ended(r, its)
+  local prefix = "r " .. call .. " "
+  if how and string.sub(how, 1, #prefix) == prefix then
+    return string.sub(how, #prefix + 1)
+  end
+  return nil
+end
+return fence
+end)()
+
 M.held = (function()
 local clock = M.clock
 local execution = M.execution
+local fence = M.fence
 local lease = M.lease
 local reply = M.reply
 local held = {}
@@ -1093,12 +1107,12 @@ function held.by(partition, id, attempt, epoch, lease_id, call, decide)
   if not r then
     return reply.err("NOT_FOUND")
   end
-  local fence = lease.fence(attempt, epoch, lease_id)
-  local before = call and lease.repeated(r, fence, call)
+  local its = fence.of(attempt, epoch, lease_id)
+  local before = call and fence.repeated(r, its, call)
   if before then
     return reply.ok(before)
   end
-  local refusal = lease.refused(r, fence, now)
+  local refusal = fence.refused(r, its, now)
   if refusal then
     return refusal
   end
@@ -1169,8 +1183,8 @@ end)()
 
 M.repair = (function()
 local execution = M.execution
+local heads = M.heads
 local keys = M.keys
-local queue = M.queue
 local waiters = M.waiters
 local repair = {}
 local ANYTHING = { fresh = true, reclaims = true, tag = "" }
@@ -1189,8 +1203,8 @@ function repair.wakeups(partition)
   end
   waiters.sweep(partition, lane)
   local repaired = 0
-  local heads = queue.heads(partition, lane, any_offer(partition, lane), ANYTHING, LOOKED_AT)
-  for _, head in ipairs(heads) do
+  local best = heads.best(partition, lane, any_offer(partition, lane), ANYTHING, LOOKED_AT)
+  for _, head in ipairs(best) do
     local r = execution.open(partition, head.id)
     if r and waiters.wake(r, head.queue) then
       repaired = repaired + 1
@@ -1293,7 +1307,9 @@ local function pass_on(partition, id)
     waiters.wake(r, r.place.queue)
   end
 end
-return function(partition, request, lane, offered, holder, instance, ttl, most, mode, tag, process, arm, crowded, woken, repeats)
+return function(
+  partition, request, lane, offered, holder, instance, ttl, most,
+  mode, tag, process, arm, crowded, woken, repeats)
   local now = clock.now_ms(partition)
   local known = answers.find(partition, "f", instance, lane, request, now)
   if known then
@@ -1566,6 +1582,7 @@ end)()
 F.renew = (function()
 local clock = M.clock
 local execution = M.execution
+local fence = M.fence
 local lease = M.lease
 local number = M.number
 local reply = M.reply
@@ -1575,8 +1592,8 @@ local function one(partition, args, at, now)
   if not r then
     return reply.err("NOT_FOUND")
   end
-  local fence = lease.fence(args[at + 1], args[at + 2], args[at + 3])
-  local refusal = lease.refused(r, fence, now)
+  local its = fence.of(args[at + 1], args[at + 2], args[at + 3])
+  local refusal = fence.refused(r, its, now)
   if refusal then
     return refusal
   elseif r.f.ca then

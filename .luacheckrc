@@ -1,0 +1,5 @@
+-- The functions run in the server's Lua 5.1, where `redis` is the one global of its own.
+std = "lua51"
+read_globals = { "redis" }
+max_line_length = 120
+max_comment_line_length = false
