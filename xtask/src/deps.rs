@@ -49,6 +49,12 @@ const LAYERS: &[Layer] = &[
         tests_with_backends: true,
     },
     Layer {
+        name: "ff-connect",
+        internal: &["ff-types", "ff-engine", "ff-backend-mem", "ff-backend-valkey"],
+        banned: &["fred", "hyper"],
+        tests_with_backends: true,
+    },
+    Layer {
         name: "ff-valkey-server",
         internal: &[],
         banned: &["tokio", "fred", "hyper"],

@@ -10,7 +10,7 @@ use ff_sdk::prelude::*;
 use tokio::task::JoinHandle;
 
 /// From the first file that hangs to the death, so that the whole worker hangs when it dies.
-const AGONY: Duration = Duration::from_millis(200);
+pub(crate) const AGONY: Duration = Duration::from_millis(200);
 
 /// Decides when the worker dies.
 pub(crate) struct Crash {
@@ -20,11 +20,19 @@ pub(crate) struct Crash {
     over: CancellationToken,
 }
 
+/// How a worker died.
+pub(crate) enum Killed {
+    /// A task was aborted, with this many leases.
+    Task(usize),
+    /// A process got SIGKILL.
+    Process,
+}
+
 impl Crash {
-    /// A crash of one of `workers` after about half of its share of the files.
-    pub(crate) fn half_way(files: usize, workers: usize) -> Self {
+    /// A crash after this many files.
+    pub(crate) fn after(files: usize) -> Self {
         Self {
-            left: AtomicUsize::new(files / workers / 2),
+            left: AtomicUsize::new(files),
             hangs: CancellationToken::new(),
             over: CancellationToken::new(),
         }
@@ -38,15 +46,20 @@ impl Crash {
         }
     }
 
-    /// Kills the worker once it hangs; answers how many leases it took with it.
-    pub(crate) fn watch(self: &Arc<Self>, worker: WorkerHandle) -> JoinHandle<Option<usize>> {
+    /// Returns once the worker hangs.
+    pub(crate) async fn hangs(&self) {
+        self.hangs.cancelled().await;
+    }
+
+    /// Kills the worker once it hangs; answers how it died.
+    pub(crate) fn watch(self: &Arc<Self>, worker: WorkerHandle) -> JoinHandle<Option<Killed>> {
         let crash = Arc::clone(self);
         tokio::spawn(async move {
             tokio::select! {
                 biased;
-                () = crash.hangs.cancelled() => {
+                () = crash.hangs() => {
                     tokio::time::sleep(AGONY).await;
-                    Some(worker.kill().await)
+                    Some(Killed::Task(worker.kill().await))
                 }
                 () = crash.over.cancelled() => {
                     worker.shutdown().await;
@@ -65,14 +78,13 @@ impl Crash {
 /// Says what the crash did.
 pub(crate) fn print(
     out: &mut impl Write,
-    killed: Option<usize>,
+    killed: Option<Killed>,
     reclaimed: usize,
 ) -> io::Result<()> {
-    match killed {
-        Some(held) => writeln!(
-            out,
-            "one worker was killed with {held} leases; {reclaimed} files were reclaimed by others"
-        ),
-        None => writeln!(out, "no worker was killed: there were too few files"),
-    }
+    let died = match killed {
+        Some(Killed::Task(held)) => format!("one worker was killed with {held} leases"),
+        Some(Killed::Process) => "one worker process was killed by SIGKILL".to_owned(),
+        None => return writeln!(out, "no worker was killed: there were too few files"),
+    };
+    writeln!(out, "{died}; {reclaimed} files were reclaimed by others")
 }

@@ -1,15 +1,19 @@
 //! Reads every file of a directory as one durable job each.
 //!
-//! `cargo run --release --example digest -- <dir> [--workers N] [--crash]`
+//! `cargo run --release --example digest -- <dir> [--url URL] [--workers N] [--crash]`
 //!
 //! Each file becomes an execution; a few workers compute size, lines and SHA-256, and the table at
-//! the end is read from the engine's results. With `--crash` one worker dies half-way without
-//! giving its leases back, and the others take its files over. The program checks that every file
-//! is in the results exactly once, and exits with 1 otherwise.
+//! the end is read from the engine's results. Without a URL everything happens in this process, on
+//! the embedded engine; with the URL of a Valkey server each worker is a process of its own. With
+//! `--crash` one worker dies half-way without giving its leases back, and the others take its files
+//! over. The program checks that every file is in the results exactly once, and exits with 1
+//! otherwise.
 
 mod args;
 mod crash;
 mod digest;
+mod fleet;
+mod place;
 mod table;
 mod walk;
 
@@ -18,33 +22,34 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
-use ff_backend_mem::MemBackend;
-use ff_engine::ListRequest;
+use ff_engine::{IdSource, ListRequest, SeededEntropy, SystemClock};
 use ff_sdk::prelude::*;
 use indicatif::ProgressBar;
 
 use args::Args;
-use crash::Crash;
-use digest::{Digest, KIND, LANE};
+use digest::Digest;
+use fleet::Fleet;
+use place::Place;
 use table::{Row, Table};
 
-type Failure = Box<dyn std::error::Error>;
-
-/// How many files one worker reads at once.
-const FILES_AT_ONCE: usize = 4;
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = match Args::parse(std::env::args_os().skip(1)) {
-        Ok(args) => args,
-        Err(usage) => {
-            let _ = writeln!(io::stderr(), "{usage}");
-            return ExitCode::from(2);
+    let mut words = std::env::args_os().skip(1).peekable();
+    let done = if words.next_if(|word| word == fleet::WORKER).is_some() {
+        fleet::work(words.filter_map(|word| word.into_string().ok())).await.map(|()| true)
+    } else {
+        match Args::parse(words) {
+            Ok(args) => run(&args).await,
+            Err(usage) => {
+                let _ = writeln!(io::stderr(), "{usage}");
+                return ExitCode::from(2);
+            }
         }
     };
-    match run(&args).await {
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -57,29 +62,19 @@ async fn main() -> ExitCode {
 /// Answers whether the results are complete.
 async fn run(args: &Args) -> Result<bool, Failure> {
     let files = walk::regular_files(&args.dir)?;
-    let backend = Arc::new(MemBackend::new());
-    let client = Client::new(backend.clone());
-    let crash = Arc::new(Crash::half_way(files.len(), args.workers));
-    let mut workers = Vec::new();
-    for number in 0..args.workers {
-        let dies = args.crash && number == 0;
-        workers.push(start(backend.clone(), args, dies.then(|| Arc::clone(&crash)))?);
-    }
-    let crashing = args.crash.then(|| crash.watch(workers.remove(0)));
+    let ids = IdSource::new(Arc::new(SystemClock), Arc::new(SeededEntropy::from_os()));
+    let place = Place::of_this_run(args.url.as_deref(), ids.request_id())?;
+    let backend = place.open().await?;
+    let client = Client::with_ids(Arc::clone(&backend), ids);
+    let fleet = match args.url {
+        None => Fleet::tasks(&backend, args, files.len())?,
+        Some(_) => Fleet::processes(&place, args, files.len())?,
+    };
 
     let ids = submit(&client, &files).await?;
     let table = collect(&client, files, &ids).await?;
 
-    let killed = match crashing {
-        Some(crashing) => {
-            crash.no_more();
-            crashing.await?
-        }
-        None => None,
-    };
-    for worker in workers {
-        worker.shutdown().await;
-    }
+    let killed = fleet.stop().await?;
     let complete = table.is_complete(&ids) && all_known(&client, &ids).await?;
     let mut out = io::stdout().lock();
     table.print(&mut out)?;
@@ -90,24 +85,6 @@ async fn run(args: &Args) -> Result<bool, Failure> {
         if complete { "every file exactly once" } else { "RESULTS DO NOT MATCH THE FILES" };
     writeln!(out, "{verdict}")?;
     Ok(complete)
-}
-
-fn start(
-    backend: Arc<MemBackend>,
-    args: &Args,
-    crash: Option<Arc<Crash>>,
-) -> Result<WorkerHandle, EngineError> {
-    let mut builder = Worker::builder(backend)
-        .lane(LANE)
-        .concurrency(FILES_AT_ONCE)
-        .raw_handler(KIND, digest::handle);
-    if args.crash {
-        builder = builder.lease_ttl(Duration::from_secs(1));
-    }
-    if let Some(crash) = crash {
-        builder = builder.shared_state(crash);
-    }
-    Ok(builder.build()?.start())
 }
 
 async fn submit(client: &Client, files: &[PathBuf]) -> Result<Vec<ExecutionId>, EngineError> {
