@@ -37,7 +37,7 @@ return function(partition, after, examined, most, states, lane, kind, tag)
       return reply.ok(last, seen, "1", items)
     end
     local f = record.summary(partition, id)
-    if wants(f, filter) then
+    if f and wants(f, filter) then
       items[#items + 1] = { id, f.ln, f.kd, f.st, f.ai or "", f.pr, f.at, f.ea or "" }
     end
     last, seen = id, seen + 1

@@ -29,17 +29,19 @@ return function(partition, most, tag, process, wait)
   for _, id in ipairs(timers.due(partition, tag, now, most)) do
     local r = execution.open(partition, id)
     local event = r and due.handle(r, now)
-    if event then
+    if not r then
+      timers.drop_stray(partition, tag, id)
+    elseif event then
       counts[event] = counts[event] + 1
       handled = handled + 1
     end
   end
   local next_due = timers.next(partition, tag)
-  if process ~= "" and handled == 0 then
+  if process ~= "" and handled == 0 and tonumber(most) > 0 then
     local latest = now + math.min(tonumber(wait), timers.HEARTBEAT_MS)
-    timers.sleep(partition, process, tag, math.min(latest, tonumber(next_due or latest)))
+    timers.sleep(partition, process, tag, math.min(latest, tonumber(next_due or latest)), now)
   end
-  local repaired = repair.wakeups(partition)
+  local repaired = repair.wakeups(partition, now)
   local c = counts
   return reply.ok(now, next_due or "", c.delays, c.leases, c.timeouts, c.expired, c.grants, c.removed, repaired)
 end

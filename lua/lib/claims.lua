@@ -15,17 +15,21 @@ local claims = {}
 local GRANT_TTL_MS = 5000
 --- Most expired executions one call sweeps aside.
 local EXPIRED_MAX = 64
+--- Most heads looked at in one go.
+local HEADS_MAX = 64
+--- A call that carries this much payload takes no more.
+local BYTES_MAX = 4194304
 
 local function task_item(r, index)
   return { "task", index, r.id, record.flat(r), record.payload(r) }
 end
 
 --- Leases or grants the head of a queue. Answers the item, or nil when its deadline has passed.
-local function issue(r, head, wanted, index, now, dequeued)
+local function issue(r, head, wanted, index, now)
   local id = answers.derived(wanted.request, index)
   if run.missed_deadline(r, now) then
     run.finish(r, "expired", now)
-    execution.commit(r, now, dequeued)
+    execution.commit(r, now)
     return nil
   elseif head.queue == "c" then
     record.set(r, "gi", id)
@@ -34,40 +38,53 @@ local function issue(r, head, wanted, index, now, dequeued)
     return { "token", index, r.id }
   end
   lease.issue(r, id, wanted.holder, wanted.ttl, now)
-  execution.commit(r, now, dequeued)
+  execution.commit(r, now)
   return task_item(r, index)
 end
 
+--- Opens what stands at the heads. An entry without a record is a stray, and taken out.
+local function opened(partition, lane, best)
+  local found, strays = {}, {}
+  for _, head in ipairs(best) do
+    local r = execution.open(partition, head.id)
+    if r then
+      found[#found + 1] = { r = r, queue = head.queue }
+    else
+      strays[#strays + 1] = head
+    end
+  end
+  for _, head in ipairs(strays) do
+    queue.drop_stray(partition, lane, head)
+  end
+  return found
+end
+
 --- Takes up to `most` of what `ask` wants, best first. The answer has the items, their ids, and
---- whether it stopped early because too much had expired.
+--- whether it stopped early because too much had expired, or was carried.
 function claims.take(partition, ask, wanted, most, now)
   local taken = { ids = {}, items = {} }
   local offer = capabilities.offer(ask.offered)
-  local expired = 0
-  while #taken.ids < most and expired < EXPIRED_MAX do
-    local best = heads.best(partition, ask.lane, offer, ask, most - #taken.ids)
+  local expired, bytes = 0, 0
+  while #taken.ids < most do
+    local best = heads.best(partition, ask.lane, offer, ask, math.min(most - #taken.ids, HEADS_MAX))
     if #best == 0 then
       return taken
     end
-    local records = {}
-    for i, head in ipairs(best) do
-      records[i] = execution.open(partition, head.id)
-    end
-    local dequeued = best.source ~= nil
-    if dequeued then
-      queue.remove_all(partition, ask.lane, best)
-    end
-    for i, head in ipairs(best) do
-      local item = issue(records[i], head, wanted, #taken.ids, now, dequeued)
+    for _, head in ipairs(opened(partition, ask.lane, best)) do
+      local item = issue(head.r, head, wanted, #taken.ids, now)
       if item then
-        taken.ids[#taken.ids + 1] = head.id
+        taken.ids[#taken.ids + 1] = head.r.id
         taken.items[#taken.items + 1] = item
+        bytes = bytes + (item[5] and #item[5] or 0)
       else
         expired = expired + 1
       end
+      if bytes >= BYTES_MAX or expired >= EXPIRED_MAX then
+        taken.cut_off = true
+        return taken
+      end
     end
   end
-  taken.cut_off = expired >= EXPIRED_MAX
   return taken
 end
 

@@ -21,16 +21,15 @@ function execution.open(partition, id)
   return r
 end
 
---- Writes what was changed and brings the indexes along. `dequeued` says that the caller has taken
---- the record out of its queue.
-function execution.commit(r, now, dequeued)
+--- Writes what was changed and brings the indexes along.
+function execution.commit(r, now)
   local before, after = r.place, placement.of(r)
   if r.f.ea and r.f.aw then
     told.ended(r)
   end
   record.save(r)
   local moved = before.queue ~= after.queue or before.score ~= after.score
-  if moved and before.queue and not dequeued then
+  if moved and before.queue then
     queue.remove(r, before)
   end
   if moved and after.queue then

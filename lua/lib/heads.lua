@@ -11,12 +11,16 @@ local function better(one, other)
   return one.id < other.id
 end
 
+--- Most requirement classes of a lane that one call looks at; of more, a random choice.
+local CLASSES_MAX = 1024
+
 --- The queues of a lane that hold something an offer covers, of the wanted kinds.
 local function add_sources(sources, partition, lane, offer, wanted, tag)
-  for _, entry in ipairs(redis.call("SMEMBERS", keys.lane(partition, lane, tag))) do
+  for _, entry in ipairs(redis.call("SRANDMEMBER", keys.lane(partition, lane, tag), CLASSES_MAX)) do
     local kind, class = string.sub(entry, 1, 1), string.sub(entry, 2)
     if wanted[kind] and (class == "" or capabilities.covers(offer, class)) then
-      sources[#sources + 1] = { kind = kind, entry = entry, key = keys.queue(partition, kind, lane, class, tag) }
+      local key = keys.queue(partition, kind, lane, class, tag)
+      sources[#sources + 1] = { kind = kind, entry = entry, key = key }
     end
   end
 end
@@ -26,7 +30,9 @@ local function merged(sources, most)
   for _, source in ipairs(sources) do
     local scored = redis.call("ZRANGE", source.key, 0, most - 1, "WITHSCORES")
     for i = 1, #scored, 2 do
-      found[#found + 1] = { id = scored[i], score = tonumber(scored[i + 1]), queue = source.kind }
+      local head = { id = scored[i], score = tonumber(scored[i + 1]), queue = source.kind }
+      head.key, head.entry = source.key, source.entry
+      found[#found + 1] = head
     end
   end
   table.sort(found, better)
@@ -38,9 +44,6 @@ end
 
 --- The best `most` entries of a lane that an offer covers, best first. `ask` says which kinds:
 --- fresh work when `fresh`, reclaims when `reclaims`, of the tag `tag` unless that is empty.
----
---- When they all come from one queue of fresh work, `source` names it, and `is_all` tells that there
---- is nothing else in it.
 function heads.best(partition, lane, offer, ask, most)
   local sources = {}
   local any_tag = ask.tag == ""
@@ -53,14 +56,22 @@ function heads.best(partition, lane, offer, ask, most)
   if #sources ~= 1 then
     return merged(sources, most)
   end
-  local source = sources[1]
-  local ids = redis.call("ZRANGE", source.key, 0, most)
-  local found = {}
-  for i = 1, math.min(#ids, most) do
-    found[i] = { id = ids[i], queue = source.kind }
+  local source, found = sources[1], {}
+  for i, id in ipairs(redis.call("ZRANGE", source.key, 0, most - 1)) do
+    found[i] = { id = id, queue = source.kind, key = source.key, entry = source.entry }
   end
-  if source.kind == "f" then
-    found.source, found.is_all = source, #ids <= most
+  return found
+end
+
+--- Some heads of a lane, whatever they require, each of another class.
+function heads.some(partition, lane, most)
+  local found = {}
+  for _, entry in ipairs(redis.call("SRANDMEMBER", keys.lane(partition, lane), most)) do
+    local kind, class = string.sub(entry, 1, 1), string.sub(entry, 2)
+    local id = redis.call("ZRANGE", keys.queue(partition, kind, lane, class), 0, 0)[1]
+    if id then
+      found[#found + 1] = { id = id, queue = kind }
+    end
   end
   return found
 end

@@ -7,12 +7,16 @@ local operator = {}
 local REMEMBERED = 8
 local REQUEST_ID_BYTES = 16
 
---- What a request with this id did, if it is remembered.
-function operator.done_by(r, request)
+--- What a request with this id did, if that is remembered and of a kind that `own` names by its
+--- first word: an id may have been used for requests of different verbs.
+function operator.done_by(r, request, own)
   for slot = 0, REMEMBERED - 1 do
     local mark = r.f["o" .. slot]
     if mark and string.sub(mark, 1, REQUEST_ID_BYTES) == request then
-      return string.sub(mark, REQUEST_ID_BYTES + 1)
+      local outcome = string.sub(mark, REQUEST_ID_BYTES + 1)
+      if own[string.match(outcome, "^%S+")] then
+        return outcome
+      end
     end
   end
   return nil

@@ -42,15 +42,11 @@ function queue.remove(r, place)
   end
 end
 
---- Takes all of `heads`, which came from one queue of fresh work, out of it.
-function queue.remove_all(partition, lane, heads)
-  local ids = {}
-  for i, head in ipairs(heads) do
-    ids[i] = head.id
-  end
-  redis.call("ZREM", heads.source.key, unpack(ids))
-  if heads.is_all then
-    redis.call("SREM", keys.lane(partition, lane), heads.source.entry)
+--- Takes an entry that belongs to no record out of the queue where it was found.
+function queue.drop_stray(partition, lane, head)
+  redis.call("ZREM", head.key, head.id)
+  if redis.call("EXISTS", head.key) == 0 then
+    redis.call("SREM", keys.lane(partition, lane), head.entry)
   end
 end
 

@@ -92,9 +92,12 @@ function record.load(partition, id)
   return { partition = partition, id = id, f = f, kept = kept, changed = {}, long = {} }
 end
 
---- The packed fields of an execution that is there, and its tags.
+--- The packed fields of an execution, and its tags, or nil when there is none.
 function record.summary(partition, id)
   local kept = redis.call("HMGET", keys.execution(partition, id), "s", "r", "h", "tg")
+  if not kept[1] then
+    return nil
+  end
   local f = { s = kept[1], r = kept[2], h = kept[3] or "", tg = kept[4] or nil }
   f.ln, f.pr, f.at, f.kd = string.match(f.s, SUBMITTED)
   unpack_run(f)

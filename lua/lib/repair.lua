@@ -1,5 +1,6 @@
 --- Finds wake-ups that were lost: work that stands in a queue while somebody who could take it
---- waits. One lane is looked at in a call, chosen at random, so that the cost does not grow.
+--- waits. One lane is looked at in a call, and a few of its queues, all chosen at random, so that the
+--- cost does not grow.
 local execution = require("execution")
 local heads = require("heads")
 local keys = require("keys")
@@ -7,29 +8,22 @@ local waiters = require("waiters")
 
 local repair = {}
 
-local ANYTHING = { fresh = true, reclaims = true, tag = "" }
-local LOOKED_AT = 8
+local QUEUES = 8
+--- What has been ready for less is on its way to whoever was woken.
+local LATE_MS = 1000
 
-local function any_offer(partition, lane)
-  local found = {}
-  for _, entry in ipairs(redis.call("SMEMBERS", keys.lane(partition, lane))) do
-    found[#found + 1] = string.sub(entry, 2)
-  end
-  return "," .. table.concat(found, ",") .. ","
-end
-
---- Wakes one waiter for each head of the lane that has a waiter left. Answers how many.
-function repair.wakeups(partition)
+--- Wakes a waiter for what stands too long. Answers how many were woken.
+function repair.wakeups(partition, now)
   local lane = redis.call("SRANDMEMBER", keys.waited_lanes(partition))
   if not lane then
     return 0
   end
   waiters.sweep(partition, lane)
   local repaired = 0
-  local best = heads.best(partition, lane, any_offer(partition, lane), ANYTHING, LOOKED_AT)
-  for _, head in ipairs(best) do
+  for _, head in ipairs(heads.some(partition, lane, QUEUES)) do
     local r = execution.open(partition, head.id)
-    if r and waiters.wake(r, head.queue) then
+    local late = r and r.place.queue and now - tonumber(r.f.ra) > LATE_MS
+    if late and waiters.wake(r, head.queue) then
       repaired = repaired + 1
     end
   end

@@ -16,8 +16,8 @@ function steered.by(partition, id, request, own, decide)
   if not r then
     return reply.err("NOT_FOUND")
   end
-  local before = operator.done_by(r, request)
-  if before and own[string.match(before, "^%S+")] then
+  local before = operator.done_by(r, request, own)
+  if before then
     return reply.ok(before)
   end
   local outcome, changed, refused = decide(r, now)

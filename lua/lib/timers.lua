@@ -13,8 +13,9 @@ local FORGOTTEN_AFTER_MS = 5000
 local MAINTAINERS_ASKED = 16
 
 --- Lets a maintainer sleep until `at` unless something is due sooner.
-function timers.sleep(partition, process, tag, at)
+function timers.sleep(partition, process, tag, at, now)
   local key = keys.maintainers(partition)
+  redis.call("ZREMRANGEBYSCORE", key, "-inf", number.text(now - FORGOTTEN_AFTER_MS))
   redis.call("ZADD", key, number.text(at), process .. " " .. tag)
   redis.call("PEXPIRE", key, FORGOTTEN_AFTER_MS)
 end
@@ -53,6 +54,14 @@ function timers.remove(r)
   tags.each(r, function(tag)
     redis.call("ZREM", keys.due(r.partition, tag), r.id)
   end)
+end
+
+--- Takes an entry that belongs to no record out of the index where it was found.
+function timers.drop_stray(partition, tag, id)
+  redis.call("ZREM", keys.due(partition), id)
+  if tag ~= "" then
+    redis.call("ZREM", keys.due(partition, tag), id)
+  end
 end
 
 --- The ids of what is due at `now`, the longest due first, at most `most`.

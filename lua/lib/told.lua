@@ -8,7 +8,7 @@ local record = require("record")
 local told = {}
 
 local MESSAGE_MAX_BYTES = 262144
-local FIELDS = { "rk", "re", "fc", "fa", "ft", "fm", "fd", "cr" }
+local FIELDS = { "rk", "re", "fc", "fa", "ft", "fm", "fd", "ca", "cr" }
 
 local function value_of(r, field)
   if r.f[field] then

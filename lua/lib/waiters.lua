@@ -11,6 +11,9 @@ local tags = require("tags")
 local waiters = {}
 
 local SCANNED_AT_ONCE = 64
+--- Most arms of a lane that one wake-up looks at. What would suit one behind them waits for the next
+--- maintenance call.
+local SCANNED_MAX = 1024
 local PATTERN = "^(%x+) (%d+) ([fac]) ([^\t]*)\t(.*)$"
 
 --- The text that stands for an arm. `mode` is `f` for fresh work only and `a` for reclaims too.
@@ -51,7 +54,7 @@ function waiters.wake(r, kind)
     from = from + #batch
     for _, member in ipairs(batch) do
       local process, arm, mode, offered, tag = string.match(member, PATTERN)
-      if suits(r, kind, mode, offered, tag) then
+      if process and suits(r, kind, mode, offered, tag) then
         waiters.remove(partition, lane, member)
         from = from - 1
         if redis.call("SPUBLISH", keys.process(partition, process), "w " .. arm .. " " .. r.id) > 0 then
@@ -59,17 +62,18 @@ function waiters.wake(r, kind)
         end
       end
     end
-    if #batch < SCANNED_AT_ONCE then
+    if #batch < SCANNED_AT_ONCE or from >= SCANNED_MAX then
       return false
     end
   end
 end
 
---- Takes off the arms of a lane whose processes are gone.
+--- Takes off arms of a lane whose processes are gone, among some that are chosen at random.
 function waiters.sweep(partition, lane)
-  for _, member in ipairs(redis.call("ZRANGE", keys.waiters(partition, lane), 0, SCANNED_AT_ONCE - 1)) do
-    local channel = keys.process(partition, string.match(member, PATTERN))
-    if redis.call("PUBSUB", "SHARDNUMSUB", channel)[2] == 0 then
+  for _, member in ipairs(redis.call("ZRANDMEMBER", keys.waiters(partition, lane), SCANNED_AT_ONCE)) do
+    local process = string.match(member, PATTERN)
+    local channel = process and keys.process(partition, process)
+    if not channel or redis.call("PUBSUB", "SHARDNUMSUB", channel)[2] == 0 then
       waiters.remove(partition, lane, member)
     end
   end

@@ -125,8 +125,7 @@ pub(crate) fn record(
     let (lane, priority) = (submitted.next()?, submitted.next()?);
     let (submitted_at, kind) = (submitted.time()?, submitted.next()?);
     let mut digested = r.packed("p")?;
-    let fingerprint =
-        u64::from_str_radix(digested.word()?, 16).map_err(|_| digested.corrupt())?;
+    let fingerprint = u64::from_str_radix(digested.word()?, 16).map_err(|_| digested.corrupt())?;
     let policy = policy(&mut digested)?;
     let payload = if payload.is_empty() { r.inline_payload() } else { payload };
     let payload = typed(&r, "ct", payload)?;

@@ -75,19 +75,24 @@ pub(crate) fn bad_reply(operation: &'static str, bad: BadReply) -> EngineError {
 pub(crate) fn unavailable(operation: &'static str, error: TransportError) -> EngineError {
     let kind = match &error {
         TransportError::Timeout(_) => UnavailableKind::Timeout,
-        TransportError::Disconnected(_) => UnavailableKind::Unreachable,
+        TransportError::Disconnected(_) | TransportError::Redirected => {
+            UnavailableKind::Unreachable
+        }
         TransportError::Settings(problem) => {
             return EngineError::Incompatible { problem: problem.clone() };
         }
         TransportError::Server(text) => match text.split_whitespace().next().unwrap_or("") {
             "OOM" | "-OOM" => UnavailableKind::Full,
-            "NOPERM" | "WRONGPASS" | "NOAUTH" => {
+            "NOPERM" | "WRONGPASS" | "NOAUTH" | "NOPROTO" | "DENIED" => {
                 return EngineError::Incompatible { problem: format!("{operation}: {text}") };
             }
-            "LOADING" | "BUSY" | "READONLY" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN"
-            | "MISCONF" | "NOREPLICAS" | "MOVED" | "ASK" | "UNKILLABLE" => {
-                UnavailableKind::Unreachable
+            // Of a client that knows of the cluster they are not heard here.
+            "MOVED" | "ASK" => {
+                let problem = "the server is a node of a cluster: connect with cluster=true";
+                return EngineError::Incompatible { problem: problem.to_owned() };
             }
+            "LOADING" | "BUSY" | "READONLY" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN"
+            | "MISCONF" | "NOREPLICAS" | "UNKILLABLE" => UnavailableKind::Unreachable,
             _ if text.contains("OOM command not allowed") => UnavailableKind::Full,
             _ => return EngineError::Internal { problem: format!("{operation}: {text}") },
         },

@@ -85,7 +85,7 @@ impl Inner {
         match self.try_call(operation, partition, call.clone()).await {
             Err(error) if library::is_missing(&error) => {
                 tracing::warn!(operation, "the function library has gone missing");
-                library::load(self).await?;
+                library::restore(self, partition).await?;
                 self.try_call(operation, partition, call).await
             }
             answer => answer,

@@ -136,10 +136,17 @@ impl ValkeyBackend {
 }
 
 /// Makes the mark of a partition unless it is there, and answers how many partitions it tells of.
+///
+/// It is read first: a keyspace that is open is connected to by users who may not write, and while
+/// the server has no room for more.
 async fn mark(inner: &Inner, number: usize, wanted: u16) -> Result<u64, EngineError> {
     let open = Open { partitions: wanted.into(), protocol: library::PROTOCOL };
     let partition = &inner.keyspace.partitions[number];
-    match inner.call("connect", partition, open).await? {
+    let answer = match library::mark(inner, partition).await? {
+        Some(mark) => Ok(mark),
+        None => inner.call("connect", partition, open).await?,
+    };
+    match answer {
         Ok(mark) if mark.protocol > library::PROTOCOL => {
             let problem = format!(
                 "the keyspace {} was made for protocol {}, this client speaks {}: upgrade it",
@@ -162,6 +169,7 @@ impl fmt::Debug for ValkeyBackend {
         f.debug_struct("ValkeyBackend")
             .field("namespace", &self.inner.keyspace.namespace)
             .field("partitions", &self.partitions())
+            .field("clustered", &self.inner.clustered)
             .finish_non_exhaustive()
     }
 }

@@ -8,8 +8,13 @@
 use bytes::Bytes;
 use ff_engine::EngineError;
 
-use crate::calls::{Version, VersionAnswer};
+use crate::call::{BadReply, Call as _, Values};
+use crate::calls::{Open, OpenAnswer, Version, VersionAnswer};
+use crate::failures::{bad_reply, unavailable};
 use crate::inner::Inner;
+use crate::keyspace::Partition;
+use crate::reply::Reply;
+use crate::transport::Request;
 
 /// What both sides have to agree on; `cargo xtask lua` writes the same number into the library.
 pub(crate) const PROTOCOL: u64 = 1;
@@ -41,9 +46,14 @@ impl Library {
 
 /// Loads the library unless the same one is there.
 pub(crate) async fn ensure(inner: &Inner) -> Result<(), EngineError> {
-    const OPERATION: &str = "connect";
     let partition = inner.keyspace.partitions.first();
-    let partition = partition.expect("a keyspace has at least one partition");
+    restore(inner, partition.expect("a keyspace has at least one partition")).await
+}
+
+/// Loads the library unless the same one is on the server of this partition, or one of a newer
+/// protocol.
+pub(crate) async fn restore(inner: &Inner, partition: &Partition) -> Result<(), EngineError> {
+    const OPERATION: &str = "connect";
     match inner.try_call(OPERATION, partition, Version {}).await {
         Ok(Ok(VersionAnswer { protocol, hash })) => {
             if protocol > PROTOCOL {
@@ -56,6 +66,14 @@ pub(crate) async fn ensure(inner: &Inner) -> Result<(), EngineError> {
             if hash == inner.library.hash() {
                 return Ok(());
             }
+            return match load(inner).await {
+                // A user who may only read works with what those who may write have loaded.
+                Err(error) if is_forbidden(&error) => {
+                    tracing::warn!("the user may not replace the function library: it stays");
+                    Ok(())
+                }
+                loaded => loaded,
+            };
         }
         Ok(Err(refusal)) => {
             let problem = format!("the library refused to tell its version: {:?}", refusal.code);
@@ -68,15 +86,40 @@ pub(crate) async fn ensure(inner: &Inner) -> Result<(), EngineError> {
 }
 
 /// Loads the library in place of what is there.
-pub(crate) async fn load(inner: &Inner) -> Result<(), EngineError> {
+async fn load(inner: &Inner) -> Result<(), EngineError> {
     let args = [&b"LOAD"[..], b"REPLACE", inner.library.text.as_bytes()].map(Bytes::from_static);
     inner
         .transport
         .send_to_all("FUNCTION", args.to_vec())
         .await
-        .map_err(|error| crate::failures::unavailable("connect", error))?;
+        .map_err(|error| unavailable("connect", error))?;
     tracing::info!(hash = inner.library.hash(), "loaded the function library");
     Ok(())
+}
+
+/// What the mark of a partition says, where there is one. Read without a function: those that a
+/// user without rights may call write nothing, and `open` does.
+pub(crate) async fn mark(
+    inner: &Inner,
+    partition: &Partition,
+) -> Result<Option<OpenAnswer>, EngineError> {
+    const OPERATION: &str = "connect";
+    let key = Bytes::from(format!("{}mark", partition.prefix));
+    let args = vec![key, Bytes::from_static(b"partitions"), Bytes::from_static(b"protocol")];
+    let request = Request { command: "HMGET", slot: partition.slot, args };
+    let reply =
+        inner.transport.send(request).await.map_err(|error| unavailable(OPERATION, error))?;
+    let fields = reply.into_array().ok_or_else(|| bad_reply(OPERATION, BadReply("list")))?;
+    if fields.iter().any(|field| matches!(field, Reply::Nil)) {
+        return Ok(None);
+    }
+    let answer = Open::decode(&mut Values::new(fields));
+    answer.map(Some).map_err(|bad| bad_reply(OPERATION, bad))
+}
+
+/// Whether a call failed because its user may not make it.
+fn is_forbidden(error: &EngineError) -> bool {
+    matches!(error, EngineError::Incompatible { problem } if problem.contains("NOPERM"))
 }
 
 /// Whether a call failed because its function is not there.

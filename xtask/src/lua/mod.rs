@@ -78,10 +78,7 @@ fn outputs(root: &Path, sources: &Sources) -> anyhow::Result<Vec<(PathBuf, Strin
     let contracts = contract::all(sources)?;
     let target = root.join(TARGET);
     Ok(vec![
-        (
-            target.join("library/ff.lua"),
-            bundle::library(sources, &contracts, &bundle::PRODUCTION)?,
-        ),
+        (target.join("library/ff.lua"), bundle::library(sources, &contracts, &bundle::PRODUCTION)?),
         (
             target.join("library/ff_test.lua"),
             bundle::library(sources, &contracts, &bundle::TESTING)?,

@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "689e877ee93a2fbc780094543291f671" }
+M.library = { PROTOCOL = 1, HASH = "481fe5ce421ed63e491e5a2d8ec099e3" }
 
 M.number = (function()
 local number = {}
@@ -211,6 +211,9 @@ function record.load(partition, id)
 end
 function record.summary(partition, id)
   local kept = redis.call("HMGET", keys.execution(partition, id), "s", "r", "h", "tg")
+  if not kept[1] then
+    return nil
+  end
   local f = { s = kept[1], r = kept[2], h = kept[3] or "", tg = kept[4] or nil }
   f.ln, f.pr, f.at, f.kd = string.match(f.s, SUBMITTED)
   unpack_run(f)
@@ -424,14 +427,10 @@ function queue.remove(r, place)
     end)
   end
 end
-function queue.remove_all(partition, lane, heads)
-  local ids = {}
-  for i, head in ipairs(heads) do
-    ids[i] = head.id
-  end
-  redis.call("ZREM", heads.source.key, unpack(ids))
-  if heads.is_all then
-    redis.call("SREM", keys.lane(partition, lane), heads.source.entry)
+function queue.drop_stray(partition, lane, head)
+  redis.call("ZREM", head.key, head.id)
+  if redis.call("EXISTS", head.key) == 0 then
+    redis.call("SREM", keys.lane(partition, lane), head.entry)
   end
 end
 function queue.ahead(r, place)
@@ -448,8 +447,9 @@ local timers = {}
 timers.HEARTBEAT_MS = 1000
 local FORGOTTEN_AFTER_MS = 5000
 local MAINTAINERS_ASKED = 16
-function timers.sleep(partition, process, tag, at)
+function timers.sleep(partition, process, tag, at, now)
   local key = keys.maintainers(partition)
+  redis.call("ZREMRANGEBYSCORE", key, "-inf", number.text(now - FORGOTTEN_AFTER_MS))
   redis.call("ZADD", key, number.text(at), process .. " " .. tag)
   redis.call("PEXPIRE", key, FORGOTTEN_AFTER_MS)
 end
@@ -484,6 +484,12 @@ function timers.remove(r)
     redis.call("ZREM", keys.due(r.partition, tag), r.id)
   end)
 end
+function timers.drop_stray(partition, tag, id)
+  redis.call("ZREM", keys.due(partition), id)
+  if tag ~= "" then
+    redis.call("ZREM", keys.due(partition, tag), id)
+  end
+end
 function timers.due(partition, tag, now, most)
   local key = keys.due(partition, tag ~= "" and tag or nil)
   return redis.call("ZRANGE", key, "-inf", number.text(now), "BYSCORE", "LIMIT", 0, most)
@@ -500,7 +506,7 @@ local keys = M.keys
 local record = M.record
 local told = {}
 local MESSAGE_MAX_BYTES = 262144
-local FIELDS = { "rk", "re", "fc", "fa", "ft", "fm", "fd", "cr" }
+local FIELDS = { "rk", "re", "fc", "fa", "ft", "fm", "fd", "ca", "cr" }
 local function value_of(r, field)
   if r.f[field] then
     return r.f[field]
@@ -535,6 +541,7 @@ local number = M.number
 local tags = M.tags
 local waiters = {}
 local SCANNED_AT_ONCE = 64
+local SCANNED_MAX = 1024
 local PATTERN = "^(%x+) (%d+) ([fac]) ([^\t]*)\t(.*)$"
 function waiters.member(process, arm, mode, offered, tag)
   return process .. " " .. arm .. " " .. mode .. " " .. offered .. "\t" .. tag
@@ -565,7 +572,7 @@ function waiters.wake(r, kind)
     from = from + #batch
     for _, member in ipairs(batch) do
       local process, arm, mode, offered, tag = string.match(member, PATTERN)
-      if suits(r, kind, mode, offered, tag) then
+      if process and suits(r, kind, mode, offered, tag) then
         waiters.remove(partition, lane, member)
         from = from - 1
         if redis.call("SPUBLISH", keys.process(partition, process), "w " .. arm .. " " .. r.id) > 0 then
@@ -573,15 +580,16 @@ function waiters.wake(r, kind)
         end
       end
     end
-    if #batch < SCANNED_AT_ONCE then
+    if #batch < SCANNED_AT_ONCE or from >= SCANNED_MAX then
       return false
     end
   end
 end
 function waiters.sweep(partition, lane)
-  for _, member in ipairs(redis.call("ZRANGE", keys.waiters(partition, lane), 0, SCANNED_AT_ONCE - 1)) do
-    local channel = keys.process(partition, string.match(member, PATTERN))
-    if redis.call("PUBSUB", "SHARDNUMSUB", channel)[2] == 0 then
+  for _, member in ipairs(redis.call("ZRANDMEMBER", keys.waiters(partition, lane), SCANNED_AT_ONCE)) do
+    local process = string.match(member, PATTERN)
+    local channel = process and keys.process(partition, process)
+    if not channel or redis.call("PUBSUB", "SHARDNUMSUB", channel)[2] == 0 then
       waiters.remove(partition, lane, member)
     end
   end
@@ -605,14 +613,14 @@ function execution.open(partition, id)
   end
   return r
 end
-function execution.commit(r, now, dequeued)
+function execution.commit(r, now)
   local before, after = r.place, placement.of(r)
   if r.f.ea and r.f.aw then
     told.ended(r)
   end
   record.save(r)
   local moved = before.queue ~= after.queue or before.score ~= after.score
-  if moved and before.queue and not dequeued then
+  if moved and before.queue then
     queue.remove(r, before)
   end
   if moved and after.queue then
@@ -655,11 +663,13 @@ local function better(one, other)
   end
   return one.id < other.id
 end
+local CLASSES_MAX = 1024
 local function add_sources(sources, partition, lane, offer, wanted, tag)
-  for _, entry in ipairs(redis.call("SMEMBERS", keys.lane(partition, lane, tag))) do
+  for _, entry in ipairs(redis.call("SRANDMEMBER", keys.lane(partition, lane, tag), CLASSES_MAX)) do
     local kind, class = string.sub(entry, 1, 1), string.sub(entry, 2)
     if wanted[kind] and (class == "" or capabilities.covers(offer, class)) then
-      sources[#sources + 1] = { kind = kind, entry = entry, key = keys.queue(partition, kind, lane, class, tag) }
+      local key = keys.queue(partition, kind, lane, class, tag)
+      sources[#sources + 1] = { kind = kind, entry = entry, key = key }
     end
   end
 end
@@ -668,7 +678,9 @@ local function merged(sources, most)
   for _, source in ipairs(sources) do
     local scored = redis.call("ZRANGE", source.key, 0, most - 1, "WITHSCORES")
     for i = 1, #scored, 2 do
-      found[#found + 1] = { id = scored[i], score = tonumber(scored[i + 1]), queue = source.kind }
+      local head = { id = scored[i], score = tonumber(scored[i + 1]), queue = source.kind }
+      head.key, head.entry = source.key, source.entry
+      found[#found + 1] = head
     end
   end
   table.sort(found, better)
@@ -689,14 +701,20 @@ function heads.best(partition, lane, offer, ask, most)
   if #sources ~= 1 then
     return merged(sources, most)
   end
-  local source = sources[1]
-  local ids = redis.call("ZRANGE", source.key, 0, most)
-  local found = {}
-  for i = 1, math.min(#ids, most) do
-    found[i] = { id = ids[i], queue = source.kind }
+  local source, found = sources[1], {}
+  for i, id in ipairs(redis.call("ZRANGE", source.key, 0, most - 1)) do
+    found[i] = { id = id, queue = source.kind, key = source.key, entry = source.entry }
   end
-  if source.kind == "f" then
-    found.source, found.is_all = source, #ids <= most
+  return found
+end
+function heads.some(partition, lane, most)
+  local found = {}
+  for _, entry in ipairs(redis.call("SRANDMEMBER", keys.lane(partition, lane), most)) do
+    local kind, class = string.sub(entry, 1, 1), string.sub(entry, 2)
+    local id = redis.call("ZRANGE", keys.queue(partition, kind, lane, class), 0, 0)[1]
+    if id then
+      found[#found + 1] = { id = id, queue = kind }
+    end
   end
   return found
 end
@@ -833,14 +851,16 @@ local run = M.run
 local claims = {}
 local GRANT_TTL_MS = 5000
 local EXPIRED_MAX = 64
+local HEADS_MAX = 64
+local BYTES_MAX = 4194304
 local function task_item(r, index)
   return { "task", index, r.id, record.flat(r), record.payload(r) }
 end
-local function issue(r, head, wanted, index, now, dequeued)
+local function issue(r, head, wanted, index, now)
   local id = answers.derived(wanted.request, index)
   if run.missed_deadline(r, now) then
     run.finish(r, "expired", now)
-    execution.commit(r, now, dequeued)
+    execution.commit(r, now)
     return nil
   elseif head.queue == "c" then
     record.set(r, "gi", id)
@@ -849,37 +869,48 @@ local function issue(r, head, wanted, index, now, dequeued)
     return { "token", index, r.id }
   end
   lease.issue(r, id, wanted.holder, wanted.ttl, now)
-  execution.commit(r, now, dequeued)
+  execution.commit(r, now)
   return task_item(r, index)
+end
+local function opened(partition, lane, best)
+  local found, strays = {}, {}
+  for _, head in ipairs(best) do
+    local r = execution.open(partition, head.id)
+    if r then
+      found[#found + 1] = { r = r, queue = head.queue }
+    else
+      strays[#strays + 1] = head
+    end
+  end
+  for _, head in ipairs(strays) do
+    queue.drop_stray(partition, lane, head)
+  end
+  return found
 end
 function claims.take(partition, ask, wanted, most, now)
   local taken = { ids = {}, items = {} }
   local offer = capabilities.offer(ask.offered)
-  local expired = 0
-  while #taken.ids < most and expired < EXPIRED_MAX do
-    local best = heads.best(partition, ask.lane, offer, ask, most - #taken.ids)
+  local expired, bytes = 0, 0
+  while #taken.ids < most do
+    local best = heads.best(partition, ask.lane, offer, ask, math.min(most - #taken.ids, HEADS_MAX))
     if #best == 0 then
       return taken
     end
-    local records = {}
-    for i, head in ipairs(best) do
-      records[i] = execution.open(partition, head.id)
-    end
-    local dequeued = best.source ~= nil
-    if dequeued then
-      queue.remove_all(partition, ask.lane, best)
-    end
-    for i, head in ipairs(best) do
-      local item = issue(records[i], head, wanted, #taken.ids, now, dequeued)
+    for _, head in ipairs(opened(partition, ask.lane, best)) do
+      local item = issue(head.r, head, wanted, #taken.ids, now)
       if item then
-        taken.ids[#taken.ids + 1] = head.id
+        taken.ids[#taken.ids + 1] = head.r.id
         taken.items[#taken.items + 1] = item
+        bytes = bytes + (item[5] and #item[5] or 0)
       else
         expired = expired + 1
       end
+      if bytes >= BYTES_MAX or expired >= EXPIRED_MAX then
+        taken.cut_off = true
+        return taken
+      end
     end
   end
-  taken.cut_off = expired >= EXPIRED_MAX
   return taken
 end
 function claims.repeated(partition, request, ids, now)
@@ -1164,11 +1195,14 @@ local record = M.record
 local operator = {}
 local REMEMBERED = 8
 local REQUEST_ID_BYTES = 16
-function operator.done_by(r, request)
+function operator.done_by(r, request, own)
   for slot = 0, REMEMBERED - 1 do
     local mark = r.f["o" .. slot]
     if mark and string.sub(mark, 1, REQUEST_ID_BYTES) == request then
-      return string.sub(mark, REQUEST_ID_BYTES + 1)
+      local outcome = string.sub(mark, REQUEST_ID_BYTES + 1)
+      if own[string.match(outcome, "^%S+")] then
+        return outcome
+      end
     end
   end
   return nil
@@ -1187,26 +1221,19 @@ local heads = M.heads
 local keys = M.keys
 local waiters = M.waiters
 local repair = {}
-local ANYTHING = { fresh = true, reclaims = true, tag = "" }
-local LOOKED_AT = 8
-local function any_offer(partition, lane)
-  local found = {}
-  for _, entry in ipairs(redis.call("SMEMBERS", keys.lane(partition, lane))) do
-    found[#found + 1] = string.sub(entry, 2)
-  end
-  return "," .. table.concat(found, ",") .. ","
-end
-function repair.wakeups(partition)
+local QUEUES = 8
+local LATE_MS = 1000
+function repair.wakeups(partition, now)
   local lane = redis.call("SRANDMEMBER", keys.waited_lanes(partition))
   if not lane then
     return 0
   end
   waiters.sweep(partition, lane)
   local repaired = 0
-  local best = heads.best(partition, lane, any_offer(partition, lane), ANYTHING, LOOKED_AT)
-  for _, head in ipairs(best) do
+  for _, head in ipairs(heads.some(partition, lane, QUEUES)) do
     local r = execution.open(partition, head.id)
-    if r and waiters.wake(r, head.queue) then
+    local late = r and r.place.queue and now - tonumber(r.f.ra) > LATE_MS
+    if late and waiters.wake(r, head.queue) then
       repaired = repaired + 1
     end
   end
@@ -1227,8 +1254,8 @@ function steered.by(partition, id, request, own, decide)
   if not r then
     return reply.err("NOT_FOUND")
   end
-  local before = operator.done_by(r, request)
-  if before and own[string.match(before, "^%S+")] then
+  local before = operator.done_by(r, request, own)
+  if before then
     return reply.ok(before)
   end
   local outcome, changed, refused = decide(r, now)
@@ -1485,7 +1512,7 @@ return function(partition, after, examined, most, states, lane, kind, tag)
       return reply.ok(last, seen, "1", items)
     end
     local f = record.summary(partition, id)
-    if wants(f, filter) then
+    if f and wants(f, filter) then
       items[#items + 1] = { id, f.ln, f.kd, f.st, f.ai or "", f.pr, f.at, f.ea or "" }
     end
     last, seen = id, seen + 1
@@ -1750,17 +1777,19 @@ return function(partition, most, tag, process, wait)
   for _, id in ipairs(timers.due(partition, tag, now, most)) do
     local r = execution.open(partition, id)
     local event = r and due.handle(r, now)
-    if event then
+    if not r then
+      timers.drop_stray(partition, tag, id)
+    elseif event then
       counts[event] = counts[event] + 1
       handled = handled + 1
     end
   end
   local next_due = timers.next(partition, tag)
-  if process ~= "" and handled == 0 then
+  if process ~= "" and handled == 0 and tonumber(most) > 0 then
     local latest = now + math.min(tonumber(wait), timers.HEARTBEAT_MS)
-    timers.sleep(partition, process, tag, math.min(latest, tonumber(next_due or latest)))
+    timers.sleep(partition, process, tag, math.min(latest, tonumber(next_due or latest)), now)
   end
-  local repaired = repair.wakeups(partition)
+  local repaired = repair.wakeups(partition, now)
   local c = counts
   return reply.ok(now, next_due or "", c.delays, c.leases, c.timeouts, c.expired, c.grants, c.removed, repaired)
 end

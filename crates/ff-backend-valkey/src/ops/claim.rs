@@ -166,31 +166,35 @@ impl Inner {
         mut over: ff_engine::clock::Sleep,
     ) -> Result<ClaimOutcome, EngineError> {
         let mut outcome = ClaimOutcome::default();
+        let visit = self.waits.claims.visit(self, offer);
         let mut wake: Option<Wake> = None;
         loop {
             let asked: Vec<usize> = match wake.as_ref().and_then(|wake| wake.partition) {
                 Some(partition) => vec![partition],
-                None => self.waits.claims.unarmed(offer, self.rotated()),
+                None => visit.unarmed(self.rotated()),
             };
             for partition in asked {
                 let woken = wake.as_ref().and_then(|wake| wake.woken_in(partition));
                 self.waits.subscribe(self, partition).await?;
-                let arming = self.waits.claims.begin(self, offer, partition, woken);
+                let arming = visit.begin(partition, woken);
                 let ask = Ask::Waiting(arming);
                 let known = self.claim_from(partition, request, offer, ask, &mut outcome).await?;
                 if known {
+                    visit.finish();
                     return Ok(outcome);
                 } else if is_full(&outcome, request) {
                     break;
                 }
             }
             if !outcome.is_empty() {
+                visit.finish();
                 return Ok(outcome);
             }
-            let mut ticket = self.waits.claims.enter(self, offer);
+            let mut ticket = visit.enter();
             wake = within(ticket.woken(), over.as_mut()).await;
+            drop(ticket);
             if wake.is_none() {
-                ticket.leave().await;
+                visit.leave().await;
                 return Ok(outcome);
             }
         }
@@ -236,9 +240,8 @@ impl Inner {
                 .call(CLAIM, partition, call)
                 .await?
                 .map_err(|_| bad_reply(CLAIM, BadReply("items")))?;
-            let found = !answer.items.is_empty();
             if let Some(arming) = arming.take_if(|_| !answer.again) {
-                arming.settle(answer.armed, found);
+                arming.settle(answer.armed);
             }
             for item in answer.items {
                 add_item(CLAIM, item, request.request_id, answer.now, outcome)?;

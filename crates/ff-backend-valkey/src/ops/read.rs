@@ -62,8 +62,12 @@ impl ReadOps for ValkeyBackend {
         let mut over = self.inner.clock.sleep(max_wait);
         loop {
             let mut end = self.inner.waits.ends.listen(&self.inner, id).await?;
-            if self.inner.about("result", id, Await { id: id.as_u128() }).await?.ended {
-                return self.inner.result_now(id, &record).await;
+            match self.inner.about("result", id, Await { id: id.as_u128() }).await {
+                Ok(answer) if !answer.ended => {}
+                Ok(_) | Err(EngineError::NotFound { .. }) => {
+                    return self.inner.result_now(id, &record).await;
+                }
+                Err(error) => return Err(error),
             }
             match within(end.told(), over.as_mut()).await {
                 Some(Some(fields)) => return stored.with(fields).result(),

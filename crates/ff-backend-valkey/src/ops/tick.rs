@@ -20,6 +20,9 @@ const PER_CALL: u64 = 100;
 /// clock is noticed. The library wakes a maintainer only for what is due sooner.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
+/// Between two looks that find nothing to do, however soon something is due.
+const PAUSE_MIN: Duration = Duration::from_millis(1);
+
 const OPERATION: &str = "tick";
 
 #[async_trait]
@@ -70,7 +73,7 @@ impl Inner {
             if outcome.handled() > 0 {
                 return Ok(outcome);
             }
-            let pause = until_due.unwrap_or(HEARTBEAT).min(HEARTBEAT);
+            let pause = until_due.unwrap_or(HEARTBEAT).clamp(PAUSE_MIN, HEARTBEAT);
             tokio::select! {
                 biased;
                 () = &mut over => return Ok(outcome),

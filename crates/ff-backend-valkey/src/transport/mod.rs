@@ -3,16 +3,27 @@
 //! A transport sends each request once. Whether to repeat one whose answer was lost is decided
 //! where it is known to be harmless.
 
+mod frames;
 mod fred;
+mod link;
+mod listener;
+mod settings;
+#[cfg(feature = "tls")]
+mod tls;
 
+use std::future::Future;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use ff_engine::BoxError;
 
-pub(crate) use self::fred::{FredTransport, Settings};
+pub(crate) use self::fred::FredTransport;
+pub(crate) use self::settings::Settings;
 use crate::reply::Reply;
+
+/// The first pause before a request that was redirected is sent again, and the longest.
+const REDIRECTED: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
 
 /// One command.
 #[derive(Debug, Clone)]
@@ -34,6 +45,9 @@ pub(crate) enum TransportError {
     /// No answer in time. The outcome is unknown.
     #[error("no answer in time")]
     Timeout(#[source] BoxError),
+    /// The slot of the request is elsewhere, or on its way there. The request had no effect.
+    #[error("the slot is being moved")]
+    Redirected,
     /// The server answered an error.
     #[error("the server answered: {0}")]
     Server(String),
@@ -77,6 +91,7 @@ pub(crate) trait Transport: Send + Sync + 'static {
     async fn unsubscribe(&self, channel: &str) -> Result<(), TransportError>;
 
     /// Returns once every message that was published before has come in.
+    #[cfg(feature = "testing")]
     async fn round_trip(&self) -> Result<(), TransportError>;
 
     /// What comes in from now on.
@@ -87,4 +102,23 @@ pub(crate) trait Transport: Send + Sync + 'static {
 
     /// How long a request may take.
     fn request_timeout(&self) -> Duration;
+}
+
+/// Sends again what was redirected, for as long as a request may take: until a slot has moved, its
+/// old node points to the new one and the new one back.
+async fn turned_away<T, F: Future<Output = Result<T, TransportError>>>(
+    mut left: Duration,
+    mut send: impl FnMut() -> F,
+) -> Result<T, TransportError> {
+    let mut pause = REDIRECTED.0;
+    loop {
+        match send().await {
+            Err(TransportError::Redirected) if left > pause => {
+                tokio::time::sleep(pause).await;
+                left -= pause;
+                pause = (pause * 2).min(REDIRECTED.1);
+            }
+            answer => return answer,
+        }
+    }
 }

@@ -16,10 +16,14 @@ use std::sync::{Arc, Mutex};
 use ff_types::backend::CapabilitySet;
 use ff_types::{ExecutionId, LaneId, RequestId, WorkerInstanceId};
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use super::locked;
 use crate::calls::{Disarm, PassOn};
 use crate::inner::Inner;
+
+/// Most requests that are remembered to tell a repeat: one for each instance and lane.
+const LATEST_MAX: usize = 4_096;
 
 /// What a waiting claim would take.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -87,7 +91,7 @@ struct Waiting {
     /// Firings that came while nobody waited, but a call was about to.
     missed: VecDeque<Wake>,
     claims: VecDeque<(u64, oneshot::Sender<Wake>)>,
-    /// Calls that are asking.
+    /// Claims that are being made.
     asking: usize,
 }
 
@@ -96,6 +100,8 @@ struct Arm {
     partition: usize,
     /// Whether the answer of the call that sets it has come.
     stands: bool,
+    /// Whether messages may have been missed since, so that it is not to be relied on.
+    void: bool,
     fired: Option<ExecutionId>,
 }
 
@@ -119,56 +125,17 @@ impl ClaimWaits {
         request: RequestId,
     ) -> bool {
         let mut state = locked(&self.state);
+        if state.latest.len() >= LATEST_MAX {
+            // Only a repeat in a divided keyspace needs it, and right behind its original.
+            state.latest.clear();
+        }
         state.latest.insert((asked, instance, lane.clone()), request) == Some(request)
     }
 
-    /// The partitions among `all` in which no arm stands for an offer.
-    pub(crate) fn unarmed(&self, offer: &Offer, all: impl Iterator<Item = usize>) -> Vec<usize> {
-        let state = locked(&self.state);
-        let waiting = state.offers.get(offer);
-        all.filter(|partition| waiting.is_none_or(|waiting| waiting.armed[*partition].is_empty()))
-            .collect()
-    }
-
-    /// A call is about to ask a partition, and to arm it when there is nothing.
-    pub(crate) fn begin<'w>(
-        &'w self,
-        inner: &'w Arc<Inner>,
-        offer: &'w Offer,
-        partition: usize,
-        woken: Option<ExecutionId>,
-    ) -> Arming<'w> {
-        let mut state = locked(&self.state);
-        let arm = state.next;
-        state.next += 1;
-        let waiting = state.waiting(offer, self.partitions);
-        waiting.asking += 1;
-        let crowded = !waiting.claims.is_empty();
-        let offer_copy = offer.clone();
-        state.arms.insert(arm, Arm { offer: offer_copy, partition, stands: false, fired: None });
-        Arming { inner, offer, partition, arm, crowded, woken, settled: false }
-    }
-
-    /// A call has found nothing, and waits. It is woken at once when something became ready
-    /// meanwhile, or an arm does not stand.
-    pub(crate) fn enter<'w>(&'w self, inner: &'w Arc<Inner>, offer: &'w Offer) -> Ticket<'w> {
-        let (wake, woken) = oneshot::channel();
-        let mut state = locked(&self.state);
-        let number = state.next;
-        state.next += 1;
-        let waiting = state.waiting(offer, self.partitions);
-        let at_once = waiting
-            .missed
-            .pop_front()
-            .or_else(|| waiting.armed.iter().any(Vec::is_empty).then_some(Wake::LOOK));
-        match at_once {
-            Some(reason) => {
-                let _received = wake.send(reason);
-            }
-            None => waiting.claims.push_back((number, wake)),
-        }
-        drop(state);
-        Ticket { inner, offer, number, woken, over: false }
+    /// A waiting claim begins. For as long as the visit lives, firings for its offer are kept.
+    pub(crate) fn visit<'w>(&'w self, inner: &'w Arc<Inner>, offer: &'w Offer) -> Visit<'w> {
+        locked(&self.state).waiting(offer, self.partitions).asking += 1;
+        Visit { inner, offer, over: false }
     }
 
     /// An arm has fired.
@@ -194,15 +161,27 @@ impl ClaimWaits {
         }
     }
 
-    /// Messages may have been missed: no arm is sure to stand, and everything that waits looks.
-    pub(super) fn look_again(&self) {
+    /// Messages may have been missed: no arm is sure to stand, not even one whose answer is still
+    /// to come, and everything that waits looks.
+    pub(super) fn look_again(&self, inner: &Arc<Inner>) {
+        let mut doubtful = Vec::new();
         let mut state = locked(&self.state);
-        state.arms.retain(|_, arm| !arm.stands);
+        state.arms.retain(|number, arm| {
+            arm.void = true;
+            if arm.stands {
+                doubtful.push((arm.offer.clone(), vec![(*number, arm.partition)]));
+            }
+            !arm.stands
+        });
         for waiting in state.offers.values_mut() {
             waiting.armed.iter_mut().for_each(Vec::clear);
             for (_, claim) in waiting.claims.drain(..) {
                 let _gone = claim.send(Wake::LOOK);
             }
+        }
+        drop(state);
+        for (offer, arms) in doubtful {
+            spawn_disarm(inner, &offer, arms);
         }
     }
 }
@@ -217,15 +196,24 @@ impl State {
         })
     }
 
-    /// Gives a wake-up to the claim that waits longest, or keeps it for one that is about to wait.
-    /// Answers whether nobody wants it.
-    fn hand_on(&mut self, offer: &Offer, partitions: usize, wake: Wake) -> bool {
+    /// Gives a wake-up to the claim that waits longest. Answers whether one waits.
+    fn hand_to_waiting(&mut self, offer: &Offer, partitions: usize, wake: Wake) -> bool {
         let waiting = self.waiting(offer, partitions);
         while let Some((_, claim)) = waiting.claims.pop_front() {
             if claim.send(wake).is_ok() {
-                return false;
+                return true;
             }
         }
+        false
+    }
+
+    /// Gives a wake-up to a claim that waits, or keeps it for one that is about to. Answers whether
+    /// nobody wants it.
+    fn hand_on(&mut self, offer: &Offer, partitions: usize, wake: Wake) -> bool {
+        if self.hand_to_waiting(offer, partitions, wake) {
+            return false;
+        }
+        let waiting = self.waiting(offer, partitions);
         if waiting.asking > 0 {
             waiting.missed.push_back(wake);
             return false;
@@ -246,14 +234,9 @@ impl State {
         }
     }
 
-    /// The arms of an offer that nobody waits behind, taken down on this side, and the firings
-    /// that nobody is there for.
-    fn abandoned(&mut self, offer: &Offer) -> (Vec<(u64, usize)>, Vec<ExecutionId>) {
-        let Some(waiting) = self.offers.get_mut(offer) else { return Default::default() };
-        if waiting.asking > 0 || !waiting.claims.is_empty() {
-            return Default::default();
-        }
-        let missed = waiting.missed.drain(..).filter_map(|wake| wake.execution).collect();
+    /// Takes down, on this side, every arm of an offer.
+    fn take_down(&mut self, offer: &Offer) -> Vec<(u64, usize)> {
+        let Some(waiting) = self.offers.get_mut(offer) else { return Vec::new() };
         let mut arms = Vec::new();
         for (partition, armed) in waiting.armed.iter_mut().enumerate() {
             arms.extend(armed.drain(..).map(|arm| (arm, partition)));
@@ -261,12 +244,110 @@ impl State {
         for (arm, _) in &arms {
             self.arms.remove(arm);
         }
-        self.forget_idle(offer);
-        (arms, missed)
+        arms
     }
 }
 
-/// A call that is asking a partition. Dropped unanswered, it takes back what it may have set.
+/// A waiting claim, from its first question to its end. However it ends, what fired meanwhile goes
+/// to others.
+pub(crate) struct Visit<'w> {
+    inner: &'w Arc<Inner>,
+    offer: &'w Offer,
+    over: bool,
+}
+
+impl<'w> Visit<'w> {
+    /// The partitions among `all` in which no arm stands.
+    pub(crate) fn unarmed(&self, all: impl Iterator<Item = usize>) -> Vec<usize> {
+        let state = locked(&self.inner.waits.claims.state);
+        let waiting = state.offers.get(self.offer);
+        all.filter(|partition| waiting.is_none_or(|waiting| waiting.armed[*partition].is_empty()))
+            .collect()
+    }
+
+    /// The claim is about to ask a partition, and to arm it when there is nothing.
+    pub(crate) fn begin(&self, partition: usize, woken: Option<ExecutionId>) -> Arming<'w> {
+        let (inner, offer) = (self.inner, self.offer);
+        let claims = &inner.waits.claims;
+        let mut state = locked(&claims.state);
+        let arm = state.next;
+        state.next += 1;
+        let crowded = !state.waiting(offer, claims.partitions).claims.is_empty();
+        let (stands, void, fired) = (false, false, None);
+        state.arms.insert(arm, Arm { offer: offer.clone(), partition, stands, void, fired });
+        Arming { inner, offer, partition, arm, crowded, woken, settled: false }
+    }
+
+    /// The claim has found nothing, and waits. It is woken at once when something became ready
+    /// meanwhile, or an arm does not stand.
+    pub(crate) fn enter(&self) -> Ticket<'w> {
+        let claims = &self.inner.waits.claims;
+        let (wake, woken) = oneshot::channel();
+        let mut state = locked(&claims.state);
+        let number = state.next;
+        state.next += 1;
+        let waiting = state.waiting(self.offer, claims.partitions);
+        let at_once = waiting
+            .missed
+            .pop_front()
+            .or_else(|| waiting.armed.iter().any(Vec::is_empty).then_some(Wake::LOOK));
+        match at_once {
+            Some(reason) => {
+                let _received = wake.send(reason);
+            }
+            None => waiting.claims.push_back((number, wake)),
+        }
+        Ticket { inner: self.inner, offer: self.offer, number, woken, over: false }
+    }
+
+    /// The claim got something. Arms that stand in other partitions go on to: the next claim of
+    /// this process needs them.
+    pub(crate) fn finish(mut self) {
+        self.end(false);
+    }
+
+    /// The wait is over. Returns once the store knows.
+    pub(crate) async fn leave(mut self) {
+        let arms = self.end(true);
+        disarm(self.inner, self.offer, arms).await;
+    }
+
+    /// Ends the visit, and answers the arms to take down in the store when nobody else waits.
+    fn end(&mut self, nothing_found: bool) -> Vec<(u64, usize)> {
+        self.over = true;
+        let claims = &self.inner.waits.claims;
+        let mut state = locked(&claims.state);
+        let waiting = state.waiting(self.offer, claims.partitions);
+        waiting.asking -= 1;
+        let missed: Vec<Wake> = waiting.missed.drain(..).collect();
+        let mut unwanted = Vec::new();
+        for wake in missed {
+            if state.hand_on(self.offer, claims.partitions, wake) {
+                unwanted.extend(wake.execution);
+            }
+        }
+        let waiting = state.waiting(self.offer, claims.partitions);
+        let alone = waiting.asking == 0 && waiting.claims.is_empty();
+        let arms = if alone && nothing_found { state.take_down(self.offer) } else { Vec::new() };
+        state.forget_idle(self.offer);
+        drop(state);
+        for execution in unwanted {
+            pass_on(self.inner, execution);
+        }
+        arms
+    }
+}
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        if !self.over {
+            let arms = self.end(true);
+            spawn_disarm(self.inner, self.offer, arms);
+        }
+    }
+}
+
+/// A question to one partition. Dropped unanswered, it takes back what it may have set.
 pub(crate) struct Arming<'w> {
     inner: &'w Arc<Inner>,
     offer: &'w Offer,
@@ -293,46 +374,40 @@ impl Arming<'_> {
         if self.crowded { None } else { self.woken }
     }
 
-    /// The call was answered: whether the arm was set, and whether it got something.
-    pub(crate) fn settle(mut self, armed: bool, found: bool) {
+    /// The call was answered: whether the arm was set.
+    pub(crate) fn settle(mut self, armed: bool) {
         self.settled = true;
         let claims = &self.inner.waits.claims;
         let mut state = locked(&claims.state);
-        let fired = state.arms.remove(&self.arm).and_then(|arm| arm.fired);
-        state.waiting(self.offer, claims.partitions).asking -= 1;
-        let mut unwanted = None;
-        match fired {
-            Some(execution) => {
+        let arm = state.arms.remove(&self.arm);
+        let mut doubtful = Vec::new();
+        match arm {
+            Some(Arm { fired: Some(execution), .. }) => {
                 let wake = Wake { partition: Some(self.partition), execution: Some(execution) };
-                // This call itself may be the one that waits next.
-                let waiting = state.waiting(self.offer, claims.partitions);
-                waiting.asking += usize::from(!found);
-                if state.hand_on(self.offer, claims.partitions, wake) {
-                    unwanted = Some(execution);
-                }
-                state.waiting(self.offer, claims.partitions).asking -= usize::from(!found);
+                // The claim that asks counts as asking, so that somebody wants it.
+                let _kept = state.hand_on(self.offer, claims.partitions, wake);
             }
-            None if armed => {
+            Some(Arm { void: false, .. }) if armed => {
                 let (offer, partition) = (self.offer.clone(), self.partition);
                 state.waiting(self.offer, claims.partitions).armed[partition].push(self.arm);
-                let arm = Arm { offer, partition, stands: true, fired: None };
-                state.arms.insert(self.arm, arm);
+                let (stands, void, fired) = (true, false, None);
+                state.arms.insert(self.arm, Arm { offer, partition, stands, void, fired });
             }
-            None => {}
+            _ if armed => doubtful.push((self.arm, self.partition)),
+            _ => {}
         }
-        if found && !armed && self.crowded {
+        let mut unwanted = None;
+        if self.crowded && !armed {
             let wake = Wake { partition: Some(self.partition), execution: self.woken };
-            if state.hand_on(self.offer, claims.partitions, wake) {
+            if !state.hand_to_waiting(self.offer, claims.partitions, wake) {
                 unwanted = self.woken;
             }
         }
-        let (arms, missed) = if found { state.abandoned(self.offer) } else { Default::default() };
-        state.forget_idle(self.offer);
         drop(state);
-        for execution in unwanted.into_iter().chain(missed) {
+        if let Some(execution) = unwanted {
             pass_on(self.inner, execution);
         }
-        spawn_disarm(self.inner, self.offer, arms);
+        spawn_disarm(self.inner, self.offer, doubtful);
     }
 }
 
@@ -344,22 +419,28 @@ impl Drop for Arming<'_> {
         let claims = &self.inner.waits.claims;
         let mut state = locked(&claims.state);
         let fired = state.arms.remove(&self.arm).and_then(|arm| arm.fired);
-        state.waiting(self.offer, claims.partitions).asking -= 1;
-        let (mut arms, mut missed) = state.abandoned(self.offer);
-        state.forget_idle(self.offer);
+        let mut reasons: Vec<Option<ExecutionId>> =
+            fired.into_iter().chain(self.woken).map(Some).collect();
+        if reasons.is_empty() {
+            // Others relied on this call to look.
+            reasons.push(None);
+        }
+        let mut unwanted = Vec::new();
+        for execution in reasons {
+            let wake = Wake { partition: Some(self.partition), execution };
+            if !state.hand_to_waiting(self.offer, claims.partitions, wake) {
+                unwanted.extend(execution);
+            }
+        }
         drop(state);
-        arms.push((self.arm, self.partition));
-        missed.extend(fired);
-        missed.extend(self.woken);
-        for execution in missed {
+        for execution in unwanted {
             pass_on(self.inner, execution);
         }
-        spawn_disarm(self.inner, self.offer, arms);
+        spawn_disarm(self.inner, self.offer, vec![(self.arm, self.partition)]);
     }
 }
 
-/// A claim that waits. However it ends, a wake-up that it did not use goes to another, and the last
-/// one takes the arms down.
+/// A place in the line of those who wait. Given up, a wake-up that was not used goes to another.
 pub(crate) struct Ticket<'w> {
     inner: &'w Arc<Inner>,
     offer: &'w Offer,
@@ -375,42 +456,22 @@ impl Ticket<'_> {
         self.over = true;
         wake
     }
+}
 
-    /// Stops to wait, and returns once the store knows.
-    pub(crate) async fn leave(mut self) {
-        let arms = self.stop();
-        disarm(self.inner, self.offer, arms).await;
-    }
-
-    fn stop(&mut self) -> Vec<(u64, usize)> {
-        self.over = true;
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
         let claims = &self.inner.waits.claims;
         let mut state = locked(&claims.state);
         if let Some(waiting) = state.offers.get_mut(self.offer) {
             waiting.claims.retain(|(number, _)| *number != self.number);
         }
         self.woken.close();
-        let mut unwanted = None;
-        if let Ok(wake) = self.woken.try_recv()
-            && state.hand_on(self.offer, claims.partitions, wake)
-        {
-            unwanted = wake.execution;
-        }
-        let (arms, missed) = state.abandoned(self.offer);
-        state.forget_idle(self.offer);
-        drop(state);
-        for execution in unwanted.into_iter().chain(missed) {
-            pass_on(self.inner, execution);
-        }
-        arms
-    }
-}
-
-impl Drop for Ticket<'_> {
-    fn drop(&mut self) {
-        if !self.over {
-            let arms = self.stop();
-            spawn_disarm(self.inner, self.offer, arms);
+        if let Ok(wake) = self.woken.try_recv() {
+            // The visit that this ticket belongs to still counts as asking.
+            let _kept = state.hand_on(self.offer, claims.partitions, wake);
         }
     }
 }
@@ -433,19 +494,23 @@ fn spawn_disarm(inner: &Arc<Inner>, offer: &Offer, arms: Vec<(u64, usize)>) {
 }
 
 /// Takes arms down in the store. One that stays is taken down when it fires.
-async fn disarm(inner: &Inner, offer: &Offer, arms: Vec<(u64, usize)>) {
+async fn disarm(inner: &Arc<Inner>, offer: &Offer, arms: Vec<(u64, usize)>) {
+    let mut calls = JoinSet::new();
     for (arm, partition) in arms {
-        let call = Disarm {
-            lane: offer.lane.as_str(),
-            process: inner.waits.process(),
-            arm,
-            mode: offer.mode(),
-            offered: offer.capabilities.as_str(),
-            tag: &offer.tag,
-        };
-        let _fires_into_nothing =
-            inner.call("claim", &inner.keyspace.partitions[partition], call).await;
+        let (inner, offer) = (Arc::clone(inner), offer.clone());
+        calls.spawn(async move {
+            let call = Disarm {
+                lane: offer.lane.as_str(),
+                process: inner.waits.process(),
+                arm,
+                mode: offer.mode(),
+                offered: offer.capabilities.as_str(),
+                tag: &offer.tag,
+            };
+            inner.call("claim", &inner.keyspace.partitions[partition], call).await.map(drop)
+        });
     }
+    while calls.join_next().await.is_some() {}
 }
 
 /// Outside a runtime the process is ending, and with it everything that waits.

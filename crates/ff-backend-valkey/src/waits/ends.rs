@@ -90,7 +90,7 @@ impl Drop for EndWait {
                 let _left = inner.transport.unsubscribe(&channel).await;
                 if locked(&inner.waits.ends.waiting).contains_key(&id) {
                     let _again = inner.subscribe(&channel).await;
-                    inner.waits.ends.look_again();
+                    inner.waits.ends.told(id, &Bytes::new());
                 }
             });
         }

@@ -93,8 +93,8 @@ impl Waits {
         }
     }
 
-    fn look_again(&self) {
-        self.claims.look_again();
+    fn look_again(&self, inner: &Arc<Inner>) {
+        self.claims.look_again(inner);
         self.ends.look_again();
         self.ticks.tell();
     }
@@ -112,7 +112,7 @@ pub(crate) fn listen(inner: &Arc<Inner>) {
                 Ok(Push::Message { channel, payload }) => {
                     inner.waits.take(&inner, &channel, &payload);
                 }
-                Ok(Push::Missed) | Err(RecvError::Lagged(_)) => inner.waits.look_again(),
+                Ok(Push::Missed) | Err(RecvError::Lagged(_)) => inner.waits.look_again(&inner),
                 Err(RecvError::Closed) => return,
             }
         }

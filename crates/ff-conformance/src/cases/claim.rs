@@ -507,6 +507,24 @@ pub(crate) async fn dropped_wait_loses_nothing(fx: Fixture) -> CaseResult {
     })
     .await??;
     claims.iter().for_each(JoinHandle::abort);
+
+    for yields in 0..16 {
+        let fx = fx.second().await?;
+        let claims = [another_waits(&fx, [], None).await?, another_waits(&fx, [], None).await?];
+        let id = fx.submit_default().await?;
+        for _ in 0..yields {
+            tokio::task::yield_now().await;
+        }
+        claims[0].abort();
+        fx.promptly(async {
+            while fx.describe(id).await?.state != ExecutionState::Active {
+                fx.let_others_run().await;
+            }
+            CaseResult::Ok(())
+        })
+        .await??;
+        claims[1].abort();
+    }
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! What all requests of operators have in common.
 
+use ff_engine::{HoldOutcome, ReleaseHold, ReleaseHoldOutcome};
 use ff_types::limits;
 
 use crate::Fixture;
@@ -7,6 +8,7 @@ use crate::expect::{Case, CaseResult, assert_too_large, cases, ensure, ensure_eq
 
 pub(crate) const CASES: &[Case] = &cases!["operator":
     repeat_is_harmless,
+    id_counts_for_its_verb,
     limits_are_enforced,
 ];
 
@@ -68,6 +70,24 @@ pub(crate) async fn repeat_is_harmless(fx: Fixture) -> CaseResult {
     still!("with eight requests remembered");
     ensure_eq!(backend.cancel_execution(&cancel).await?, cancelled);
     ensure_eq!(fx.claim_one().await?.execution_id, id);
+    Ok(())
+}
+
+/// The same request id under another verb is another request, and a repeat of each gives its own
+/// first outcome.
+pub(crate) async fn id_counts_for_its_verb(fx: Fixture) -> CaseResult {
+    let id = fx.submit_default().await?;
+    let hold = fx.hold_request(id);
+    let release = ReleaseHold::new(hold.request_id, id);
+
+    let held = fx.backend.hold(&hold).await?;
+    let released = fx.backend.release_hold(&release).await?;
+    let before = fx.snapshot().await;
+
+    ensure_eq!((held, released), (HoldOutcome::Held, ReleaseHoldOutcome::Released));
+    ensure_eq!(fx.backend.release_hold(&release).await?, released);
+    ensure_eq!(fx.backend.hold(&hold).await?, held);
+    ensure_eq!(fx.snapshot().await, before);
     Ok(())
 }
 

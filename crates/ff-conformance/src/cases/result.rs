@@ -89,19 +89,23 @@ pub(crate) async fn waits_for_the_end(fx: Fixture) -> CaseResult {
 
     fx.backend.complete(&completed.handle, None).await?;
     fx.backend.fail(&failed.handle, &failure(FailureClass::Permanent)).await?;
-    fx.backend.cancel_execution(&fx.cancel_request(cancelled, "")).await?;
+    fx.backend.cancel_execution(&fx.cancel_request(cancelled, "because")).await?;
     fx.advance(LEASE_TTL_MS).await;
     fx.settle().await?;
 
     let mut outcomes = Vec::new();
-    for waiting in waits {
+    let waited_for = [done, done, broken, cancelled, lost, expired];
+    for (waiting, id) in waits.into_iter().zip(waited_for) {
         match fx.promptly(waiting).await??? {
-            ResultOutcome::Ended(result) => outcomes.push(result.outcome),
+            ResultOutcome::Ended(result) => {
+                ensure_eq!(result, ended(&fx, id).await?, "what a wait tells of {id}");
+                outcomes.push(result.outcome);
+            }
             other => return Err(CaseError::new(format!("not ended: {other:?}"))),
         }
     }
-    let ended = ["completed", "completed", "failed", "cancelled", "failed", "expired"];
-    ensure_eq!(outcomes.iter().map(|outcome| outcome.as_str()).collect::<Vec<_>>(), ended);
+    let expected = ["completed", "completed", "failed", "cancelled", "failed", "expired"];
+    ensure_eq!(outcomes.iter().map(|outcome| outcome.as_str()).collect::<Vec<_>>(), expected);
 
     let fleeting = ExecutionPolicy::default().with_retention(ms(0));
     let task = fx.submit_and_claim(&fx.submission("task")?.with_policy(fleeting)).await?;

@@ -48,12 +48,13 @@ pub fn cancel_execution(
 ) -> Result<Decision<CancelOutcome>, EngineError> {
     request.validate()?;
     let run = &record.run;
-    match run.done_by(request.request_id) {
-        Some(OperatorOutcome::Cancelled) => return Ok(Decision::Keep(CancelOutcome::Cancelled)),
-        Some(OperatorOutcome::CancelRequested) => {
-            return Ok(Decision::Keep(CancelOutcome::Requested));
-        }
-        _ => {}
+    let own = |outcome| match outcome {
+        OperatorOutcome::Cancelled => Some(CancelOutcome::Cancelled),
+        OperatorOutcome::CancelRequested => Some(CancelOutcome::Requested),
+        _ => None,
+    };
+    if let Some(before) = run.done_by(request.request_id, own) {
+        return Ok(Decision::Keep(before));
     }
     if let Some(outcome) = run.state.outcome() {
         return Ok(Decision::Keep(CancelOutcome::AlreadyTerminal(outcome)));

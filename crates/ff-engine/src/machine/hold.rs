@@ -16,7 +16,8 @@ pub fn hold(
     request: &Hold,
 ) -> Result<Decision<HoldOutcome>, EngineError> {
     let run = &record.run;
-    if run.done_by(request.request_id) == Some(OperatorOutcome::Held) {
+    let own = |outcome| (outcome == OperatorOutcome::Held).then_some(());
+    if run.done_by(request.request_id, own).is_some() {
         return Ok(Decision::Keep(HoldOutcome::Held));
     }
     not_ended(record)?;
@@ -45,7 +46,8 @@ pub fn release_hold(
     now: TimestampMs,
 ) -> Result<Decision<ReleaseHoldOutcome>, EngineError> {
     let run = &record.run;
-    if run.done_by(request.request_id) == Some(OperatorOutcome::HoldReleased) {
+    let own = |outcome| (outcome == OperatorOutcome::HoldReleased).then_some(());
+    if run.done_by(request.request_id, own).is_some() {
         return Ok(Decision::Keep(ReleaseHoldOutcome::Released));
     }
     not_ended(record)?;

@@ -197,10 +197,15 @@ impl RunState {
         self.attempt.map_or(AttemptIndex::FIRST, |attempt| attempt.index.next())
     }
 
-    /// What an operator request with this id did, if it is one of the latest with an effect.
-    pub(crate) fn done_by(&self, request_id: RequestId) -> Option<OperatorOutcome> {
-        let mut marks = self.operator.iter();
-        marks.find(|mark| mark.request_id == request_id).map(|mark| mark.outcome)
+    /// What an operator request with this id did, if it is one of the latest with an effect and
+    /// `own` knows its outcome: an id may have been used for requests of different verbs.
+    pub(crate) fn done_by<T>(
+        &self,
+        request_id: RequestId,
+        own: impl Fn(OperatorOutcome) -> Option<T>,
+    ) -> Option<T> {
+        let mut marks = self.operator.iter().filter(|mark| mark.request_id == request_id);
+        marks.find_map(|mark| own(mark.outcome))
     }
 
     /// Ends the live lease, if any.

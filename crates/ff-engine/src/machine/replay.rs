@@ -18,7 +18,11 @@ pub fn replay(
     now: TimestampMs,
 ) -> Result<Decision<ReplayOutcome>, EngineError> {
     let run = &record.run;
-    if let Some(OperatorOutcome::Replayed(attempt)) = run.done_by(request.request_id) {
+    let own = |outcome| match outcome {
+        OperatorOutcome::Replayed(attempt) => Some(attempt),
+        _ => None,
+    };
+    if let Some(attempt) = run.done_by(request.request_id, own) {
         return Ok(Decision::Keep(ReplayOutcome::new(attempt)));
     }
     if !run.state.is_terminal() {

@@ -19,7 +19,8 @@ pub fn revoke(
 ) -> Result<Decision<RevokeOutcome>, EngineError> {
     request.validate()?;
     let run = &record.run;
-    if run.done_by(request.request_id) == Some(OperatorOutcome::Revoked) {
+    let own = |outcome| (outcome == OperatorOutcome::Revoked).then_some(());
+    if run.done_by(request.request_id, own).is_some() {
         return Ok(Decision::Keep(RevokeOutcome::Revoked));
     }
     if run.state != ExecutionState::Active {

@@ -11,7 +11,8 @@ use crate::requests::{
 /// Steers single executions.
 ///
 /// A repeat under the same request id gives the first outcome again: an execution remembers its
-/// latest eight operator requests with an effect `[operator.repeat_is_harmless]`.
+/// latest eight operator requests with an effect `[operator.repeat_is_harmless]`. An id counts for its
+/// verb: under another one it names another request `[operator.id_counts_for_its_verb]`.
 ///
 /// # Errors
 /// [`EngineError::NotFound`] for an unknown execution `[read.unknown_id_is_not_found]`;

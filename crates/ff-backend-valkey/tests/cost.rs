@@ -1,0 +1,158 @@
+//! What each operation costs in commands, and that it does not grow with what is queued.
+//!
+//! A command inside a function costs about a microsecond of the one thread that bounds a
+//! deployment, so a change of these numbers is a decision and shows in review.
+
+use std::collections::BTreeMap;
+
+use ff_backend_valkey::ValkeyBackend;
+use ff_engine::{
+    AttemptOps, ClaimOps, ClaimRequest, IdSource, ReadOps, ResultRequest, SeededEntropy,
+    Submission, SubmitOps, SystemClock, Task, TickRequest, TimerOps,
+};
+use ff_types::backend::{BackendConfig, CapabilitySet, ClaimPolicy, ScannerFilter};
+use ff_types::{LaneId, Payload, TaskKind};
+use ff_valkey_server::{Binary, Connection, Flavor, Options, Server};
+use std::sync::Arc;
+
+/// What each operation sends to the store, by the commands inside its function.
+const COSTS: &[(&str, &str)] = &[
+    ("submit", "fcall hget hset sadd set time zadd×2 zrange"),
+    ("claim", "fcall get×2 hgetall hset set smembers time zadd zrange zrem"),
+    ("renew", "fcall hgetall hset time zadd"),
+    ("progress", "fcall hgetall hset time"),
+    ("complete", "fcall hgetall hset time zadd"),
+    ("describe_execution", "fcall_ro get hgetall time"),
+    ("result", "fcall_ro get hgetall time"),
+    ("tick", "fcall srandmember time zrange×2"),
+];
+
+const QUEUED: [usize; 3] = [1, 100, 10_000];
+
+struct Bench {
+    backend: ValkeyBackend,
+    stats: Connection,
+    ids: IdSource,
+    policy: ClaimPolicy,
+}
+
+impl Bench {
+    async fn start(server: &Server) -> Self {
+        let config = BackendConfig::from_url(&server.url()).expect("the URL is valid");
+        let backend = ValkeyBackend::builder(&config).expect("it is one to Valkey");
+        let ids = IdSource::new(Arc::new(SystemClock), Arc::new(SeededEntropy::new(7)));
+        let policy = ClaimPolicy::immediate(ids.worker_id(), ids.worker_instance_id());
+        let stats = server.connect().expect("the server answers");
+        let backend = backend.connect().await.expect("the server is good");
+        Self { backend, stats, ids, policy }
+    }
+
+    fn submission(&self) -> Submission {
+        let lane = LaneId::new("main").expect("the lane is valid");
+        let kind = TaskKind::new("task").expect("the kind is valid");
+        Submission::new(self.ids.execution_id(), lane, kind, Payload::new(vec![7; 200]))
+    }
+
+    async fn queue(&self, count: usize) {
+        let all: Vec<_> = (0..count).map(|_| self.submission()).collect();
+        for batch in all.chunks(1_000) {
+            for submitted in self.backend.submit_batch(batch).await.expect("it is stored") {
+                submitted.expect("it is new");
+            }
+        }
+    }
+
+    async fn claim(&self) -> Task {
+        let lane = LaneId::new("main").expect("the lane is valid");
+        let id = self.ids.request_id();
+        let request = ClaimRequest::new(id, lane, CapabilitySet::new(), self.policy)
+            .with_reclaims(ScannerFilter::NOOP);
+        let outcome = self.backend.claim(&request).await.expect("the lane answers");
+        outcome.tasks.into_iter().next().expect("something is queued")
+    }
+
+    /// The commands that `call` makes, each with its count where it is not one.
+    async fn cost<T>(&mut self, call: impl AsyncFnOnce(&Self) -> T) -> (String, T) {
+        self.stats.command(&["CONFIG", "RESETSTAT"]).expect("the server answers");
+        let answer = call(self).await;
+        let info = self.stats.command(&["INFO", "commandstats"]).expect("the server answers");
+        let info = info.as_str().expect("INFO is text").to_owned();
+        let mut counts = BTreeMap::new();
+        for line in info.lines() {
+            let Some((name, rest)) =
+                line.strip_prefix("cmdstat_").and_then(|line| line.split_once(":calls="))
+            else {
+                continue;
+            };
+            let calls: u64 = rest
+                .split(',')
+                .next()
+                .and_then(|calls| calls.parse().ok())
+                .expect("a count of calls");
+            if !name.starts_with("config") && name != "info" && name != "ping" {
+                counts.insert(name.to_owned(), calls);
+            }
+        }
+        let words: Vec<String> = counts
+            .into_iter()
+            .map(|(name, count)| if count == 1 { name } else { format!("{name}×{count}") })
+            .collect();
+        (words.join(" "), answer)
+    }
+}
+
+#[tokio::test]
+async fn commands_an_operation_do_not_grow_with_the_queue() {
+    let binary = Binary::find(Flavor::Valkey).expect("a server is found");
+    let server = Server::start(&Options::new().binary(binary)).expect("a server starts");
+    let mut bench = Bench::start(&server).await;
+    for queued in QUEUED {
+        bench.queue(queued + 1).await;
+        let mut measured = Vec::new();
+
+        let submission = bench.submission();
+        let call = async |bench: &Bench| bench.backend.submit(&submission).await;
+        let (cost, submitted) = bench.cost(call).await;
+        submitted.expect("it is stored");
+        measured.push(("submit", cost));
+
+        let (cost, task) = bench.cost(async |bench: &Bench| bench.claim().await).await;
+        measured.push(("claim", cost));
+
+        let call = async |bench: &Bench| bench.backend.renew(&task.handle).await;
+        let (cost, renewed) = bench.cost(call).await;
+        renewed.expect("the lease lives");
+        measured.push(("renew", cost));
+
+        let half = ff_engine::ProgressRequest::new(50);
+        let call = async |bench: &Bench| bench.backend.progress(&task.handle, &half).await;
+        let (cost, told) = bench.cost(call).await;
+        told.expect("the lease lives");
+        measured.push(("progress", cost));
+
+        let call = async |bench: &Bench| bench.backend.complete(&task.handle, None).await;
+        let (cost, done) = bench.cost(call).await;
+        done.expect("the lease lives");
+        measured.push(("complete", cost));
+
+        let id = task.execution_id;
+        let call = async |bench: &Bench| bench.backend.describe_execution(id).await;
+        let (cost, view) = bench.cost(call).await;
+        view.expect("it is there");
+        measured.push(("describe_execution", cost));
+
+        let call = async |bench: &Bench| bench.backend.result(&ResultRequest::new(id)).await;
+        let (cost, result) = bench.cost(call).await;
+        result.expect("it is there");
+        measured.push(("result", cost));
+
+        let call = async |bench: &Bench| bench.backend.tick(&TickRequest::all()).await;
+        let (cost, ticked) = bench.cost(call).await;
+        assert_eq!(ticked.expect("it ticks").handled(), 0);
+        measured.push(("tick", cost));
+
+        let expected: Vec<_> =
+            COSTS.iter().map(|(name, cost)| (*name, (*cost).to_owned())).collect();
+        assert_eq!(measured, expected, "with {queued} queued");
+    }
+}
