@@ -32,8 +32,8 @@ local waiters = require("waiters")
 
 local function pass_on(partition, id)
   local r = execution.open(partition, id)
-  if r and r.place.queue then
-    waiters.wake(r, r.place.queue)
+  if r and r.queue then
+    waiters.wake(r, r.queue)
   end
 end
 

@@ -36,5 +36,5 @@ return function(partition, id, grant, holder, ttl)
     lease.issue(r, grant, holder, ttl, now)
     execution.commit(r, now)
   end
-  return reply.ok(now, record.flat(r), record.payload(r))
+  return reply.ok(now, record.task(r), record.payload(r))
 end

@@ -20,7 +20,7 @@ return function(partition, id)
   if not r then
     return reply.err("NOT_FOUND")
   end
-  local ahead = r.place.queue and queue.ahead(r, r.place) or 0
+  local ahead = r.queue and queue.ahead(r) or 0
   local long = r.f.B and redis.call("HGETALL", keys.long(partition, id)) or {}
   return reply.ok(clock.now_ms(partition), ahead, record.flat(r), long, record.payload(r))
 end

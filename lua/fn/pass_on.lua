@@ -9,6 +9,6 @@ local waiters = require("waiters")
 
 return function(partition, id)
   local r = execution.open(partition, id)
-  local woken = r and r.place.queue and waiters.wake(r, r.place.queue)
+  local woken = r and r.queue and waiters.wake(r, r.queue)
   return reply.ok(woken and "1" or "0")
 end

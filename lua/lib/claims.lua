@@ -21,7 +21,7 @@ local HEADS_MAX = 64
 local BYTES_MAX = 4194304
 
 local function task_item(r, index)
-  return { "task", index, r.id, record.flat(r), record.payload(r) }
+  return { "task", index, r.id, record.task(r), record.payload(r) }
 end
 
 --- Leases or grants the head of a queue. Answers the item, or nil when its deadline has passed.

@@ -53,7 +53,7 @@ end
 --- Handles one thing that is due of an execution, the earliest; another call handles the next.
 --- Answers what it was, or nil when nothing is due.
 function due.handle(r, now)
-  local at = r.place.due
+  local at = r.due
   if not at or at > now then
     return nil
   elseif run.is_over(r) then

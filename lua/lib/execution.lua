@@ -12,51 +12,50 @@ local waiters = require("waiters")
 
 local execution = {}
 
---- The execution with the places it stands in, or nil when there is none.
+--- The execution with the places it stands in (`queue`, `score`, `due`), or nil when there is none.
 function execution.open(partition, id)
   local r = record.load(partition, id)
   if r then
-    r.place = placement.of(r)
+    r.queue, r.score, r.due = placement.of(r)
   end
   return r
 end
 
 --- Writes what was changed and brings the indexes along.
 function execution.commit(r, now)
-  local before, after = r.place, placement.of(r)
+  local kind, score, due = placement.of(r)
   if r.f.ea and r.f.aw then
     told.ended(r)
   end
   record.save(r)
-  local moved = before.queue ~= after.queue or before.score ~= after.score
-  if moved and before.queue then
-    queue.remove(r, before)
+  local moved = r.queue ~= kind or r.score ~= score
+  if moved and r.queue then
+    queue.remove(r, r.queue)
   end
-  if moved and after.queue then
-    queue.insert(r, after)
+  if moved and kind then
+    queue.insert(r, kind, score)
   end
-  if after.due and after.due ~= before.due then
-    timers.set(r, after.due, now)
-  elseif before.due and not after.due then
+  if due and due ~= r.due then
+    timers.set(r, due, now)
+  elseif r.due and not due then
     timers.remove(r)
   end
-  if moved and after.queue then
-    waiters.wake(r, after.queue)
+  if moved and kind then
+    waiters.wake(r, kind)
   end
-  r.place = after
+  r.queue, r.score, r.due = kind, score, due
 end
 
 --- Stores a new execution.
 function execution.create(r, now)
-  r.place = {}
   redis.call("ZADD", keys.all(r.partition), 0, r.id)
   execution.commit(r, now)
 end
 
 --- Removes an execution and everything that belongs to it.
 function execution.remove(r)
-  if r.place.queue then
-    queue.remove(r, r.place)
+  if r.queue then
+    queue.remove(r, r.queue)
   end
   timers.remove(r)
   redis.call("ZREM", keys.all(r.partition), r.id)

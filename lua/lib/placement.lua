@@ -1,7 +1,6 @@
 --- Where a record stands in the indexes. Both places follow from the record alone.
 local number = require("number")
 local policy = require("policy")
-local reasons = require("reasons")
 
 local placement = {}
 
@@ -17,10 +16,7 @@ local function due(r)
   if f.li then
     return tonumber(f.lx)
   end
-  local at
-  if reasons.has(r, reasons.DELAY) then
-    at = tonumber(f.du)
-  end
+  local at = f.du and tonumber(f.du)
   if f.gx then
     at = math.min(at or number.TIME_MAX, tonumber(f.gx))
   end
@@ -30,18 +26,17 @@ local function due(r)
   return at
 end
 
---- The queue (`f`, `c` or nil) with the score in it, and when time alone changes the record.
+--- The queue (`f`, `c` or nil), the score in it, and when time alone changes the record.
 ---
 --- A score orders by priority, highest first, then by since when the execution is ready; the
 --- server orders equal scores by id.
 function placement.of(r)
   local f = r.f
-  local place = { due = due(r) }
   if f.st == "ready" and not f.gi then
-    place.queue = f.en == "c" and "c" or "f"
-    place.score = (PRIORITY_MAX - tonumber(f.pr)) * RANK + math.min(tonumber(f.ra), RANK - 1)
+    local score = (PRIORITY_MAX - tonumber(f.pr)) * RANK + math.min(tonumber(f.ra), RANK - 1)
+    return f.en or "f", score, due(r)
   end
-  return place
+  return nil, nil, due(r)
 end
 
 return placement

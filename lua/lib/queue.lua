@@ -6,38 +6,38 @@ local tags = require("tags")
 
 local queue = {}
 
-local function insert(r, place, tag)
-  local key = keys.queue(r.partition, place.queue, r.f.ln, r.f.cl or "", tag)
-  redis.call("ZADD", key, number.text(place.score), r.id)
-  redis.call("SADD", keys.lane(r.partition, r.f.ln, tag), place.queue .. (r.f.cl or ""))
+local function insert(r, kind, score, tag)
+  local class = r.f.cl or ""
+  redis.call("ZADD", keys.queue(r.partition, kind, r.f.ln, class, tag), number.text(score), r.id)
+  redis.call("SADD", keys.lane(r.partition, r.f.ln, tag), kind .. class)
 end
 
-local function remove(r, place, tag)
+local function remove(r, kind, tag)
   local class = r.f.cl or ""
-  local key = keys.queue(r.partition, place.queue, r.f.ln, class, tag)
+  local key = keys.queue(r.partition, kind, r.f.ln, class, tag)
   redis.call("ZREM", key, r.id)
   if redis.call("EXISTS", key) == 0 then
-    redis.call("SREM", keys.lane(r.partition, r.f.ln, tag), place.queue .. class)
+    redis.call("SREM", keys.lane(r.partition, r.f.ln, tag), kind .. class)
   end
 end
 
---- Puts a record into the queue of its placement. Reclaims also stand in a queue for each of their
---- tags, so that a filtered scanner finds its own without stepping over the rest.
-function queue.insert(r, place)
-  insert(r, place)
-  if place.queue == "c" and r.f.tg then
+--- Puts a record into a queue. Reclaims also stand in a queue for each of their tags, so that a
+--- filtered scanner finds its own without stepping over the rest.
+function queue.insert(r, kind, score)
+  insert(r, kind, score)
+  if kind == "c" and r.f.tg then
     tags.each(r, function(tag)
-      insert(r, place, tag)
+      insert(r, kind, score, tag)
     end)
   end
 end
 
---- Takes a record out of the queue of its placement.
-function queue.remove(r, place)
-  remove(r, place)
-  if place.queue == "c" and r.f.tg then
+--- Takes a record out of the queue that it stands in.
+function queue.remove(r, kind)
+  remove(r, kind)
+  if kind == "c" and r.f.tg then
     tags.each(r, function(tag)
-      remove(r, place, tag)
+      remove(r, kind, tag)
     end)
   end
 end
@@ -51,8 +51,9 @@ function queue.drop_stray(partition, lane, head)
 end
 
 --- How many entries stand in front of a record in its queue.
-function queue.ahead(r, place)
-  return redis.call("ZRANK", keys.queue(r.partition, place.queue, r.f.ln, r.f.cl or ""), r.id) or 0
+function queue.ahead(r)
+  local key = keys.queue(r.partition, r.queue, r.f.ln, r.f.cl or "")
+  return redis.call("ZRANK", key, r.id) or 0
 end
 
 return queue

@@ -83,13 +83,13 @@ function record.load(partition, id)
   if #flat == 0 then
     return nil
   end
-  local f, kept = {}, {}
+  local f = {}
   for i = 1, #flat, 2 do
-    f[flat[i]], kept[flat[i]] = flat[i + 1], flat[i + 1]
+    f[flat[i]] = flat[i + 1]
   end
   f.ln, f.pr, f.at, f.kd = string.match(f.s, SUBMITTED)
   unpack_run(f)
-  return { partition = partition, id = id, f = f, kept = kept, changed = {}, long = {} }
+  return { partition = partition, id = id, f = f }
 end
 
 --- The packed fields of an execution, and its tags, or nil when there is none.
@@ -106,14 +106,14 @@ end
 
 --- An execution that is not stored yet, and has never run.
 function record.new(partition, id)
-  local f = { ep = "0", as = "0", lt = "0", rt = "0", rc = "0" }
-  return { partition = partition, id = id, f = f, kept = {}, changed = {}, long = {} }
+  return { partition = partition, id = id, f = { ep = "0", as = "0", lt = "0", rt = "0", rc = "0" } }
 end
 
 --- Sets a field that is not packed to a text, or removes it.
 function record.set(r, field, value)
   if r.f[field] ~= value then
     r.f[field] = value
+    r.changed = r.changed or {}
     r.changed[field] = true
   end
 end
@@ -128,10 +128,12 @@ function record.set_text(r, field, value)
   if value and #value > record.SHORT_MAX_BYTES then
     record.set(r, field, nil)
     record.set(r, "B", "1")
+    r.long = r.long or {}
     r.long[field] = value
   else
     record.set(r, field, value)
     if r.f.B then
+      r.long = r.long or {}
       r.long[field] = false
     end
   end
@@ -146,52 +148,75 @@ local function save_long(r)
       redis.call("HDEL", key, field)
     end
   end
-  r.long = {}
+  r.long = nil
 end
 
 --- Writes what was changed.
 function record.save(r)
-  local f, kept = r.f, r.kept
-  local set, gone = {}, nil
+  local f = r.f
+  local set, n, gone = {}, 0, nil
   local run, holder = record.run(r), f.li and f.li .. f.lw or ""
-  if run ~= kept.r then
-    set[1], set[2] = "r", run
-    kept.r = run
+  if run ~= f.r then
+    set[1], set[2], n = "r", run, 2
+    f.r = run
   end
-  if holder ~= (kept.h or "") then
-    set[#set + 1], set[#set + 2] = "h", holder
-    kept.h = holder
+  if holder ~= (f.h or "") then
+    set[n + 1], set[n + 2], n = "h", holder, n + 2
+    f.h = holder
   end
-  for field in pairs(r.changed) do
-    local value = f[field]
-    if value then
-      set[#set + 1] = field
-      set[#set + 1] = value
-    else
-      gone = gone or {}
-      gone[#gone + 1] = field
+  if r.changed then
+    for field in pairs(r.changed) do
+      local value = f[field]
+      if value then
+        set[n + 1], set[n + 2], n = field, value, n + 2
+      else
+        gone = gone or {}
+        gone[#gone + 1] = field
+      end
     end
-    kept[field] = value
-    r.changed[field] = nil
+    r.changed = nil
   end
   local key = keys.execution(r.partition, r.id)
-  if #set > 0 then
+  if n > 0 then
     redis.call("HSET", key, unpack(set))
   end
   if gone then
     redis.call("HDEL", key, unpack(gone))
   end
-  if next(r.long) then
+  if r.long then
     save_long(r)
   end
 end
 
+--- What the packed fields hold under names of their own.
+local IN_HAND = {
+  ln = true, pr = true, at = true, kd = true,
+  st = true, ep = true, ai = true, ao = true, as = true, lx = true, ea = true, ra = true,
+  lt = true, rt = true, rc = true, en = true, li = true, lw = true,
+}
+
 --- The stored fields as a list of names and values, for a reply.
 function record.flat(r)
   local flat, n = {}, 0
-  for field, value in pairs(r.kept) do
-    flat[n + 1], flat[n + 2] = field, value
-    n = n + 2
+  for field, value in pairs(r.f) do
+    if not IN_HAND[field] then
+      flat[n + 1], flat[n + 2], n = field, value, n + 2
+    end
+  end
+  return flat
+end
+
+local TASK_FIELDS = { "ct", "tg", "pl", "dl", "le" }
+
+--- Those of them that make a task, with a lease.
+function record.task(r)
+  local f = r.f
+  local flat, n = { "s", f.s, "p", f.p, "r", f.r, "h", f.h }, 8
+  for _, field in ipairs(TASK_FIELDS) do
+    local value = f[field]
+    if value then
+      flat[n + 1], flat[n + 2], n = field, value, n + 2
+    end
   end
   return flat
 end

@@ -22,7 +22,7 @@ function repair.wakeups(partition, now)
   local repaired = 0
   for _, head in ipairs(heads.some(partition, lane, QUEUES)) do
     local r = execution.open(partition, head.id)
-    local late = r and r.place.queue and now - tonumber(r.f.ra) > LATE_MS
+    local late = r and r.queue and now - tonumber(r.f.ra) > LATE_MS
     if late and waiters.wake(r, head.queue) then
       repaired = repaired + 1
     end

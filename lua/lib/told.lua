@@ -14,7 +14,7 @@ local function value_of(r, field)
   if r.f[field] then
     return r.f[field]
   end
-  local pending = r.long[field]
+  local pending = r.long and r.long[field]
   if pending == nil and r.f.B then
     pending = redis.call("HGET", keys.long(r.partition, r.id), field)
   end

@@ -22,7 +22,10 @@ fn all_steps() -> Vec<Step> {
     let mut all = verify::checks();
     all.extend([
         Step::cargo("test", &["test", "--workspace", "--all-features"]),
-        Step::xtask("servers", &["conformance", "--backend", "valkey-divided,redis,valkey-cluster"]),
+        Step::xtask(
+            "servers",
+            &["conformance", "--backend", "valkey-divided,redis,valkey-cluster"],
+        ),
         Step::xtask("mutants", &["conformance", "--mutants"]),
     ]);
     all.extend(verify::tools());

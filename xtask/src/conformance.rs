@@ -104,7 +104,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
     }
     failed += if args.require { missing.len() } else { 0 };
-    missing.iter().for_each(|line| println!("{line}"));
+    for line in &missing {
+        println!("{line}");
+    }
     println!("{passed} passed, {failed} failed");
     Ok(if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -11,6 +11,7 @@
 
 use std::path::{Path, PathBuf};
 
+pub mod acl;
 pub mod bench;
 pub mod cases;
 pub mod ci;

@@ -28,6 +28,8 @@ enum Command {
     Bench(xtask::bench::Args),
     /// Bundles the Lua library and generates the Rust side of its contracts.
     Lua(xtask::lua::Args),
+    /// Prints what a server has to allow to FlowFabric's users, as lines of an ACL file.
+    Acl(xtask::acl::Args),
     /// Asserts which crate may depend on which.
     Deps,
 }
@@ -41,6 +43,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Bench(args) => xtask::bench::run(&args),
         Command::Conformance(args) => xtask::conformance::run(&args),
         Command::Lua(args) => xtask::lua::run(&args),
+        Command::Acl(args) => xtask::acl::run(&args),
         Command::Deps => xtask::deps::run(),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use ff_engine::{Clock, EngineError};
+use ff_engine::{Clock, EngineError, UnavailableKind};
 use ff_types::ExecutionId;
 
 use crate::call::{Args, BadReply, Call, Values};
@@ -18,6 +18,9 @@ use crate::waits::Waits;
 
 /// The first pause before a call that was turned away untouched is made again, and the longest.
 const TURNED_AWAY: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(100));
+
+/// How often a call puts the library back before it gives up: somebody keeps taking it away.
+const LOADS_MAX: u32 = 3;
 
 /// A backend opened on a namespace.
 pub(crate) struct Inner {
@@ -75,21 +78,30 @@ impl Inner {
             .map_err(|refusal| refused(refusal, id))
     }
 
-    /// Calls a function, and loads the library first when it has gone missing.
+    /// Calls a function, and loads the library when it has gone missing. A call of a function that is
+    /// not there has done nothing.
     pub(crate) async fn call<C: Call + Clone>(
         &self,
         operation: &'static str,
         partition: &Partition,
         call: C,
     ) -> Result<Result<C::Answer, Refusal>, EngineError> {
-        match self.try_call(operation, partition, call.clone()).await {
-            Err(error) if library::is_missing(&error) => {
-                tracing::warn!(operation, "the function library has gone missing");
-                library::restore(self, partition).await?;
-                self.try_call(operation, partition, call).await
+        for _ in 0..LOADS_MAX {
+            match self.try_call(operation, partition, call.clone()).await {
+                Err(error) if library::is_missing(&error) => {
+                    tracing::warn!(operation, "the function library has gone missing");
+                    library::restore(self, partition).await?;
+                }
+                answer => return answer,
             }
-            answer => answer,
         }
+        self.try_call(operation, partition, call).await.map_err(|error| {
+            if library::is_missing(&error) {
+                let kind = UnavailableKind::Unreachable;
+                return EngineError::Unavailable { kind, operation, source: Some(Box::new(error)) };
+            }
+            error
+        })
     }
 
     /// Calls a function.

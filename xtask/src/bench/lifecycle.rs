@@ -1,4 +1,4 @@
-//! Submit, claim, complete: how many a second, and how many bytes each keeps.
+//! Submit, claim, complete in the embedded engine: how many a second, and how many bytes each keeps.
 //!
 //! One producer queues all executions; then the workers drain them, each claiming and completing
 //! in a loop. A lifecycle is one of each, so its rate counts the time of both phases.
@@ -20,8 +20,8 @@ use ff_types::{LaneId, Payload, TaskKind};
 use serde::{Deserialize, Serialize};
 
 use super::LifecycleArgs;
-use super::machine::{Machine, resident_bytes};
-use super::report::{Figure, Report};
+use super::machine::resident_bytes;
+use super::report::{Figure, Report, real};
 
 #[derive(Debug, Serialize)]
 struct Row {
@@ -54,30 +54,23 @@ pub(super) fn run(args: &LifecycleArgs) -> anyhow::Result<ExitCode> {
         println!("{}", serde_json::to_string(&run)?);
         return Ok(ExitCode::SUCCESS);
     }
-    anyhow::ensure!(args.runs > 0 && args.workers > 0, "runs and workers start at 1");
-    let machine = Machine::here();
-    println!("lifecycle, {}, {} workers, {machine}", args.backend, args.workers);
-    println!("median (least–most) of {} runs", args.runs);
+    anyhow::ensure!(args.workers > 0, "workers start at 1");
+    let mut report = Report::new("lifecycle", &args.backend, None, &args.common)?;
+    println!("{} workers", args.workers);
     println!(
         "| queued | payload | batch | submits/s | drains/s | lifecycles/s | first pass | B/queued | B/ended |"
     );
     println!("|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
-    let mut rows = Vec::new();
     for &payload in &args.payload {
         for &batch in &args.batch {
             for &tasks in &args.tasks {
                 let row = measure(args, tasks, payload, batch)?;
                 print(&row);
-                rows.push(row);
+                report.rows.push(row);
             }
         }
     }
-    let backend = args.backend.clone();
-    let report = Report { bench: "lifecycle", backend, machine, runs: args.runs, rows };
-    if let Some(file) = &args.json {
-        report.write(file)?;
-    }
-    Ok(ExitCode::SUCCESS)
+    report.finish(&args.common)
 }
 
 fn print(row: &Row) {
@@ -104,7 +97,7 @@ fn measure(
     batch: usize,
 ) -> anyhow::Result<Row> {
     let mut runs = Vec::new();
-    for _ in 0..args.runs {
+    for _ in 0..args.common.runs {
         runs.push(in_a_process(args, tasks, payload, batch)?);
     }
     let count = real(tasks as u64);
@@ -180,11 +173,6 @@ fn once(tasks: usize, payload: usize, batch: usize, workers: usize) -> anyhow::R
         let ended_bytes = grown(before);
         Ok(Run { submit, drain, first_pass: submit + drain, queued_bytes, ended_bytes })
     })
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of a bench are far below 2^52")]
-fn real(count: u64) -> f64 {
-    count as f64
 }
 
 fn grown(before: Option<u64>) -> Option<u64> {

@@ -1,5 +1,7 @@
 //! What the figures were taken on.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 /// The machine and the build.
@@ -51,4 +53,21 @@ fn rustc() -> String {
         .ok()
         .and_then(|output| String::from_utf8(output.stdout).ok())
         .map_or_else(|| "rustc unknown".to_owned(), |text| text.trim().to_owned())
+}
+
+/// Versions of what is measured with: the client library, and the server.
+pub(super) fn versions(server: Option<String>) -> BTreeMap<&'static str, String> {
+    let mut versions = BTreeMap::new();
+    if let Some(server) = server {
+        versions.insert("server", server);
+        versions.insert("fred", locked("fred").unwrap_or_else(|| "unknown".to_owned()));
+    }
+    versions
+}
+
+/// The version of a dependency, by the lock file.
+fn locked(package: &str) -> Option<String> {
+    let lock = std::fs::read_to_string(crate::workspace_root().join("Cargo.lock")).ok()?;
+    let mut lines = lock.lines().skip_while(|line| *line != format!("name = \"{package}\""));
+    Some(lines.nth(1)?.strip_prefix("version = ")?.trim_matches('"').to_owned())
 }

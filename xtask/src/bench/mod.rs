@@ -1,11 +1,23 @@
 //! `cargo xtask bench`: measures, prints a table, and writes JSON on demand.
 //!
 //! Benches run in the release profile; started from a development build, the command builds and
-//! starts a release one. They are not part of the tests.
+//! starts a release one. They are not part of the tests. Those of the Valkey backend start private
+//! servers on loopback and end them.
 
+mod all;
+mod idle;
 mod lifecycle;
+mod lifecycle_valkey;
 mod machine;
+mod memory;
+mod peers;
+mod raw;
 mod report;
+mod resume;
+mod rig;
+mod routing;
+mod timers;
+mod wake;
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -24,13 +36,41 @@ pub struct Args {
 enum Bench {
     /// Submit, claim and complete, with different queue sizes, payloads and batch sizes.
     Lifecycle(LifecycleArgs),
+    /// From a submit to the first line of the handler, with idle workers.
+    Wake(wake::WakeArgs),
+    /// From the end of a lost lease until another worker holds the execution.
+    Resume(resume::ResumeArgs),
+    /// Requirement classes and workers with random capabilities.
+    Routing(routing::RoutingArgs),
+    /// Delayed executions that come due in the same second.
+    Timers(timers::TimersArgs),
+    /// Bytes kept per execution; server time and commands of each call.
+    Memory(memory::MemoryArgs),
+    /// What idle workers ask of the server.
+    Idle(idle::IdleArgs),
+    /// All of these over Valkey, one after the other.
+    All(all::AllArgs),
+}
+
+/// Arguments of every bench.
+#[derive(Debug, ClapArgs)]
+struct Common {
+    /// How often each row is measured; the median is shown with the spread.
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// What ids, pauses and random sets follow from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Writes the figures here, too.
+    #[arg(long)]
+    json: Option<PathBuf>,
 }
 
 /// Arguments of the lifecycle bench.
 #[derive(Debug, ClapArgs)]
 struct LifecycleArgs {
     /// The backend to measure.
-    #[arg(long, default_value = "mem", value_parser = ["mem"])]
+    #[arg(long, default_value = "mem", value_parser = ["mem", "valkey"])]
     backend: String,
     /// How many executions are queued before the workers start.
     #[arg(long, value_delimiter = ',', default_value = "10000,100000,1000000")]
@@ -41,18 +81,24 @@ struct LifecycleArgs {
     /// Payload bytes.
     #[arg(long, value_delimiter = ',', default_value = "64,4096")]
     payload: Vec<usize>,
-    /// Executions a claim takes and a submit hands in.
+    /// Executions a claim takes and, in the embedded engine, a submit hands in.
     #[arg(long, value_delimiter = ',', default_value = "1,16")]
     batch: Vec<usize>,
-    /// How often each row is measured; the median is shown with the spread.
-    #[arg(long, default_value_t = 3)]
-    runs: usize,
-    /// Writes the figures here, too.
+    /// Handlers that the worker of the SDK runs at once, over Valkey.
+    #[arg(long, default_value_t = 64)]
+    concurrency: usize,
+    /// Connections that claiming workers share, over Valkey.
+    #[arg(long, default_value_t = 1)]
+    connections: usize,
+    /// Measures other systems, too, over Valkey: see `bench-peers/`. They get the largest payload
+    /// and the smallest number of tasks.
     #[arg(long)]
-    json: Option<PathBuf>,
+    peers: bool,
     /// Measures one run of one row in this process and prints it as JSON.
     #[arg(long, hide = true)]
     single_run: bool,
+    #[command(flatten)]
+    common: Common,
 }
 
 /// Runs a bench.
@@ -60,8 +106,22 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if cfg!(debug_assertions) {
         return in_release();
     }
-    match &args.bench {
-        Bench::Lifecycle(args) => lifecycle::run(args),
+    args.bench.run()
+}
+
+impl Bench {
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Lifecycle(args) if args.backend == "mem" => lifecycle::run(args),
+            Self::Lifecycle(args) => lifecycle_valkey::run(args),
+            Self::Wake(args) => wake::run(args),
+            Self::Resume(args) => resume::run(args),
+            Self::Routing(args) => routing::run(args),
+            Self::Timers(args) => timers::run(args),
+            Self::Memory(args) => memory::run(args),
+            Self::Idle(args) => idle::run(args),
+            Self::All(args) => all::run(args),
+        }
     }
 }
 

@@ -34,7 +34,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let root = workspace_root();
     let sources = Sources::read(&root.join("lua"))?;
     let faults = check::faults(&sources, &contract::all(&sources)?)?;
-    faults.iter().for_each(|fault| println!("{fault}"));
+    for fault in &faults {
+        println!("{fault}");
+    }
     let mut stale = faults.len();
     for (file, text) in outputs(&root, &sources)? {
         let there = std::fs::read_to_string(&file).unwrap_or_else(|_| String::new());

@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "481fe5ce421ed63e491e5a2d8ec099e3" }
+M.library = { PROTOCOL = 1, HASH = "4326560f738653c1fda00f84cfa4a853" }
 
 M.number = (function()
 local number = {}
@@ -165,6 +165,102 @@ end
 return policy
 end)()
 
+M.placement = (function()
+local number = M.number
+local policy = M.policy
+local placement = {}
+local RANK = 2 ^ 45
+local PRIORITY_MAX = 100
+local function due(r)
+  local f = r.f
+  if f.ea then
+    return number.later(tonumber(f.ea), policy.retention(r))
+  end
+  if f.li then
+    return tonumber(f.lx)
+  end
+  local at = f.du and tonumber(f.du)
+  if f.gx then
+    at = math.min(at or number.TIME_MAX, tonumber(f.gx))
+  end
+  if f.dl then
+    at = math.min(at or number.TIME_MAX, tonumber(f.dl))
+  end
+  return at
+end
+function placement.of(r)
+  local f = r.f
+  if f.st == "ready" and not f.gi then
+    local score = (PRIORITY_MAX - tonumber(f.pr)) * RANK + math.min(tonumber(f.ra), RANK - 1)
+    return f.en or "f", score, due(r)
+  end
+  return nil, nil, due(r)
+end
+return placement
+end)()
+
+M.tags = (function()
+local tags = {}
+function tags.each(r, visit)
+  if r.f.tg then
+    for tag in string.gmatch(r.f.tg, "[^\n]+") do
+      visit(tag)
+    end
+  end
+end
+function tags.has(r, wanted)
+  return wanted == "" or (r.f.tg ~= nil and string.find("\n" .. r.f.tg .. "\n", "\n" .. wanted .. "\n", 1, true) ~= nil)
+end
+return tags
+end)()
+
+M.queue = (function()
+local keys = M.keys
+local number = M.number
+local tags = M.tags
+local queue = {}
+local function insert(r, kind, score, tag)
+  local class = r.f.cl or ""
+  redis.call("ZADD", keys.queue(r.partition, kind, r.f.ln, class, tag), number.text(score), r.id)
+  redis.call("SADD", keys.lane(r.partition, r.f.ln, tag), kind .. class)
+end
+local function remove(r, kind, tag)
+  local class = r.f.cl or ""
+  local key = keys.queue(r.partition, kind, r.f.ln, class, tag)
+  redis.call("ZREM", key, r.id)
+  if redis.call("EXISTS", key) == 0 then
+    redis.call("SREM", keys.lane(r.partition, r.f.ln, tag), kind .. class)
+  end
+end
+function queue.insert(r, kind, score)
+  insert(r, kind, score)
+  if kind == "c" and r.f.tg then
+    tags.each(r, function(tag)
+      insert(r, kind, score, tag)
+    end)
+  end
+end
+function queue.remove(r, kind)
+  remove(r, kind)
+  if kind == "c" and r.f.tg then
+    tags.each(r, function(tag)
+      remove(r, kind, tag)
+    end)
+  end
+end
+function queue.drop_stray(partition, lane, head)
+  redis.call("ZREM", head.key, head.id)
+  if redis.call("EXISTS", head.key) == 0 then
+    redis.call("SREM", keys.lane(partition, lane), head.entry)
+  end
+end
+function queue.ahead(r)
+  local key = keys.queue(r.partition, r.queue, r.f.ln, r.f.cl or "")
+  return redis.call("ZRANK", key, r.id) or 0
+end
+return queue
+end)()
+
 M.record = (function()
 local keys = M.keys
 local number = M.number
@@ -201,13 +297,13 @@ function record.load(partition, id)
   if #flat == 0 then
     return nil
   end
-  local f, kept = {}, {}
+  local f = {}
   for i = 1, #flat, 2 do
-    f[flat[i]], kept[flat[i]] = flat[i + 1], flat[i + 1]
+    f[flat[i]] = flat[i + 1]
   end
   f.ln, f.pr, f.at, f.kd = string.match(f.s, SUBMITTED)
   unpack_run(f)
-  return { partition = partition, id = id, f = f, kept = kept, changed = {}, long = {} }
+  return { partition = partition, id = id, f = f }
 end
 function record.summary(partition, id)
   local kept = redis.call("HMGET", keys.execution(partition, id), "s", "r", "h", "tg")
@@ -220,12 +316,12 @@ function record.summary(partition, id)
   return f
 end
 function record.new(partition, id)
-  local f = { ep = "0", as = "0", lt = "0", rt = "0", rc = "0" }
-  return { partition = partition, id = id, f = f, kept = {}, changed = {}, long = {} }
+  return { partition = partition, id = id, f = { ep = "0", as = "0", lt = "0", rt = "0", rc = "0" } }
 end
 function record.set(r, field, value)
   if r.f[field] ~= value then
     r.f[field] = value
+    r.changed = r.changed or {}
     r.changed[field] = true
   end
 end
@@ -236,10 +332,12 @@ function record.set_text(r, field, value)
   if value and #value > record.SHORT_MAX_BYTES then
     record.set(r, field, nil)
     record.set(r, "B", "1")
+    r.long = r.long or {}
     r.long[field] = value
   else
     record.set(r, field, value)
     if r.f.B then
+      r.long = r.long or {}
       r.long[field] = false
     end
   end
@@ -253,48 +351,66 @@ local function save_long(r)
       redis.call("HDEL", key, field)
     end
   end
-  r.long = {}
+  r.long = nil
 end
 function record.save(r)
-  local f, kept = r.f, r.kept
-  local set, gone = {}, nil
+  local f = r.f
+  local set, n, gone = {}, 0, nil
   local run, holder = record.run(r), f.li and f.li .. f.lw or ""
-  if run ~= kept.r then
-    set[1], set[2] = "r", run
-    kept.r = run
+  if run ~= f.r then
+    set[1], set[2], n = "r", run, 2
+    f.r = run
   end
-  if holder ~= (kept.h or "") then
-    set[#set + 1], set[#set + 2] = "h", holder
-    kept.h = holder
+  if holder ~= (f.h or "") then
+    set[n + 1], set[n + 2], n = "h", holder, n + 2
+    f.h = holder
   end
-  for field in pairs(r.changed) do
-    local value = f[field]
-    if value then
-      set[#set + 1] = field
-      set[#set + 1] = value
-    else
-      gone = gone or {}
-      gone[#gone + 1] = field
+  if r.changed then
+    for field in pairs(r.changed) do
+      local value = f[field]
+      if value then
+        set[n + 1], set[n + 2], n = field, value, n + 2
+      else
+        gone = gone or {}
+        gone[#gone + 1] = field
+      end
     end
-    kept[field] = value
-    r.changed[field] = nil
+    r.changed = nil
   end
   local key = keys.execution(r.partition, r.id)
-  if #set > 0 then
+  if n > 0 then
     redis.call("HSET", key, unpack(set))
   end
   if gone then
     redis.call("HDEL", key, unpack(gone))
   end
-  if next(r.long) then
+  if r.long then
     save_long(r)
   end
 end
+local IN_HAND = {
+  ln = true, pr = true, at = true, kd = true,
+  st = true, ep = true, ai = true, ao = true, as = true, lx = true, ea = true, ra = true,
+  lt = true, rt = true, rc = true, en = true, li = true, lw = true,
+}
 function record.flat(r)
   local flat, n = {}, 0
-  for field, value in pairs(r.kept) do
-    flat[n + 1], flat[n + 2] = field, value
-    n = n + 2
+  for field, value in pairs(r.f) do
+    if not IN_HAND[field] then
+      flat[n + 1], flat[n + 2], n = field, value, n + 2
+    end
+  end
+  return flat
+end
+local TASK_FIELDS = { "ct", "tg", "pl", "dl", "le" }
+function record.task(r)
+  local f = r.f
+  local flat, n = { "s", f.s, "p", f.p, "r", f.r, "h", f.h }, 8
+  for _, field in ipairs(TASK_FIELDS) do
+    local value = f[field]
+    if value then
+      flat[n + 1], flat[n + 2], n = field, value, n + 2
+    end
   end
   return flat
 end
@@ -302,141 +418,6 @@ function record.payload(r)
   return r.f.pk and redis.call("GET", keys.payload(r.partition, r.id)) or ""
 end
 return record
-end)()
-
-M.reasons = (function()
-local record = M.record
-local reasons = { DELAY = 2, HOLD = 8 }
-local function bits(r)
-  return tonumber(r.f.rs or "0")
-end
-function reasons.has(r, reason)
-  return math.floor(bits(r) / reason) % 2 == 1
-end
-function reasons.add(r, reason)
-  if not reasons.has(r, reason) then
-    record.set_number(r, "rs", bits(r) + reason)
-  end
-end
-function reasons.remove(r, reason)
-  if reasons.has(r, reason) then
-    local rest = bits(r) - reason
-    record.set(r, "rs", rest > 0 and string.format("%d", rest) or nil)
-  end
-end
-function reasons.clear(r)
-  record.set(r, "rs", nil)
-end
-function reasons.state(r)
-  local left = bits(r)
-  if left == 0 then
-    return "ready"
-  elseif left == reasons.DELAY then
-    return "delayed"
-  end
-  return "blocked"
-end
-return reasons
-end)()
-
-M.placement = (function()
-local number = M.number
-local policy = M.policy
-local reasons = M.reasons
-local placement = {}
-local RANK = 2 ^ 45
-local PRIORITY_MAX = 100
-local function due(r)
-  local f = r.f
-  if f.ea then
-    return number.later(tonumber(f.ea), policy.retention(r))
-  end
-  if f.li then
-    return tonumber(f.lx)
-  end
-  local at
-  if reasons.has(r, reasons.DELAY) then
-    at = tonumber(f.du)
-  end
-  if f.gx then
-    at = math.min(at or number.TIME_MAX, tonumber(f.gx))
-  end
-  if f.dl then
-    at = math.min(at or number.TIME_MAX, tonumber(f.dl))
-  end
-  return at
-end
-function placement.of(r)
-  local f = r.f
-  local place = { due = due(r) }
-  if f.st == "ready" and not f.gi then
-    place.queue = f.en == "c" and "c" or "f"
-    place.score = (PRIORITY_MAX - tonumber(f.pr)) * RANK + math.min(tonumber(f.ra), RANK - 1)
-  end
-  return place
-end
-return placement
-end)()
-
-M.tags = (function()
-local tags = {}
-function tags.each(r, visit)
-  if r.f.tg then
-    for tag in string.gmatch(r.f.tg, "[^\n]+") do
-      visit(tag)
-    end
-  end
-end
-function tags.has(r, wanted)
-  return wanted == "" or (r.f.tg ~= nil and string.find("\n" .. r.f.tg .. "\n", "\n" .. wanted .. "\n", 1, true) ~= nil)
-end
-return tags
-end)()
-
-M.queue = (function()
-local keys = M.keys
-local number = M.number
-local tags = M.tags
-local queue = {}
-local function insert(r, place, tag)
-  local key = keys.queue(r.partition, place.queue, r.f.ln, r.f.cl or "", tag)
-  redis.call("ZADD", key, number.text(place.score), r.id)
-  redis.call("SADD", keys.lane(r.partition, r.f.ln, tag), place.queue .. (r.f.cl or ""))
-end
-local function remove(r, place, tag)
-  local class = r.f.cl or ""
-  local key = keys.queue(r.partition, place.queue, r.f.ln, class, tag)
-  redis.call("ZREM", key, r.id)
-  if redis.call("EXISTS", key) == 0 then
-    redis.call("SREM", keys.lane(r.partition, r.f.ln, tag), place.queue .. class)
-  end
-end
-function queue.insert(r, place)
-  insert(r, place)
-  if place.queue == "c" and r.f.tg then
-    tags.each(r, function(tag)
-      insert(r, place, tag)
-    end)
-  end
-end
-function queue.remove(r, place)
-  remove(r, place)
-  if place.queue == "c" and r.f.tg then
-    tags.each(r, function(tag)
-      remove(r, place, tag)
-    end)
-  end
-end
-function queue.drop_stray(partition, lane, head)
-  redis.call("ZREM", head.key, head.id)
-  if redis.call("EXISTS", head.key) == 0 then
-    redis.call("SREM", keys.lane(partition, lane), head.entry)
-  end
-end
-function queue.ahead(r, place)
-  return redis.call("ZRANK", keys.queue(r.partition, place.queue, r.f.ln, r.f.cl or ""), r.id) or 0
-end
-return queue
 end)()
 
 M.timers = (function()
@@ -511,7 +492,7 @@ local function value_of(r, field)
   if r.f[field] then
     return r.f[field]
   end
-  local pending = r.long[field]
+  local pending = r.long and r.long[field]
   if pending == nil and r.f.B then
     pending = redis.call("HGET", keys.long(r.partition, r.id), field)
   end
@@ -609,41 +590,40 @@ local execution = {}
 function execution.open(partition, id)
   local r = record.load(partition, id)
   if r then
-    r.place = placement.of(r)
+    r.queue, r.score, r.due = placement.of(r)
   end
   return r
 end
 function execution.commit(r, now)
-  local before, after = r.place, placement.of(r)
+  local kind, score, due = placement.of(r)
   if r.f.ea and r.f.aw then
     told.ended(r)
   end
   record.save(r)
-  local moved = before.queue ~= after.queue or before.score ~= after.score
-  if moved and before.queue then
-    queue.remove(r, before)
+  local moved = r.queue ~= kind or r.score ~= score
+  if moved and r.queue then
+    queue.remove(r, r.queue)
   end
-  if moved and after.queue then
-    queue.insert(r, after)
+  if moved and kind then
+    queue.insert(r, kind, score)
   end
-  if after.due and after.due ~= before.due then
-    timers.set(r, after.due, now)
-  elseif before.due and not after.due then
+  if due and due ~= r.due then
+    timers.set(r, due, now)
+  elseif r.due and not due then
     timers.remove(r)
   end
-  if moved and after.queue then
-    waiters.wake(r, after.queue)
+  if moved and kind then
+    waiters.wake(r, kind)
   end
-  r.place = after
+  r.queue, r.score, r.due = kind, score, due
 end
 function execution.create(r, now)
-  r.place = {}
   redis.call("ZADD", keys.all(r.partition), 0, r.id)
   execution.commit(r, now)
 end
 function execution.remove(r)
-  if r.place.queue then
-    queue.remove(r, r.place)
+  if r.queue then
+    queue.remove(r, r.queue)
   end
   timers.remove(r)
   redis.call("ZREM", keys.all(r.partition), r.id)
@@ -777,6 +757,41 @@ end
 return lease
 end)()
 
+M.reasons = (function()
+local record = M.record
+local reasons = { DELAY = 2, HOLD = 8 }
+local function bits(r)
+  return tonumber(r.f.rs or "0")
+end
+function reasons.has(r, reason)
+  return math.floor(bits(r) / reason) % 2 == 1
+end
+function reasons.add(r, reason)
+  if not reasons.has(r, reason) then
+    record.set_number(r, "rs", bits(r) + reason)
+  end
+end
+function reasons.remove(r, reason)
+  if reasons.has(r, reason) then
+    local rest = bits(r) - reason
+    record.set(r, "rs", rest > 0 and string.format("%d", rest) or nil)
+  end
+end
+function reasons.clear(r)
+  record.set(r, "rs", nil)
+end
+function reasons.state(r)
+  local left = bits(r)
+  if left == 0 then
+    return "ready"
+  elseif left == reasons.DELAY then
+    return "delayed"
+  end
+  return "blocked"
+end
+return reasons
+end)()
+
 M.run = (function()
 local number = M.number
 local reasons = M.reasons
@@ -854,7 +869,7 @@ local EXPIRED_MAX = 64
 local HEADS_MAX = 64
 local BYTES_MAX = 4194304
 local function task_item(r, index)
-  return { "task", index, r.id, record.flat(r), record.payload(r) }
+  return { "task", index, r.id, record.task(r), record.payload(r) }
 end
 local function issue(r, head, wanted, index, now)
   local id = answers.derived(wanted.request, index)
@@ -1034,7 +1049,7 @@ local function decide(r, at, now)
   return "delays"
 end
 function due.handle(r, now)
-  local at = r.place.due
+  local at = r.due
   if not at or at > now then
     return nil
   elseif run.is_over(r) then
@@ -1232,7 +1247,7 @@ function repair.wakeups(partition, now)
   local repaired = 0
   for _, head in ipairs(heads.some(partition, lane, QUEUES)) do
     local r = execution.open(partition, head.id)
-    local late = r and r.place.queue and now - tonumber(r.f.ra) > LATE_MS
+    local late = r and r.queue and now - tonumber(r.f.ra) > LATE_MS
     if late and waiters.wake(r, head.queue) then
       repaired = repaired + 1
     end
@@ -1330,8 +1345,8 @@ local reply = M.reply
 local waiters = M.waiters
 local function pass_on(partition, id)
   local r = execution.open(partition, id)
-  if r and r.place.queue then
-    waiters.wake(r, r.place.queue)
+  if r and r.queue then
+    waiters.wake(r, r.queue)
   end
 end
 return function(
@@ -1389,7 +1404,7 @@ return function(partition, id, grant, holder, ttl)
     lease.issue(r, grant, holder, ttl, now)
     execution.commit(r, now)
   end
-  return reply.ok(now, record.flat(r), record.payload(r))
+  return reply.ok(now, record.task(r), record.payload(r))
 end
 end)()
 
@@ -1436,7 +1451,7 @@ return function(partition, id)
   if not r then
     return reply.err("NOT_FOUND")
   end
-  local ahead = r.place.queue and queue.ahead(r, r.place) or 0
+  local ahead = r.queue and queue.ahead(r) or 0
   local long = r.f.B and redis.call("HGETALL", keys.long(partition, id)) or {}
   return reply.ok(clock.now_ms(partition), ahead, record.flat(r), long, record.payload(r))
 end
@@ -1539,7 +1554,7 @@ local reply = M.reply
 local waiters = M.waiters
 return function(partition, id)
   local r = execution.open(partition, id)
-  local woken = r and r.place.queue and waiters.wake(r, r.place.queue)
+  local woken = r and r.queue and waiters.wake(r, r.queue)
   return reply.ok(woken and "1" or "0")
 end
 end)()

@@ -1,7 +1,5 @@
 //! The reads.
 
-use std::collections::VecDeque;
-
 use async_trait::async_trait;
 use bytes::Bytes;
 use ff_engine::machine::{self, ExecutionRecord};
@@ -127,8 +125,7 @@ struct Filter<'f> {
 /// One partition's part of a listing: what it found, and how far it has looked.
 #[derive(Default)]
 struct Part {
-    items: VecDeque<ExecutionSummary>,
-    seen: usize,
+    items: Vec<ExecutionSummary>,
     /// The last id that was looked at, while there are others behind it.
     more_behind: Option<ExecutionId>,
 }
@@ -161,18 +158,35 @@ impl Inner {
         }
     }
 
-    /// A page over all partitions in the order of ids. Each is asked for its part, and the page
-    /// ends where the first of them has not looked further.
+    /// A page over all partitions in the order of ids. What lies behind the place up to which every
+    /// partition has looked is not known to be next; so the one that lags looks on, until the page
+    /// is full or enough was looked at.
     async fn list(
         &self,
         filter: &Filter<'_>,
         after: Option<ExecutionId>,
         page_size: usize,
     ) -> Result<ListPage, EngineError> {
-        let share = (limits::LIST_EXAMINED_MAX / self.keyspace.partitions.len()).max(1);
+        let mut left = limits::LIST_EXAMINED_MAX;
+        let share = (left / self.keyspace.partitions.len()).clamp(1, PER_CALL);
         let mut parts = Vec::with_capacity(self.keyspace.partitions.len());
         for partition in 0..self.keyspace.partitions.len() {
-            parts.push(self.list_part(partition, filter, after, page_size, share).await?);
+            let mut part = Part::default();
+            left -= self.look(partition, &mut part, after, filter, page_size, share).await?;
+            parts.push(part);
+        }
+        loop {
+            let lagging = (0..parts.len()).filter(|part| parts[*part].more_behind.is_some());
+            let Some(lagging) = lagging.min_by_key(|part| parts[*part].more_behind) else { break };
+            let horizon = parts[lagging].more_behind;
+            let known = parts.iter().flat_map(|part| &part.items);
+            let known = known.filter(|item| Some(item.execution_id) <= horizon).count();
+            if known >= page_size || left == 0 {
+                break;
+            }
+            let most = PER_CALL.min(left);
+            let part = &mut parts[lagging];
+            left -= self.look(lagging, part, horizon, filter, page_size, most).await?;
         }
         let horizon = parts.iter().filter_map(|part| part.more_behind).min();
         let mut items: Vec<_> = parts.into_iter().flat_map(|part| part.items).collect();
@@ -187,45 +201,38 @@ impl Inner {
         Ok(ListPage::new(items, next.map(Cursor::after)))
     }
 
-    async fn list_part(
+    /// Lets one partition look at up to `most` records behind `after`. Answers how many it was.
+    async fn look(
         &self,
         partition: usize,
+        part: &mut Part,
+        after: Option<ExecutionId>,
         filter: &Filter<'_>,
-        mut after: Option<ExecutionId>,
         page_size: usize,
-        share: usize,
-    ) -> Result<Part, EngineError> {
+        most: usize,
+    ) -> Result<usize, EngineError> {
         const OPERATION: &str = "list_executions";
-        let partition = &self.keyspace.partitions[partition];
-        let mut part = Part::default();
-        while part.items.len() < page_size && part.seen < share {
-            let from = after.map_or_else(String::new, |id| id.to_string());
-            let call = List {
-                after: &from,
-                examined: PER_CALL.min(share - part.seen) as u64,
-                most: (page_size - part.items.len()) as u64,
-                states: &filter.states,
-                lane: filter.lane,
-                kind: filter.kind,
-                tag: &filter.tag,
-            };
-            let answer = self
-                .call(OPERATION, partition, call)
-                .await?
-                .map_err(|_| bad_reply(OPERATION, BadReply("page")))?;
-            part.seen += usize::try_from(answer.seen).unwrap_or(share);
-            for item in answer.items {
-                part.items.push_back(summary(item).ok_or_else(|| EngineError::Corrupt {
-                    what: "a record of a listing".to_owned(),
-                })?);
-            }
-            part.more_behind = answer.last.parse().ok().filter(|_| answer.more);
-            match part.more_behind {
-                Some(last) => after = Some(last),
-                None => break,
-            }
+        let from = after.map_or_else(String::new, |id| id.to_string());
+        let call = List {
+            after: &from,
+            examined: most as u64,
+            most: page_size as u64,
+            states: &filter.states,
+            lane: filter.lane,
+            kind: filter.kind,
+            tag: &filter.tag,
+        };
+        let answer = self
+            .call(OPERATION, &self.keyspace.partitions[partition], call)
+            .await?
+            .map_err(|_| bad_reply(OPERATION, BadReply("page")))?;
+        for item in answer.items {
+            part.items.push(summary(item).ok_or_else(|| EngineError::Corrupt {
+                what: "a record of a listing".to_owned(),
+            })?);
         }
-        Ok(part)
+        part.more_behind = answer.last.parse().ok().filter(|_| answer.more);
+        Ok(usize::try_from(answer.seen).unwrap_or(most).min(most))
     }
 }
 

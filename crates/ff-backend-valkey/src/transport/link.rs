@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fred::clients::Client;
-use fred::interfaces::ClientLike as _;
-use fred::prelude::Builder;
+use fred::interfaces::{ClientLike as _, ClusterInterface as _};
+use fred::prelude::{Builder, ServerConfig};
 use fred::types::{ClusterHash, ConnectHandle, CustomCommand};
 
 use super::TransportError;
@@ -32,6 +32,20 @@ impl Link {
         let prepared = prepare(&client);
         let task = client.init().await.map_err(refused)?;
         Ok((Self { client, task }, prepared))
+    }
+
+    /// The settings of `builder`, with every node of the cluster that this link knows: the node that
+    /// was configured may be the one that answers nothing.
+    pub(super) fn with_known_nodes(&self, builder: &Builder) -> Builder {
+        let mut builder = builder.clone();
+        let known = self.client.cached_cluster_state();
+        let known = known.map_or_else(Vec::new, |state| state.unique_primary_nodes());
+        builder.with_config(|config| {
+            if let ServerConfig::Clustered { hosts, .. } = &mut config.server {
+                hosts.extend(known);
+            }
+        });
+        builder
     }
 
     /// Whether the client has given up.
@@ -84,7 +98,8 @@ impl Requests {
         let (requests, link) = (Arc::clone(self), Arc::clone(link));
         tokio::spawn(async move {
             if !link.is_alive(slot).await {
-                match Link::open(&requests.builder, |_| ()).await {
+                let builder = link.with_known_nodes(&requests.builder);
+                match Link::open(&builder, |_| ()).await {
                     Ok((fresh, ())) => {
                         tracing::warn!("the connection answered nothing: another took its place");
                         *requests.lock() = Arc::new(fresh);

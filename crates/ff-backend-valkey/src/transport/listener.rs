@@ -196,8 +196,9 @@ async fn keep(
         }
         while let Err(error) = shared.listen_again().await {
             tracing::debug!(%error, "the channels are not listened to yet");
+            let known = shared.link().with_known_nodes(&shared.builder);
             if (matches!(error, TransportError::Timeout(_)) || shared.link().is_over())
-                && let Ok((link, fresh)) = connect(&shared.builder, &shared.pushes).await
+                && let Ok((link, fresh)) = connect(&known, &shared.pushes).await
             {
                 *locked(&shared.link) = Arc::new(link);
                 signs = fresh;

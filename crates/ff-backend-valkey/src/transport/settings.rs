@@ -92,7 +92,8 @@ impl Settings<'_> {
             // The client library leaves out a user without a password, and would act as another.
             password: password.or_else(|| connection.username.as_ref().map(|_| quoted(""))),
             server: if connection.cluster {
-                let policy = ClusterDiscoveryPolicy::default();
+                // The node of the URL may be the one that is gone.
+                let policy = ClusterDiscoveryPolicy::UseCache;
                 ServerConfig::Clustered { hosts: vec![server], policy }
             } else {
                 ServerConfig::Centralized { server }

@@ -12,7 +12,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use ff_engine::EngineError;
 use ff_types::backend::CapabilitySet;
 use ff_types::{ExecutionId, LaneId, RequestId, WorkerInstanceId};
 use tokio::sync::oneshot;
@@ -24,6 +26,11 @@ use crate::inner::Inner;
 
 /// Most requests that are remembered to tell a repeat: one for each instance and lane.
 const LATEST_MAX: usize = 4_096;
+
+/// How often, and how long apart, the take-down of an arm is repeated while the server does not
+/// answer. One that stays all the same is taken down when it fires.
+const DISARM_REPEATS: u32 = 30;
+const DISARM_PAUSE: Duration = Duration::from_millis(200);
 
 /// What a waiting claim would take.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -493,24 +500,46 @@ fn spawn_disarm(inner: &Arc<Inner>, offer: &Offer, arms: Vec<(u64, usize)>) {
     }
 }
 
-/// Takes arms down in the store. One that stays is taken down when it fires.
+/// Takes arms down in the store. A call that gets no answer is repeated in the background: the
+/// connection may just be away.
 async fn disarm(inner: &Arc<Inner>, offer: &Offer, arms: Vec<(u64, usize)>) {
     let mut calls = JoinSet::new();
     for (arm, partition) in arms {
         let (inner, offer) = (Arc::clone(inner), offer.clone());
         calls.spawn(async move {
-            let call = Disarm {
-                lane: offer.lane.as_str(),
-                process: inner.waits.process(),
-                arm,
-                mode: offer.mode(),
-                offered: offer.capabilities.as_str(),
-                tag: &offer.tag,
-            };
-            inner.call("claim", &inner.keyspace.partitions[partition], call).await.map(drop)
+            if let Err(error) = disarm_one(&inner, &offer, arm, partition).await
+                && error.is_retryable()
+            {
+                spawn(async move {
+                    for _ in 0..DISARM_REPEATS {
+                        tokio::time::sleep(DISARM_PAUSE).await;
+                        let repeated = disarm_one(&inner, &offer, arm, partition).await;
+                        if !repeated.is_err_and(|error| error.is_retryable()) {
+                            return;
+                        }
+                    }
+                });
+            }
         });
     }
     while calls.join_next().await.is_some() {}
+}
+
+async fn disarm_one(
+    inner: &Inner,
+    offer: &Offer,
+    arm: u64,
+    partition: usize,
+) -> Result<(), EngineError> {
+    let call = Disarm {
+        lane: offer.lane.as_str(),
+        process: inner.waits.process(),
+        arm,
+        mode: offer.mode(),
+        offered: offer.capabilities.as_str(),
+        tag: &offer.tag,
+    };
+    inner.call("claim", &inner.keyspace.partitions[partition], call).await.map(drop)
 }
 
 /// Outside a runtime the process is ending, and with it everything that waits.

@@ -3,5 +3,6 @@
 #![allow(dead_code, reason = "each test target uses a part")]
 
 pub(crate) mod harness;
+pub(crate) mod proxy;
 pub(crate) mod servers;
 pub(crate) mod store;

@@ -80,13 +80,13 @@ pub(crate) async fn id_counts_for_its_verb(fx: Fixture) -> CaseResult {
     let hold = fx.hold_request(id);
     let release = ReleaseHold::new(hold.request_id, id);
 
-    let held = fx.backend.hold(&hold).await?;
+    let first = fx.backend.hold(&hold).await?;
     let released = fx.backend.release_hold(&release).await?;
     let before = fx.snapshot().await;
 
-    ensure_eq!((held, released), (HoldOutcome::Held, ReleaseHoldOutcome::Released));
+    ensure_eq!((first, released), (HoldOutcome::Held, ReleaseHoldOutcome::Released));
     ensure_eq!(fx.backend.release_hold(&release).await?, released);
-    ensure_eq!(fx.backend.hold(&hold).await?, held);
+    ensure_eq!(fx.backend.hold(&hold).await?, first);
     ensure_eq!(fx.snapshot().await, before);
     Ok(())
 }

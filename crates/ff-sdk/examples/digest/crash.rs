@@ -78,7 +78,7 @@ impl Crash {
 /// Says what the crash did.
 pub(crate) fn print(
     out: &mut impl Write,
-    killed: Option<Killed>,
+    killed: Option<&Killed>,
     reclaimed: usize,
 ) -> io::Result<()> {
     let died = match killed {

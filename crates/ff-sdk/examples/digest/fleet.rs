@@ -110,7 +110,7 @@ async fn ended(dying: Option<Dying>) -> Result<Option<Killed>, Failure> {
 /// Kills a worker process once it says that it hangs. One that ends before was not needed.
 async fn kill_when_it_hangs(mut worker: Child) -> Option<Killed> {
     let mut lines = BufReader::new(worker.stdout.take()?).lines();
-    let said = tokio::time::timeout(Duration::from_secs(60), lines.next_line()).await;
+    let said = tokio::time::timeout(Duration::from_mins(1), lines.next_line()).await;
     if said.is_ok_and(|line| line.is_ok_and(|line| line.as_deref() == Some(HANGS))) {
         tokio::time::sleep(AGONY).await;
         worker.kill().await.ok()?;

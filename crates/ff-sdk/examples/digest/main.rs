@@ -79,7 +79,7 @@ async fn run(args: &Args) -> Result<bool, Failure> {
     let mut out = io::stdout().lock();
     table.print(&mut out)?;
     if args.crash {
-        crash::print(&mut out, killed, table.reclaimed())?;
+        crash::print(&mut out, killed.as_ref(), table.reclaimed())?;
     }
     let verdict =
         if complete { "every file exactly once" } else { "RESULTS DO NOT MATCH THE FILES" };

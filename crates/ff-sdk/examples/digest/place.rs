@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ff_engine::EngineBackend;
 use ff_sdk::prelude::*;
-use ff_types::{Namespace, RequestId};
 use ff_types::backend::BackendConfig;
+use ff_types::{Namespace, RequestId};
 
 use crate::Failure;
 

@@ -1,0 +1,263 @@
+//! Every mutating call as data, and a situation in which it has an effect.
+
+use ff_conformance::fixture::{LANE, LEASE_TTL_MS, failure, ms};
+use ff_conformance::{CaseResult, Fixture};
+use ff_engine::{
+    CancelExecution, ClaimRequest, DelayRequest, EngineBackend, EngineError, FailRequest, Hold,
+    Idempotency, ProgressRequest, ReclaimRequest, ReleaseHold, ReplayExecution, RevokeLease,
+    Submission, TickRequest,
+};
+use ff_types::backend::{ClaimPolicy, FailureClass, Handle, ReclaimToken, ScannerFilter};
+use ff_types::{ExecutionPolicy, IdempotencyKey, Payload};
+
+/// A call that changes something, with its arguments.
+pub(crate) enum Call {
+    Submit(Submission),
+    SubmitBatch(Vec<Submission>),
+    Claim(ClaimRequest),
+    Reclaimable(ReclaimRequest),
+    ClaimFromReclaim(ReclaimToken, ClaimPolicy),
+    Renew(Handle),
+    RenewBatch(Vec<Handle>),
+    Progress(Handle, ProgressRequest),
+    Complete(Handle, Option<Payload>),
+    Fail(Handle, FailRequest),
+    Cancel(Handle, &'static str),
+    Delay(Handle, DelayRequest),
+    CancelExecution(CancelExecution),
+    Hold(Hold),
+    ReleaseHold(ReleaseHold),
+    Revoke(RevokeLease),
+    Replay(ReplayExecution),
+    Tick(TickRequest),
+}
+
+impl Call {
+    /// The function of the library that it calls.
+    pub(crate) const fn function(&self) -> &'static str {
+        match self {
+            Self::Submit(_) | Self::SubmitBatch(_) => "submit",
+            Self::Claim(_) => "claim",
+            Self::Reclaimable(_) => "reclaimable",
+            Self::ClaimFromReclaim(..) => "claim_from_reclaim",
+            Self::Renew(_) | Self::RenewBatch(_) => "renew",
+            Self::Progress(..) => "progress",
+            Self::Complete(..) => "complete",
+            Self::Fail(..) => "fail",
+            Self::Cancel(..) => "cancel",
+            Self::Delay(..) => "delay",
+            Self::CancelExecution(_) => "cancel_execution",
+            Self::Hold(_) => "hold",
+            Self::ReleaseHold(_) => "release_hold",
+            Self::Revoke(_) => "revoke",
+            Self::Replay(_) => "replay",
+            Self::Tick(_) => "tick",
+        }
+    }
+
+    /// Makes it. The answer is text, so that answers of all verbs compare alike; of a tick it is
+    /// when something is due next, as a repeat finds nothing left to count.
+    pub(crate) async fn make(&self, backend: &dyn EngineBackend) -> Result<String, EngineError> {
+        fn text(answer: impl std::fmt::Debug) -> String {
+            format!("{answer:?}")
+        }
+        match self {
+            Self::Submit(submission) => backend.submit(submission).await.map(text),
+            Self::SubmitBatch(submissions) => backend.submit_batch(submissions).await.map(text),
+            Self::Claim(request) => backend.claim(request).await.map(text),
+            Self::Reclaimable(request) => backend.reclaimable(request).await.map(text),
+            Self::ClaimFromReclaim(token, policy) => {
+                backend.claim_from_reclaim(token, policy).await.map(text)
+            }
+            Self::Renew(handle) => backend.renew(handle).await.map(text),
+            Self::RenewBatch(handles) => backend.renew_batch(handles).await.map(text),
+            Self::Progress(handle, request) => backend.progress(handle, request).await.map(text),
+            Self::Complete(handle, result) => {
+                backend.complete(handle, result.as_ref()).await.map(text)
+            }
+            Self::Fail(handle, request) => backend.fail(handle, request).await.map(text),
+            Self::Cancel(handle, reason) => backend.cancel(handle, reason).await.map(text),
+            Self::Delay(handle, request) => backend.delay(handle, request).await.map(text),
+            Self::CancelExecution(request) => backend.cancel_execution(request).await.map(text),
+            Self::Hold(request) => backend.hold(request).await.map(text),
+            Self::ReleaseHold(request) => backend.release_hold(request).await.map(text),
+            Self::Revoke(request) => backend.revoke(request).await.map(text),
+            Self::Replay(request) => backend.replay(request).await.map(text),
+            Self::Tick(request) => backend.tick(request).await.map(|did| text(did.next_due)),
+        }
+    }
+}
+
+/// A call together with what was done before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Situation {
+    Submit,
+    SubmitWithAKey,
+    SubmitUnderAKeyInUse,
+    SubmitBatch,
+    Claim,
+    ClaimThatMayWait,
+    ClaimOfTokens,
+    Reclaimable,
+    ClaimFromReclaim,
+    Renew,
+    RenewBatch,
+    Progress,
+    Complete,
+    CompleteAtLength,
+    FailForAnotherAttempt,
+    FailForGood,
+    Cancel,
+    Delay,
+    CancelIdle,
+    CancelRunning,
+    Hold,
+    ReleaseHold,
+    Revoke,
+    Replay,
+    TickOverLostLeases,
+    TickOverDelays,
+    TickOverRetention,
+}
+
+impl Situation {
+    pub(crate) const ALL: [Self; 27] = [
+        Self::Submit,
+        Self::SubmitWithAKey,
+        Self::SubmitUnderAKeyInUse,
+        Self::SubmitBatch,
+        Self::Claim,
+        Self::ClaimThatMayWait,
+        Self::ClaimOfTokens,
+        Self::Reclaimable,
+        Self::ClaimFromReclaim,
+        Self::Renew,
+        Self::RenewBatch,
+        Self::Progress,
+        Self::Complete,
+        Self::CompleteAtLength,
+        Self::FailForAnotherAttempt,
+        Self::FailForGood,
+        Self::Cancel,
+        Self::Delay,
+        Self::CancelIdle,
+        Self::CancelRunning,
+        Self::Hold,
+        Self::ReleaseHold,
+        Self::Revoke,
+        Self::Replay,
+        Self::TickOverLostLeases,
+        Self::TickOverDelays,
+        Self::TickOverRetention,
+    ];
+
+    /// Does what comes before, and answers the call.
+    pub(crate) async fn prepare(self, fx: &Fixture) -> CaseResult<Call> {
+        let keyed = || -> CaseResult<Submission> {
+            let key = Idempotency::new(IdempotencyKey::new("order 1")?);
+            Ok(fx.submission("task")?.with_idempotency(key))
+        };
+        Ok(match self {
+            Self::Submit => Call::Submit(fx.submission("task")?),
+            Self::SubmitWithAKey => Call::Submit(keyed()?),
+            Self::SubmitUnderAKeyInUse => {
+                fx.submit(&keyed()?).await?;
+                Call::Submit(keyed()?)
+            }
+            Self::SubmitBatch => {
+                let later = fx.submission("task")?.with_delay_until(fx.in_ms(9_000).await);
+                Call::SubmitBatch(vec![fx.submission("task")?, keyed()?, later])
+            }
+            Self::Claim | Self::ClaimThatMayWait => {
+                fx.submit_many(3).await?;
+                let mut request = fx.claim_request(LANE)?;
+                request.policy = request.policy.with_max_tasks(2);
+                if self == Self::ClaimThatMayWait {
+                    request.policy = request.policy.with_max_wait(ms(60_000));
+                }
+                Call::Claim(request)
+            }
+            Self::ClaimOfTokens => {
+                fx.lost().await?;
+                fx.submit_default().await?;
+                let mut request = fx.claim_request(LANE)?.with_reclaims(ScannerFilter::NOOP);
+                request.policy = request.policy.with_max_tasks(3);
+                Call::Claim(request)
+            }
+            Self::Reclaimable => {
+                fx.lost().await?;
+                Call::Reclaimable(fx.reclaim_request(2)?)
+            }
+            Self::ClaimFromReclaim => {
+                fx.lost().await?;
+                Call::ClaimFromReclaim(fx.token().await?, fx.policy())
+            }
+            Self::Renew => {
+                let task = fx.running().await?;
+                fx.advance(10).await;
+                Call::Renew(task.handle)
+            }
+            Self::RenewBatch => {
+                let handles = vec![fx.running().await?.handle, fx.completed().await?.handle];
+                fx.advance(10).await;
+                Call::RenewBatch(handles)
+            }
+            Self::Progress => {
+                let request = ProgressRequest::new(50).with_message("half way");
+                Call::Progress(fx.running().await?.handle, request)
+            }
+            Self::Complete => Call::Complete(fx.running().await?.handle, None),
+            Self::CompleteAtLength => {
+                let result = Payload::new(vec![7; 100_000]);
+                Call::Complete(fx.running().await?.handle, Some(result))
+            }
+            Self::FailForAnotherAttempt => {
+                Call::Fail(fx.running().await?.handle, failure(FailureClass::Transient))
+            }
+            Self::FailForGood => {
+                Call::Fail(fx.running().await?.handle, failure(FailureClass::Permanent))
+            }
+            Self::Cancel => Call::Cancel(fx.running().await?.handle, "enough"),
+            Self::Delay => {
+                let until = DelayRequest::until(fx.in_ms(1_000).await);
+                Call::Delay(fx.running().await?.handle, until)
+            }
+            Self::CancelIdle => {
+                let id = fx.submit_default().await?;
+                Call::CancelExecution(fx.cancel_request(id, "enough"))
+            }
+            Self::CancelRunning => {
+                let id = fx.running().await?.execution_id;
+                Call::CancelExecution(fx.cancel_request(id, "enough"))
+            }
+            Self::Hold => Call::Hold(fx.hold_request(fx.submit_default().await?)),
+            Self::ReleaseHold => {
+                let id = fx.submit_default().await?;
+                fx.backend.hold(&fx.hold_request(id)).await?;
+                Call::ReleaseHold(fx.release_hold_request(id))
+            }
+            Self::Revoke => Call::Revoke(fx.revoke_request(fx.running().await?.execution_id)),
+            Self::Replay => Call::Replay(fx.replay_request(fx.completed().await?.execution_id)),
+            Self::TickOverLostLeases => {
+                fx.running().await?;
+                fx.running().await?;
+                fx.advance(LEASE_TTL_MS).await;
+                Call::Tick(TickRequest::all())
+            }
+            Self::TickOverDelays => {
+                let later = fx.submission("task")?.with_delay_until(fx.in_ms(10).await);
+                fx.submit(&later).await?;
+                fx.advance(10).await;
+                Call::Tick(TickRequest::all())
+            }
+            Self::TickOverRetention => {
+                let brief = ExecutionPolicy::default().with_retention(ms(10));
+                let task = fx.submission("task")?.with_policy(brief);
+                let task = fx.submit_and_claim(&task).await?;
+                fx.backend.complete(&task.handle, None).await?;
+                fx.advance(10).await;
+                Call::Tick(TickRequest::all())
+            }
+        })
+    }
+}

@@ -1,0 +1,138 @@
+//! A server without memory left: what adds is refused with a code of its own and leaves nothing
+//! half done, what drains goes on, and a server that would make room by eviction is not used.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ff_conformance::{CaseError, CaseResult};
+use ff_engine::{EngineBackend, EngineBackendExt as _, EngineError, ListRequest, Submission};
+use ff_types::backend::ScannerFilter;
+use ff_types::{ExecutionId, ExecutionPolicy, LaneId, Payload, TaskKind};
+use ff_valkey_server::{Options, Server};
+
+use crate::site::{LANE, Site, ensure, until};
+use crate::support::store::Store;
+
+const MAXMEMORY: &str = "12mb";
+const PAYLOAD_BYTES: usize = 50_000;
+/// More than the memory has room for.
+const TOO_MANY: usize = 1_000;
+/// How many a worker takes at once.
+const MOST: u32 = 16;
+const GONE: Duration = Duration::from_secs(10);
+
+fn start(maxmemory: &str, policy: &str) -> CaseResult<Server> {
+    let options = Options::new().config("maxmemory", maxmemory).config("maxmemory-policy", policy);
+    Ok(Server::start(&options)?)
+}
+
+/// A large submission that goes as soon as it has ended.
+fn submission(site: &Site) -> CaseResult<Submission> {
+    let (lane, kind) = (LaneId::new(LANE)?, TaskKind::new("task")?);
+    let payload = Payload::new(vec![7; PAYLOAD_BYTES]);
+    let brief = ExecutionPolicy::default().with_retention(Duration::ZERO);
+    Ok(Submission::new(site.ids.execution_id(), lane, kind, payload).with_policy(brief))
+}
+
+/// Submits until the server is full, and answers what it took.
+async fn fill(site: &Site, backend: &dyn EngineBackend) -> CaseResult<BTreeSet<ExecutionId>> {
+    let mut taken = BTreeSet::new();
+    for _ in 0..TOO_MANY {
+        let answer = backend.submit(&submission(site)?).await;
+        let Ok(submitted) = answer else {
+            check_full(&answer)?;
+            return Ok(taken);
+        };
+        taken.insert(submitted.id());
+    }
+    Err(CaseError::new("the server took everything"))
+}
+
+fn check_full<T: std::fmt::Debug>(answer: &Result<T, EngineError>) -> CaseResult {
+    let code = answer.as_ref().err().map(EngineError::code);
+    ensure(code == Some("unavailable_full"), || format!("a full server answers {answer:?}"))
+}
+
+/// The indexes agree with the records. A script that looks runs only where there is memory.
+fn check(server: &Server, store: &Store) -> CaseResult {
+    server.command(&["CONFIG", "SET", "maxmemory", "0"])?.into_result()?;
+    let checked = store.check();
+    server.command(&["CONFIG", "SET", "maxmemory", MAXMEMORY])?.into_result()?;
+    checked.map_err(|faults| CaseError::new(format!("{faults:#?}")))
+}
+
+async fn listed(backend: &dyn EngineBackend) -> CaseResult<BTreeSet<ExecutionId>> {
+    let all = backend.list_all(ListRequest::new(), TOO_MANY).await?;
+    Ok(all.into_iter().map(|item| item.execution_id).collect())
+}
+
+/// Claims, completes and removes until nothing is left; answers how many were done.
+async fn drain(site: &Site, backend: &dyn EngineBackend) -> CaseResult<usize> {
+    let worker = site.worker();
+    let mut done = 0;
+    loop {
+        let tasks = backend.claim(&worker.request(MOST, None)?).await?.tasks;
+        if tasks.is_empty() {
+            return Ok(done);
+        }
+        for task in tasks {
+            backend.complete(&task.handle, Some(&Payload::new("done"))).await?;
+            done += 1;
+        }
+        backend.tick_until_quiet(&ScannerFilter::NOOP).await?;
+    }
+}
+
+#[tokio::test]
+async fn a_full_server_refuses_what_adds_and_can_be_drained() -> CaseResult {
+    let server = start(MAXMEMORY, "noeviction")?;
+    let site = Site::new(server.url(), 1)?;
+    let backend = site.connect().await?;
+    let store = site.store()?;
+
+    let taken = fill(&site, backend.as_ref()).await?;
+    println!("{MAXMEMORY} hold {} executions of {PAYLOAD_BYTES} bytes", taken.len());
+    check_full(&backend.submit_batch(&[submission(&site)?, submission(&site)?]).await)?;
+    ensure(listed(backend.as_ref()).await? == taken, || "what is stored differs".to_owned())?;
+    check(&server, &store)?;
+
+    let done = drain(&site, backend.as_ref()).await?;
+    ensure(done == taken.len(), || format!("{done} of {} were done", taken.len()))?;
+    ensure(listed(backend.as_ref()).await?.is_empty(), || "records are left".to_owned())?;
+    until("nothing is left", GONE, || async { Ok((store.leftovers() == 0).then_some(())) }).await?;
+
+    let again = fill(&site, backend.as_ref()).await?;
+    ensure(again.len() * 10 >= taken.len() * 9, || {
+        format!("{} were taken before, {} after", taken.len(), again.len())
+    })
+}
+
+/// A worker that starts while the server is full is the one that drains it.
+#[tokio::test]
+async fn a_worker_connects_to_a_full_server() -> CaseResult {
+    let server = start(MAXMEMORY, "noeviction")?;
+    let site = Site::new(server.url(), 1)?;
+    let backend: Arc<dyn EngineBackend> = site.connect().await?;
+    let taken = fill(&site, backend.as_ref()).await?;
+
+    let worker = site.connect().await?;
+
+    let done = drain(&site, worker.as_ref()).await?;
+    ensure(done == taken.len(), || format!("{done} of {} were done", taken.len()))
+}
+
+#[tokio::test]
+async fn a_server_that_evicts_is_refused() -> CaseResult {
+    for policy in ["allkeys-lru", "volatile-ttl"] {
+        let server = start("100mb", policy)?;
+        let site = Site::new(server.url(), 1)?;
+
+        let config = site.config()?;
+        let refused = ff_backend_valkey::ValkeyBackend::builder(&config)?.connect().await;
+
+        let code = refused.as_ref().err().map(EngineError::code);
+        ensure(code == Some("incompatible"), || format!("{policy}: {refused:?}"))?;
+    }
+    Ok(())
+}

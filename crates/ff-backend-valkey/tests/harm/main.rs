@@ -1,0 +1,23 @@
+//! What has to be harmless on a real server: processes and servers that are killed, connections
+//! that are cut, memory that is full, clocks that step, slots that move.
+//!
+//! Each file is one subject. The rules of single verbs are in the behaviour suite, not here.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod books;
+mod call;
+mod child;
+mod clock;
+mod cluster;
+mod flushed;
+mod full;
+mod killed;
+mod load;
+mod lost;
+mod replica;
+mod replicated;
+mod site;
+mod waits;
+mod workers;

@@ -1,0 +1,262 @@
+//! The lines that `cargo xtask acl` prints, on real servers: each role can do what it is for, a
+//! reader no more, and a worker uses everything it is allowed.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ff_backend_valkey::ValkeyBackend;
+use ff_engine::{
+    AttemptOps as _, BackendInfo as _, CancelExecution, ClaimOps as _, ClaimRequest, DelayRequest,
+    EngineError, FailRequest, Hold, IdSource, ListRequest, OperatorOps as _, ProgressRequest,
+    ReadOps as _, ReclaimRequest, ReleaseHold, ReplayExecution, ResultOutcome, ResultRequest,
+    RevokeLease, SeededEntropy, Submission, SubmitOps as _, SystemClock, Task, TickRequest,
+    TimerOps as _,
+};
+use ff_types::backend::{
+    BackendConfig, BackendConnection, CapabilitySet, ClaimPolicy, FailureClass, FailureReason,
+    ValkeyConnection,
+};
+use ff_types::{ExecutionId, LaneId, Namespace, Payload, TaskKind, WorkerId, WorkerInstanceId};
+use ff_valkey_server::{Binary, Cluster, Flavor, Options, Reply, Server};
+use xtask::acl::{self, Role};
+
+const PASSWORD: &str = "secret";
+/// Longer than a moment, and shorter than a test may take.
+const WAIT: Duration = Duration::from_secs(10);
+/// Long enough to wait for, and short.
+const MOMENT: Duration = Duration::from_millis(20);
+/// What is used on a cluster, once something has gone wrong, and when retention is over.
+const ELSEWHERE: [&str; 4] = ["cluster|info", "cluster|slots", "ping", "del"];
+
+/// Every server that this machine has.
+fn servers() -> Vec<Server> {
+    let found = [Flavor::Valkey, Flavor::Redis].into_iter().filter_map(|it| Binary::find(it).ok());
+    found.map(|it| Server::start(&Options::new().binary(it)).expect("it starts")).collect()
+}
+
+fn allow(server: &Server, role: &Role) {
+    let mut words = vec!["ACL".to_owned(), "SETUSER".to_owned(), role.name.to_owned()];
+    words.extend(role.rules.iter().cloned());
+    words.push(format!(">{PASSWORD}"));
+    server.command(&words).and_then(Reply::into_result).expect("the rules are rules");
+}
+
+async fn connect(
+    connection: ValkeyConnection,
+    namespace: &str,
+) -> Result<ValkeyBackend, EngineError> {
+    let config = BackendConfig::new(BackendConnection::Valkey(connection))
+        .with_namespace(Namespace::new(namespace)?);
+    ValkeyBackend::builder(&config)?.partitions(1).connect().await
+}
+
+fn login(server: &Server, role: &Role) -> ValkeyConnection {
+    let connection = ValkeyConnection::new(server.host(), server.port());
+    connection.with_username(role.name).with_password(PASSWORD)
+}
+
+struct Job<'b> {
+    backend: &'b ValkeyBackend,
+    ids: IdSource,
+    worker: WorkerId,
+    instance: WorkerInstanceId,
+    lane: LaneId,
+}
+
+/// Whether a claim waits in the namespace of a backend.
+fn is_waited(nodes: &[Server], backend: &ValkeyBackend) -> bool {
+    let key = format!("ff:{{{}/0}}:w:main", backend.namespace());
+    let there = |node: &Server| node.command(&["EXISTS", &key]).unwrap().as_integer() == Some(1);
+    nodes.iter().any(there)
+}
+
+impl<'b> Job<'b> {
+    fn new(backend: &'b ValkeyBackend) -> Self {
+        let ids = IdSource::new(Arc::new(SystemClock), Arc::new(SeededEntropy::from_os()));
+        let (worker, instance) = (ids.worker_id(), ids.worker_instance_id());
+        Self { backend, ids, worker, instance, lane: LaneId::new("main").unwrap() }
+    }
+
+    async fn submit(&self, payload: Vec<u8>) -> ExecutionId {
+        let (lane, kind) = (self.lane.clone(), TaskKind::new("task").unwrap());
+        let payload = Payload::new(payload);
+        let submission = Submission::new(self.ids.execution_id(), lane, kind, payload);
+        self.backend.submit(&submission).await.unwrap().id()
+    }
+
+    async fn claim(&self, max_wait: Duration) -> Task {
+        let policy = ClaimPolicy::immediate(self.worker, self.instance).with_max_wait(max_wait);
+        let id = self.ids.request_id();
+        let request = ClaimRequest::new(id, self.lane.clone(), CapabilitySet::new(), policy);
+        self.backend.claim(&request).await.unwrap().tasks.pop().expect("there is work")
+    }
+
+    async fn reclaim(&self) -> Task {
+        let (id, lane) = (self.ids.request_id(), self.lane.clone());
+        let request = ReclaimRequest::new(id, self.instance, lane, CapabilitySet::new());
+        let token = self.backend.reclaimable(&request).await.unwrap().pop().expect("one is lost");
+        let policy = ClaimPolicy::immediate(self.worker, self.instance);
+        self.backend.claim_from_reclaim(&token, &policy).await.unwrap()
+    }
+
+    /// One execution through every verb of a worker and of an operator.
+    async fn every_verb(&self, nodes: &[Server]) -> ExecutionId {
+        let backend = self.backend;
+        // A claim that waits, looked after by maintenance that does, and woken by a submission.
+        let (task, id) = tokio::join!(self.claim(WAIT), async {
+            let waits = async {
+                while !is_waited(nodes, backend) {
+                    tokio::time::sleep(MOMENT).await;
+                }
+            };
+            tokio::time::timeout(WAIT, waits).await.expect("the claim waits");
+            backend.tick(&TickRequest::all().with_max_wait(MOMENT)).await.unwrap();
+            self.submit(vec![7; 200]).await
+        });
+        assert_eq!(task.execution_id, id);
+        backend.renew(&task.handle).await.unwrap();
+        let progress = ProgressRequest::new(50).with_message("half of it ".repeat(20));
+        backend.progress(&task.handle, &progress).await.unwrap();
+        backend.delay(&task.handle, &DelayRequest::now()).await.unwrap();
+        let task = self.reclaim().await;
+        let class = FailureClass::Permanent;
+        let reason = FailureReason::new("broken".repeat(20));
+        backend.fail(&task.handle, &FailRequest::new(class, reason)).await.unwrap();
+        let request = self.ids.request_id();
+        backend.replay(&ReplayExecution::new(request, id)).await.unwrap();
+        backend.hold(&Hold::new(self.ids.request_id(), id)).await.unwrap();
+        backend.release_hold(&ReleaseHold::new(self.ids.request_id(), id)).await.unwrap();
+        let lost = self.claim(WAIT).await;
+        let revoke = RevokeLease::new(self.ids.request_id(), id, "for a test");
+        backend.revoke(&revoke).await.unwrap();
+        assert!(backend.renew(&lost.handle).await.is_err());
+        let task = self.reclaim().await;
+        // A result that is waited for.
+        let request = ResultRequest::new(id).with_max_wait(WAIT);
+        let (outcome, completed) =
+            tokio::join!(backend.result(&request), backend.complete(&task.handle, None));
+        completed.unwrap();
+        assert!(matches!(outcome.unwrap(), ResultOutcome::Ended(_)));
+
+        let cancelled = self.submit(Vec::new()).await;
+        backend.explain(cancelled).await.unwrap();
+        let cancel = CancelExecution::new(self.ids.request_id(), cancelled, "for a test");
+        backend.cancel_execution(&cancel).await.unwrap();
+        self.look(id).await;
+        id
+    }
+
+    /// What a reader can do about an execution that has ended.
+    async fn look(&self, id: ExecutionId) {
+        let backend = self.backend;
+        assert_eq!(backend.describe_execution(id).await.unwrap().execution_id, id);
+        backend.explain(id).await.unwrap();
+        let page = backend.list_executions(&ListRequest::new()).await.unwrap();
+        assert!(page.items.iter().any(|item| item.execution_id == id));
+        let result = backend.result(&ResultRequest::new(id)).await.unwrap();
+        assert!(matches!(result, ResultOutcome::Ended(_)));
+    }
+}
+
+/// What a server has been asked to do, within functions and outside.
+fn used(server: &Server) -> BTreeSet<String> {
+    let stats = server.command(&["INFO", "commandstats"]).unwrap();
+    let stats = stats.as_str().unwrap();
+    let names = stats.lines().filter_map(|line| line.strip_prefix("cmdstat_")?.split(':').next());
+    names.map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn a_worker_does_every_verb_and_needs_all_that_it_may() {
+    let [worker, _] = acl::roles(None).unwrap();
+    for server in servers() {
+        allow(&server, &worker);
+        // Connecting loads the library and opens the namespace.
+        let login = login(&server, &worker).with_database(2);
+        // The connection that looks on.
+        server.command(&["SELECT", "2"]).unwrap();
+        let backend = connect(login, "default").await.unwrap();
+
+        Job::new(&backend).every_verb(std::slice::from_ref(&server)).await;
+
+        drop(backend);
+        let refused = server.command(&["ACL", "LOG"]).unwrap();
+        assert_eq!(refused.as_array().map(<[_]>::len), Some(0), "{refused:?}");
+        let used = used(&server);
+        let spare: Vec<_> = worker
+            .rules
+            .iter()
+            .filter_map(|rule| rule.strip_prefix('+'))
+            .filter(|command| !used.contains(*command) && !ELSEWHERE.contains(command))
+            .collect();
+        assert!(spare.is_empty(), "allowed and not used: {spare:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_reader_reads_and_changes_nothing() {
+    let [worker, reader] = acl::roles(None).unwrap();
+    for server in servers() {
+        allow(&server, &worker);
+        allow(&server, &reader);
+        let error = connect(login(&server, &reader), "default").await.unwrap_err();
+        assert_eq!(error.code(), "incompatible", "the library is not loaded: {error}");
+        let working = connect(login(&server, &worker), "default").await.unwrap();
+        let id = Job::new(&working).every_verb(std::slice::from_ref(&server)).await;
+        let error = connect(login(&server, &reader), "another").await.unwrap_err();
+        assert_eq!(error.code(), "incompatible", "the namespace is not open: {error}");
+
+        let reading = connect(login(&server, &reader), "default").await.unwrap();
+        let job = Job::new(&reading);
+        job.look(id).await;
+
+        let (lane, kind) = (job.lane.clone(), TaskKind::new("task").unwrap());
+        let submission = Submission::new(job.ids.execution_id(), lane, kind, Payload::default());
+        let error = reading.submit(&submission).await.unwrap_err();
+        assert_eq!((error.code(), error.is_retryable()), ("incompatible", false), "{error}");
+        assert!(error.to_string().contains("NOPERM"), "{error}");
+        let pending = Job::new(&working).submit(Vec::new()).await;
+        let wait = ResultRequest::new(pending).with_max_wait(WAIT);
+        assert_eq!(reading.result(&wait).await.unwrap_err().code(), "incompatible");
+        job.look(id).await;
+    }
+}
+
+#[tokio::test]
+async fn a_role_of_one_namespace_stays_there() {
+    let [worker, reader] = acl::roles(Some("billing")).unwrap();
+    for server in servers() {
+        allow(&server, &worker);
+        allow(&server, &reader);
+        let backend = connect(login(&server, &worker), "billing").await.unwrap();
+        let id = Job::new(&backend).every_verb(std::slice::from_ref(&server)).await;
+        let reading = connect(login(&server, &reader), "billing").await.unwrap();
+        Job::new(&reading).look(id).await;
+        for elsewhere in ["default", "billing2", "bill"] {
+            let error = connect(login(&server, &worker), elsewhere).await.unwrap_err();
+            assert_eq!(error.code(), "incompatible", "{elsewhere}: {error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn both_roles_work_on_a_cluster() {
+    let cluster = Cluster::start(&Options::new(), 3, 0).expect("it starts");
+    let [worker, reader] = acl::roles(None).unwrap();
+    for node in cluster.nodes() {
+        allow(node, &worker);
+        allow(node, &reader);
+    }
+    let node = &cluster.nodes()[0];
+    let backend = connect(login(node, &worker).with_cluster(true), "default").await.unwrap();
+    let id = Job::new(&backend).every_verb(cluster.nodes()).await;
+    let reading = connect(login(node, &reader).with_cluster(true), "default").await.unwrap();
+    Job::new(&reading).look(id).await;
+    for node in cluster.nodes() {
+        let refused = node.command(&["ACL", "LOG"]).unwrap();
+        assert_eq!(refused.as_array().map(<[_]>::len), Some(0), "{refused:?}");
+    }
+}
