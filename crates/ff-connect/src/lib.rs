@@ -46,7 +46,10 @@ pub async fn open(config: &BackendConfig) -> Result<Arc<dyn EngineBackend>, Engi
             let builder = ff_backend_valkey::ValkeyBackend::builder(config)?;
             Ok(Arc::new(builder.connect().await?))
         }
-        _ => Err(EngineError::validation("connection", "is to a backend this build does not have")),
+        _ => Err(EngineError::validation(
+            "connection",
+            "is to a backend this build does not have: see the features of ff-connect",
+        )),
     }
 }
 
@@ -67,6 +70,13 @@ mod tests {
     async fn a_url_that_is_none_is_refused() {
         let refused = connect("postgres://db").await.err().expect("no such backend");
         assert_eq!(refused.code(), "validation");
+    }
+
+    #[cfg(not(feature = "valkey"))]
+    #[tokio::test]
+    async fn a_backend_that_is_not_built_is_refused() {
+        let refused = connect("valkey://127.0.0.1:1").await.err().expect("it is not built");
+        assert!(refused.to_string().contains("features of ff-connect"), "{refused}");
     }
 
     #[cfg(feature = "valkey")]

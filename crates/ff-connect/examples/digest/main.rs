@@ -1,6 +1,7 @@
 //! Reads every file of a directory as one durable job each.
 //!
-//! `cargo run --release --example digest -- <dir> [--url URL] [--workers N] [--crash]`
+//! `cargo run --release --example digest -- <dir> [--url URL] [--workers N] [--crash]`, for a URL
+//! with `--features valkey`
 //!
 //! Each file becomes an execution; a few workers compute size, lines and SHA-256, and the table at
 //! the end is read from the engine's results. Without a URL everything happens in this process, on
