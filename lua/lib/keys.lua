@@ -11,7 +11,8 @@ function keys.mark(partition)
   return partition .. "mark"
 end
 
---- The hash of one execution. Every value in it has at most 64 bytes, so that it stays compact.
+--- The hash of one execution. Its values have at most 64 bytes, so that it stays compact, unless the
+--- names, tags or capabilities of a submission are longer.
 function keys.execution(partition, id)
   return partition .. "e:" .. id
 end
