@@ -8,6 +8,7 @@ local execution = require("execution")
 local record = require("record")
 local reply = require("reply")
 local run = require("run")
+local store = require("store")
 
 return function(partition, id)
   local r = execution.open(partition, id)
@@ -17,6 +18,6 @@ return function(partition, id)
     return reply.ok("1")
   end
   record.set(r, "aw", "1")
-  record.save(r)
+  store.save(r)
   return reply.ok("0")
 end

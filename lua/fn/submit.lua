@@ -36,27 +36,21 @@ local function optional(text)
 end
 
 local function store(partition, id, args, at, now)
-  local r = record.new(partition, id)
+  local r = record.new(partition, id, args[at + 2], args[at + 4], args[at + 5], now)
   local f = r.f
-  f.ln, f.pr, f.kd = args[at + 2], args[at + 4], args[at + 5]
-  local ready_at = now
+  f.p = args[at + 1] .. " " .. args[at + 9]
+  f.cl, f.ct = optional(args[at + 3]), optional(args[at + 6])
+  f.tg, f.dl = optional(args[at + 8]), optional(args[at + 11])
   if args[at + 10] ~= "" then
-    ready_at = run.delay(r, tonumber(args[at + 10]), now)
+    f.ra = number.text(run.delay(r, tonumber(args[at + 10]), now))
+    f.st = reasons.state(r)
   end
-  f.ra = number.text(ready_at)
-  f.st = reasons.state(r)
-  record.set(r, "s", f.ln .. " " .. f.pr .. " " .. number.text(now) .. " " .. f.kd)
-  record.set(r, "p", args[at + 1] .. " " .. args[at + 9])
-  record.set(r, "cl", optional(args[at + 3]))
-  record.set(r, "ct", optional(args[at + 6]))
-  record.set(r, "tg", optional(args[at + 8]))
-  record.set(r, "dl", optional(args[at + 11]))
   local payload = args[at + 7]
   if #payload > record.SHORT_MAX_BYTES then
-    record.set(r, "pk", "1")
+    f.pk = "1"
     redis.call("SET", keys.payload(partition, id), payload)
   else
-    record.set(r, "pl", optional(payload))
+    f.pl = optional(payload)
   end
   execution.create(r, now)
 end

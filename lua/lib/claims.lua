@@ -25,13 +25,13 @@ local function task_item(r, index)
 end
 
 --- Leases or grants the head of a queue. Answers the item, or nil when its deadline has passed.
-local function issue(r, head, wanted, index, now)
+local function issue(r, wanted, index, now)
   local id = answers.derived(wanted.request, index)
   if run.missed_deadline(r, now) then
     run.finish(r, "expired", now)
     execution.commit(r, now)
     return nil
-  elseif head.queue == "c" then
+  elseif r.queue == "c" then
     record.set(r, "gi", id)
     record.set_number(r, "gx", number.later(now, GRANT_TTL_MS))
     execution.commit(r, now)
@@ -42,18 +42,21 @@ local function issue(r, head, wanted, index, now)
   return task_item(r, index)
 end
 
---- Opens what stands at the heads. An entry without a record is a stray, and taken out.
-local function opened(partition, lane, best)
-  local found, strays = {}, {}
+--- Opens what stands at the heads. An entry whose record is not there, or belongs elsewhere, is a
+--- stray, and taken out.
+local function opened(partition, lane, best, followed)
+  local found, strays = {}, nil
   for _, head in ipairs(best) do
     local r = execution.open(partition, head.id)
-    if r then
-      found[#found + 1] = { r = r, queue = head.queue }
+    if r and r.queue == head.queue then
+      r.followed = followed
+      found[#found + 1] = r
     else
+      strays = strays or {}
       strays[#strays + 1] = head
     end
   end
-  for _, head in ipairs(strays) do
+  for _, head in ipairs(strays or {}) do
     queue.drop_stray(partition, lane, head)
   end
   return found
@@ -62,30 +65,29 @@ end
 --- Takes up to `most` of what `ask` wants, best first. The answer has the items, their ids, and
 --- whether it stopped early because too much had expired, or was carried.
 function claims.take(partition, ask, wanted, most, now)
-  local taken = { ids = {}, items = {} }
+  local ids, items, count = {}, {}, 0
   local offer = capabilities.offer(ask.offered)
   local expired, bytes = 0, 0
-  while #taken.ids < most do
-    local best = heads.best(partition, ask.lane, offer, ask, math.min(most - #taken.ids, HEADS_MAX))
+  while count < most do
+    local best, followed = heads.best(partition, ask.lane, offer, ask, math.min(most - count, HEADS_MAX))
     if #best == 0 then
-      return taken
+      break
     end
-    for _, head in ipairs(opened(partition, ask.lane, best)) do
-      local item = issue(head.r, head, wanted, #taken.ids, now)
+    for _, r in ipairs(opened(partition, ask.lane, best, followed)) do
+      local item = issue(r, wanted, count, now)
       if item then
-        taken.ids[#taken.ids + 1] = head.r.id
-        taken.items[#taken.items + 1] = item
+        count = count + 1
+        ids[count], items[count] = r.id, item
         bytes = bytes + (item[5] and #item[5] or 0)
       else
         expired = expired + 1
       end
       if bytes >= BYTES_MAX or expired >= EXPIRED_MAX then
-        taken.cut_off = true
-        return taken
+        return { ids = ids, items = items, cut_off = true }
       end
     end
   end
-  return taken
+  return { ids = ids, items = items }
 end
 
 --- What is still good of the leases and tokens of an earlier call.

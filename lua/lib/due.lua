@@ -11,7 +11,7 @@ local run = require("run")
 local due = {}
 
 local function lease_over(r, at, now)
-  local timed_out = r.f.le ~= nil and tonumber(r.f.le) == at
+  local timed_out = r.f.le == at
   lease.finish(r, lease.EXPIRED)
   if timed_out then
     run.record_failure(r, "timeout", "the attempt ran too long", nil, now)
@@ -27,20 +27,20 @@ local function lease_over(r, at, now)
   else
     r.f.rc = number.text(reclaims + 1)
     run.close_attempt(r)
-    run.await_turn(r, "c", at)
+    run.await_turn(r, "c", tonumber(at))
   end
   return "leases"
 end
 
 local function decide(r, at, now)
   local f = r.f
-  if f.dl and tonumber(f.dl) == at then
+  if f.dl == at then
     lease.finish(r, lease.EXPIRED)
     run.finish(r, "expired", now)
     return "expired"
   elseif f.li then
     return lease_over(r, at, now)
-  elseif f.gx and tonumber(f.gx) == at then
+  elseif f.gx == at then
     record.set(r, "gi", nil)
     record.set(r, "gx", nil)
     return "grants"
@@ -54,7 +54,7 @@ end
 --- Answers what it was, or nil when nothing is due.
 function due.handle(r, now)
   local at = r.due
-  if not at or at > now then
+  if not at or tonumber(at) > now then
     return nil
   elseif run.is_over(r) then
     execution.remove(r)

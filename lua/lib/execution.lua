@@ -6,50 +6,64 @@ local keys = require("keys")
 local placement = require("placement")
 local queue = require("queue")
 local record = require("record")
+local store = require("store")
 local timers = require("timers")
 local told = require("told")
 local waiters = require("waiters")
 
 local execution = {}
 
---- The execution with the places it stands in (`queue`, `score`, `due`), or nil when there is none.
+local function note_places(r)
+  r.queue, r.since, r.due = placement.queue(r), r.f.ra, placement.due(r)
+end
+
+--- The execution with the places it stands in: its `queue`, `since` when, and when it is `due`. Nil
+--- when there is none.
 function execution.open(partition, id)
   local r = record.load(partition, id)
   if r then
-    r.queue, r.score, r.due = placement.of(r)
+    note_places(r)
   end
   return r
 end
 
 --- Writes what was changed and brings the indexes along.
 function execution.commit(r, now)
-  local kind, score, due = placement.of(r)
-  if r.f.ea and r.f.aw then
+  local was, since, due = r.queue, r.since, r.due
+  note_places(r)
+  if r.f.aw and r.f.ea then
     told.ended(r)
   end
-  record.save(r)
-  local moved = r.queue ~= kind or r.score ~= score
+  store.save(r)
+  local moved = was ~= r.queue or since ~= r.since
+  if moved and was then
+    queue.remove(r, was)
+  end
   if moved and r.queue then
-    queue.remove(r, r.queue)
+    queue.insert(r, r.queue, placement.score(r))
   end
-  if moved and kind then
-    queue.insert(r, kind, score)
-  end
-  if due and due ~= r.due then
-    timers.set(r, due, now)
-  elseif r.due and not due then
+  if r.due and due ~= r.due then
+    timers.set(r, r.due, now)
+  elseif due and not r.due then
     timers.remove(r)
   end
-  if moved and kind then
-    waiters.wake(r, kind)
+  if moved and r.queue then
+    waiters.wake(r, r.queue)
   end
-  r.queue, r.score, r.due = kind, score, due
 end
 
 --- Stores a new execution.
 function execution.create(r, now)
+  note_places(r)
   redis.call("ZADD", keys.all(r.partition), 0, r.id)
-  execution.commit(r, now)
+  store.insert(r)
+  if r.due then
+    timers.set(r, r.due, now)
+  end
+  if r.queue then
+    queue.insert(r, r.queue, placement.score(r))
+    waiters.wake(r, r.queue)
+  end
 end
 
 --- Removes an execution and everything that belongs to it.

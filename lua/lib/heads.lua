@@ -15,10 +15,11 @@ end
 local CLASSES_MAX = 1024
 
 --- The queues of a lane that hold something an offer covers, of the wanted kinds.
-local function add_sources(sources, partition, lane, offer, wanted, tag)
+local function add_sources(sources, partition, lane, offer, fresh, reclaims, tag)
   for _, entry in ipairs(redis.call("SRANDMEMBER", keys.lane(partition, lane, tag), CLASSES_MAX)) do
     local kind, class = string.sub(entry, 1, 1), string.sub(entry, 2)
-    if wanted[kind] and (class == "" or capabilities.covers(offer, class)) then
+    local wanted = kind == "f" and fresh or kind == "c" and reclaims
+    if wanted and (class == "" or capabilities.covers(offer, class)) then
       local key = keys.queue(partition, kind, lane, class, tag)
       sources[#sources + 1] = { kind = kind, entry = entry, key = key }
     end
@@ -43,24 +44,26 @@ local function merged(sources, most)
 end
 
 --- The best `most` entries of a lane that an offer covers, best first. `ask` says which kinds:
---- fresh work when `fresh`, reclaims when `reclaims`, of the tag `tag` unless that is empty.
+--- fresh work when `fresh`, reclaims when `reclaims`, of the tag `tag` unless that is empty. The
+--- second value says whether they are all of one queue that is known to hold more.
 function heads.best(partition, lane, offer, ask, most)
   local sources = {}
   local any_tag = ask.tag == ""
   if ask.fresh or any_tag then
-    add_sources(sources, partition, lane, offer, { f = ask.fresh, c = ask.reclaims and any_tag })
+    add_sources(sources, partition, lane, offer, ask.fresh, ask.reclaims and any_tag)
   end
   if ask.reclaims and not any_tag then
-    add_sources(sources, partition, lane, offer, { c = true }, ask.tag)
+    add_sources(sources, partition, lane, offer, false, true, ask.tag)
   end
   if #sources ~= 1 then
-    return merged(sources, most)
+    return merged(sources, most), false
   end
   local source, found = sources[1], {}
-  for i, id in ipairs(redis.call("ZRANGE", source.key, 0, most - 1)) do
-    found[i] = { id = id, queue = source.kind, key = source.key, entry = source.entry }
+  local ids = redis.call("ZRANGE", source.key, 0, most)
+  for i = 1, math.min(#ids, most) do
+    found[i] = { id = ids[i], queue = source.kind, key = source.key, entry = source.entry }
   end
-  return found
+  return found, #ids > most
 end
 
 --- Some heads of a lane, whatever they require, each of another class.

@@ -4,9 +4,18 @@ local number = {}
 --- The last instant a timestamp reaches, in ms: the end of the year 9999.
 number.TIME_MAX = 253402300799999
 
---- The decimal digits of a whole number. Lua's own conversion loses digits from 1e14 on.
+--- The decimal digits of a whole number. Lua's own conversion loses digits from 1e14 on, and a
+--- conversion by way of a float costs several times as much.
 function number.text(value)
-  return string.format("%.0f", value)
+  return string.format("%d", value)
+end
+
+--- The earlier of two times as texts, each of which may be nil.
+function number.earlier(one, other)
+  if not one or (other and tonumber(other) < tonumber(one)) then
+    return other
+  end
+  return one
 end
 
 --- `at` and `ms` more, but never behind the last instant.

@@ -1,4 +1,4 @@
---- Where a record stands in the indexes. Both places follow from the record alone.
+--- Where a record stands in the indexes. All of it follows from the record alone.
 local number = require("number")
 local policy = require("policy")
 
@@ -8,35 +8,31 @@ local placement = {}
 local RANK = 2 ^ 45
 local PRIORITY_MAX = 100
 
-local function due(r)
-  local f = r.f
-  if f.ea then
-    return number.later(tonumber(f.ea), policy.retention(r))
-  end
-  if f.li then
-    return tonumber(f.lx)
-  end
-  local at = f.du and tonumber(f.du)
-  if f.gx then
-    at = math.min(at or number.TIME_MAX, tonumber(f.gx))
-  end
-  if f.dl then
-    at = math.min(at or number.TIME_MAX, tonumber(f.dl))
-  end
-  return at
-end
-
---- The queue (`f`, `c` or nil), the score in it, and when time alone changes the record.
----
---- A score orders by priority, highest first, then by since when the execution is ready; the
---- server orders equal scores by id.
-function placement.of(r)
+--- The queue that a record stands in: `f`, `c` or nil.
+function placement.queue(r)
   local f = r.f
   if f.st == "ready" and not f.gi then
-    local score = (PRIORITY_MAX - tonumber(f.pr)) * RANK + math.min(tonumber(f.ra), RANK - 1)
-    return f.en or "f", score, due(r)
+    return f.en or "f"
   end
-  return nil, nil, due(r)
+  return nil
+end
+
+--- The score in its queue, as text. It orders by priority, highest first, then by since when the
+--- execution is ready; the server orders equal scores by id.
+function placement.score(r)
+  local f = r.f
+  return number.text((PRIORITY_MAX - tonumber(f.pr)) * RANK + math.min(tonumber(f.ra), RANK - 1))
+end
+
+--- When time alone changes the record, as text, or nil.
+function placement.due(r)
+  local f = r.f
+  if f.ea then
+    return number.text(number.later(tonumber(f.ea), policy.retention(r)))
+  elseif f.li then
+    return f.lx
+  end
+  return number.earlier(number.earlier(f.du, f.gx), f.dl)
 end
 
 return placement

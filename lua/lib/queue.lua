@@ -1,14 +1,13 @@
 --- The queues of a lane: one for each requirement class and kind of work, and a registry that says
 --- which of them hold something. Nothing else writes these keys.
 local keys = require("keys")
-local number = require("number")
 local tags = require("tags")
 
 local queue = {}
 
 local function insert(r, kind, score, tag)
   local class = r.f.cl or ""
-  redis.call("ZADD", keys.queue(r.partition, kind, r.f.ln, class, tag), number.text(score), r.id)
+  redis.call("ZADD", keys.queue(r.partition, kind, r.f.ln, class, tag), score, r.id)
   redis.call("SADD", keys.lane(r.partition, r.f.ln, tag), kind .. class)
 end
 
@@ -16,12 +15,12 @@ local function remove(r, kind, tag)
   local class = r.f.cl or ""
   local key = keys.queue(r.partition, kind, r.f.ln, class, tag)
   redis.call("ZREM", key, r.id)
-  if redis.call("EXISTS", key) == 0 then
+  if not (r.followed and not tag) and redis.call("EXISTS", key) == 0 then
     redis.call("SREM", keys.lane(r.partition, r.f.ln, tag), kind .. class)
   end
 end
 
---- Puts a record into a queue. Reclaims also stand in a queue for each of their tags, so that a
+--- Puts a record into a queue at a score given as text. Reclaims also stand in a queue for each of their tags, so that a
 --- filtered scanner finds its own without stepping over the rest.
 function queue.insert(r, kind, score)
   insert(r, kind, score)
@@ -32,7 +31,8 @@ function queue.insert(r, kind, score)
   end
 end
 
---- Takes a record out of the queue that it stands in.
+--- Takes a record out of the queue that it stands in. `followed` on the record says that the queue,
+--- other than those of its tags, is known to hold more.
 function queue.remove(r, kind)
   remove(r, kind)
   if kind == "c" and r.f.tg then

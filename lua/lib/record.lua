@@ -52,21 +52,25 @@ local LEASE_ID_BYTES = 16
 --- The states in which an execution has ended.
 record.TERMINAL = { completed = true, failed = true, cancelled = true, expired = true, skipped = true }
 
-local function unpack_run(f)
-  local at
-  f.st, f.ep, f.ai, f.ao, f.as, at, f.lt, f.rt, f.rc, f.en = string.match(f.r, RUN)
-  f.ai = f.ai ~= "-" and f.ai or nil
-  f.ao = f.ao == "1" and f.ao or nil
-  f.en = f.en == "c" and f.en or nil
-  if f.st == "active" then
-    f.lx = at
-    f.li = string.sub(f.h, 1, LEASE_ID_BYTES)
-    f.lw = string.sub(f.h, LEASE_ID_BYTES + 1)
-  elseif record.TERMINAL[f.st] then
-    f.ea = at
-  else
-    f.ra = at
-  end
+--- Takes the packed fields apart. The table is made in its final size, because growing it field by
+--- field would cost more than all the rest.
+local function in_hand(s, p, r, h)
+  local ln, pr, at, kd = string.match(s, SUBMITTED)
+  local st, ep, ai, ao, as, time, lt, rt, rc, en = string.match(r, RUN)
+  local held, over = st == "active", record.TERMINAL[st]
+  return {
+    s = s, p = p, r = r, h = h,
+    ln = ln, pr = pr, at = at, kd = kd,
+    st = st, ep = ep, as = as, lt = lt, rt = rt, rc = rc,
+    ai = ai ~= "-" and ai or nil,
+    ao = ao == "1" and ao or nil,
+    en = en == "c" and en or nil,
+    lx = held and time or nil,
+    ea = over and time or nil,
+    ra = not held and not over and time or nil,
+    li = held and string.sub(h, 1, LEASE_ID_BYTES) or nil,
+    lw = held and string.sub(h, LEASE_ID_BYTES + 1) or nil,
+  }
 end
 
 --- The run as it is stored.
@@ -83,12 +87,23 @@ function record.load(partition, id)
   if #flat == 0 then
     return nil
   end
-  local f = {}
+  local s, p, r, h
+  for i = 1, #flat, 2 do
+    local field = flat[i]
+    if field == "s" then
+      s = flat[i + 1]
+    elseif field == "p" then
+      p = flat[i + 1]
+    elseif field == "r" then
+      r = flat[i + 1]
+    elseif field == "h" then
+      h = flat[i + 1]
+    end
+  end
+  local f = in_hand(s, p, r, h or "")
   for i = 1, #flat, 2 do
     f[flat[i]] = flat[i + 1]
   end
-  f.ln, f.pr, f.at, f.kd = string.match(f.s, SUBMITTED)
-  unpack_run(f)
   return { partition = partition, id = id, f = f }
 end
 
@@ -98,15 +113,20 @@ function record.summary(partition, id)
   if not kept[1] then
     return nil
   end
-  local f = { s = kept[1], r = kept[2], h = kept[3] or "", tg = kept[4] or nil }
-  f.ln, f.pr, f.at, f.kd = string.match(f.s, SUBMITTED)
-  unpack_run(f)
+  local f = in_hand(kept[1], nil, kept[2], kept[3] or "")
+  f.tg = kept[4] or nil
   return f
 end
 
---- An execution that is not stored yet, and has never run.
-function record.new(partition, id)
-  return { partition = partition, id = id, f = { ep = "0", as = "0", lt = "0", rt = "0", rc = "0" } }
+--- An execution that is not stored yet, has never run, and is ready now.
+function record.new(partition, id, lane, priority, kind, now)
+  local at = number.text(now)
+  local f = {
+    s = lane .. " " .. priority .. " " .. at .. " " .. kind, h = "",
+    ln = lane, pr = priority, at = at, kd = kind,
+    st = "ready", ep = "0", as = "0", ra = at, lt = "0", rt = "0", rc = "0",
+  }
+  return { partition = partition, id = id, f = f }
 end
 
 --- Sets a field that is not packed to a text, or removes it.
@@ -136,55 +156,6 @@ function record.set_text(r, field, value)
       r.long = r.long or {}
       r.long[field] = false
     end
-  end
-end
-
-local function save_long(r)
-  local key = keys.long(r.partition, r.id)
-  for field, value in pairs(r.long) do
-    if value then
-      redis.call("HSET", key, field, value)
-    else
-      redis.call("HDEL", key, field)
-    end
-  end
-  r.long = nil
-end
-
---- Writes what was changed.
-function record.save(r)
-  local f = r.f
-  local set, n, gone = {}, 0, nil
-  local run, holder = record.run(r), f.li and f.li .. f.lw or ""
-  if run ~= f.r then
-    set[1], set[2], n = "r", run, 2
-    f.r = run
-  end
-  if holder ~= (f.h or "") then
-    set[n + 1], set[n + 2], n = "h", holder, n + 2
-    f.h = holder
-  end
-  if r.changed then
-    for field in pairs(r.changed) do
-      local value = f[field]
-      if value then
-        set[n + 1], set[n + 2], n = field, value, n + 2
-      else
-        gone = gone or {}
-        gone[#gone + 1] = field
-      end
-    end
-    r.changed = nil
-  end
-  local key = keys.execution(r.partition, r.id)
-  if n > 0 then
-    redis.call("HSET", key, unpack(set))
-  end
-  if gone then
-    redis.call("HDEL", key, unpack(gone))
-  end
-  if r.long then
-    save_long(r)
   end
 end
 

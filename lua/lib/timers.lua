@@ -22,7 +22,7 @@ end
 
 local function wake_maintainer(r, at)
   local key = keys.maintainers(r.partition)
-  local asleep = redis.call("ZRANGE", key, number.text(at + 1), "+inf", "BYSCORE", "LIMIT", 0, MAINTAINERS_ASKED)
+  local asleep = redis.call("ZRANGE", key, "(" .. at, "+inf", "BYSCORE", "LIMIT", 0, MAINTAINERS_ASKED)
   for _, member in ipairs(asleep) do
     local process, tag = string.match(member, "^(%x+) (.*)$")
     if tags.has(r, tag) then
@@ -34,16 +34,15 @@ local function wake_maintainer(r, at)
   end
 end
 
---- Sets the timer of a record, in place of the one it had.
+--- Sets the timer of a record to a time given as text, in place of the one it had.
 function timers.set(r, at, now)
-  local score = number.text(at)
-  redis.call("ZADD", keys.due(r.partition), score, r.id)
+  redis.call("ZADD", keys.due(r.partition), at, r.id)
   if r.f.tg then
     tags.each(r, function(tag)
-      redis.call("ZADD", keys.due(r.partition, tag), score, r.id)
+      redis.call("ZADD", keys.due(r.partition, tag), at, r.id)
     end)
   end
-  if at - now < timers.HEARTBEAT_MS then
+  if tonumber(at) - now < timers.HEARTBEAT_MS then
     wake_maintainer(r, at)
   end
 end

@@ -70,10 +70,14 @@ end
 
 --- Takes off arms of a lane whose processes are gone, among some that are chosen at random.
 function waiters.sweep(partition, lane)
+  local listening = {}
   for _, member in ipairs(redis.call("ZRANDMEMBER", keys.waiters(partition, lane), SCANNED_AT_ONCE)) do
-    local process = string.match(member, PATTERN)
-    local channel = process and keys.process(partition, process)
-    if not channel or redis.call("PUBSUB", "SHARDNUMSUB", channel)[2] == 0 then
+    local process = string.match(member, PATTERN) or ""
+    if listening[process] == nil then
+      local found = redis.call("PUBSUB", "SHARDNUMSUB", keys.process(partition, process))
+      listening[process] = process ~= "" and found[2] > 0
+    end
+    if not listening[process] then
       waiters.remove(partition, lane, member)
     end
   end

@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// What each operation sends to the store, by the commands inside its function.
 const COSTS: &[(&str, &str)] = &[
     ("submit", "fcall hget hset sadd set time zadd×2 zrange"),
-    ("claim", "exists fcall get×2 hgetall hset set srandmember time zadd zrange zrem"),
+    ("claim", "fcall get×2 hgetall hset set srandmember time zadd zrange zrem"),
     ("renew", "fcall hgetall hset time zadd"),
     ("progress", "fcall hgetall hset time"),
     ("complete", "fcall hgetall hset time zadd"),

@@ -49,6 +49,9 @@ pub(super) fn faults(sources: &Sources, contracts: &[Contract]) -> anyhow::Resul
         }
         faults.extend(command_faults(name, text));
     }
+    for (name, text) in all.clone() {
+        faults.extend(member_faults(sources, name, text)?);
+    }
     let declared: BTreeSet<String> = generate::codes(sources)?.into_iter().collect();
     let mut answered = BTreeSet::new();
     for (name, text) in all {
@@ -82,6 +85,42 @@ fn command_faults(name: &str, text: &str) -> Vec<String> {
         faults.push(format!("{name}.lua reads a sorted set without a bound"));
     }
     faults
+}
+
+/// What a source uses of a module, the module has: a linter looks at one file at a time, and a server
+/// finds out when the line runs.
+fn member_faults(sources: &Sources, name: &str, text: &str) -> anyhow::Result<Vec<String>> {
+    let mut faults = Vec::new();
+    for module in requires(text)? {
+        let Some(its) = sources.modules.get(module) else { continue };
+        for member in members(text, module) {
+            let defined = [format!("function {module}.{member}("), format!("{module}.{member} =")];
+            let listed = its.contains(&format!("local {module} = {{ "))
+                && its.contains(&format!("{member} = "));
+            if !listed && !defined.iter().any(|way| its.contains(way)) {
+                faults.push(format!("{name}.lua uses {module}.{member}, which {module}.lua lacks"));
+            }
+        }
+    }
+    Ok(faults)
+}
+
+/// What follows `module` and a point, wherever the module stands by itself.
+fn members<'t>(text: &'t str, module: &str) -> BTreeSet<&'t str> {
+    let named = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("--"));
+    let mut members = BTreeSet::new();
+    for line in code {
+        for (at, _) in line.match_indices(&format!("{module}.")) {
+            let alone = !line[..at].ends_with(|c: char| named(c) || c == '.' || c == '"');
+            let rest = &line[at + module.len() + 1..];
+            let member = &rest[..rest.find(|c| !named(c)).unwrap_or(rest.len())];
+            if alone && !member.is_empty() {
+                members.insert(member);
+            }
+        }
+    }
+    members
 }
 
 /// A contract names every code its own file answers, and none that nothing below it answers.
@@ -133,6 +172,22 @@ mod tests {
                     redis.call(\"ZRANGE\", key, 0, -1)\nredis.call(\"GET\", key)\n";
         assert_eq!(command_faults("clock", text).len(), 2);
         assert_eq!(command_faults("lease", text).len(), 3);
+    }
+
+    #[test]
+    fn what_a_module_lacks_is_named() {
+        let text = "local queue = require(\"queue\")\nqueue.insert(r)\nr.queue.x = queue.HIGH\n\
+                    -- queue.gone\nqueue.drop(r, queue.LOW)\n";
+        let queue = "local queue = {}\nqueue.HIGH = 1\nfunction queue.insert(r)\nend\n";
+        let sources = Sources {
+            modules: [("queue".to_owned(), queue.to_owned())].into(),
+            functions: [("f".to_owned(), text.to_owned())].into(),
+            testing: [].into(),
+        };
+
+        let faults = member_faults(&sources, "f", text).unwrap();
+
+        assert_eq!(faults.len(), 2, "{faults:?}");
     }
 
     #[test]

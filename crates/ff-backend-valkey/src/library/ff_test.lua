@@ -1,13 +1,19 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "4326560f738653c1fda00f84cfa4a853" }
+M.library = { PROTOCOL = 1, HASH = "4bc4c69f1ebf8e701d673ade5456df98" }
 
 M.number = (function()
 local number = {}
 number.TIME_MAX = 253402300799999
 function number.text(value)
-  return string.format("%.0f", value)
+  return string.format("%d", value)
+end
+function number.earlier(one, other)
+  if not one or (other and tonumber(other) < tonumber(one)) then
+    return other
+  end
+  return one
 end
 function number.later(at, ms)
   return math.min(at + ms, number.TIME_MAX)
@@ -171,30 +177,25 @@ local policy = M.policy
 local placement = {}
 local RANK = 2 ^ 45
 local PRIORITY_MAX = 100
-local function due(r)
-  local f = r.f
-  if f.ea then
-    return number.later(tonumber(f.ea), policy.retention(r))
-  end
-  if f.li then
-    return tonumber(f.lx)
-  end
-  local at = f.du and tonumber(f.du)
-  if f.gx then
-    at = math.min(at or number.TIME_MAX, tonumber(f.gx))
-  end
-  if f.dl then
-    at = math.min(at or number.TIME_MAX, tonumber(f.dl))
-  end
-  return at
-end
-function placement.of(r)
+function placement.queue(r)
   local f = r.f
   if f.st == "ready" and not f.gi then
-    local score = (PRIORITY_MAX - tonumber(f.pr)) * RANK + math.min(tonumber(f.ra), RANK - 1)
-    return f.en or "f", score, due(r)
+    return f.en or "f"
   end
-  return nil, nil, due(r)
+  return nil
+end
+function placement.score(r)
+  local f = r.f
+  return number.text((PRIORITY_MAX - tonumber(f.pr)) * RANK + math.min(tonumber(f.ra), RANK - 1))
+end
+function placement.due(r)
+  local f = r.f
+  if f.ea then
+    return number.text(number.later(tonumber(f.ea), policy.retention(r)))
+  elseif f.li then
+    return f.lx
+  end
+  return number.earlier(number.earlier(f.du, f.gx), f.dl)
 end
 return placement
 end)()
@@ -216,19 +217,18 @@ end)()
 
 M.queue = (function()
 local keys = M.keys
-local number = M.number
 local tags = M.tags
 local queue = {}
 local function insert(r, kind, score, tag)
   local class = r.f.cl or ""
-  redis.call("ZADD", keys.queue(r.partition, kind, r.f.ln, class, tag), number.text(score), r.id)
+  redis.call("ZADD", keys.queue(r.partition, kind, r.f.ln, class, tag), score, r.id)
   redis.call("SADD", keys.lane(r.partition, r.f.ln, tag), kind .. class)
 end
 local function remove(r, kind, tag)
   local class = r.f.cl or ""
   local key = keys.queue(r.partition, kind, r.f.ln, class, tag)
   redis.call("ZREM", key, r.id)
-  if redis.call("EXISTS", key) == 0 then
+  if not (r.followed and not tag) and redis.call("EXISTS", key) == 0 then
     redis.call("SREM", keys.lane(r.partition, r.f.ln, tag), kind .. class)
   end
 end
@@ -270,21 +270,23 @@ local SUBMITTED = "^(%S+) (%S+) (%d+) (%S+)$"
 local RUN = "^(%l+) (%d+) (%S+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+) (%l)$"
 local LEASE_ID_BYTES = 16
 record.TERMINAL = { completed = true, failed = true, cancelled = true, expired = true, skipped = true }
-local function unpack_run(f)
-  local at
-  f.st, f.ep, f.ai, f.ao, f.as, at, f.lt, f.rt, f.rc, f.en = string.match(f.r, RUN)
-  f.ai = f.ai ~= "-" and f.ai or nil
-  f.ao = f.ao == "1" and f.ao or nil
-  f.en = f.en == "c" and f.en or nil
-  if f.st == "active" then
-    f.lx = at
-    f.li = string.sub(f.h, 1, LEASE_ID_BYTES)
-    f.lw = string.sub(f.h, LEASE_ID_BYTES + 1)
-  elseif record.TERMINAL[f.st] then
-    f.ea = at
-  else
-    f.ra = at
-  end
+local function in_hand(s, p, r, h)
+  local ln, pr, at, kd = string.match(s, SUBMITTED)
+  local st, ep, ai, ao, as, time, lt, rt, rc, en = string.match(r, RUN)
+  local held, over = st == "active", record.TERMINAL[st]
+  return {
+    s = s, p = p, r = r, h = h,
+    ln = ln, pr = pr, at = at, kd = kd,
+    st = st, ep = ep, as = as, lt = lt, rt = rt, rc = rc,
+    ai = ai ~= "-" and ai or nil,
+    ao = ao == "1" and ao or nil,
+    en = en == "c" and en or nil,
+    lx = held and time or nil,
+    ea = over and time or nil,
+    ra = not held and not over and time or nil,
+    li = held and string.sub(h, 1, LEASE_ID_BYTES) or nil,
+    lw = held and string.sub(h, LEASE_ID_BYTES + 1) or nil,
+  }
 end
 function record.run(r)
   local f = r.f
@@ -297,12 +299,23 @@ function record.load(partition, id)
   if #flat == 0 then
     return nil
   end
-  local f = {}
+  local s, p, r, h
+  for i = 1, #flat, 2 do
+    local field = flat[i]
+    if field == "s" then
+      s = flat[i + 1]
+    elseif field == "p" then
+      p = flat[i + 1]
+    elseif field == "r" then
+      r = flat[i + 1]
+    elseif field == "h" then
+      h = flat[i + 1]
+    end
+  end
+  local f = in_hand(s, p, r, h or "")
   for i = 1, #flat, 2 do
     f[flat[i]] = flat[i + 1]
   end
-  f.ln, f.pr, f.at, f.kd = string.match(f.s, SUBMITTED)
-  unpack_run(f)
   return { partition = partition, id = id, f = f }
 end
 function record.summary(partition, id)
@@ -310,13 +323,18 @@ function record.summary(partition, id)
   if not kept[1] then
     return nil
   end
-  local f = { s = kept[1], r = kept[2], h = kept[3] or "", tg = kept[4] or nil }
-  f.ln, f.pr, f.at, f.kd = string.match(f.s, SUBMITTED)
-  unpack_run(f)
+  local f = in_hand(kept[1], nil, kept[2], kept[3] or "")
+  f.tg = kept[4] or nil
   return f
 end
-function record.new(partition, id)
-  return { partition = partition, id = id, f = { ep = "0", as = "0", lt = "0", rt = "0", rc = "0" } }
+function record.new(partition, id, lane, priority, kind, now)
+  local at = number.text(now)
+  local f = {
+    s = lane .. " " .. priority .. " " .. at .. " " .. kind, h = "",
+    ln = lane, pr = priority, at = at, kd = kind,
+    st = "ready", ep = "0", as = "0", ra = at, lt = "0", rt = "0", rc = "0",
+  }
+  return { partition = partition, id = id, f = f }
 end
 function record.set(r, field, value)
   if r.f[field] ~= value then
@@ -340,52 +358,6 @@ function record.set_text(r, field, value)
       r.long = r.long or {}
       r.long[field] = false
     end
-  end
-end
-local function save_long(r)
-  local key = keys.long(r.partition, r.id)
-  for field, value in pairs(r.long) do
-    if value then
-      redis.call("HSET", key, field, value)
-    else
-      redis.call("HDEL", key, field)
-    end
-  end
-  r.long = nil
-end
-function record.save(r)
-  local f = r.f
-  local set, n, gone = {}, 0, nil
-  local run, holder = record.run(r), f.li and f.li .. f.lw or ""
-  if run ~= f.r then
-    set[1], set[2], n = "r", run, 2
-    f.r = run
-  end
-  if holder ~= (f.h or "") then
-    set[n + 1], set[n + 2], n = "h", holder, n + 2
-    f.h = holder
-  end
-  if r.changed then
-    for field in pairs(r.changed) do
-      local value = f[field]
-      if value then
-        set[n + 1], set[n + 2], n = field, value, n + 2
-      else
-        gone = gone or {}
-        gone[#gone + 1] = field
-      end
-    end
-    r.changed = nil
-  end
-  local key = keys.execution(r.partition, r.id)
-  if n > 0 then
-    redis.call("HSET", key, unpack(set))
-  end
-  if gone then
-    redis.call("HDEL", key, unpack(gone))
-  end
-  if r.long then
-    save_long(r)
   end
 end
 local IN_HAND = {
@@ -420,6 +392,72 @@ end
 return record
 end)()
 
+M.store = (function()
+local keys = M.keys
+local record = M.record
+local store = {}
+local function save_long(r)
+  local key = keys.long(r.partition, r.id)
+  for field, value in pairs(r.long) do
+    if value then
+      redis.call("HSET", key, field, value)
+    else
+      redis.call("HDEL", key, field)
+    end
+  end
+  r.long = nil
+end
+local OPTIONAL = { "pk", "pl", "ct", "cl", "tg", "rs", "du", "dl" }
+function store.insert(r)
+  local f = r.f
+  f.r = record.run(r)
+  local set, n = { "s", f.s, "p", f.p, "r", f.r }, 6
+  for _, field in ipairs(OPTIONAL) do
+    if f[field] then
+      set[n + 1], set[n + 2], n = field, f[field], n + 2
+    end
+  end
+  r.changed = nil
+  redis.call("HSET", keys.execution(r.partition, r.id), unpack(set))
+end
+function store.save(r)
+  local f = r.f
+  local set, n, gone = {}, 0, nil
+  local run, holder = record.run(r), f.li and f.li .. f.lw or ""
+  if run ~= f.r then
+    set[1], set[2], n = "r", run, 2
+    f.r = run
+  end
+  if holder ~= f.h then
+    set[n + 1], set[n + 2], n = "h", holder, n + 2
+    f.h = holder
+  end
+  if r.changed then
+    for field in pairs(r.changed) do
+      local value = f[field]
+      if value then
+        set[n + 1], set[n + 2], n = field, value, n + 2
+      else
+        gone = gone or {}
+        gone[#gone + 1] = field
+      end
+    end
+    r.changed = nil
+  end
+  local key = keys.execution(r.partition, r.id)
+  if n > 0 then
+    redis.call("HSET", key, unpack(set))
+  end
+  if gone then
+    redis.call("HDEL", key, unpack(gone))
+  end
+  if r.long then
+    save_long(r)
+  end
+end
+return store
+end)()
+
 M.timers = (function()
 local keys = M.keys
 local number = M.number
@@ -436,7 +474,7 @@ function timers.sleep(partition, process, tag, at, now)
 end
 local function wake_maintainer(r, at)
   local key = keys.maintainers(r.partition)
-  local asleep = redis.call("ZRANGE", key, number.text(at + 1), "+inf", "BYSCORE", "LIMIT", 0, MAINTAINERS_ASKED)
+  local asleep = redis.call("ZRANGE", key, "(" .. at, "+inf", "BYSCORE", "LIMIT", 0, MAINTAINERS_ASKED)
   for _, member in ipairs(asleep) do
     local process, tag = string.match(member, "^(%x+) (.*)$")
     if tags.has(r, tag) then
@@ -448,14 +486,13 @@ local function wake_maintainer(r, at)
   end
 end
 function timers.set(r, at, now)
-  local score = number.text(at)
-  redis.call("ZADD", keys.due(r.partition), score, r.id)
+  redis.call("ZADD", keys.due(r.partition), at, r.id)
   if r.f.tg then
     tags.each(r, function(tag)
-      redis.call("ZADD", keys.due(r.partition, tag), score, r.id)
+      redis.call("ZADD", keys.due(r.partition, tag), at, r.id)
     end)
   end
-  if at - now < timers.HEARTBEAT_MS then
+  if tonumber(at) - now < timers.HEARTBEAT_MS then
     wake_maintainer(r, at)
   end
 end
@@ -567,10 +604,14 @@ function waiters.wake(r, kind)
   end
 end
 function waiters.sweep(partition, lane)
+  local listening = {}
   for _, member in ipairs(redis.call("ZRANDMEMBER", keys.waiters(partition, lane), SCANNED_AT_ONCE)) do
-    local process = string.match(member, PATTERN)
-    local channel = process and keys.process(partition, process)
-    if not channel or redis.call("PUBSUB", "SHARDNUMSUB", channel)[2] == 0 then
+    local process = string.match(member, PATTERN) or ""
+    if listening[process] == nil then
+      local found = redis.call("PUBSUB", "SHARDNUMSUB", keys.process(partition, process))
+      listening[process] = process ~= "" and found[2] > 0
+    end
+    if not listening[process] then
       waiters.remove(partition, lane, member)
     end
   end
@@ -583,43 +624,55 @@ local keys = M.keys
 local placement = M.placement
 local queue = M.queue
 local record = M.record
+local store = M.store
 local timers = M.timers
 local told = M.told
 local waiters = M.waiters
 local execution = {}
+local function note_places(r)
+  r.queue, r.since, r.due = placement.queue(r), r.f.ra, placement.due(r)
+end
 function execution.open(partition, id)
   local r = record.load(partition, id)
   if r then
-    r.queue, r.score, r.due = placement.of(r)
+    note_places(r)
   end
   return r
 end
 function execution.commit(r, now)
-  local kind, score, due = placement.of(r)
-  if r.f.ea and r.f.aw then
+  local was, since, due = r.queue, r.since, r.due
+  note_places(r)
+  if r.f.aw and r.f.ea then
     told.ended(r)
   end
-  record.save(r)
-  local moved = r.queue ~= kind or r.score ~= score
+  store.save(r)
+  local moved = was ~= r.queue or since ~= r.since
+  if moved and was then
+    queue.remove(r, was)
+  end
   if moved and r.queue then
-    queue.remove(r, r.queue)
+    queue.insert(r, r.queue, placement.score(r))
   end
-  if moved and kind then
-    queue.insert(r, kind, score)
-  end
-  if due and due ~= r.due then
-    timers.set(r, due, now)
-  elseif r.due and not due then
+  if r.due and due ~= r.due then
+    timers.set(r, r.due, now)
+  elseif due and not r.due then
     timers.remove(r)
   end
-  if moved and kind then
-    waiters.wake(r, kind)
+  if moved and r.queue then
+    waiters.wake(r, r.queue)
   end
-  r.queue, r.score, r.due = kind, score, due
 end
 function execution.create(r, now)
+  note_places(r)
   redis.call("ZADD", keys.all(r.partition), 0, r.id)
-  execution.commit(r, now)
+  store.insert(r)
+  if r.due then
+    timers.set(r, r.due, now)
+  end
+  if r.queue then
+    queue.insert(r, r.queue, placement.score(r))
+    waiters.wake(r, r.queue)
+  end
 end
 function execution.remove(r)
   if r.queue then
@@ -644,10 +697,11 @@ local function better(one, other)
   return one.id < other.id
 end
 local CLASSES_MAX = 1024
-local function add_sources(sources, partition, lane, offer, wanted, tag)
+local function add_sources(sources, partition, lane, offer, fresh, reclaims, tag)
   for _, entry in ipairs(redis.call("SRANDMEMBER", keys.lane(partition, lane, tag), CLASSES_MAX)) do
     local kind, class = string.sub(entry, 1, 1), string.sub(entry, 2)
-    if wanted[kind] and (class == "" or capabilities.covers(offer, class)) then
+    local wanted = kind == "f" and fresh or kind == "c" and reclaims
+    if wanted and (class == "" or capabilities.covers(offer, class)) then
       local key = keys.queue(partition, kind, lane, class, tag)
       sources[#sources + 1] = { kind = kind, entry = entry, key = key }
     end
@@ -673,19 +727,20 @@ function heads.best(partition, lane, offer, ask, most)
   local sources = {}
   local any_tag = ask.tag == ""
   if ask.fresh or any_tag then
-    add_sources(sources, partition, lane, offer, { f = ask.fresh, c = ask.reclaims and any_tag })
+    add_sources(sources, partition, lane, offer, ask.fresh, ask.reclaims and any_tag)
   end
   if ask.reclaims and not any_tag then
-    add_sources(sources, partition, lane, offer, { c = true }, ask.tag)
+    add_sources(sources, partition, lane, offer, false, true, ask.tag)
   end
   if #sources ~= 1 then
-    return merged(sources, most)
+    return merged(sources, most), false
   end
   local source, found = sources[1], {}
-  for i, id in ipairs(redis.call("ZRANGE", source.key, 0, most - 1)) do
-    found[i] = { id = id, queue = source.kind, key = source.key, entry = source.entry }
+  local ids = redis.call("ZRANGE", source.key, 0, most)
+  for i = 1, math.min(#ids, most) do
+    found[i] = { id = ids[i], queue = source.kind, key = source.key, entry = source.entry }
   end
-  return found
+  return found, #ids > most
 end
 function heads.some(partition, lane, most)
   local found = {}
@@ -871,13 +926,13 @@ local BYTES_MAX = 4194304
 local function task_item(r, index)
   return { "task", index, r.id, record.task(r), record.payload(r) }
 end
-local function issue(r, head, wanted, index, now)
+local function issue(r, wanted, index, now)
   local id = answers.derived(wanted.request, index)
   if run.missed_deadline(r, now) then
     run.finish(r, "expired", now)
     execution.commit(r, now)
     return nil
-  elseif head.queue == "c" then
+  elseif r.queue == "c" then
     record.set(r, "gi", id)
     record.set_number(r, "gx", number.later(now, GRANT_TTL_MS))
     execution.commit(r, now)
@@ -887,46 +942,47 @@ local function issue(r, head, wanted, index, now)
   execution.commit(r, now)
   return task_item(r, index)
 end
-local function opened(partition, lane, best)
-  local found, strays = {}, {}
+local function opened(partition, lane, best, followed)
+  local found, strays = {}, nil
   for _, head in ipairs(best) do
     local r = execution.open(partition, head.id)
-    if r then
-      found[#found + 1] = { r = r, queue = head.queue }
+    if r and r.queue == head.queue then
+      r.followed = followed
+      found[#found + 1] = r
     else
+      strays = strays or {}
       strays[#strays + 1] = head
     end
   end
-  for _, head in ipairs(strays) do
+  for _, head in ipairs(strays or {}) do
     queue.drop_stray(partition, lane, head)
   end
   return found
 end
 function claims.take(partition, ask, wanted, most, now)
-  local taken = { ids = {}, items = {} }
+  local ids, items, count = {}, {}, 0
   local offer = capabilities.offer(ask.offered)
   local expired, bytes = 0, 0
-  while #taken.ids < most do
-    local best = heads.best(partition, ask.lane, offer, ask, math.min(most - #taken.ids, HEADS_MAX))
+  while count < most do
+    local best, followed = heads.best(partition, ask.lane, offer, ask, math.min(most - count, HEADS_MAX))
     if #best == 0 then
-      return taken
+      break
     end
-    for _, head in ipairs(opened(partition, ask.lane, best)) do
-      local item = issue(head.r, head, wanted, #taken.ids, now)
+    for _, r in ipairs(opened(partition, ask.lane, best, followed)) do
+      local item = issue(r, wanted, count, now)
       if item then
-        taken.ids[#taken.ids + 1] = head.r.id
-        taken.items[#taken.items + 1] = item
+        count = count + 1
+        ids[count], items[count] = r.id, item
         bytes = bytes + (item[5] and #item[5] or 0)
       else
         expired = expired + 1
       end
       if bytes >= BYTES_MAX or expired >= EXPIRED_MAX then
-        taken.cut_off = true
-        return taken
+        return { ids = ids, items = items, cut_off = true }
       end
     end
   end
-  return taken
+  return { ids = ids, items = items }
 end
 function claims.repeated(partition, request, ids, now)
   local items = {}
@@ -1011,7 +1067,7 @@ local retry = M.retry
 local run = M.run
 local due = {}
 local function lease_over(r, at, now)
-  local timed_out = r.f.le ~= nil and tonumber(r.f.le) == at
+  local timed_out = r.f.le == at
   lease.finish(r, lease.EXPIRED)
   if timed_out then
     run.record_failure(r, "timeout", "the attempt ran too long", nil, now)
@@ -1027,19 +1083,19 @@ local function lease_over(r, at, now)
   else
     r.f.rc = number.text(reclaims + 1)
     run.close_attempt(r)
-    run.await_turn(r, "c", at)
+    run.await_turn(r, "c", tonumber(at))
   end
   return "leases"
 end
 local function decide(r, at, now)
   local f = r.f
-  if f.dl and tonumber(f.dl) == at then
+  if f.dl == at then
     lease.finish(r, lease.EXPIRED)
     run.finish(r, "expired", now)
     return "expired"
   elseif f.li then
     return lease_over(r, at, now)
-  elseif f.gx and tonumber(f.gx) == at then
+  elseif f.gx == at then
     record.set(r, "gi", nil)
     record.set(r, "gx", nil)
     return "grants"
@@ -1050,7 +1106,7 @@ local function decide(r, at, now)
 end
 function due.handle(r, now)
   local at = r.due
-  if not at or at > now then
+  if not at or tonumber(at) > now then
     return nil
   elseif run.is_over(r) then
     execution.remove(r)
@@ -1290,6 +1346,7 @@ local execution = M.execution
 local record = M.record
 local reply = M.reply
 local run = M.run
+local store = M.store
 return function(partition, id)
   local r = execution.open(partition, id)
   if not r then
@@ -1298,7 +1355,7 @@ return function(partition, id)
     return reply.ok("1")
   end
   record.set(r, "aw", "1")
-  record.save(r)
+  store.save(r)
   return reply.ok("0")
 end
 end)()
@@ -1723,27 +1780,21 @@ local function optional(text)
   return text ~= "" and text or nil
 end
 local function store(partition, id, args, at, now)
-  local r = record.new(partition, id)
+  local r = record.new(partition, id, args[at + 2], args[at + 4], args[at + 5], now)
   local f = r.f
-  f.ln, f.pr, f.kd = args[at + 2], args[at + 4], args[at + 5]
-  local ready_at = now
+  f.p = args[at + 1] .. " " .. args[at + 9]
+  f.cl, f.ct = optional(args[at + 3]), optional(args[at + 6])
+  f.tg, f.dl = optional(args[at + 8]), optional(args[at + 11])
   if args[at + 10] ~= "" then
-    ready_at = run.delay(r, tonumber(args[at + 10]), now)
+    f.ra = number.text(run.delay(r, tonumber(args[at + 10]), now))
+    f.st = reasons.state(r)
   end
-  f.ra = number.text(ready_at)
-  f.st = reasons.state(r)
-  record.set(r, "s", f.ln .. " " .. f.pr .. " " .. number.text(now) .. " " .. f.kd)
-  record.set(r, "p", args[at + 1] .. " " .. args[at + 9])
-  record.set(r, "cl", optional(args[at + 3]))
-  record.set(r, "ct", optional(args[at + 6]))
-  record.set(r, "tg", optional(args[at + 8]))
-  record.set(r, "dl", optional(args[at + 11]))
   local payload = args[at + 7]
   if #payload > record.SHORT_MAX_BYTES then
-    record.set(r, "pk", "1")
+    f.pk = "1"
     redis.call("SET", keys.payload(partition, id), payload)
   else
-    record.set(r, "pl", optional(payload))
+    f.pl = optional(payload)
   end
   execution.create(r, now)
 end

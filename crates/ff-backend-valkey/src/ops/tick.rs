@@ -12,7 +12,7 @@ use crate::call::BadReply;
 use crate::calls::{Tick, TickAnswer};
 use crate::failures::bad_reply;
 use crate::inner::Inner;
-use crate::waits::within;
+use crate::waits::{Rest, within};
 
 /// Most executions that one call of the function handles: it holds the server up.
 const PER_CALL: u64 = 100;
@@ -54,7 +54,8 @@ struct Ticked {
 
 impl Inner {
     /// Ticks until something was handled or the wait is over. Of the calls of a process that wait
-    /// under the same filter one looks; the others wait for their turn.
+    /// under the same filter one looks; the others wait for their turn, and whoever gets it goes on
+    /// with the rest of the one before, so that a change of turns costs no look.
     async fn tick_waiting(
         &self,
         limit: u32,
@@ -63,23 +64,29 @@ impl Inner {
     ) -> Result<TickOutcome, EngineError> {
         let mut over = self.clock.sleep(max_wait);
         let turn = self.waits.ticks.turn(tag);
-        let Some(_mine) = within(turn.lock(), over.as_mut()).await else {
-            return Ok(TickOutcome::default());
+        let mut latest = TickOutcome::default();
+        let Some(mut mine) = within(turn.lock(), over.as_mut()).await else {
+            return Ok(latest);
         };
         loop {
-            let mut sooner = self.waits.ticks.sooner();
+            if let Some(rest) = &mut mine.rest {
+                tokio::select! {
+                    biased;
+                    () = &mut over => return Ok(latest),
+                    _ = rest.sooner.recv() => {}
+                    () = &mut rest.pause => {}
+                }
+                mine.rest = None;
+            }
+            let sooner = self.waits.ticks.sooner();
             self.waits.subscribe_all(self).await?;
             let Ticked { outcome, until_due } = self.tick_all(limit, tag, Some(max_wait)).await?;
             if outcome.handled() > 0 {
                 return Ok(outcome);
             }
             let pause = until_due.unwrap_or(HEARTBEAT).clamp(PAUSE_MIN, HEARTBEAT);
-            tokio::select! {
-                biased;
-                () = &mut over => return Ok(outcome),
-                _ = sooner.recv() => {}
-                () = self.clock.sleep(pause) => {}
-            }
+            mine.rest = Some(Rest { pause: self.clock.sleep(pause), sooner });
+            latest = outcome;
         }
     }
 

@@ -19,6 +19,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 pub(crate) use claims::{Arming, Asked, ClaimWaits, Offer, Wake};
 use ends::EndWaits;
+pub(crate) use ticks::Rest;
 use ticks::TickWaits;
 
 use crate::inner::Inner;
