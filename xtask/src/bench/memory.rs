@@ -21,9 +21,16 @@ use super::rig::{LANE, Rig, block_on, server_version};
 /// Long enough that nothing expires meanwhile.
 const TTL: Duration = Duration::from_millis(limits::LEASE_TTL_MAX_MS);
 
-/// A library whose function does nothing: what any call costs.
-const BARE: &str = "#!lua name=bare
-redis.register_function('bare', function() return 1 end)";
+/// A library of functions that decide nothing: what any call costs, and what any function costs that
+/// calls the same commands.
+const FLOOR: &str = include_str!("floor.lua");
+/// What is measured, and the function that calls the same commands.
+const FLOORS: &[(&str, &str)] = &[
+    ("submit", "floor_submit"),
+    ("claim", "floor_claim"),
+    ("renew", "floor_renew"),
+    ("complete", "floor_complete"),
+];
 const LIFECYCLE: &[&str] = &["submit", "claim", "complete"];
 
 /// Arguments of the memory bench.
@@ -76,6 +83,7 @@ pub(super) fn run(args: &MemoryArgs) -> anyhow::Result<ExitCode> {
             let mut costs = block_on(raw(&rig, args, executions))?;
             let rig = Rig::start(args.common.seed, run)?;
             costs.extend(block_on(calls(&rig, args, executions))?);
+            same_commands(&costs)?;
             runs.push(costs);
         }
         for index in 0..runs[0].len() {
@@ -104,6 +112,13 @@ pub(super) fn run(args: &MemoryArgs) -> anyhow::Result<ExitCode> {
             report.ratio(
                 format!("{executions}: submit + claim + complete / {name}, server time"),
                 Figure::each(&runs, |run| sum(run, LIFECYCLE) / sum(run, those)),
+            );
+        }
+        for &(call, floor) in FLOORS {
+            let micros = |run: &[Cost], name: &str| sum(run, &[name]);
+            report.ratio(
+                format!("{executions}: {call} / the same commands without a decision, server time"),
+                Figure::each(&runs, |run| micros(run, call) / micros(run, floor)),
             );
         }
         let kept = |run: &[Cost], call| {
@@ -194,9 +209,24 @@ async fn calls(rig: &Rig, args: &MemoryArgs, count: usize) -> anyhow::Result<Vec
     Ok(costs)
 }
 
-/// The same for a function that does nothing, and for a list of payloads.
+/// A floor calls what its operation calls, once more or less in a run at the most.
+fn same_commands(costs: &[Cost]) -> anyhow::Result<()> {
+    let inside = |name: &str| {
+        let cost = costs.iter().find(|cost| cost.call == name);
+        let counts = cost.into_iter().flat_map(|cost| &cost.inside);
+        let often = counts.filter(|(_, calls)| **calls > 0.01);
+        often.map(|(command, calls)| (command.clone(), calls.round())).collect::<Vec<_>>()
+    };
+    for &(call, floor) in FLOORS {
+        let (its, floors) = (inside(call), inside(floor));
+        anyhow::ensure!(its == floors, "{call} calls {its:?}, and {floor} calls {floors:?}");
+    }
+    Ok(())
+}
+
+/// The same for functions that decide nothing, and for a list of payloads.
 async fn raw(rig: &Rig, args: &MemoryArgs, count: usize) -> anyhow::Result<Vec<Cost>> {
-    rig.command(&["FUNCTION", "LOAD", BARE])?;
+    rig.command(&["FUNCTION", "LOAD", FLOOR])?;
     let client = rig.client().await?;
     let payload = Bytes::from(vec![7_u8; args.payload]);
     let before = rig.used_memory()?;
@@ -212,5 +242,14 @@ async fn raw(rig: &Rig, args: &MemoryArgs, count: usize) -> anyhow::Result<Vec<C
     for _ in 0..count {
         client.lmpop::<Value, _>("queue", LMoveDirection::Left, Some(1)).await?;
     }
-    Ok(vec![bare, push, cost(rig, "raw pop", count, before)?])
+    let mut costs = vec![bare, push, cost(rig, "raw pop", count, before)?];
+    let ids: Vec<_> = (0..count).map(|_| rig.ids.execution_id().to_string()).collect();
+    let (payload, holder) = ("p".repeat(args.payload), "h".repeat(48));
+    for &(_, floor) in FLOORS {
+        for id in &ids {
+            rig.command(&["FCALL", floor, "1", "ff:{floor/0}:", id, &payload, &holder])?;
+        }
+        costs.push(cost(rig, floor, count, before)?);
+    }
+    Ok(costs)
 }
