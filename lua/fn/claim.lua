@@ -24,6 +24,7 @@
 --- @ok armed   flag
 --- @ok items   list
 local answers = require("answers")
+local arms = require("arms")
 local claims = require("claims")
 local clock = require("clock")
 local execution = require("execution")
@@ -57,7 +58,7 @@ return function(
   local drained = not taken.cut_off and #taken.ids < tonumber(most)
   local armed = process ~= "" and drained and (#taken.ids == 0 or crowded == "1")
   if armed then
-    waiters.add(partition, lane, waiters.member(process, arm, mode, offered, tag), now)
+    arms.add(partition, lane, arms.member(process, arm, mode, offered, tag), now)
   end
   if woken ~= "" then
     pass_on(partition, woken)

@@ -7,6 +7,7 @@
 --- @ok fields  list
 --- @ok long    list  the values over 64 bytes, by field
 --- @ok payload bytes
+--- @ok waits   list  what it knows of its waitpoints
 --- @err NOT_FOUND
 local clock = require("clock")
 local execution = require("execution")
@@ -22,5 +23,6 @@ return function(partition, id)
   end
   local ahead = r.queue and queue.ahead(r) or 0
   local long = r.f.B and redis.call("HGETALL", keys.long(partition, id)) or {}
-  return reply.ok(clock.now_ms(partition), ahead, record.flat(r), long, record.payload(r))
+  local waits = r.f.wv and redis.call("HGETALL", keys.waits(partition, id)) or {}
+  return reply.ok(clock.now_ms(partition), ahead, record.flat(r), long, record.payload(r), waits)
 end

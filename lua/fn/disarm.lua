@@ -8,10 +8,10 @@
 --- @arg offered text
 --- @arg tag     text
 --- @ok was_there flag
+local arms = require("arms")
 local reply = require("reply")
-local waiters = require("waiters")
 
 return function(partition, lane, process, arm, mode, offered, tag)
-  local removed = waiters.remove(partition, lane, waiters.member(process, arm, mode, offered, tag))
+  local removed = arms.remove(partition, lane, arms.member(process, arm, mode, offered, tag))
   return reply.ok(removed and "1" or "0")
 end

@@ -9,6 +9,7 @@ local record = require("record")
 local reply = require("reply")
 local run = require("run")
 local steered = require("steered")
+local waits = require("waits")
 
 local OWN = { replayed = true }
 local SHORT = { "ca", "pp", "fc", "fa", "ft", "rk" }
@@ -25,6 +26,7 @@ return function(partition, id, request)
     for _, field in ipairs(LONG) do
       record.set_text(r, field, nil)
     end
+    waits.forget_all(r)
     r.f.rt, r.f.rc, r.f.ea = "0", "0", nil
     if run.missed_deadline(r, now) then
       record.set(r, "dl", nil)

@@ -35,8 +35,9 @@ local function optional(text)
   return text ~= "" and text or nil
 end
 
-local function store(partition, id, args, at, now)
+local function store(partition, id, args, at, now, looked)
   local r = record.new(partition, id, args[at + 2], args[at + 4], args[at + 5], now)
+  r.looked = looked
   local f = r.f
   f.p = args[at + 1] .. " " .. args[at + 9]
   f.cl, f.ct = optional(args[at + 3]), optional(args[at + 6])
@@ -55,7 +56,7 @@ local function store(partition, id, args, at, now)
   execution.create(r, now)
 end
 
-local function one(partition, args, at, now)
+local function one(partition, args, at, now, looked)
   local id = args[at]
   local same = redis.call("HGET", keys.execution(partition, id), "p")
   if same then
@@ -72,15 +73,15 @@ local function one(partition, args, at, now)
     end
     idempotency.take(partition, key, id, now, tonumber(args[at + 13]))
   end
-  store(partition, id, args, at, now)
+  store(partition, id, args, at, now, looked)
   return reply.ok("new")
 end
 
 return function(partition, args)
   local now = clock.now_ms(partition)
-  local outcomes = {}
+  local outcomes, looked = {}, {}
   for at = 1, #args, FIELDS do
-    outcomes[#outcomes + 1] = one(partition, args, at, now)
+    outcomes[#outcomes + 1] = one(partition, args, at, now, looked)
   end
   return reply.ok(outcomes)
 end

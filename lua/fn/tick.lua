@@ -13,6 +13,8 @@
 --- @ok expired   int
 --- @ok grants    int
 --- @ok removed   int
+--- @ok waits      int
+--- @ok waitpoints int
 --- @ok repaired  int   lost wake-ups
 local clock = require("clock")
 local due = require("due")
@@ -25,15 +27,19 @@ return function(partition, most, tag, process, wait)
   local now = clock.now_ms(partition)
   clock.purge(partition, now)
   local counts = { delays = 0, leases = 0, timeouts = 0, expired = 0, grants = 0, removed = 0 }
-  local handled = 0
+  counts.waits, counts.waitpoints = 0, 0
+  local handled, looked = 0, {}
   for _, id in ipairs(timers.due(partition, tag, now, most)) do
     local r = execution.open(partition, id)
+    if r then
+      r.looked = looked
+    end
     local event = r and due.handle(r, now)
-    if not r then
-      timers.drop_stray(partition, tag, id)
-    elseif event then
+    if event then
       counts[event] = counts[event] + 1
       handled = handled + 1
+    else
+      timers.correct(partition, tag, id, r, now)
     end
   end
   local next_due = timers.next(partition, tag)
@@ -43,5 +49,7 @@ return function(partition, most, tag, process, wait)
   end
   local repaired = repair.wakeups(partition, now)
   local c = counts
-  return reply.ok(now, next_due or "", c.delays, c.leases, c.timeouts, c.expired, c.grants, c.removed, repaired)
+  return reply.ok(
+    now, next_due or "", c.delays, c.leases, c.timeouts, c.expired, c.grants, c.removed,
+    c.waits, c.waitpoints, repaired)
 end

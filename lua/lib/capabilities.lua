@@ -3,13 +3,17 @@ local capabilities = {}
 
 --- A worker's offer, prepared for `covers`.
 function capabilities.offer(text)
-  return "," .. text .. ","
+  local offer = {}
+  for token in string.gmatch(text, "[^,]+") do
+    offer[token] = true
+  end
+  return offer
 end
 
 --- Whether an offer has everything a requirement class names.
 function capabilities.covers(offer, class)
   for token in string.gmatch(class, "[^,]+") do
-    if not string.find(offer, "," .. token .. ",", 1, true) then
+    if not offer[token] then
       return false
     end
   end

@@ -13,7 +13,7 @@ local claims = {}
 
 --- How long an unused reclaim token holds its execution back.
 local GRANT_TTL_MS = 5000
---- Most expired executions one call sweeps aside.
+--- Most expired executions, and strays, that one call sweeps aside before it stops.
 local EXPIRED_MAX = 64
 --- Most heads looked at in one go.
 local HEADS_MAX = 64
@@ -43,48 +43,52 @@ local function issue(r, wanted, index, now)
 end
 
 --- Opens what stands at the heads. An entry whose record is not there, or belongs elsewhere, is a
---- stray, and taken out.
-local function opened(partition, lane, best, followed)
-  local found, strays = {}, nil
+--- stray, and taken out; how many those were is the second value.
+local function opened(partition, best, followed, looked)
+  local found, strays = {}, {}
   for _, head in ipairs(best) do
     local r = execution.open(partition, head.id)
     if r and r.queue == head.queue then
-      r.followed = followed
+      r.followed, r.looked = followed, looked
       found[#found + 1] = r
     else
-      strays = strays or {}
       strays[#strays + 1] = head
     end
   end
-  for _, head in ipairs(strays or {}) do
-    queue.drop_stray(partition, lane, head)
+  for _, head in ipairs(strays) do
+    queue.drop_stray(head)
   end
-  return found
+  return found, #strays
 end
 
 --- Takes up to `most` of what `ask` wants, best first. The answer has the items, their ids, and
---- whether it stopped early because too much had expired, or was carried.
+--- whether it stopped early because too much had expired or was astray, or was carried.
 function claims.take(partition, ask, wanted, most, now)
   local ids, items, count = {}, {}, 0
-  local offer = capabilities.offer(ask.offered)
-  local expired, bytes = 0, 0
+  local offer, looked = capabilities.offer(ask.offered), {}
+  local idle, bytes = 0, 0
   while count < most do
     local best, followed = heads.best(partition, ask.lane, offer, ask, math.min(most - count, HEADS_MAX))
     if #best == 0 then
       break
     end
-    for _, r in ipairs(opened(partition, ask.lane, best, followed)) do
+    local found, strays = opened(partition, best, followed, looked)
+    idle = idle + strays
+    for _, r in ipairs(found) do
       local item = issue(r, wanted, count, now)
       if item then
         count = count + 1
         ids[count], items[count] = r.id, item
         bytes = bytes + (item[5] and #item[5] or 0)
       else
-        expired = expired + 1
+        idle = idle + 1
       end
-      if bytes >= BYTES_MAX or expired >= EXPIRED_MAX then
+      if bytes >= BYTES_MAX then
         return { ids = ids, items = items, cut_off = true }
       end
+    end
+    if idle >= EXPIRED_MAX then
+      return { ids = ids, items = items, cut_off = true }
     end
   end
   return { ids = ids, items = items }

@@ -5,8 +5,10 @@ local number = require("number")
 local policy = require("policy")
 local reasons = require("reasons")
 local record = require("record")
+local resume = require("resume")
 local retry = require("retry")
 local run = require("run")
+local waits = require("waits")
 
 local due = {}
 
@@ -32,6 +34,18 @@ local function lease_over(r, at, now)
   return "leases"
 end
 
+--- At one time the timeout comes before the expiry of a waitpoint.
+local function wait_over(r, at, now)
+  local w = waits.of(r)
+  if w.suspension.timeout == at then
+    resume.give_up(r, "t", tonumber(at), now)
+    return "waits"
+  end
+  waits.close_expired(w, "a", tonumber(at))
+  resume.give_up_if_impossible(r, tonumber(at), now)
+  return "waitpoints"
+end
+
 local function decide(r, at, now)
   local f = r.f
   if f.dl == at then
@@ -44,6 +58,8 @@ local function decide(r, at, now)
     record.set(r, "gi", nil)
     record.set(r, "gx", nil)
     return "grants"
+  elseif f.st == "suspended" then
+    return wait_over(r, at, now)
   end
   run.end_delay(r)
   r.f.st = reasons.state(r)

@@ -10,6 +10,8 @@ local store = require("store")
 local timers = require("timers")
 local told = require("told")
 local waiters = require("waiters")
+local waits = require("waits")
+local waits_store = require("waits_store")
 
 local execution = {}
 
@@ -30,11 +32,17 @@ end
 --- Writes what was changed and brings the indexes along.
 function execution.commit(r, now)
   local was, since, due = r.queue, r.since, r.due
+  if r.waits then
+    waits.settle(r)
+  end
   note_places(r)
   if r.f.aw and r.f.ea then
     told.ended(r)
   end
   store.save(r)
+  if r.waits then
+    waits_store.save(r)
+  end
   local moved = was ~= r.queue or since ~= r.since
   if moved and was then
     queue.remove(r, was)
@@ -72,6 +80,10 @@ function execution.remove(r)
     queue.remove(r, r.queue)
   end
   timers.remove(r)
+  if r.f.wv then
+    waits.forget_all(r)
+    waits_store.save(r)
+  end
   redis.call("ZREM", keys.all(r.partition), r.id)
   local partition, id = r.partition, r.id
   redis.call("DEL", keys.execution(partition, id), keys.long(partition, id), keys.payload(partition, id))

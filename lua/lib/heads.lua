@@ -1,46 +1,24 @@
 --- What a lane has to offer: the heads of its queues, best first.
 local capabilities = require("capabilities")
 local keys = require("keys")
+local merge = require("merge")
 
 local heads = {}
-
-local function better(one, other)
-  if one.score ~= other.score then
-    return one.score < other.score
-  end
-  return one.id < other.id
-end
 
 --- Most requirement classes of a lane that one call looks at; of more, a random choice.
 local CLASSES_MAX = 1024
 
 --- The queues of a lane that hold something an offer covers, of the wanted kinds.
 local function add_sources(sources, partition, lane, offer, fresh, reclaims, tag)
-  for _, entry in ipairs(redis.call("SRANDMEMBER", keys.lane(partition, lane, tag), CLASSES_MAX)) do
+  local registry = keys.lane(partition, lane, tag)
+  for _, entry in ipairs(redis.call("SRANDMEMBER", registry, CLASSES_MAX)) do
     local kind, class = string.sub(entry, 1, 1), string.sub(entry, 2)
     local wanted = kind == "f" and fresh or kind == "c" and reclaims
     if wanted and (class == "" or capabilities.covers(offer, class)) then
       local key = keys.queue(partition, kind, lane, class, tag)
-      sources[#sources + 1] = { kind = kind, entry = entry, key = key }
+      sources[#sources + 1] = { kind = kind, entry = entry, key = key, registry = registry }
     end
   end
-end
-
-local function merged(sources, most)
-  local found = {}
-  for _, source in ipairs(sources) do
-    local scored = redis.call("ZRANGE", source.key, 0, most - 1, "WITHSCORES")
-    for i = 1, #scored, 2 do
-      local head = { id = scored[i], score = tonumber(scored[i + 1]), queue = source.kind }
-      head.key, head.entry = source.key, source.entry
-      found[#found + 1] = head
-    end
-  end
-  table.sort(found, better)
-  for i = #found, most + 1, -1 do
-    found[i] = nil
-  end
-  return found
 end
 
 --- The best `most` entries of a lane that an offer covers, best first. `ask` says which kinds:
@@ -56,12 +34,14 @@ function heads.best(partition, lane, offer, ask, most)
     add_sources(sources, partition, lane, offer, false, true, ask.tag)
   end
   if #sources ~= 1 then
-    return merged(sources, most), false
+    return merge.best(sources, most), false
   end
   local source, found = sources[1], {}
   local ids = redis.call("ZRANGE", source.key, 0, most)
   for i = 1, math.min(#ids, most) do
-    found[i] = { id = ids[i], queue = source.kind, key = source.key, entry = source.entry }
+    local head = { id = ids[i], queue = source.kind, key = source.key }
+    head.entry, head.registry = source.entry, source.registry
+    found[i] = head
   end
   return found, #ids > most
 end

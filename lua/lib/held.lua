@@ -13,8 +13,9 @@ local held = {}
 --- anything, marked by a second value of false.
 ---
 --- `call` names the verb and a digest of its arguments for a verb that gives the lease back:
---- when this same call was made before, the answer is `OK` and what it did then.
-function held.by(partition, id, attempt, epoch, lease_id, call, decide)
+--- when this same call was made before, the answer is `OK` and what it did then, or what
+--- `again(r, did)` makes of it.
+function held.by(partition, id, attempt, epoch, lease_id, call, decide, again)
   local now = clock.now_ms(partition)
   local r = execution.open(partition, id)
   if not r then
@@ -23,7 +24,7 @@ function held.by(partition, id, attempt, epoch, lease_id, call, decide)
   local its = fence.of(attempt, epoch, lease_id)
   local before = call and fence.repeated(r, its, call)
   if before then
-    return reply.ok(before)
+    return again and again(r, before) or reply.ok(before)
   end
   local refusal = fence.refused(r, its, now)
   if refusal then
@@ -34,7 +35,7 @@ function held.by(partition, id, attempt, epoch, lease_id, call, decide)
     return answer
   elseif released then
     lease.release(r, call, released)
-    answer = reply.ok(released)
+    answer = answer or reply.ok(released)
   end
   execution.commit(r, now)
   return answer

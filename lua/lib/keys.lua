@@ -5,8 +5,7 @@
 --- A tag is `<key> <value>`: no control byte, and no space in its key.
 local keys = {}
 
---- The mark of a partition: how many there are, and the protocol. It always exists, and is declared by
---- every call.
+--- The mark of a partition: how many there are, and the protocol. Every call declares it.
 function keys.mark(partition)
   return partition .. "mark"
 end
@@ -25,6 +24,31 @@ end
 --- The payload of an execution, when it is longer than 64 bytes.
 function keys.payload(partition, id)
   return partition .. "p:" .. id
+end
+
+--- The hash of the waitpoints of an execution and of what it waits for.
+function keys.waits(partition, id)
+  return partition .. "v:" .. id
+end
+
+--- The hash of the bodies of its signals.
+function keys.signals(partition, id)
+  return partition .. "y:" .. id
+end
+
+--- The hash of the signals that a waitpoint has seen.
+function keys.seen(partition, id, waitpoint)
+  return partition .. "u:" .. id .. waitpoint
+end
+
+--- The open waitpoints, a sorted set of `<waitpoint> <execution>` in the order of their ids.
+function keys.open_waitpoints(partition)
+  return partition .. "o"
+end
+
+--- What signs waitpoint tokens where nothing is configured; outside of the prefix that readers read.
+function keys.signing_key(partition)
+  return "secret:" .. partition
 end
 
 --- All executions, a sorted set in the order of their ids.

@@ -32,7 +32,7 @@ function placement.due(r)
   elseif f.li then
     return f.lx
   end
-  return number.earlier(number.earlier(f.du, f.gx), f.dl)
+  return number.earlier(number.earlier(f.du, f.gx), number.earlier(f.wt, f.dl))
 end
 
 return placement

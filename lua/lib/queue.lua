@@ -43,10 +43,10 @@ function queue.remove(r, kind)
 end
 
 --- Takes an entry that belongs to no record out of the queue where it was found.
-function queue.drop_stray(partition, lane, head)
+function queue.drop_stray(head)
   redis.call("ZREM", head.key, head.id)
   if redis.call("EXISTS", head.key) == 0 then
-    redis.call("SREM", keys.lane(partition, lane), head.entry)
+    redis.call("SREM", head.registry, head.entry)
   end
 end
 

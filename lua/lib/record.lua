@@ -34,6 +34,8 @@
 --- @field fd  its detail
 --- @field rk  content type of the result; set exactly when there is one
 --- @field re  the result
+--- @field wv  set when it has waitpoints, or has had
+--- @field wt  when its wait changes by time alone, while it is suspended
 --- @field aw  set while somebody waits for the end
 --- @field B   set when the execution has long values
 local keys = require("keys")

@@ -14,6 +14,10 @@ reply.CODES = {
   "ALREADY_RELEASED",
   "NOT_TERMINAL",
   "RECLAIM_TOKEN_VOID",
+  "WAITPOINT_NOT_FOUND",
+  "WAITPOINT_ID",
+  "WAITPOINTS",
+  "SIGNALS",
 }
 
 --- A success with these values.

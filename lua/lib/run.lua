@@ -2,6 +2,7 @@
 local number = require("number")
 local reasons = require("reasons")
 local record = require("record")
+local waits = require("waits")
 
 local run = {}
 
@@ -44,6 +45,7 @@ function run.finish(r, state, now)
   record.set(r, "gi", nil)
   record.set(r, "gx", nil)
   run.close_attempt(r)
+  waits.finish(r)
   r.f.ea = number.text(now)
 end
 

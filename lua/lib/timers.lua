@@ -25,7 +25,7 @@ local function wake_maintainer(r, at)
   local asleep = redis.call("ZRANGE", key, "(" .. at, "+inf", "BYSCORE", "LIMIT", 0, MAINTAINERS_ASKED)
   for _, member in ipairs(asleep) do
     local process, tag = string.match(member, "^(%x+) (.*)$")
-    if tags.has(r, tag) then
+    if process and tags.has(r, tag) then
       redis.call("ZREM", key, member)
       if redis.call("SPUBLISH", keys.process(r.partition, process), "t") > 0 then
         return
@@ -55,11 +55,15 @@ function timers.remove(r)
   end)
 end
 
---- Takes an entry that belongs to no record out of the index where it was found.
-function timers.drop_stray(partition, tag, id)
+--- Takes an entry that says something is due, although nothing is, out of the index where it was
+--- found. `r` is its record, unless there is none: it gets the timer that it should have.
+function timers.correct(partition, tag, id, r, now)
   redis.call("ZREM", keys.due(partition), id)
   if tag ~= "" then
     redis.call("ZREM", keys.due(partition, tag), id)
+  end
+  if r and r.due then
+    timers.set(r, r.due, now)
   end
 end
 

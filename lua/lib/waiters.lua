@@ -1,86 +1,101 @@
---- Who waits for work, and the calls that wake them.
----
---- A waiting process registers an offer under a number of its own choice, its arm. What becomes
---- ready fires one arm: it is taken off and its process is told on a channel. A process whose
---- channel nobody listens to is gone, and the next one is told instead.
+--- Which of those who wait for work is woken for what becomes ready.
+local arms = require("arms")
 local capabilities = require("capabilities")
 local keys = require("keys")
-local number = require("number")
 local tags = require("tags")
 
 local waiters = {}
 
 local SCANNED_AT_ONCE = 64
---- Most arms of a lane that one wake-up looks at. What would suit one behind them waits for the next
---- maintenance call.
+--- Most arms of a lane that are looked at for one kind of work, and most that one call looks at. What
+--- would suit one behind them waits for the next maintenance call.
 local SCANNED_MAX = 1024
-local PATTERN = "^(%x+) (%d+) ([fac]) ([^\t]*)\t(.*)$"
+local SCANNED_BY_CALL_MAX = 4096
 
---- The text that stands for an arm. `mode` is `f` for fresh work only and `a` for reclaims too.
-function waiters.member(process, arm, mode, offered, tag)
-  return process .. " " .. arm .. " " .. mode .. " " .. offered .. "\t" .. tag
+--- What one call knows of the arms it has looked at: shared by the records it brings along, so that
+--- none is looked at twice for the same kind of work. `from` has the rank of the first that was not.
+local function looked(r)
+  r.looked = r.looked or {}
+  local l = r.looked
+  l.scanned, l.offers, l.from = l.scanned or 0, l.offers or {}, l.from or {}
+  return l
 end
 
---- Registers an arm.
-function waiters.add(partition, lane, member, now)
-  redis.call("ZADD", keys.waiters(partition, lane), number.text(now), member)
-  redis.call("SADD", keys.waited_lanes(partition), lane)
-end
-
---- Takes an arm off. Answers whether it was there.
-function waiters.remove(partition, lane, member)
-  local key = keys.waiters(partition, lane)
-  local removed = redis.call("ZREM", key, member)
-  if redis.call("EXISTS", key) == 0 then
-    redis.call("SREM", keys.waited_lanes(partition), lane)
-  end
-  return removed == 1
-end
-
-local function suits(r, kind, mode, offered, tag)
-  if kind == "c" and (mode == "f" or not tags.has(r, tag)) then
+local function suits(r, kind, l, arm)
+  if kind == "c" and (arm.mode == "f" or not tags.has(r, arm.tag)) then
     return false
+  elseif not r.f.cl then
+    return true
   end
-  return capabilities.covers(capabilities.offer(offered), r.f.cl or "")
+  l.offers[arm.offered] = l.offers[arm.offered] or capabilities.offer(arm.offered)
+  return capabilities.covers(l.offers[arm.offered], r.f.cl)
 end
 
---- Wakes the longest waiting process that can take a record from the queue `kind`. Answers whether
---- there was one.
-function waiters.wake(r, kind)
-  local partition, lane = r.partition, r.f.ln
-  local key, from = keys.waiters(partition, lane), 0
-  while true do
+--- An arm was taken off at this rank: those behind it move up.
+local function close_ranks(l, lane, rank)
+  for work, from in pairs(l.from) do
+    if work.lane == lane and from > rank then
+      l.from[work] = from - 1
+    end
+  end
+end
+
+--- The kind of work that a record in a queue is, one table for each in a call.
+local function work_of(r, kind, l)
+  local name = kind .. r.f.ln .. " " .. (r.f.cl or "") .. "\t" .. (kind == "c" and r.f.tg or "")
+  l.works = l.works or {}
+  l.works[name] = l.works[name] or { lane = r.f.ln }
+  return l.works[name]
+end
+
+--- Wakes the longest waiting process that can take a record from the queue `kind`, of those behind the
+--- rank `start` when one is given. Answers whether there was one.
+function waiters.wake(r, kind, start)
+  local partition, lane, l = r.partition, r.f.ln, looked(r)
+  local work, key = work_of(r, kind, l), keys.waiters(partition, lane)
+  local from = l.from[work] or start or 0
+  local last = (start or 0) + SCANNED_MAX
+  while from < last and l.scanned < SCANNED_BY_CALL_MAX do
     local batch = redis.call("ZRANGE", key, from, from + SCANNED_AT_ONCE - 1)
-    from = from + #batch
     for _, member in ipairs(batch) do
-      local process, arm, mode, offered, tag = string.match(member, PATTERN)
-      if process and suits(r, kind, mode, offered, tag) then
-        waiters.remove(partition, lane, member)
-        from = from - 1
-        if redis.call("SPUBLISH", keys.process(partition, process), "w " .. arm .. " " .. r.id) > 0 then
+      l.scanned = l.scanned + 1
+      local arm = arms.read(member)
+      if arm and suits(r, kind, l, arm) then
+        close_ranks(l, lane, from)
+        if arms.fire(partition, lane, arm, r.id) then
+          l.from[work] = from
           return true
         end
+      else
+        from = from + 1
       end
     end
-    if #batch < SCANNED_AT_ONCE or from >= SCANNED_MAX then
-      return false
+    if #batch < SCANNED_AT_ONCE then
+      break
     end
   end
+  l.from[work] = from
+  return false
 end
 
---- Takes off arms of a lane whose processes are gone, among some that are chosen at random.
-function waiters.sweep(partition, lane)
-  local listening = {}
-  for _, member in ipairs(redis.call("ZRANDMEMBER", keys.waiters(partition, lane), SCANNED_AT_ONCE)) do
-    local process = string.match(member, PATTERN) or ""
-    if listening[process] == nil then
-      local found = redis.call("PUBSUB", "SHARDNUMSUB", keys.process(partition, process))
-      listening[process] = process ~= "" and found[2] > 0
-    end
-    if not listening[process] then
-      waiters.remove(partition, lane, member)
+--- The rank of somebody who waits for a lane, chosen at random.
+function waiters.some_rank(partition, lane)
+  local key = keys.waiters(partition, lane)
+  local member = redis.call("ZRANDMEMBER", key)
+  return member and redis.call("ZRANK", key, member) or 0
+end
+
+--- Some of those who wait for a lane, chosen at random, each as what it asks for.
+function waiters.some(partition, lane, most)
+  local found = {}
+  for _, member in ipairs(redis.call("ZRANDMEMBER", keys.waiters(partition, lane), most)) do
+    local arm = arms.read(member)
+    if arm then
+      arm.fresh, arm.reclaims = arm.mode ~= "c", arm.mode ~= "f"
+      found[#found + 1] = arm
     end
   end
+  return found
 end
 
 return waiters

@@ -76,7 +76,13 @@ pub fn roles(namespace: Option<&str>) -> anyhow::Result<[Role; 2]> {
     };
     let everything = format!("{CLIENT} {CLIENT_OF_WORKERS}");
     Ok([
-        role("worker", &[format!("~{pattern}"), format!("&{pattern}")], &everything, true)?,
+        role(
+            "worker",
+            // The secret that signs tokens where none is configured is no business of readers.
+            &[format!("~{pattern}"), format!("~secret:{pattern}"), format!("&{pattern}")],
+            &everything,
+            true,
+        )?,
         role("reader", &[format!("%R~{pattern}")], CLIENT, false)?,
     ])
 }

@@ -9,17 +9,21 @@ use std::time::Duration;
 
 use ff_backend_valkey::ValkeyBackend;
 use ff_engine::{
-    AttemptOps as _, BackendInfo as _, CancelExecution, ClaimOps as _, ClaimRequest, DelayRequest,
-    EngineError, FailRequest, Hold, IdSource, ListRequest, OperatorOps as _, ProgressRequest,
-    ReadOps as _, ReclaimRequest, ReleaseHold, ReplayExecution, ResultOutcome, ResultRequest,
-    RevokeLease, SeededEntropy, Submission, SubmitOps as _, SystemClock, Task, TickRequest,
-    TimerOps as _,
+    AttemptOps as _, BackendInfo as _, CancelExecution, ClaimOps as _, ClaimRequest,
+    CreateWaitpoint, DelayRequest, DeliverSignal, EngineError, FailRequest, Hold, IdSource,
+    ListRequest, ListWaitpoints, OperatorOps as _, ProgressRequest, ReadOps as _, ReclaimRequest,
+    ReleaseHold, ReplayExecution, ResultOutcome, ResultRequest, ResumeExecution, RevokeLease,
+    SeededEntropy, SignalOps as _, SignalOutcome, Submission, SubmitOps as _, SuspendCondition,
+    SuspendRequest, SystemClock, Task, TickRequest, TimerOps as _, WaitpointSecret,
+    WithdrawWaitpoint,
 };
 use ff_types::backend::{
     BackendConfig, BackendConnection, CapabilitySet, ClaimPolicy, FailureClass, FailureReason,
-    ValkeyConnection,
+    ValkeyConnection, WaitpointKind, WaitpointSpec,
 };
-use ff_types::{ExecutionId, LaneId, Namespace, Payload, TaskKind, WorkerId, WorkerInstanceId};
+use ff_types::{
+    ExecutionId, LaneId, Namespace, Payload, TaskKind, WaitpointKey, WorkerId, WorkerInstanceId,
+};
 use ff_valkey_server::{Binary, Cluster, Flavor, Options, Reply, Server};
 use xtask::acl::{self, Role};
 
@@ -133,7 +137,7 @@ impl<'b> Job<'b> {
         let revoke = RevokeLease::new(self.ids.request_id(), id, "for a test");
         backend.revoke(&revoke).await.unwrap();
         assert!(backend.renew(&lost.handle).await.is_err());
-        let task = self.reclaim().await;
+        let task = self.wait_for_signals(self.reclaim().await).await;
         // A result that is waited for.
         let request = ResultRequest::new(id).with_max_wait(WAIT);
         let (outcome, completed) =
@@ -147,6 +151,38 @@ impl<'b> Job<'b> {
         backend.cancel_execution(&cancel).await.unwrap();
         self.look(id).await;
         id
+    }
+
+    /// The execution suspends, is resumed by a signal and by an operator, and goes on.
+    async fn wait_for_signals(&self, task: Task) -> Task {
+        let (backend, id) = (self.backend, task.execution_id);
+        let waitpoint = |key: &str| {
+            CreateWaitpoint::new(self.ids.waitpoint_id(), WaitpointKey::new(key).unwrap())
+        };
+        let unused = backend.create_waitpoint(&task.handle, &waitpoint("unused")).await.unwrap();
+        let used = backend.create_waitpoint(&task.handle, &waitpoint("used")).await.unwrap();
+        backend.close_waitpoint(&task.handle, unused.waitpoint_id).await.unwrap();
+        let one = |spec| SuspendRequest::new(vec![spec], SuspendCondition::Any);
+        let request = one(WaitpointSpec::pending(&used, WaitpointKind::SignalName, "go"));
+        backend.suspend(&task.handle, &request).await.unwrap();
+        let page = backend.list_waitpoints(&ListWaitpoints::new()).await.unwrap();
+        assert!(page.items.iter().any(|item| item.waitpoint_id == used.waitpoint_id));
+        let signal = DeliverSignal::new(used.token(), self.ids.signal_id(), "go");
+        let outcome = backend.deliver_signal(&signal.with_payload("yes")).await.unwrap();
+        assert_eq!(outcome, SignalOutcome::Resumed);
+        let task = self.reclaim().await;
+        assert_eq!(backend.observe_signals(&task.handle).await.unwrap().signals.len(), 1);
+
+        let key = WaitpointKey::new("again").unwrap();
+        let fresh = WaitpointSpec::fresh(self.ids.waitpoint_id(), key, WaitpointKind::External, "");
+        backend.suspend(&task.handle, &one(fresh)).await.unwrap();
+        let resume = ResumeExecution::new(self.ids.request_id(), id, "for a test");
+        backend.resume_execution(&resume).await.unwrap();
+        let withdraw = WithdrawWaitpoint::new(self.ids.request_id(), id, used.waitpoint_id);
+        backend.withdraw_waitpoint(&withdraw).await.unwrap();
+        let secret = WaitpointSecret::new(vec![7; 32]).unwrap();
+        backend.rotate_key("next", secret, WAIT).await.unwrap();
+        self.reclaim().await
     }
 
     /// What a reader can do about an execution that has ended.
@@ -218,6 +254,10 @@ async fn a_reader_reads_and_changes_nothing() {
         let error = reading.submit(&submission).await.unwrap_err();
         assert_eq!((error.code(), error.is_retryable()), ("incompatible", false), "{error}");
         assert!(error.to_string().contains("NOPERM"), "{error}");
+        let mut connection = server.connect().unwrap();
+        connection.command(&["AUTH", reader.name, PASSWORD]).unwrap().into_result().unwrap();
+        let secret = connection.command(&["GET", "secret:ff:{default/0}:"]).unwrap();
+        assert!(secret.into_result().is_err(), "a reader reads what signs tokens");
         let pending = Job::new(&working).submit(Vec::new()).await;
         let wait = ResultRequest::new(pending).with_max_wait(WAIT);
         assert_eq!(reading.result(&wait).await.unwrap_err().code(), "incompatible");

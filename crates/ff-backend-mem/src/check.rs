@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use ff_engine::machine::{self, ExecutionRecord, Queue};
-use ff_types::{ExecutionId, TimestampMs};
+use ff_types::{ExecutionId, TimestampMs, WaitpointId};
 
 use crate::MemBackend;
-use crate::store::Store;
+use crate::store::{Store, not_closed};
 
 /// How much an engine holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,6 +26,8 @@ pub struct Usage {
     pub repeats: usize,
     /// Executions whose end somebody waits for.
     pub awaited: usize,
+    /// Waitpoints that are not closed.
+    pub waitpoints: usize,
     /// Waiting claims woken so far because something became ready.
     pub wakeups: u64,
 }
@@ -42,6 +44,7 @@ impl MemBackend {
             keys: store.keys.len(),
             repeats: store.repeats.len(),
             awaited: store.end_waiters.len(),
+            waitpoints: store.waitpoints.len(),
             wakeups: store.queues.wakeups(),
         }
     }
@@ -60,6 +63,7 @@ impl MemBackend {
         compare("queues", &queued(&store), &queued_by_records(&store), &mut faults);
         compare("timers", &timed(&store), &timed_by_records(&store), &mut faults);
         compare("tagged timers", &tagged(&store), &tagged_by_records(&store), &mut faults);
+        compare("waitpoints", &store.waitpoints, &waitpoints_by_records(&store), &mut faults);
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 
@@ -121,6 +125,14 @@ fn timed_by_records(store: &Store) -> BTreeSet<(TimestampMs, ExecutionId)> {
         store.placement(record).due.map(|at| (at, record.submission.id()))
     };
     store.records.values().filter_map(|record| entry(record)).collect()
+}
+
+fn waitpoints_by_records(store: &Store) -> BTreeSet<(WaitpointId, ExecutionId)> {
+    let of = |record: &ExecutionRecord| {
+        let id = record.submission.id();
+        not_closed(&record.run).map(move |waitpoint| (waitpoint, id)).collect::<Vec<_>>()
+    };
+    store.records.values().flat_map(|record| of(record)).collect()
 }
 
 type Tagged = ((String, String), (TimestampMs, ExecutionId));

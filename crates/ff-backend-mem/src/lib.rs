@@ -5,7 +5,7 @@
 //!
 //! It holds everything in one process' memory and makes nothing durable beyond it. All rules are
 //! in `ff_engine::machine`; this crate loads a record, asks for a decision, and stores the answer
-//! under one lock, with its two indexes brought along. Waiting claims wait for an event; nothing
+//! under one lock, with its indexes brought along. Waiting claims wait for an event; nothing
 //! polls. The present comes from the [`Clock`] it is given, so that under a manual clock the same
 //! calls give the same answers every time.
 
@@ -19,15 +19,17 @@ mod mutation;
 mod ops;
 mod queues;
 mod repeats;
+mod ring;
 mod store;
 mod timers;
 mod waiters;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use ff_engine::roles::BackendInfo;
-use ff_engine::{Clock, SystemClock};
+use ff_engine::{Clock, EngineError, KeyRing, SystemClock, WaitpointSecret};
 use ff_types::Namespace;
 use ff_types::backend::BackendTag;
 
@@ -35,6 +37,7 @@ pub use check::Usage;
 #[cfg(feature = "mutants")]
 pub use mutation::Mutation;
 use mutation::{Distortion, NONE};
+use ring::Ring;
 use store::Store;
 
 /// An engine in this process' memory. Clones share it.
@@ -58,6 +61,7 @@ struct Inner {
     namespace: Namespace,
     clock: Arc<dyn Clock>,
     distortion: Distortion,
+    ring: Ring,
     store: Mutex<Store>,
 }
 
@@ -66,6 +70,7 @@ pub struct MemBuilder {
     namespace: Namespace,
     clock: Arc<dyn Clock>,
     distortion: Distortion,
+    ring: Ring,
 }
 
 impl MemBackend {
@@ -80,7 +85,23 @@ impl MemBackend {
             namespace: Namespace::new("default").expect("the default namespace is valid"),
             clock: Arc::new(SystemClock),
             distortion: NONE,
+            ring: Ring::default(),
         }
+    }
+
+    /// Signs new waitpoint tokens with another key. Those of the key before it are good for another
+    /// `grace`.
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] for a malformed key id, [`EngineError::KeyConflict`] for a known
+    /// one with another secret, [`EngineError::LimitExceeded`] for more than 8 keys that count.
+    pub fn rotate_key(
+        &self,
+        kid: &str,
+        secret: WaitpointSecret,
+        grace: Duration,
+    ) -> Result<(), EngineError> {
+        self.inner.ring.with(|ring| ring.rotate(kid, secret, grace, self.now()))
     }
 
     fn now(&self) -> ff_types::TimestampMs {
@@ -109,6 +130,14 @@ impl MemBuilder {
         self
     }
 
+    /// Signs and verifies waitpoint tokens with this ring. Without one, a random key is made on
+    /// first use and is gone with the engine, as the waitpoints are.
+    #[must_use]
+    pub fn key_ring(mut self, ring: KeyRing) -> Self {
+        self.ring = Ring::of(ring);
+        self
+    }
+
     /// Breaks one rule, for proving that the conformance suite notices.
     #[cfg(feature = "mutants")]
     #[must_use]
@@ -120,8 +149,8 @@ impl MemBuilder {
     /// The engine.
     pub fn build(self) -> MemBackend {
         let store = Mutex::new(Store::new(self.namespace.clone(), self.distortion));
-        let Self { namespace, clock, distortion } = self;
-        MemBackend { inner: Arc::new(Inner { namespace, clock, distortion, store }) }
+        let Self { namespace, clock, distortion, ring } = self;
+        MemBackend { inner: Arc::new(Inner { namespace, clock, distortion, ring, store }) }
     }
 }
 

@@ -3,11 +3,13 @@
 
 use std::borrow::Cow;
 use std::ops::Bound;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ff_engine::Fence;
+use ff_engine::WaitpointState;
 use ff_engine::machine::lifecycle::Verb;
-use ff_engine::machine::{Entry, ExecutionRecord, Placement, Recent, RunState};
+use ff_engine::machine::{Entry, ExecutionRecord, Placement, Recent, RunState, Waitpoint};
 use ff_types::backend::{CapabilitySet, ScannerFilter};
 use ff_types::{BlockReason, ExecutionId, ExecutionState, ReasonSet, TimestampMs};
 
@@ -107,6 +109,20 @@ mutations! {
     KeysForEver,
     /// Progress of an earlier attempt stays.
     ProgressStays,
+    /// A waitpoint stays open when its wait is over, so that a late signal counts for the next.
+    SignalsCross,
+    /// A repeated signal counts again.
+    DuplicatesCount,
+    /// Sources are told apart by what their senders wrote.
+    SourcesAsWritten,
+    /// Signals that came before the suspend are lost.
+    EarlySignalsLost,
+    /// Tokens are not verified.
+    NoTokenCheck,
+    /// A waitpoint takes signals for one millisecond too long.
+    WaitpointExpiryOffByOne,
+    /// A wait never times out.
+    WaitForEver,
 }
 
 /// The rule that is broken, if any.
@@ -184,6 +200,18 @@ impl Distortion {
                 let early = |at: TimestampMs| at.saturating_sub(Duration::from_millis(1));
                 next.ended_at = next.ended_at.filter(|_| before.ended_at.is_none()).map(early);
             }
+            Mutation::SignalsCross => reopen(before, next),
+            Mutation::DuplicatesCount if verb == Verb::DeliverSignal => {
+                each_waitpoint(next, |waitpoint| waitpoint.seen.clear());
+            }
+            Mutation::SourcesAsWritten if verb == Verb::DeliverSignal => {
+                each_waitpoint(next, |waitpoint| {
+                    for kept in &mut waitpoint.kept {
+                        let signal = Arc::make_mut(&mut kept.signal);
+                        signal.source_identity = signal.signal_category.clone();
+                    }
+                });
+            }
             Mutation::ProgressStays if claimed => next.progress.clone_from(&before.progress),
             Mutation::TimeoutArmedOnce if claimed && before.attempt.is_some() => {
                 if let Some(lease) = &mut next.lease {
@@ -214,6 +242,7 @@ impl Distortion {
         placement.due = match mutation {
             Mutation::RetentionNever if ended => None,
             Mutation::GrantNeverReturns if run.grant.is_some() => None,
+            Mutation::WaitForEver if run.state == ExecutionState::Suspended => run.deadline,
             Mutation::NoDeadline if !ended && by_deadline => None,
             _ => placement.due,
         };
@@ -275,6 +304,26 @@ impl Distortion {
         Cow::Owned(seen)
     }
 
+    /// Changes the record that a suspend is decided over.
+    pub(crate) fn suspending(self, record: &ExecutionRecord) -> Cow<'_, ExecutionRecord> {
+        if !self.is(Mutation::EarlySignalsLost) {
+            return Cow::Borrowed(record);
+        }
+        let mut seen = record.clone();
+        each_waitpoint(&mut seen.run, |waitpoint| waitpoint.kept.clear());
+        Cow::Owned(seen)
+    }
+
+    pub(crate) fn verifies(self) -> bool {
+        !self.is(Mutation::NoTokenCheck)
+    }
+
+    /// Changes the present that a signal arrives in.
+    pub(crate) fn signal_time(self, now: TimestampMs) -> TimestampMs {
+        let late = u64::from(self.is(Mutation::WaitpointExpiryOffByOne));
+        now.saturating_sub(Duration::from_millis(late))
+    }
+
     pub(crate) fn behind(self, id: ExecutionId) -> Bound<ExecutionId> {
         if self.is(Mutation::CursorRepeats) { Bound::Included(id) } else { Bound::Excluded(id) }
     }
@@ -305,4 +354,22 @@ fn all_reasons_gone(next: &mut RunState) {
     if next.state != ExecutionState::Active {
         next.state = ExecutionState::Ready;
     }
+}
+
+fn each_waitpoint(run: &mut RunState, change: impl FnMut(&mut Waitpoint)) {
+    if let Some(waits) = &mut run.waits {
+        Arc::make_mut(waits).waitpoints.iter_mut().for_each(change);
+    }
+}
+
+/// Opens the waitpoints of a wait that is over, for the suspends to come.
+fn reopen(before: &RunState, next: &mut RunState) {
+    let over = before.waits().suspension.as_ref().filter(|_| next.waits().suspension.is_none());
+    let (Some(over), false) = (over, next.state.is_terminal()) else { return };
+    each_waitpoint(next, |waitpoint| {
+        if over.waitpoints.contains(&waitpoint.id) {
+            waitpoint.state = WaitpointState::Pending;
+            waitpoint.matcher = None;
+        }
+    });
 }

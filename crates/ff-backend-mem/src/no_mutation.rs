@@ -57,6 +57,18 @@ impl Distortion {
         Cow::Borrowed(record)
     }
 
+    pub(crate) const fn suspending(self, record: &ExecutionRecord) -> Cow<'_, ExecutionRecord> {
+        Cow::Borrowed(record)
+    }
+
+    pub(crate) const fn verifies(self) -> bool {
+        true
+    }
+
+    pub(crate) const fn signal_time(self, now: TimestampMs) -> TimestampMs {
+        now
+    }
+
     pub(crate) const fn behind(self, id: ExecutionId) -> Bound<ExecutionId> {
         Bound::Excluded(id)
     }

@@ -3,12 +3,14 @@
 //! Every change of a record goes through [`Store::insert`], [`Store::apply`] or [`Store::remove`],
 //! which bring the indexes along and wake who waits for the change. Nothing else writes an index.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ff_engine::EngineError;
+use ff_engine::WaitpointState;
 use ff_engine::machine::lifecycle::{Verb, allows};
 use ff_engine::machine::{Decision, ExecutionRecord, Placement, RunState};
-use ff_types::{ExecutionId, Namespace};
+use ff_types::{ExecutionId, Namespace, WaitpointId};
 
 use crate::idempotency::Keys;
 use crate::mutation::Distortion;
@@ -25,6 +27,8 @@ pub(crate) struct Store {
     pub(crate) keys: Keys,
     pub(crate) repeats: Repeats,
     pub(crate) end_waiters: EndWaiters,
+    /// The waitpoints that are not closed, in the order of listings.
+    pub(crate) waitpoints: BTreeSet<(WaitpointId, ExecutionId)>,
     distortion: Distortion,
 }
 
@@ -37,6 +41,7 @@ impl Store {
             keys: Keys::new(distortion),
             repeats: Repeats::default(),
             end_waiters: EndWaiters::default(),
+            waitpoints: BTreeSet::new(),
             distortion,
         }
     }
@@ -81,7 +86,13 @@ impl Store {
             next.state,
         );
         let before = distortion.placement(record, Placement::of(record));
-        record.run = next;
+        let earlier = std::mem::replace(&mut record.run, next);
+        if !same_waits(&earlier, &record.run) {
+            for waitpoint in not_closed(&earlier) {
+                self.waitpoints.remove(&(waitpoint, id));
+            }
+            self.waitpoints.extend(not_closed(&record.run).map(|waitpoint| (waitpoint, id)));
+        }
         let after = distortion.placement(record, Placement::of(record));
         if before.queue != after.queue {
             self.queues.remove(&record.submission, &before);
@@ -117,5 +128,19 @@ impl Store {
     /// Where a record belongs in the indexes.
     pub(crate) fn placement(&self, record: &ExecutionRecord) -> Placement {
         self.distortion.placement(record, Placement::of(record))
+    }
+}
+
+/// The waitpoints of a run that a listing shows while they have not expired.
+pub(crate) fn not_closed(run: &RunState) -> impl Iterator<Item = WaitpointId> + '_ {
+    let all = run.waits().waitpoints.iter();
+    all.filter(|one| one.state != WaitpointState::Closed).map(|one| one.id)
+}
+
+fn same_waits(one: &RunState, other: &RunState) -> bool {
+    match (&one.waits, &other.waits) {
+        (None, None) => true,
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        _ => false,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ff_engine::{Clock, EngineError, SystemClock};
+use ff_engine::{Clock, EngineError, KeyRing, SystemClock};
 use ff_types::Namespace;
 use ff_types::backend::{
     BackendConfig, BackendConnection, BackendRetry, BackendTimeouts, ValkeyConnection,
@@ -23,6 +23,7 @@ pub struct ValkeyBuilder {
     namespace: Namespace,
     partitions: Option<u16>,
     ca_pem: Option<Vec<u8>>,
+    ring: Option<KeyRing>,
     clock: Arc<dyn Clock>,
     library: Library,
 }
@@ -53,6 +54,7 @@ impl ValkeyBuilder {
             namespace: config.namespace.clone(),
             partitions: None,
             ca_pem: None,
+            ring: None,
             clock: Arc::new(SystemClock),
             library: library::PRODUCTION,
         })
@@ -68,6 +70,13 @@ impl ValkeyBuilder {
     /// Trusts these certificates, in PEM, in place of the system's.
     pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.ca_pem = Some(pem.into());
+        self
+    }
+
+    /// Signs and verifies waitpoint tokens with this ring, which is never stored. Without one a random
+    /// key is made on first use and kept in the keyspace, readable to whoever may read its keys.
+    pub fn key_ring(mut self, ring: KeyRing) -> Self {
+        self.ring = Some(ring);
         self
     }
 
@@ -104,6 +113,7 @@ impl ValkeyBuilder {
             self.connection.cluster,
             self.clock,
             self.library,
+            self.ring,
         )
         .await
     }

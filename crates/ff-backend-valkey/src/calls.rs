@@ -33,6 +33,14 @@ pub(crate) enum Code {
     NotTerminal,
     /// `RECLAIM_TOKEN_VOID`.
     ReclaimTokenVoid,
+    /// `WAITPOINT_NOT_FOUND`.
+    WaitpointNotFound,
+    /// `WAITPOINT_ID`.
+    WaitpointId,
+    /// `WAITPOINTS`.
+    Waitpoints,
+    /// `SIGNALS`.
+    Signals,
 }
 
 impl Code {
@@ -50,6 +58,10 @@ impl Code {
             b"ALREADY_RELEASED" => Self::AlreadyReleased,
             b"NOT_TERMINAL" => Self::NotTerminal,
             b"RECLAIM_TOKEN_VOID" => Self::ReclaimTokenVoid,
+            b"WAITPOINT_NOT_FOUND" => Self::WaitpointNotFound,
+            b"WAITPOINT_ID" => Self::WaitpointId,
+            b"WAITPOINTS" => Self::Waitpoints,
+            b"SIGNALS" => Self::Signals,
             _ => return None,
         })
     }
@@ -291,6 +303,46 @@ pub(crate) struct ClaimFromReclaimAnswer {
     pub(crate) payload: Bytes,
 }
 
+/// Closes a waitpoint, by its holder. The outcome is `closed` or `already_closed`.
+#[derive(Debug, Clone)]
+pub(crate) struct CloseWaitpoint {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `attempt`.
+    pub(crate) attempt: u64,
+    /// `epoch`.
+    pub(crate) epoch: u64,
+    /// `lease`: 16 bytes.
+    pub(crate) lease: Bytes,
+    /// `waitpoint`.
+    pub(crate) waitpoint: u128,
+}
+
+impl Call for CloseWaitpoint {
+    const NAME: &'static str = "close_waitpoint";
+    const READS_ONLY: bool = false;
+    type Answer = CloseWaitpointAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.int(self.attempt);
+        args.int(self.epoch);
+        args.bytes(self.lease);
+        args.id(self.waitpoint);
+    }
+
+    fn decode(values: &mut Values) -> Result<CloseWaitpointAnswer, BadReply> {
+        Ok(CloseWaitpointAnswer { outcome: values.text()? })
+    }
+}
+
+/// What `close_waitpoint` answers.
+#[derive(Debug)]
+pub(crate) struct CloseWaitpointAnswer {
+    /// `outcome`.
+    pub(crate) outcome: String,
+}
+
 /// Ends the execution as `completed`.
 #[derive(Debug, Clone)]
 pub(crate) struct Complete<'a> {
@@ -340,6 +392,55 @@ pub(crate) struct CompleteAnswer {
     pub(crate) released: String,
 }
 
+/// Makes a waitpoint, or gives the open one of its key.
+#[derive(Debug, Clone)]
+pub(crate) struct CreateWaitpoint<'a> {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `attempt`.
+    pub(crate) attempt: u64,
+    /// `epoch`.
+    pub(crate) epoch: u64,
+    /// `lease`: 16 bytes.
+    pub(crate) lease: Bytes,
+    /// `waitpoint`.
+    pub(crate) waitpoint: u128,
+    /// `key`.
+    pub(crate) key: &'a str,
+    /// `expires_in`: ms.
+    pub(crate) expires_in: u64,
+    /// `kids`: ids of the keys that verify tokens, joined by commas: the one that signs, then `<id>=<until>`.
+    pub(crate) kids: &'a str,
+}
+
+impl Call for CreateWaitpoint<'_> {
+    const NAME: &'static str = "create_waitpoint";
+    const READS_ONLY: bool = false;
+    type Answer = CreateWaitpointAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.int(self.attempt);
+        args.int(self.epoch);
+        args.bytes(self.lease);
+        args.id(self.waitpoint);
+        args.text(self.key);
+        args.int(self.expires_in);
+        args.text(self.kids);
+    }
+
+    fn decode(values: &mut Values) -> Result<CreateWaitpointAnswer, BadReply> {
+        Ok(CreateWaitpointAnswer { waitpoint: values.list()? })
+    }
+}
+
+/// What `create_waitpoint` answers.
+#[derive(Debug)]
+pub(crate) struct CreateWaitpointAnswer {
+    /// `waitpoint`: id, key, expiry, key id.
+    pub(crate) waitpoint: Vec<Reply>,
+}
+
 /// Pauses the attempt: the lease is given back, and the same attempt resumes by way of the reclaim
 /// scanner.
 #[derive(Debug, Clone)]
@@ -384,6 +485,78 @@ pub(crate) struct DelayAnswer {
     pub(crate) released: String,
 }
 
+/// Delivers a signal whose token was verified: recorded, evaluated, and the wait perhaps over, in one
+/// step. The outcome is `resumed`, `recorded`, `buffered`, `duplicate` and an id, `not_matched` or
+/// `closed`.
+#[derive(Debug, Clone)]
+pub(crate) struct DeliverSignal<'a> {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `waitpoint`.
+    pub(crate) waitpoint: u128,
+    /// `key`.
+    pub(crate) key: &'a str,
+    /// `expires_at`.
+    pub(crate) expires_at: TimestampMs,
+    /// `kid`: of the key that signed the token.
+    pub(crate) kid: &'a str,
+    /// `verify_until`: when that key ceases to verify, or empty.
+    pub(crate) verify_until: &'a str,
+    /// `signal`.
+    pub(crate) signal: u128,
+    /// `source`: `t`, or `p` and the principal.
+    pub(crate) source: &'a str,
+    /// `name`.
+    pub(crate) name: &'a str,
+    /// `category`.
+    pub(crate) category: &'a str,
+    /// `correlated`: whether there is a correlation id.
+    pub(crate) correlated: bool,
+    /// `correlation`.
+    pub(crate) correlation: &'a str,
+    /// `idempotency`: key, or empty.
+    pub(crate) idempotency: &'a str,
+    /// `given`: whether there is a payload.
+    pub(crate) given: bool,
+    /// `payload`.
+    pub(crate) payload: Bytes,
+}
+
+impl Call for DeliverSignal<'_> {
+    const NAME: &'static str = "deliver_signal";
+    const READS_ONLY: bool = false;
+    type Answer = DeliverSignalAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.id(self.waitpoint);
+        args.text(self.key);
+        args.time(self.expires_at);
+        args.text(self.kid);
+        args.text(self.verify_until);
+        args.id(self.signal);
+        args.text(self.source);
+        args.text(self.name);
+        args.text(self.category);
+        args.flag(self.correlated);
+        args.text(self.correlation);
+        args.text(self.idempotency);
+        args.flag(self.given);
+        args.bytes(self.payload);
+    }
+
+    fn decode(values: &mut Values) -> Result<DeliverSignalAnswer, BadReply> {
+        Ok(DeliverSignalAnswer { outcome: values.text()? })
+    }
+}
+
+/// What `deliver_signal` answers.
+#[derive(Debug)]
+pub(crate) struct DeliverSignalAnswer {
+    /// `outcome`.
+    pub(crate) outcome: String,
+}
+
 /// Everything about one execution, and how many stand in front of it in its queue.
 #[derive(Debug, Clone)]
 pub(crate) struct Describe {
@@ -407,6 +580,7 @@ impl Call for Describe {
             fields: values.list()?,
             long: values.list()?,
             payload: values.bytes()?,
+            waits: values.list()?,
         })
     }
 }
@@ -424,6 +598,8 @@ pub(crate) struct DescribeAnswer {
     pub(crate) long: Vec<Reply>,
     /// `payload`.
     pub(crate) payload: Bytes,
+    /// `waits`: what it knows of its waitpoints.
+    pub(crate) waits: Vec<Reply>,
 }
 
 /// Takes an arm off a lane, because nobody of the process waits any more.
@@ -613,6 +789,120 @@ pub(crate) struct ListAnswer {
     pub(crate) more: bool,
     /// `items`.
     pub(crate) items: Vec<Reply>,
+}
+
+/// Open waitpoints behind one in the order of their ids, of a partition or of one execution: looks at
+/// up to `examined` of them.
+///
+/// An item is waitpoint, execution, key, state letter, kind letter or empty, when made, when it
+/// expires, and how many signals it keeps.
+#[derive(Debug, Clone)]
+pub(crate) struct ListWaitpoints<'a> {
+    /// `execution`: or empty for all.
+    pub(crate) execution: &'a str,
+    /// `after`: `<waitpoint> <execution>`, or empty for the beginning.
+    pub(crate) after: &'a str,
+    /// `examined`.
+    pub(crate) examined: u64,
+    /// `most`: items wanted.
+    pub(crate) most: u64,
+}
+
+impl Call for ListWaitpoints<'_> {
+    const NAME: &'static str = "list_waitpoints";
+    const READS_ONLY: bool = true;
+    type Answer = ListWaitpointsAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.text(self.execution);
+        args.text(self.after);
+        args.int(self.examined);
+        args.int(self.most);
+    }
+
+    fn decode(values: &mut Values) -> Result<ListWaitpointsAnswer, BadReply> {
+        Ok(ListWaitpointsAnswer {
+            last: values.text()?,
+            seen: values.int()?,
+            more: values.flag()?,
+            items: values.list()?,
+        })
+    }
+}
+
+/// What `list_waitpoints` answers.
+#[derive(Debug)]
+pub(crate) struct ListWaitpointsAnswer {
+    /// `last`: the last one looked at, in the same form.
+    pub(crate) last: String,
+    /// `seen`.
+    pub(crate) seen: u64,
+    /// `more`: whether there are more behind it.
+    pub(crate) more: bool,
+    /// `items`.
+    pub(crate) items: Vec<Reply>,
+}
+
+/// The present of the store.
+#[derive(Debug, Clone)]
+pub(crate) struct Now;
+
+impl Call for Now {
+    const NAME: &'static str = "now";
+    const READS_ONLY: bool = true;
+    type Answer = NowAnswer;
+
+    fn encode(self, _: &mut Args) {}
+
+    fn decode(values: &mut Values) -> Result<NowAnswer, BadReply> {
+        Ok(NowAnswer { now: values.time()? })
+    }
+}
+
+/// What `now` answers.
+#[derive(Debug)]
+pub(crate) struct NowAnswer {
+    /// `now`.
+    pub(crate) now: TimestampMs,
+}
+
+/// What ended the latest wait: how, and of each signal its order, head and body.
+#[derive(Debug, Clone)]
+pub(crate) struct ObserveSignals {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `attempt`.
+    pub(crate) attempt: u64,
+    /// `epoch`.
+    pub(crate) epoch: u64,
+    /// `lease`: 16 bytes.
+    pub(crate) lease: Bytes,
+}
+
+impl Call for ObserveSignals {
+    const NAME: &'static str = "observe_signals";
+    const READS_ONLY: bool = true;
+    type Answer = ObserveSignalsAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.int(self.attempt);
+        args.int(self.epoch);
+        args.bytes(self.lease);
+    }
+
+    fn decode(values: &mut Values) -> Result<ObserveSignalsAnswer, BadReply> {
+        Ok(ObserveSignalsAnswer { how: values.text()?, signals: values.list()? })
+    }
+}
+
+/// What `observe_signals` answers.
+#[derive(Debug)]
+pub(crate) struct ObserveSignalsAnswer {
+    /// `how`: `s`, `t`, `u`, `o` and the reason, or empty.
+    pub(crate) how: String,
+    /// `signals`.
+    pub(crate) signals: Vec<Reply>,
 }
 
 /// Opens a partition: makes its mark on first use, and answers what the mark says.
@@ -881,6 +1171,41 @@ pub(crate) struct ReplayAnswer {
     pub(crate) outcome: String,
 }
 
+/// Ends the wait of a suspended execution from outside. The outcome is `resumed`, or `not_suspended`
+/// and the state.
+#[derive(Debug, Clone)]
+pub(crate) struct ResumeExecution<'a> {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `request`: 16 bytes of request id.
+    pub(crate) request: Bytes,
+    /// `reason`.
+    pub(crate) reason: &'a str,
+}
+
+impl Call for ResumeExecution<'_> {
+    const NAME: &'static str = "resume_execution";
+    const READS_ONLY: bool = false;
+    type Answer = ResumeExecutionAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.bytes(self.request);
+        args.text(self.reason);
+    }
+
+    fn decode(values: &mut Values) -> Result<ResumeExecutionAnswer, BadReply> {
+        Ok(ResumeExecutionAnswer { outcome: values.text()? })
+    }
+}
+
+/// What `resume_execution` answers.
+#[derive(Debug)]
+pub(crate) struct ResumeExecutionAnswer {
+    /// `outcome`.
+    pub(crate) outcome: String,
+}
+
 /// Takes the lease of the running attempt away. The outcome is `revoked` or `not_active`.
 #[derive(Debug, Clone)]
 pub(crate) struct Revoke {
@@ -910,6 +1235,35 @@ impl Call for Revoke {
 pub(crate) struct RevokeAnswer {
     /// `outcome`.
     pub(crate) outcome: String,
+}
+
+/// The key that signs waitpoint tokens where none is configured: the one that stands, or else this one
+/// from now on.
+#[derive(Debug, Clone)]
+pub(crate) struct SigningKey {
+    /// `proposed`.
+    pub(crate) proposed: Bytes,
+}
+
+impl Call for SigningKey {
+    const NAME: &'static str = "signing_key";
+    const READS_ONLY: bool = false;
+    type Answer = SigningKeyAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.bytes(self.proposed);
+    }
+
+    fn decode(values: &mut Values) -> Result<SigningKeyAnswer, BadReply> {
+        Ok(SigningKeyAnswer { secret: values.bytes()? })
+    }
+}
+
+/// What `signing_key` answers.
+#[derive(Debug)]
+pub(crate) struct SigningKeyAnswer {
+    /// `secret`.
+    pub(crate) secret: Bytes,
 }
 
 /// Stores executions, each with an outcome of its own, in the order given.
@@ -993,6 +1347,63 @@ pub(crate) struct SubmitAnswer {
     pub(crate) outcomes: Vec<Reply>,
 }
 
+/// Gives the lease back until signals satisfy a condition, unless those that were kept do.
+#[derive(Debug, Clone)]
+pub(crate) struct Suspend<'a> {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `attempt`.
+    pub(crate) attempt: u64,
+    /// `epoch`.
+    pub(crate) epoch: u64,
+    /// `lease`: 16 bytes.
+    pub(crate) lease: Bytes,
+    /// `digest`: of the arguments.
+    pub(crate) digest: &'a str,
+    /// `wanted`: of each waitpoint: id, key, kind, matcher, life in ms, and of a pending one its expiry; each as `<length>:<bytes>`.
+    pub(crate) wanted: Bytes,
+    /// `groups`: `<n><what it counts>:<places>`, joined by semicolons.
+    pub(crate) groups: &'a str,
+    /// `timeout`: ms, or empty.
+    pub(crate) timeout: &'a str,
+    /// `behavior`: `f`, `c`, `e` or `r`.
+    pub(crate) behavior: &'a str,
+    /// `kids`: ids of the keys that verify tokens, joined by commas: the one that signs, then `<id>=<until>`.
+    pub(crate) kids: &'a str,
+}
+
+impl Call for Suspend<'_> {
+    const NAME: &'static str = "suspend";
+    const READS_ONLY: bool = false;
+    type Answer = SuspendAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.int(self.attempt);
+        args.int(self.epoch);
+        args.bytes(self.lease);
+        args.text(self.digest);
+        args.bytes(self.wanted);
+        args.text(self.groups);
+        args.text(self.timeout);
+        args.text(self.behavior);
+        args.text(self.kids);
+    }
+
+    fn decode(values: &mut Values) -> Result<SuspendAnswer, BadReply> {
+        Ok(SuspendAnswer { outcome: values.text()?, waitpoints: values.list()? })
+    }
+}
+
+/// What `suspend` answers.
+#[derive(Debug)]
+pub(crate) struct SuspendAnswer {
+    /// `outcome`: `waiting` or `satisfied`.
+    pub(crate) outcome: String,
+    /// `waitpoints`: of each id, key, expiry, key id.
+    pub(crate) waitpoints: Vec<Reply>,
+}
+
 /// Handles what is due, the longest due first. When nothing was, it lets a waiting maintainer sleep.
 #[derive(Debug, Clone)]
 pub(crate) struct Tick<'a> {
@@ -1028,6 +1439,8 @@ impl Call for Tick<'_> {
             expired: values.int()?,
             grants: values.int()?,
             removed: values.int()?,
+            waits: values.int()?,
+            waitpoints: values.int()?,
             repaired: values.int()?,
         })
     }
@@ -1052,6 +1465,10 @@ pub(crate) struct TickAnswer {
     pub(crate) grants: u64,
     /// `removed`.
     pub(crate) removed: u64,
+    /// `waits`.
+    pub(crate) waits: u64,
+    /// `waitpoints`.
+    pub(crate) waitpoints: u64,
     /// `repaired`: lost wake-ups.
     pub(crate) repaired: u64,
 }
@@ -1079,4 +1496,38 @@ pub(crate) struct VersionAnswer {
     pub(crate) protocol: u64,
     /// `hash`.
     pub(crate) hash: String,
+}
+
+/// Closes a waitpoint from outside. The outcome is `withdrawn` or `already_closed`.
+#[derive(Debug, Clone)]
+pub(crate) struct WithdrawWaitpoint {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `request`: 16 bytes of request id.
+    pub(crate) request: Bytes,
+    /// `waitpoint`.
+    pub(crate) waitpoint: u128,
+}
+
+impl Call for WithdrawWaitpoint {
+    const NAME: &'static str = "withdraw_waitpoint";
+    const READS_ONLY: bool = false;
+    type Answer = WithdrawWaitpointAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.bytes(self.request);
+        args.id(self.waitpoint);
+    }
+
+    fn decode(values: &mut Values) -> Result<WithdrawWaitpointAnswer, BadReply> {
+        Ok(WithdrawWaitpointAnswer { outcome: values.text()? })
+    }
+}
+
+/// What `withdraw_waitpoint` answers.
+#[derive(Debug)]
+pub(crate) struct WithdrawWaitpointAnswer {
+    /// `outcome`.
+    pub(crate) outcome: String,
 }

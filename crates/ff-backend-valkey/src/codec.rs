@@ -1,6 +1,10 @@
 //! From the fields of a stored execution to the record of the engine. The other direction does not
 //! exist: the library is the only writer.
 
+mod waits;
+
+pub(crate) use waits::{kind_of, state_of};
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +21,13 @@ use ff_types::{
 use std::sync::Arc;
 
 use crate::reply::Reply;
+
+/// Stands before the names of the fields of an execution's waits.
+pub(crate) const WAITS: &str = "v:";
+
+/// What a message about the end of an execution holds of it, when there is any: `told.lua` has the
+/// same list.
+pub(crate) const END_FIELDS: [&str; 9] = ["rk", "re", "fc", "fa", "ft", "fm", "fd", "ca", "cr"];
 
 /// The fields of one execution, by name.
 #[derive(Debug, Default, Clone)]
@@ -37,6 +48,17 @@ impl Fields {
     pub(crate) fn set(&mut self, name: Bytes, value: Bytes) {
         self.0.retain(|(known, _)| *known != name);
         self.0.push((name, value));
+    }
+
+    /// Takes these fields out.
+    pub(crate) fn forget(&mut self, names: &[&str]) {
+        self.0.retain(|(known, _)| !names.iter().any(|name| known.as_ref() == name.as_bytes()));
+    }
+
+    /// The same fields, with this before their names.
+    pub(crate) fn behind(self, prefix: &str) -> Self {
+        let named = |name: Bytes| Bytes::from([prefix.as_bytes(), &name].concat());
+        Self(self.0.into_iter().map(|(name, value)| (named(name), value)).collect())
     }
 
     /// Adds those of `others`.
@@ -261,6 +283,7 @@ fn run(r: &Reader<'_>) -> Result<RunState, EngineError> {
         cancel: cancel(r)?.map(Arc::new),
         progress: progress(r)?.map(Arc::new),
         last_failure: failure(r)?.map(Arc::new),
+        waits: waits::read(r)?,
         result: result(r)?,
         ended_at: state.is_terminal().then_some(at),
         operator: Recent::default(),

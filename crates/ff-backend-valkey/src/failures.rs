@@ -1,7 +1,7 @@
 //! From codes and connection failures to the errors of the seam.
 
 use ff_engine::{ConflictKind, EngineError, Released, StateKind, UnavailableKind};
-use ff_types::{ExecutionId, TerminalOutcome, TimestampMs};
+use ff_types::{ExecutionId, TerminalOutcome, TimestampMs, limits};
 
 use crate::call::{BadReply, Values};
 use crate::calls::Code;
@@ -28,6 +28,12 @@ pub(crate) fn refused(refusal: Refusal, execution: ExecutionId) -> EngineError {
         Code::CancelRequested => state(StateKind::CancelRequested),
         Code::NotTerminal => state(StateKind::NotTerminal),
         Code::ReclaimTokenVoid => state(StateKind::ReclaimTokenVoid),
+        Code::WaitpointNotFound => EngineError::waitpoint_not_found(),
+        Code::WaitpointId => {
+            EngineError::validation("waitpoint_id", "is the id of another waitpoint")
+        }
+        Code::Waitpoints => beyond("waitpoints", limits::WAITPOINTS_OPEN_MAX),
+        Code::Signals => beyond("signals", limits::SIGNALS_PER_WAITPOINT_MAX),
         Code::AlreadyTerminal => match details.text().ok().and_then(|text| text.parse().ok()) {
             Some(outcome) => state(StateKind::AlreadyTerminal { outcome }),
             None => bad_reply(code_name(code), BadReply("outcome")),
@@ -37,6 +43,12 @@ pub(crate) fn refused(refusal: Refusal, execution: ExecutionId) -> EngineError {
             None => bad_reply(code_name(code), BadReply("release")),
         },
     }
+}
+
+/// One more than a limit.
+fn beyond(field: &'static str, limit: usize) -> EngineError {
+    let limit = limit as u64;
+    EngineError::LimitExceeded { field: field.into(), limit, actual: limit + 1 }
 }
 
 fn conflict(kind: ConflictKind, details: &mut Values) -> EngineError {
@@ -53,9 +65,12 @@ const fn code_name(code: Code) -> &'static str {
     }
 }
 
-/// What a release did, as a lease remembers it: `e <outcome>`, `t <time>` for a retry or
-/// `p <time>` for a pause.
+/// What a release did, as a lease remembers it: `e <outcome>`, `t <time>` for a retry, `p <time>` for
+/// a pause, or `s` for a suspend.
 pub(crate) fn released(text: &str) -> Option<Released> {
+    if text == "s" {
+        return Some(Released::Suspended);
+    }
     let (what, rest) = text.split_once(' ')?;
     let time = || rest.parse().ok().map(TimestampMs);
     match what {

@@ -13,6 +13,7 @@ use crate::calls::Code;
 use crate::failures::{Refusal, bad_reply, refused, unavailable};
 use crate::keyspace::{Keyspace, Partition};
 use crate::library::{self, Library};
+use crate::ring::Ring;
 use crate::transport::{Request, Transport, TransportError};
 use crate::waits::Waits;
 
@@ -30,6 +31,7 @@ pub(crate) struct Inner {
     /// Measures waits; what has expired the store's clock decides.
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) waits: Waits,
+    pub(crate) ring: Ring,
     pub(crate) clustered: bool,
     /// Requests sent so far, and those that are not answered yet.
     pub(crate) sent: AtomicU64,

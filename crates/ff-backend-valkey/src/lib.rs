@@ -28,6 +28,7 @@ mod keyspace;
 mod library;
 mod ops;
 mod reply;
+mod ring;
 mod server;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -37,17 +38,21 @@ mod waits;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use ff_engine::roles::BackendInfo;
-use ff_engine::{Clock, EngineError};
+use ff_engine::{Clock, EngineError, KeyRing, WaitpointSecret};
 use ff_types::Namespace;
 use ff_types::backend::{BackendConfig, BackendTag};
 
 pub use builder::ValkeyBuilder;
-use calls::Open;
+use call::BadReply;
+use calls::{Now, Open};
+use failures::bad_reply;
 use inner::Inner;
 use keyspace::{Keyspace, PARTITIONS_MAX};
 use library::Library;
+use ring::Ring;
 use transport::Transport;
 use waits::Waits;
 
@@ -82,6 +87,26 @@ impl ValkeyBackend {
         self.inner.keyspace.partitions.len()
     }
 
+    /// Signs new waitpoint tokens with another key. Those of the key before it are good for another
+    /// `grace`, by the store's clock. It is this connection that changes; every process is given the
+    /// same ring.
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] for a malformed key id, [`EngineError::KeyConflict`] for a known
+    /// one with another secret, [`EngineError::LimitExceeded`] for more than 8 keys that count.
+    pub async fn rotate_key(
+        &self,
+        kid: &str,
+        secret: WaitpointSecret,
+        grace: Duration,
+    ) -> Result<(), EngineError> {
+        const OPERATION: &str = "rotate_key";
+        let partition = &self.inner.keyspace.partitions[0];
+        let present = self.inner.call(OPERATION, partition, Now {}).await?;
+        let now = present.map_err(|_| bad_reply(OPERATION, BadReply("present")))?.now;
+        self.inner.with_ring(OPERATION, |ring| ring.rotate(kid, secret, grace, now)).await?
+    }
+
     async fn open(
         transport: Arc<dyn Transport>,
         namespace: Namespace,
@@ -89,6 +114,7 @@ impl ValkeyBackend {
         clustered: bool,
         clock: Arc<dyn Clock>,
         library: Library,
+        ring: Option<KeyRing>,
     ) -> Result<Self, EngineError> {
         if partitions.is_some_and(|count| !(1..=PARTITIONS_MAX).contains(&count)) {
             let problem = format!("must be within 1..={PARTITIONS_MAX}");
@@ -102,6 +128,7 @@ impl ValkeyBackend {
             library,
             clock: Arc::clone(&clock),
             waits: Waits::new(0),
+            ring: Ring::default(),
             clustered,
             sent: AtomicU64::new(0),
             under_way: AtomicU64::new(0),
@@ -122,6 +149,7 @@ impl ValkeyBackend {
             library,
             clock,
             waits: Waits::new(usize::from(count)),
+            ring: Ring::of(ring),
             clustered,
             sent: AtomicU64::new(0),
             under_way: AtomicU64::new(0),

@@ -24,7 +24,8 @@ impl ValkeyBackend {
     ) -> Result<Self, EngineError> {
         let transport = Arc::clone(&self.inner.transport);
         let clustered = self.inner.clustered;
-        Self::open(transport, namespace, Some(partitions), clustered, clock, library::TESTING).await
+        let library = library::TESTING;
+        Self::open(transport, namespace, Some(partitions), clustered, clock, library, None).await
     }
 
     /// Returns once no call is under way, and every message that was published before has been
@@ -50,7 +51,8 @@ impl ValkeyBackend {
 
 const YIELDS: u32 = 64;
 
-/// The record of an execution with these fields, the long ones among them.
+/// The record of an execution with these fields, the long ones among them, and those of its waits
+/// behind `v:`.
 ///
 /// # Errors
 /// [`EngineError::Corrupt`] names the field that cannot be read.

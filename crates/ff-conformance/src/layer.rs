@@ -68,6 +68,23 @@ macro_rules! forward_roles {
                 -> ::ff_types::backend::FailOutcome;
             cancel(handle: &::ff_types::backend::Handle, reason: &str) -> ();
             delay(handle: &::ff_types::backend::Handle, request: &::ff_engine::DelayRequest) -> ();
+            create_waitpoint(
+                handle: &::ff_types::backend::Handle,
+                request: &::ff_engine::CreateWaitpoint
+            ) -> ::ff_types::backend::PendingWaitpoint;
+            suspend(
+                handle: &::ff_types::backend::Handle,
+                request: &::ff_engine::SuspendRequest
+            ) -> ::ff_engine::SuspendOutcome;
+            observe_signals(handle: &::ff_types::backend::Handle) -> ::ff_engine::ResumeView;
+            close_waitpoint(
+                handle: &::ff_types::backend::Handle,
+                waitpoint_id: ::ff_types::WaitpointId
+            ) -> ::ff_engine::CloseOutcome;
+        });
+
+        $crate::layer::role!($layer, SignalOps {
+            deliver_signal(request: &::ff_engine::DeliverSignal) -> ::ff_engine::SignalOutcome;
         });
 
         $crate::layer::role!($layer, OperatorOps {
@@ -76,12 +93,17 @@ macro_rules! forward_roles {
             hold(request: &::ff_engine::Hold) -> ::ff_engine::HoldOutcome;
             release_hold(request: &::ff_engine::ReleaseHold) -> ::ff_engine::ReleaseHoldOutcome;
             revoke(request: &::ff_engine::RevokeLease) -> ::ff_engine::RevokeOutcome;
+            withdraw_waitpoint(request: &::ff_engine::WithdrawWaitpoint)
+                -> ::ff_engine::CloseOutcome;
+            resume_execution(request: &::ff_engine::ResumeExecution)
+                -> ::ff_engine::ResumeOutcome;
             replay(request: &::ff_engine::ReplayExecution) -> ::ff_engine::ReplayOutcome;
         });
 
         $crate::layer::role!($layer, ReadOps {
             describe_execution(id: ::ff_types::ExecutionId) -> ::ff_engine::ExecutionView;
             list_executions(request: &::ff_engine::ListRequest) -> ::ff_engine::ListPage;
+            list_waitpoints(request: &::ff_engine::ListWaitpoints) -> ::ff_engine::WaitpointPage;
             result(request: &::ff_engine::ResultRequest) -> ::ff_engine::ResultOutcome;
             explain(id: ::ff_types::ExecutionId) -> ::ff_engine::Explanation;
         });

@@ -17,6 +17,7 @@ pub mod histories;
 mod layer;
 pub mod runner;
 mod verbs;
+mod waits;
 pub mod witness;
 
 pub use case::{Case, CaseError, CaseResult, cases};

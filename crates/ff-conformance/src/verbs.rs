@@ -1,10 +1,16 @@
 //! The verbs of a lease holder as data, for rules that hold for every one of them.
 
-use ff_engine::{DelayRequest, EngineBackend, EngineError, ProgressRequest, Released};
-use ff_types::backend::{FailOutcome, FailureClass, Handle};
-use ff_types::{Payload, TerminalOutcome, TimestampMs};
+use ff_engine::{
+    CreateWaitpoint, DelayRequest, EngineBackend, EngineError, ProgressRequest, Released,
+    SuspendCondition, SuspendRequest, SuspendTimeout, TimeoutBehavior,
+};
+use ff_types::backend::{FailOutcome, FailureClass, Handle, WaitpointKind, WaitpointSpec};
+use ff_types::{Payload, TerminalOutcome, TimestampMs, WaitpointId, WaitpointKey};
 
-use crate::fixture::failure;
+use crate::fixture::{failure, ms};
+
+/// The waitpoint that these calls are about.
+const WAITPOINT: WaitpointId = WaitpointId::from_u128(7);
 
 /// A call that a lease holder can make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +18,9 @@ pub(crate) enum HolderCall {
     Renew,
     RenewBatch,
     Progress,
+    CreateWaitpoint,
+    ObserveSignals,
+    CloseWaitpoint,
     Release(Release),
 }
 
@@ -22,18 +31,23 @@ pub(crate) enum Release {
     Fail(FailureClass),
     Cancel { reason: &'static str },
     Delay { until: TimestampMs },
+    Suspend { timeout_ms: u64 },
 }
 
 impl HolderCall {
     /// Every verb, each release once.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Renew,
         Self::RenewBatch,
         Self::Progress,
+        Self::CreateWaitpoint,
+        Self::ObserveSignals,
+        Self::CloseWaitpoint,
         Self::Release(Release::Complete { result: Some("done") }),
         Self::Release(Release::Fail(FailureClass::Transient)),
         Self::Release(Release::Cancel { reason: "enough" }),
         Self::Release(Release::Delay { until: TimestampMs::ZERO }),
+        Self::Release(Release::Suspend { timeout_ms: 1_000 }),
     ];
 
     pub(crate) async fn make(
@@ -51,6 +65,12 @@ impl HolderCall {
                 let request = ProgressRequest::new(50).with_message("half way");
                 backend.progress(handle, &request).await
             }
+            Self::CreateWaitpoint => {
+                let request = CreateWaitpoint::new(WAITPOINT, key()?);
+                backend.create_waitpoint(handle, &request).await.map(drop)
+            }
+            Self::ObserveSignals => backend.observe_signals(handle).await.map(drop),
+            Self::CloseWaitpoint => backend.close_waitpoint(handle, WAITPOINT).await.map(drop),
             Self::Release(release) => release.make(backend, handle).await.map(drop),
         }
     }
@@ -58,7 +78,7 @@ impl HolderCall {
 
 impl Release {
     /// Calls that differ in verb or arguments.
-    pub(crate) const DISTINCT: [Self; 9] = [
+    pub(crate) const DISTINCT: [Self; 11] = [
         Self::Complete { result: None },
         Self::Complete { result: Some("a") },
         Self::Complete { result: Some("b") },
@@ -68,6 +88,8 @@ impl Release {
         Self::Cancel { reason: "b" },
         Self::Delay { until: TimestampMs::ZERO },
         Self::Delay { until: TimestampMs::MAX },
+        Self::Suspend { timeout_ms: 1_000 },
+        Self::Suspend { timeout_ms: 1_000_000 },
     ];
 
     /// Makes the call. Only `fail` has an answer of its own.
@@ -86,6 +108,12 @@ impl Release {
             Self::Delay { until } => {
                 backend.delay(handle, &DelayRequest::until(until)).await.map(|()| None)
             }
+            Self::Suspend { timeout_ms } => {
+                let spec = WaitpointSpec::fresh(WAITPOINT, key()?, WaitpointKind::External, "");
+                let request = SuspendRequest::new(vec![spec], SuspendCondition::Any)
+                    .with_timeout(SuspendTimeout::new(ms(timeout_ms), TimeoutBehavior::Resume));
+                backend.suspend(handle, &request).await.map(|_| None)
+            }
         }
     }
 
@@ -99,6 +127,11 @@ impl Release {
             (Self::Fail(_), _) => Released::Ended(TerminalOutcome::Failed),
             (Self::Cancel { .. }, _) => Released::Ended(TerminalOutcome::Cancelled),
             (Self::Delay { until }, _) => Released::Delayed { until },
+            (Self::Suspend { .. }, _) => Released::Suspended,
         }
     }
+}
+
+fn key() -> Result<WaitpointKey, EngineError> {
+    Ok(WaitpointKey::new("approval")?)
 }

@@ -1,10 +1,10 @@
 //! Digests of what a releasing call was given. Together with its verb a digest tells a repeat from
 //! a different call, so every backend computes the same.
 
-use ff_types::Payload;
+use ff_types::{Payload, TimestampMs};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
 
-use crate::requests::{DelayRequest, FailRequest, millis};
+use crate::requests::{DelayRequest, FailRequest, SuspendRequest, millis};
 
 /// Of the result that `complete` was given.
 pub fn of_result(result: Option<&Payload>) -> u64 {
@@ -34,4 +34,34 @@ pub fn of_reason(reason: &str) -> u64 {
 /// Of the time that `delay` was given.
 pub const fn of_delay(request: &DelayRequest) -> u64 {
     request.until.as_i64().cast_unsigned()
+}
+
+/// Of the waitpoints, the condition and the timeout that `suspend` was given.
+pub fn of_suspend(request: &SuspendRequest) -> u64 {
+    let mut hash = Xxh3::new();
+    let text = |hash: &mut Xxh3, text: &[u8]| {
+        hash.update(&(text.len() as u64).to_le_bytes());
+        hash.update(text);
+    };
+    for spec in &request.waitpoints {
+        hash.update(&spec.waitpoint_id.to_bytes());
+        text(&mut hash, spec.key.as_str().as_bytes());
+        text(&mut hash, spec.kind.as_str().as_bytes());
+        text(&mut hash, &spec.matcher);
+        hash.update(&millis(spec.expires_in).to_le_bytes());
+        hash.update(&spec.expires_at.map_or(-1, TimestampMs::as_i64).to_le_bytes());
+    }
+    for group in request.groups() {
+        text(&mut hash, group.distinct.as_str().as_bytes());
+        hash.update(&group.n.to_le_bytes());
+        hash.update(&(group.waitpoints.len() as u64).to_le_bytes());
+        for key in &group.waitpoints {
+            text(&mut hash, key.as_str().as_bytes());
+        }
+    }
+    if let Some(timeout) = request.timeout {
+        text(&mut hash, timeout.behavior.as_str().as_bytes());
+        hash.update(&millis(timeout.after).to_le_bytes());
+    }
+    hash.digest()
 }

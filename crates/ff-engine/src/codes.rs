@@ -8,7 +8,7 @@
 pub enum CodeScope {
     /// Every backend, by the rules: the conformance suite provokes it.
     Rule,
-    /// A backend whose store, connection or version gives cause.
+    /// A backend whose store, connection, configuration or version gives cause.
     Store,
 }
 
@@ -46,6 +46,9 @@ codes! {
     EXECUTION_NOT_FOUND = "execution_not_found", "NotFound", Rule,
         "No execution of that id is in this namespace, or its retention has passed.",
         "Do not repeat.";
+    WAITPOINT_NOT_FOUND = "waitpoint_not_found", "NotFound", Rule,
+        "No open waitpoint takes this token: it is wrong, expired or for another, or nothing is there.",
+        "Do not repeat.";
     VALIDATION = "validation", "Validation", Rule,
         "A field is malformed or out of range.",
         "Correct the call.";
@@ -61,6 +64,9 @@ codes! {
     CONFLICT_IDEMPOTENCY_KEY = "conflict_idempotency_key", "Conflict", Rule,
         "The idempotency key belongs to an execution that ended, and the submission rejects that.",
         "Read the ended execution, or submit under another key.";
+    KEY_CONFLICT = "key_conflict", "KeyConflict", Store,
+        "The key ring was given one key id with two secrets.",
+        "Give the new secret a key id of its own.";
     STALE_LEASE = "stale_lease", "State", Rule,
         "Another lease was issued after this one.",
         "Stop working on the attempt.";

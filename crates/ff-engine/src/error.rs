@@ -20,12 +20,12 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
 #[non_exhaustive]
 pub enum EngineError {
     /// Nothing of that name exists in this namespace, or its retention has passed.
-    #[error("{entity} {id} not found")]
+    #[error("{entity}{} not found", .id.as_deref().map(|id| format!(" {id}")).unwrap_or_default())]
     NotFound {
         /// What was looked for.
         entity: Entity,
-        /// Its id in text form.
-        id: String,
+        /// Its id in text form, unless an id would tell a stranger something.
+        id: Option<String>,
     },
     /// A value is malformed or out of range. Correct the call.
     #[error("{field} {problem}")]
@@ -58,6 +58,12 @@ pub enum EngineError {
         kind: ConflictKind,
         /// The execution that stands in the way.
         execution: ExecutionId,
+    },
+    /// Two secrets claim one key id. Give the new one an id of its own.
+    #[error("key {kid} stands for another secret")]
+    KeyConflict {
+        /// The key id. Not secret.
+        kid: String,
     },
     /// The execution is not in a state that allows this. A lease holder stops working.
     #[error("execution {execution}: {kind}")]
@@ -105,6 +111,8 @@ pub enum EngineError {
 pub enum Entity {
     /// An execution.
     Execution,
+    /// A waitpoint that the given token may signal.
+    Waitpoint,
 }
 
 /// What a [`EngineError::Conflict`] contradicts.
@@ -166,6 +174,8 @@ pub enum Released {
         /// When it is ready to resume.
         until: TimestampMs,
     },
+    /// The attempt waits for signals.
+    Suspended,
 }
 
 /// Why a backend gave no answer.
@@ -192,7 +202,13 @@ impl EngineError {
 
     /// No such execution.
     pub fn execution_not_found(id: ExecutionId) -> Self {
-        Self::NotFound { entity: Entity::Execution, id: id.to_string() }
+        Self::NotFound { entity: Entity::Execution, id: Some(id.to_string()) }
+    }
+
+    /// No waitpoint that this token may signal. Wrong, expired, foreign and retired tokens and
+    /// unknown waitpoints all get this one answer, which says nothing else.
+    pub const fn waitpoint_not_found() -> Self {
+        Self::NotFound { entity: Entity::Waitpoint, id: None }
     }
 
     /// The execution's state forbids the operation.
@@ -204,10 +220,12 @@ impl EngineError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NotFound { entity: Entity::Execution, .. } => codes::EXECUTION_NOT_FOUND,
+            Self::NotFound { entity: Entity::Waitpoint, .. } => codes::WAITPOINT_NOT_FOUND,
             Self::Validation { .. } => codes::VALIDATION,
             Self::LimitExceeded { .. } => codes::LIMIT_EXCEEDED,
             Self::Contention { .. } => codes::CONTENTION,
             Self::Conflict { kind, .. } => kind.code(),
+            Self::KeyConflict { .. } => codes::KEY_CONFLICT,
             Self::State { kind, .. } => kind.code(),
             Self::Unavailable { kind, .. } => kind.code(),
             Self::Incompatible { .. } => codes::INCOMPATIBLE,
@@ -287,6 +305,7 @@ impl fmt::Display for Entity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Execution => "execution",
+            Self::Waitpoint => "waitpoint",
         })
     }
 }
@@ -328,6 +347,7 @@ impl fmt::Display for Released {
             Self::Ended(outcome) => write!(f, "{outcome}"),
             Self::RetryScheduled { delay_until } => write!(f, "retry scheduled at {delay_until}"),
             Self::Delayed { until } => write!(f, "delayed until {until}"),
+            Self::Suspended => f.write_str("suspended"),
         }
     }
 }
@@ -339,5 +359,21 @@ impl fmt::Display for UnavailableKind {
             Self::Timeout => "the backend did not answer in time",
             Self::Full => "the backend has no room for new work",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_found_is_named_unless_that_says_too_much() {
+        let execution = EngineError::execution_not_found(ExecutionId::from_u128(7));
+        let waitpoint = EngineError::waitpoint_not_found();
+
+        assert_eq!(execution.to_string(), format!("execution {:032x} not found", 7));
+        assert_eq!(waitpoint.to_string(), "waitpoint not found");
+        assert_eq!(waitpoint.code(), "waitpoint_not_found");
+        assert!(!waitpoint.is_retryable());
     }
 }

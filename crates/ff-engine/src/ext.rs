@@ -19,6 +19,8 @@ pub trait EngineBackendExt: ReadOps + TimerOps {
             total.leases_lost += one.leases_lost;
             total.attempts_timed_out += one.attempts_timed_out;
             total.expired += one.expired;
+            total.waits_timed_out += one.waits_timed_out;
+            total.waitpoints_expired += one.waitpoints_expired;
             total.grants_returned += one.grants_returned;
             total.removed += one.removed;
             total.next_due = one.next_due;

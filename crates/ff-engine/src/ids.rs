@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ff_types::{ExecutionId, RequestId, WorkerId, WorkerInstanceId};
+use ff_types::{ExecutionId, RequestId, SignalId, WaitpointId, WorkerId, WorkerInstanceId};
 
 use crate::clock::Clock;
 
@@ -95,6 +95,18 @@ impl IdSource {
     pub fn request_id(&self) -> RequestId {
         let (ms, sequence, shard, random) = self.parts();
         RequestId::from_parts(ms, sequence, shard, random)
+    }
+
+    /// An id for a new waitpoint, kept by the caller while it repeats the call that makes it.
+    pub fn waitpoint_id(&self) -> WaitpointId {
+        let (ms, sequence, shard, random) = self.parts();
+        WaitpointId::from_parts(ms, sequence, shard, random)
+    }
+
+    /// An id for one signal, kept by the sender while it repeats the sending.
+    pub fn signal_id(&self) -> SignalId {
+        let (ms, sequence, shard, random) = self.parts();
+        SignalId::from_parts(ms, sequence, shard, random)
     }
 
     /// An id for a worker.

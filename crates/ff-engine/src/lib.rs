@@ -15,6 +15,7 @@ mod ids;
 pub mod machine;
 pub mod requests;
 pub mod roles;
+pub mod token;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use codes::{CODES, CodeInfo, CodeScope};
@@ -26,5 +27,7 @@ pub use fence::{Fence, Grant};
 pub use ids::{Entropy, IdSource, SeededEntropy};
 pub use requests::*;
 pub use roles::{
-    AttemptOps, BackendInfo, ClaimOps, EngineBackend, OperatorOps, ReadOps, SubmitOps, TimerOps,
+    AttemptOps, BackendInfo, ClaimOps, EngineBackend, OperatorOps, ReadOps, SignalOps, SubmitOps,
+    TimerOps,
 };
+pub use token::{KeyRing, OsSecrets, SecretSource, Verified, WaitpointSecret};

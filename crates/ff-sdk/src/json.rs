@@ -31,10 +31,12 @@ pub struct DecodeError {
 
 /// Reads a payload; none is read as `null`.
 pub(crate) fn decode<T: DeserializeOwned>(payload: Option<&Payload>) -> Result<T, DecodeError> {
-    let bytes = match payload {
-        Some(payload) if !payload.is_empty() => payload.bytes().as_ref(),
-        _ => NULL,
-    };
+    decode_bytes(payload.map(|payload| payload.bytes().as_ref()))
+}
+
+/// Reads the bytes of a payload; none are read as `null`.
+pub(crate) fn decode_bytes<T: DeserializeOwned>(bytes: Option<&[u8]>) -> Result<T, DecodeError> {
+    let bytes = bytes.filter(|bytes| !bytes.is_empty()).unwrap_or(NULL);
     serde_json::from_slice(bytes).map_err(|error| DecodeError {
         expected: type_name::<T>(),
         problem: match error.classify() {

@@ -4,6 +4,8 @@
 //! A submitted job survives the process that submitted it and the one that runs it: a worker holds
 //! it under a lease, keeps the lease while the handler runs, and when the worker dies another one
 //! takes over. Handlers may therefore run more than once, and what they do outside should bear it.
+//! A handler that needs a person or a webhook suspends, holds nothing while it waits, and is called
+//! again with the answer.
 //!
 //! The crate is handed its backend as an `Arc<dyn EngineBackend>` and knows none by name.
 //!
@@ -44,24 +46,32 @@ mod task_error;
 pub mod testing;
 mod worker;
 
-pub use client::{Client, ResultError};
+pub use client::{Client, IntoToken, ResultError, SendSignal};
 pub use ff_engine::{
-    CancelOutcome, Clock, Cursor, EngineBackend, EngineError, ExecutionResult, ExecutionSummary,
-    ExecutionView, ExplainReason, Explanation, HoldOutcome, IdSource, Idempotency, ListPage,
-    ListRequest, OnTerminal, ReleaseHoldOutcome, ReplayOutcome, RevokeOutcome, StateKind,
-    Submitted, TickOutcome,
+    CancelOutcome, Clock, CloseOutcome, Cursor, Distinct, EngineBackend, EngineError,
+    ExecutionResult, ExecutionSummary, ExecutionView, ExplainReason, Explanation, Group,
+    HoldOutcome, IdSource, Idempotency, ListPage, ListRequest, ListWaitpoints, OnTerminal,
+    ReleaseHoldOutcome, ReplayOutcome, ResumeOutcome, ResumeReason, ResumeView, RevokeOutcome,
+    SignalOutcome, StateKind, Submitted, TickOutcome, TimeoutBehavior, WaitpointPage,
+    WaitpointView,
 };
-pub use ff_types::backend::{FailureClass, ResumeSignal, ScannerFilter};
+pub use ff_types::backend::{
+    FailureClass, PendingWaitpoint, ResumeSignal, ScannerFilter, WaitpointToken,
+};
 pub use ff_types::{
     AttemptIndex, Backoff, ExecutionId, ExecutionPolicy, ExecutionState, Jitter, LaneId, Payload,
-    RetryPolicy, Tags, TaskKind, TerminalOutcome, TimestampMs, ValueError, WorkerId,
+    RetryPolicy, SignalId, Tags, TaskKind, TerminalOutcome, TimestampMs, ValueError, WaitpointId,
+    WaitpointKey, WorkerId,
 };
 pub use handlers::Handlers;
 pub use job::{DEFAULT_LANE, Job};
 pub use json::DecodeError;
 pub use metrics::{Metrics, NoMetrics, Outcome};
 pub use retry::CallRetry;
-pub use task::{ClaimedTask, Refused, Settled, StopReason};
+pub use task::{
+    APPROVE, Approval, ClaimedTask, Decision, NewWaitpoint, REJECT, Refused, Settled, SignalExt,
+    StopReason, Suspension, Wait, WaitOn,
+};
 pub use task_error::{ResultExt, TaskError};
 pub use tokio_util::sync::CancellationToken;
 pub use worker::{Worker, WorkerBuilder, WorkerHandle};

@@ -104,6 +104,8 @@ pub enum Outcome {
     Cancelled,
     /// The attempt pauses, as its handler asked.
     Paused,
+    /// The attempt waits for signals, as its handler asked.
+    Suspended,
     /// The attempt was given to another worker, because this one shuts down.
     HandedBack,
     /// The lease was lost before the attempt ended; nothing was reported.
@@ -119,6 +121,7 @@ impl Outcome {
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
             Self::Paused => "paused",
+            Self::Suspended => "suspended",
             Self::HandedBack => "handed_back",
             Self::Lost => "lost",
         }

@@ -5,8 +5,9 @@
 //! ```
 
 pub use crate::{
-    Backoff, CancelOutcome, CancellationToken, ClaimedTask, Client, EngineBackend, EngineError,
-    ExecutionId, ExecutionPolicy, ExecutionState, ExplainReason, Handlers, Jitter, Job,
-    ListRequest, Payload, ResultError, ResultExt, ResumeSignal, RetryPolicy, Settled, StopReason,
-    Submitted, TaskError, TimestampMs, Worker, WorkerBuilder, WorkerHandle,
+    Backoff, CancelOutcome, CancellationToken, ClaimedTask, Client, Decision, EngineBackend,
+    EngineError, ExecutionId, ExecutionPolicy, ExecutionState, ExplainReason, Handlers, Jitter,
+    Job, ListRequest, Payload, ResultError, ResultExt, ResumeSignal, RetryPolicy, Settled,
+    SignalExt, StopReason, Submitted, Suspension, TaskError, TimestampMs, Wait, WaitOn,
+    WaitpointToken, Worker, WorkerBuilder, WorkerHandle,
 };

@@ -13,7 +13,7 @@ use ff_engine::{EngineError, FailRequest};
 use ff_types::backend::{FailureClass, FailureReason};
 use ff_types::{TimestampMs, limits};
 
-use crate::task::Refused;
+use crate::task::{Refused, Wait};
 
 /// Why a handler did not finish, and what is to happen next.
 ///
@@ -40,12 +40,20 @@ pub struct TaskError {
 }
 
 /// What is to happen next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Disposition {
     Transient { retry_after: Option<Duration> },
     Permanent,
     Cancelled,
     Pause(Pause),
+    Suspend(Box<Wait>),
+}
+
+impl Disposition {
+    /// Whether nothing went wrong.
+    const fn is_no_failure(&self) -> bool {
+        matches!(self, Self::Pause(_) | Self::Suspend(_))
+    }
 }
 
 /// When a paused attempt goes on.
@@ -92,6 +100,28 @@ impl TaskError {
         Self::new(Disposition::Pause(Pause::Until(at)), "paused")
     }
 
+    /// Not a failure: the attempt waits for signals, holds neither lease nor slot, and the handler
+    /// is called again, from its first line, when the wait is over; at once when it is already.
+    /// [`ClaimedTask::resumed`](crate::ClaimedTask::resumed) then tells what ended it.
+    ///
+    /// Waitpoints whose tokens are handed out are made before:
+    ///
+    /// ```
+    /// use ff_sdk::prelude::*;
+    ///
+    /// async fn ship(task: ClaimedTask, order: u32) -> Result<String, TaskError> {
+    ///     if let Some(paid) = task.resume_signals().await?.first() {
+    ///         return Ok(format!("order {order}: {}", paid.json::<String>()?));
+    ///     }
+    ///     let payment = task.create_waitpoint("payment").await?;
+    ///     Err(TaskError::suspend(Wait::on(&payment))) // after handing `payment.token()` out
+    /// }
+    /// # let _ = ship;
+    /// ```
+    pub fn suspend(wait: Wait) -> Self {
+        Self::new(Disposition::Suspend(Box::new(wait)), "suspended")
+    }
+
     /// Transient, from an error that is already boxed: `Box<dyn Error>` is no `Error` itself, so `?`
     /// alone does not convert it.
     #[expect(clippy::needless_pass_by_value, reason = "it is used by path in `map_err`")]
@@ -112,18 +142,18 @@ impl TaskError {
         &self.message
     }
 
-    /// How the failure is classed, or `None` for a pause.
+    /// How the failure is classed, or `None` for a pause and a wait.
     pub const fn class(&self) -> Option<FailureClass> {
         match self.disposition {
             Disposition::Transient { .. } => Some(FailureClass::Transient),
             Disposition::Permanent => Some(FailureClass::Permanent),
             Disposition::Cancelled => Some(FailureClass::Cancelled),
-            Disposition::Pause(_) => None,
+            Disposition::Pause(_) | Disposition::Suspend(_) => None,
         }
     }
 
-    pub(crate) const fn disposition(&self) -> Disposition {
-        self.disposition
+    pub(crate) const fn disposition(&self) -> &Disposition {
+        &self.disposition
     }
 
     /// The request that reports this failure, cut to the limits so that it is never refused for
@@ -141,6 +171,10 @@ impl TaskError {
             }
             _ => request,
         }
+    }
+
+    fn classed(self, disposition: Disposition) -> Self {
+        if self.disposition.is_no_failure() { self } else { Self { disposition, ..self } }
     }
 
     fn new(disposition: Disposition, message: impl Into<String>) -> Self {
@@ -202,7 +236,7 @@ impl fmt::Display for TaskError {
     }
 }
 
-/// Says of any error whether the task is worth another try.
+/// Says of any error whether the task is worth another try. A pause and a wait are none.
 ///
 /// ```
 /// use ff_sdk::{ResultExt, TaskError};
@@ -220,14 +254,11 @@ pub trait ResultExt<T> {
 
 impl<T, E: Into<TaskError>> ResultExt<T> for Result<T, E> {
     fn permanent(self) -> Result<T, TaskError> {
-        self.map_err(|error| TaskError { disposition: Disposition::Permanent, ..error.into() })
+        self.map_err(|error| error.into().classed(Disposition::Permanent))
     }
 
     fn transient(self) -> Result<T, TaskError> {
-        self.map_err(|error| TaskError {
-            disposition: Disposition::Transient { retry_after: None },
-            ..error.into()
-        })
+        self.map_err(|error| error.into().classed(Disposition::Transient { retry_after: None }))
     }
 }
 
@@ -252,7 +283,6 @@ mod tests {
     #[test]
     fn a_limit_of_the_engine_is_permanent() {
         let error = TaskError::from(EngineError::validation("percent", "is 101"));
-
         assert_eq!(error.class(), Some(FailureClass::Permanent));
     }
 

@@ -21,8 +21,9 @@ mod tag;
 mod usage;
 mod waitpoint;
 mod waitpoint_hmac;
+mod waitpoint_token;
 
-pub use crate::types::Namespace;
+pub use crate::types::{Namespace, WaitpointKey};
 
 pub use cancel_flow::{CancelFlowPolicy, CancelFlowWait};
 pub use capabilities::CapabilitySet;
@@ -41,3 +42,4 @@ pub use tag::BackendTag;
 pub use usage::UsageDimensions;
 pub use waitpoint::{PendingWaitpoint, WaitpointKind, WaitpointSpec};
 pub use waitpoint_hmac::WaitpointHmac;
+pub use waitpoint_token::{WaitpointAddress, WaitpointToken};

@@ -42,4 +42,5 @@ pub use policy::{Backoff, ExecutionPolicy, Jitter, RetryPolicy};
 pub use state::{BlockReason, ExecutionState, ReasonSet, TerminalOutcome};
 pub use types::{
     AttemptIndex, IdempotencyKey, LaneId, LeaseEpoch, Namespace, Tags, TaskKind, TimestampMs,
+    WaitpointKey,
 };

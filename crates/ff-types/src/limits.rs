@@ -132,16 +132,48 @@ pub const REASON_MAX_BYTES: usize = KIB;
 pub const PROGRESS_MESSAGE_MAX_BYTES: usize = KIB;
 /// Progress of a finished attempt, in percent.
 pub const PROGRESS_PERCENT_MAX: u8 = 100;
-/// Longest matcher of a waitpoint.
-pub const WAITPOINT_MATCHER_MAX_BYTES: usize = 256;
-/// Longest key id of a waitpoint token.
-pub const WAITPOINT_KID_MAX_BYTES: usize = 32;
 /// Most custom dimensions of one usage report.
 pub const USAGE_CUSTOM_DIMENSIONS_MAX: usize = 16;
 /// Longest name of a usage dimension.
 pub const USAGE_DIMENSION_MAX_BYTES: usize = 64;
 /// Longest key that makes a usage report or a signal count once.
 pub const DEDUP_KEY_MAX_BYTES: usize = 256;
+
+// Waitpoints and signals
+
+/// Longest key of a waitpoint, by which the code of a task names it.
+pub const WAITPOINT_KEY_MAX_BYTES: usize = 64;
+/// Shortest life of a waitpoint: 1 s.
+pub const WAITPOINT_EXPIRES_MIN_MS: u64 = 1_000;
+/// Longest life of a waitpoint: 366 days.
+pub const WAITPOINT_EXPIRES_MAX_MS: u64 = 366 * DAY_MS;
+/// Life of a waitpoint unless its maker says otherwise: 7 days.
+pub const WAITPOINT_EXPIRES_DEFAULT_MS: u64 = 7 * DAY_MS;
+/// Most open waitpoints of one execution, and most waitpoints of one suspend.
+pub const WAITPOINTS_OPEN_MAX: usize = 64;
+/// Most waitpoints one execution remembers, closed ones included; the oldest closed ones are
+/// forgotten first.
+pub const WAITPOINTS_REMEMBERED_MAX: usize = 64;
+/// Longest matcher of a waitpoint.
+pub const WAITPOINT_MATCHER_MAX_BYTES: usize = 256;
+/// Longest key id of a waitpoint token.
+pub const WAITPOINT_KID_MAX_BYTES: usize = 32;
+/// Shortest secret that signs waitpoint tokens.
+pub const WAITPOINT_SECRET_MIN_BYTES: usize = 32;
+/// Longest secret that signs waitpoint tokens: 1 KiB.
+pub const WAITPOINT_SECRET_MAX_BYTES: usize = KIB;
+/// Most keys of one key ring, the newest included.
+pub const WAITPOINT_RING_KEYS_MAX: usize = 8;
+/// Most groups of the condition of one suspend.
+pub const SUSPEND_GROUPS_MAX: usize = 16;
+/// Most signals one waitpoint keeps.
+pub const SIGNALS_PER_WAITPOINT_MAX: usize = 64;
+/// Longest name of a signal.
+pub const SIGNAL_NAME_MAX_BYTES: usize = 128;
+/// Longest category of a signal.
+pub const SIGNAL_CATEGORY_MAX_BYTES: usize = 64;
+/// Longest name of the principal that sent a signal.
+pub const PRINCIPAL_MAX_BYTES: usize = 256;
 
 // Reading and maintenance
 

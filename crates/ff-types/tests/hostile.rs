@@ -5,8 +5,8 @@ use ff_types::backend::{
     AppendFrameOutcome, BackendConfig, BackendTag, CancelFlowPolicy, CancelFlowWait, CapabilitySet,
     ClaimPolicy, CompletionPayload, FailOutcome, FailureClass, FailureReason, Frame, FrameKind,
     Handle, HandleKind, HandleOpaque, LeaseRenewal, PendingWaitpoint, ReclaimGrant, ReclaimToken,
-    ResumeSignal, ScannerFilter, UsageDimensions, ValkeyConnection, WaitpointHmac, WaitpointKind,
-    WaitpointSpec,
+    ResumeSignal, ScannerFilter, UsageDimensions, ValkeyConnection, WaitpointHmac, WaitpointKey,
+    WaitpointKind, WaitpointSpec, WaitpointToken,
 };
 use ff_types::{
     BlockReason, BudgetId, ExecutionId, ExecutionPolicy, ExecutionState, FlowId, GrantId,
@@ -60,7 +60,9 @@ fn decode_as_everything(json: &[u8]) {
     decode::<TerminalOutcome>(json);
     decode::<UsageDimensions>(json);
     decode::<WaitpointHmac>(json);
+    decode::<WaitpointKey>(json);
     decode::<WaitpointSpec>(json);
+    decode::<WaitpointToken>(json);
 }
 
 /// Parses whatever it is given; what it accepts must show as it was given.
@@ -81,6 +83,7 @@ fn text() -> impl Strategy<Value = String> {
         "[ -~]{0,80}",
         "[0-9a-f]{30,34}",
         "[a-z0-9_-]{0,34}:[0-9a-f]{39,41}",
+        "w[12]([.][0-9a-f]{32}){1,2}[.]-?[0-9]{1,20}[.][a-zA-Z_-]{0,9}[.]k:[0-9a-f]{39,41}",
         "custom:[a-z]{1,2}",
         "(valkey|rediss|mem)s?:(//)?[a-z0-9:@%/?=\\[\\].é]{0,40}",
     ]
@@ -109,6 +112,7 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
         Just("payload"),
         Just("retry_scheduled"),
         Just("wait_timeout_ms"),
+        Just("waitpoint_id"),
     ];
     leaf.prop_recursive(3, 24, 6, move |inner| {
         prop_oneof![
@@ -142,7 +146,8 @@ proptest! {
         parse_shown!(
             text, BackendTag, BlockReason, BudgetId, CancelFlowPolicy, ExecutionId, ExecutionState,
             FailureClass, FlowId, FrameKind, GrantId, HandleKind, Jitter, LaneId, LeaseId, Namespace,
-            RequestId, SignalId, TaskKind, TerminalOutcome, WaitpointId, WaitpointKind, WorkerId,
+            RequestId, SignalId, TaskKind, TerminalOutcome, WaitpointId, WaitpointKey,
+            WaitpointKind, WorkerId,
             WorkerInstanceId,
         );
         if let Ok(key) = text.parse::<IdempotencyKey>() {
@@ -150,6 +155,10 @@ proptest! {
         }
         if let Ok(token) = text.parse::<WaitpointHmac>() {
             prop_assert_eq!(token.as_str(), &text);
+        }
+        if let Ok(token) = text.parse::<WaitpointToken>() {
+            let joined = WaitpointToken::new(token.address().clone(), token.hmac().clone());
+            prop_assert_eq!((token.as_str(), joined.as_str()), (&*text, &*text));
         }
         if let Ok(set) = text.parse::<CapabilitySet>() {
             prop_assert_eq!(set.as_str().parse::<CapabilitySet>(), Ok(set));

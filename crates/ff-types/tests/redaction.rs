@@ -4,7 +4,8 @@ use bytes::Bytes;
 use ff_types::backend::{
     BackendConfig, BackendTag, CapabilitySet, CompletionPayload, FailureReason, Frame, FrameKind,
     Handle, HandleKind, HandleOpaque, PendingWaitpoint, ReclaimGrant, ReclaimToken, ResumeSignal,
-    UsageDimensions, ValkeyConnection, WaitpointHmac, WaitpointKind, WaitpointSpec,
+    UsageDimensions, ValkeyConnection, WaitpointAddress, WaitpointHmac, WaitpointKey,
+    WaitpointKind, WaitpointSpec, WaitpointToken,
 };
 use ff_types::{
     ExecutionId, IdempotencyKey, LaneId, Namespace, Payload, SignalId, Tags, TerminalOutcome,
@@ -26,6 +27,16 @@ fn assert_hidden(shown: &str) {
 
 fn token() -> WaitpointHmac {
     WaitpointHmac::new(format!("k1:{HEX_CANARY}")).expect("the canary has the shape of a token")
+}
+
+fn pending() -> PendingWaitpoint {
+    let address = WaitpointAddress::new(
+        ExecutionId::from_u128(1),
+        WaitpointId::from_u128(2),
+        WaitpointKey::new("approval").expect("a key of letters"),
+        TimestampMs(1_000),
+    );
+    PendingWaitpoint::new(address, token())
 }
 
 #[test]
@@ -71,11 +82,14 @@ fn handles_and_reclaim_tokens_show_their_length() {
 
 #[test]
 fn waitpoint_tokens_are_redacted_wherever_they_are() {
-    let pending = PendingWaitpoint::new(WaitpointId::from_u128(1), token());
+    let pending = pending();
     let spec = WaitpointSpec::pending(&pending, WaitpointKind::External, CANARY);
 
     assert_hidden(&format!("{:?} {}", token(), token()));
     assert_hidden(&format!("{pending:?} {spec:?} {spec:#?}"));
+    let text = pending.token();
+    assert!(text.as_str().contains(HEX_CANARY));
+    assert_hidden(&format!("{text:?} {text} {text:#?}"));
 }
 
 #[test]
@@ -135,6 +149,9 @@ fn decoding_errors_do_not_echo_the_value() {
         r#"{{"waitpoint_id":"{}","hmac_token":{text}}}"#,
         WaitpointId::from_u128(1)
     ));
+    assert_refused_silently::<WaitpointToken>(text);
+    assert_refused_silently::<WaitpointToken>(&format!("\"{}0\"", pending().token().as_str()));
+    assert_refused_silently::<WaitpointKey>(text);
     assert_refused_silently::<HandleOpaque>(text);
     assert_refused_silently::<ReclaimToken>(text);
     assert_refused_silently::<IdempotencyKey>(text);

@@ -7,8 +7,8 @@ use ff_types::backend::{
     BackendTimeouts, CancelFlowPolicy, CancelFlowWait, CapabilitySet, ClaimPolicy,
     CompletionPayload, FailOutcome, FailureClass, FailureReason, Frame, FrameKind, Handle,
     HandleKind, HandleOpaque, LeaseRenewal, Namespace, PendingWaitpoint, ReclaimGrant,
-    ReclaimToken, ResumeSignal, ScannerFilter, UsageDimensions, ValkeyConnection, WaitpointHmac,
-    WaitpointKind, WaitpointSpec,
+    ReclaimToken, ResumeSignal, ScannerFilter, UsageDimensions, ValkeyConnection, WaitpointAddress,
+    WaitpointHmac, WaitpointKey, WaitpointKind, WaitpointSpec, WaitpointToken,
 };
 use ff_types::{
     AttemptIndex, BudgetId, ExecutionId, FlowId, GrantId, LaneId, LeaseEpoch, LeaseId, RequestId,
@@ -41,8 +41,11 @@ fn every_type_can_cross_threads() {
     shareable::<ScannerFilter>();
     shareable::<UsageDimensions>();
     shareable::<ValkeyConnection>();
+    shareable::<WaitpointAddress>();
     shareable::<WaitpointHmac>();
+    shareable::<WaitpointKey>();
     shareable::<WaitpointSpec>();
+    shareable::<WaitpointToken>();
 }
 
 #[test]

@@ -32,6 +32,13 @@ pub fn render_keys(root: &Path) -> anyhow::Result<String> {
     for (name, doc) in fields(&read("record.lua")?) {
         writeln!(out, "| `{name}` | {doc} |")?;
     }
+    out.push_str(
+        "\n## Fields of the waits of an execution\n\nOf the hash `v:<id>`, which exists from the \
+         first waitpoint on.\n\n| field | holds |\n|---|---|\n",
+    );
+    for (name, doc) in fields(&read("waits_text.lua")?) {
+        writeln!(out, "| `{name}` | {doc} |")?;
+    }
     Ok(out)
 }
 

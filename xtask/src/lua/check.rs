@@ -32,8 +32,8 @@ const BANNED: &[&str] = &[
 /// Commands that one module alone calls, and where.
 const OWNED: &[(&str, &[&str])] = &[
     ("TIME", &["clock"]),
-    ("SPUBLISH", &["waiters", "timers", "told"]),
-    ("HGETALL", &["record", "describe"]),
+    ("SPUBLISH", &["arms", "timers", "told"]),
+    ("HGETALL", &["record", "describe", "waits"]),
     ("SRANDMEMBER", &["heads", "repair"]),
 ];
 

@@ -3,9 +3,13 @@
 use async_trait::async_trait;
 use ff_engine::machine::lifecycle::Verb;
 use ff_engine::machine::{self, Decision, ExecutionRecord};
-use ff_engine::{AttemptOps, DelayRequest, EngineError, FailRequest, Fence, ProgressRequest};
-use ff_types::backend::{BackendTag, FailOutcome, Handle, LeaseRenewal};
-use ff_types::{Payload, TimestampMs, limits};
+use ff_engine::roles::BackendInfo;
+use ff_engine::{
+    AttemptOps, CloseOutcome, CreateWaitpoint, DelayRequest, EngineError, FailRequest, Fence,
+    ProgressRequest, ResumeView, SuspendOutcome, SuspendRequest,
+};
+use ff_types::backend::{BackendTag, FailOutcome, Handle, LeaseRenewal, PendingWaitpoint};
+use ff_types::{Payload, TimestampMs, WaitpointId, limits};
 
 use crate::MemBackend;
 
@@ -71,6 +75,51 @@ impl AttemptOps for MemBackend {
     async fn delay(&self, handle: &Handle, request: &DelayRequest) -> Result<(), EngineError> {
         self.held(handle, Some(Verb::Delay), |record, fence, now| {
             machine::delay(record, fence, request, now)
+        })
+    }
+
+    async fn create_waitpoint(
+        &self,
+        handle: &Handle,
+        request: &CreateWaitpoint,
+    ) -> Result<PendingWaitpoint, EngineError> {
+        let kids = self.inner.ring.kids(self.now());
+        let parts = self.held(handle, None, |record, fence, now| {
+            machine::create_waitpoint(record, fence, request, &kids, now)
+        })?;
+        self.inner.ring.with(|ring| parts.signed(ring, self.namespace()))
+    }
+
+    async fn suspend(
+        &self,
+        handle: &Handle,
+        request: &SuspendRequest,
+    ) -> Result<SuspendOutcome, EngineError> {
+        let fence = Fence::of(handle, BackendTag::Mem)?;
+        request.validate()?;
+        let (ring, namespace) = (&self.inner.ring, self.namespace());
+        ring.with(|ring| request.verify(ring, namespace, fence.execution))?;
+        let kids = ring.kids(self.now());
+        let suspended = self.held(handle, Some(Verb::Suspend), |record, fence, now| {
+            let record = self.inner.distortion.suspending(record);
+            machine::suspend(&record, fence, request, &kids, now)
+        })?;
+        ring.with(|ring| suspended.into_outcome(&fence, BackendTag::Mem, ring, namespace))
+    }
+
+    async fn observe_signals(&self, handle: &Handle) -> Result<ResumeView, EngineError> {
+        self.held(handle, None, |record, fence, now| {
+            machine::observe_signals(record, fence, now).map(Decision::Keep)
+        })
+    }
+
+    async fn close_waitpoint(
+        &self,
+        handle: &Handle,
+        waitpoint_id: WaitpointId,
+    ) -> Result<CloseOutcome, EngineError> {
+        self.held(handle, None, |record, fence, now| {
+            machine::close_waitpoint(record, fence, waitpoint_id, now)
         })
     }
 }

@@ -4,6 +4,7 @@ mod attempt;
 mod claim;
 mod operator;
 mod read;
+mod signal;
 mod submit;
 mod tick;
 

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use ff_engine::machine::lifecycle::Verb;
 use ff_engine::machine::{self, Decision, ExecutionRecord};
 use ff_engine::{
-    CancelExecution, CancelOutcome, EngineError, Hold, HoldOutcome, OperatorOps, ReleaseHold,
-    ReleaseHoldOutcome, ReplayExecution, ReplayOutcome, RevokeLease, RevokeOutcome,
+    CancelExecution, CancelOutcome, CloseOutcome, EngineError, Hold, HoldOutcome, OperatorOps,
+    ReleaseHold, ReleaseHoldOutcome, ReplayExecution, ReplayOutcome, ResumeExecution,
+    ResumeOutcome, RevokeLease, RevokeOutcome, WithdrawWaitpoint,
 };
 use ff_types::{ExecutionId, TimestampMs};
 
@@ -35,6 +36,24 @@ impl OperatorOps for MemBackend {
     async fn revoke(&self, request: &RevokeLease) -> Result<RevokeOutcome, EngineError> {
         self.steer(Verb::Revoke, request.execution_id, |record, now| {
             machine::revoke(record, request, now)
+        })
+    }
+
+    async fn withdraw_waitpoint(
+        &self,
+        request: &WithdrawWaitpoint,
+    ) -> Result<CloseOutcome, EngineError> {
+        self.steer(Verb::WithdrawWaitpoint, request.execution_id, |record, now| {
+            machine::withdraw_waitpoint(record, request, now)
+        })
+    }
+
+    async fn resume_execution(
+        &self,
+        request: &ResumeExecution,
+    ) -> Result<ResumeOutcome, EngineError> {
+        self.steer(Verb::ResumeExecution, request.execution_id, |record, now| {
+            machine::resume_execution(record, request, now)
         })
     }
 

@@ -1,17 +1,20 @@
 //! The reads.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use async_trait::async_trait;
 use ff_engine::machine::{self, Placement};
 use ff_engine::{
     Cursor, EngineError, ExecutionResult, ExecutionSummary, ExecutionView, Explanation, ListPage,
-    ListRequest, ReadOps, ResultOutcome, ResultRequest,
+    ListRequest, ListWaitpoints, ReadOps, ResultOutcome, ResultRequest, WaitpointCursor,
+    WaitpointPage,
 };
 use ff_types::{ExecutionId, limits};
 
 use super::within;
 use crate::MemBackend;
+use crate::store::not_closed;
 
 #[async_trait]
 impl ReadOps for MemBackend {
@@ -40,6 +43,35 @@ impl ReadOps for MemBackend {
         }
         let next = rest.next().and(last).map(Cursor::after);
         Ok(ListPage::new(items, next))
+    }
+
+    async fn list_waitpoints(
+        &self,
+        request: &ListWaitpoints,
+    ) -> Result<WaitpointPage, EngineError> {
+        let page_size = request.page_size()?;
+        let store = self.store();
+        let now = self.now();
+        let of_one: BTreeSet<_> = match request.execution_id {
+            Some(id) => not_closed(&store.record(id)?.run).map(|one| (one, id)).collect(),
+            None => BTreeSet::new(),
+        };
+        let all = if request.execution_id.is_some() { &of_one } else { &store.waitpoints };
+        let after = |cursor: WaitpointCursor| Bound::Excluded(cursor.position());
+        let start = request.cursor.map_or(Bound::Unbounded, after);
+        let mut rest = all.range((start, Bound::Unbounded));
+        let mut items = Vec::new();
+        let mut last = None;
+        for (waitpoint, execution) in rest.by_ref().take(limits::LIST_EXAMINED_MAX) {
+            last = Some(WaitpointCursor::after(*waitpoint, *execution));
+            let record = store.record(*execution)?;
+            let found = record.run.waits().waitpoint(*waitpoint);
+            items.extend(found.filter(|one| one.is_open(now)).map(|one| one.view(record)));
+            if items.len() == page_size {
+                break;
+            }
+        }
+        Ok(WaitpointPage::new(items, rest.next().and(last)))
     }
 
     async fn result(&self, request: &ResultRequest) -> Result<ResultOutcome, EngineError> {

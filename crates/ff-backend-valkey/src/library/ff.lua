@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "9f925ab56f2adb04881fbc43020da4d3" }
+M.library = { PROTOCOL = 1, HASH = "e45fd87be500fc56ed7778e2ebe60e52" }
 
 M.number = (function()
 local number = {}
@@ -48,6 +48,21 @@ function keys.long(partition, id)
 end
 function keys.payload(partition, id)
   return partition .. "p:" .. id
+end
+function keys.waits(partition, id)
+  return partition .. "v:" .. id
+end
+function keys.signals(partition, id)
+  return partition .. "y:" .. id
+end
+function keys.seen(partition, id, waitpoint)
+  return partition .. "u:" .. id .. waitpoint
+end
+function keys.open_waitpoints(partition)
+  return partition .. "o"
+end
+function keys.signing_key(partition)
+  return "secret:" .. partition
 end
 function keys.all(partition)
   return partition .. "a"
@@ -126,20 +141,98 @@ end
 return answers
 end)()
 
+M.arms = (function()
+local keys = M.keys
+local number = M.number
+local arms = {}
+local PATTERN = "^(%x+) (%d+) ([fac]) ([^\t]*)\t(.*)$"
+local SWEPT_MAX = 64
+function arms.member(process, arm, mode, offered, tag)
+  return process .. " " .. arm .. " " .. mode .. " " .. offered .. "\t" .. tag
+end
+function arms.add(partition, lane, member, now)
+  redis.call("ZADD", keys.waiters(partition, lane), number.text(now), member)
+  redis.call("SADD", keys.waited_lanes(partition), lane)
+end
+function arms.remove(partition, lane, member)
+  local key = keys.waiters(partition, lane)
+  local removed = redis.call("ZREM", key, member)
+  if redis.call("EXISTS", key) == 0 then
+    redis.call("SREM", keys.waited_lanes(partition), lane)
+  end
+  return removed == 1
+end
+function arms.read(member)
+  local process, arm, mode, offered, tag = string.match(member, PATTERN)
+  return process and { process = process, arm = arm, mode = mode, offered = offered, tag = tag, member = member }
+end
+function arms.fire(partition, lane, arm, id)
+  arms.remove(partition, lane, arm.member)
+  return redis.call("SPUBLISH", keys.process(partition, arm.process), "w " .. arm.arm .. " " .. id) > 0
+end
+function arms.sweep(partition, lane)
+  local listening = {}
+  for _, member in ipairs(redis.call("ZRANDMEMBER", keys.waiters(partition, lane), SWEPT_MAX)) do
+    local process = string.match(member, PATTERN) or ""
+    if listening[process] == nil then
+      local found = redis.call("PUBSUB", "SHARDNUMSUB", keys.process(partition, process))
+      listening[process] = process ~= "" and found[2] > 0
+    end
+    if not listening[process] then
+      arms.remove(partition, lane, member)
+    end
+  end
+end
+return arms
+end)()
+
 M.capabilities = (function()
 local capabilities = {}
 function capabilities.offer(text)
-  return "," .. text .. ","
+  local offer = {}
+  for token in string.gmatch(text, "[^,]+") do
+    offer[token] = true
+  end
+  return offer
 end
 function capabilities.covers(offer, class)
   for token in string.gmatch(class, "[^,]+") do
-    if not string.find(offer, "," .. token .. ",", 1, true) then
+    if not offer[token] then
       return false
     end
   end
   return true
 end
 return capabilities
+end)()
+
+M.chunks = (function()
+local chunks = {}
+local MOST = 1000
+local function each(call, key, values)
+  for from = 1, #values, MOST do
+    call(key, unpack(values, from, math.min(from + MOST - 1, #values)))
+  end
+end
+local function set_fields(key, ...)
+  redis.call("HSET", key, ...)
+end
+local function delete_fields(key, ...)
+  redis.call("HDEL", key, ...)
+end
+local function remove_members(key, ...)
+  redis.call("ZREM", key, ...)
+end
+function chunks.set_fields(key, values)
+  each(set_fields, key, values)
+end
+function chunks.delete_fields(key, names)
+  each(delete_fields, key, names)
+end
+function chunks.remove_members(key, members)
+  each(remove_members, key, members)
+end
+return chunks
 end)()
 
 M.policy = (function()
@@ -188,7 +281,7 @@ function placement.due(r)
   elseif f.li then
     return f.lx
   end
-  return number.earlier(number.earlier(f.du, f.gx), f.dl)
+  return number.earlier(number.earlier(f.du, f.gx), number.earlier(f.wt, f.dl))
 end
 return placement
 end)()
@@ -241,10 +334,10 @@ function queue.remove(r, kind)
     end)
   end
 end
-function queue.drop_stray(partition, lane, head)
+function queue.drop_stray(head)
   redis.call("ZREM", head.key, head.id)
   if redis.call("EXISTS", head.key) == 0 then
-    redis.call("SREM", keys.lane(partition, lane), head.entry)
+    redis.call("SREM", head.registry, head.entry)
   end
 end
 function queue.ahead(r)
@@ -470,7 +563,7 @@ local function wake_maintainer(r, at)
   local asleep = redis.call("ZRANGE", key, "(" .. at, "+inf", "BYSCORE", "LIMIT", 0, MAINTAINERS_ASKED)
   for _, member in ipairs(asleep) do
     local process, tag = string.match(member, "^(%x+) (.*)$")
-    if tags.has(r, tag) then
+    if process and tags.has(r, tag) then
       redis.call("ZREM", key, member)
       if redis.call("SPUBLISH", keys.process(r.partition, process), "t") > 0 then
         return
@@ -495,10 +588,13 @@ function timers.remove(r)
     redis.call("ZREM", keys.due(r.partition, tag), r.id)
   end)
 end
-function timers.drop_stray(partition, tag, id)
+function timers.correct(partition, tag, id, r, now)
   redis.call("ZREM", keys.due(partition), id)
   if tag ~= "" then
     redis.call("ZREM", keys.due(partition, tag), id)
+  end
+  if r and r.due then
+    timers.set(r, r.due, now)
   end
 end
 function timers.due(partition, tag, now, most)
@@ -546,70 +642,341 @@ return told
 end)()
 
 M.waiters = (function()
+local arms = M.arms
 local capabilities = M.capabilities
 local keys = M.keys
-local number = M.number
 local tags = M.tags
 local waiters = {}
 local SCANNED_AT_ONCE = 64
 local SCANNED_MAX = 1024
-local PATTERN = "^(%x+) (%d+) ([fac]) ([^\t]*)\t(.*)$"
-function waiters.member(process, arm, mode, offered, tag)
-  return process .. " " .. arm .. " " .. mode .. " " .. offered .. "\t" .. tag
+local SCANNED_BY_CALL_MAX = 4096
+local function looked(r)
+  r.looked = r.looked or {}
+  local l = r.looked
+  l.scanned, l.offers, l.from = l.scanned or 0, l.offers or {}, l.from or {}
+  return l
 end
-function waiters.add(partition, lane, member, now)
-  redis.call("ZADD", keys.waiters(partition, lane), number.text(now), member)
-  redis.call("SADD", keys.waited_lanes(partition), lane)
-end
-function waiters.remove(partition, lane, member)
-  local key = keys.waiters(partition, lane)
-  local removed = redis.call("ZREM", key, member)
-  if redis.call("EXISTS", key) == 0 then
-    redis.call("SREM", keys.waited_lanes(partition), lane)
-  end
-  return removed == 1
-end
-local function suits(r, kind, mode, offered, tag)
-  if kind == "c" and (mode == "f" or not tags.has(r, tag)) then
+local function suits(r, kind, l, arm)
+  if kind == "c" and (arm.mode == "f" or not tags.has(r, arm.tag)) then
     return false
+  elseif not r.f.cl then
+    return true
   end
-  return capabilities.covers(capabilities.offer(offered), r.f.cl or "")
+  l.offers[arm.offered] = l.offers[arm.offered] or capabilities.offer(arm.offered)
+  return capabilities.covers(l.offers[arm.offered], r.f.cl)
 end
-function waiters.wake(r, kind)
-  local partition, lane = r.partition, r.f.ln
-  local key, from = keys.waiters(partition, lane), 0
-  while true do
+local function close_ranks(l, lane, rank)
+  for work, from in pairs(l.from) do
+    if work.lane == lane and from > rank then
+      l.from[work] = from - 1
+    end
+  end
+end
+local function work_of(r, kind, l)
+  local name = kind .. r.f.ln .. " " .. (r.f.cl or "") .. "\t" .. (kind == "c" and r.f.tg or "")
+  l.works = l.works or {}
+  l.works[name] = l.works[name] or { lane = r.f.ln }
+  return l.works[name]
+end
+function waiters.wake(r, kind, start)
+  local partition, lane, l = r.partition, r.f.ln, looked(r)
+  local work, key = work_of(r, kind, l), keys.waiters(partition, lane)
+  local from = l.from[work] or start or 0
+  local last = (start or 0) + SCANNED_MAX
+  while from < last and l.scanned < SCANNED_BY_CALL_MAX do
     local batch = redis.call("ZRANGE", key, from, from + SCANNED_AT_ONCE - 1)
-    from = from + #batch
     for _, member in ipairs(batch) do
-      local process, arm, mode, offered, tag = string.match(member, PATTERN)
-      if process and suits(r, kind, mode, offered, tag) then
-        waiters.remove(partition, lane, member)
-        from = from - 1
-        if redis.call("SPUBLISH", keys.process(partition, process), "w " .. arm .. " " .. r.id) > 0 then
+      l.scanned = l.scanned + 1
+      local arm = arms.read(member)
+      if arm and suits(r, kind, l, arm) then
+        close_ranks(l, lane, from)
+        if arms.fire(partition, lane, arm, r.id) then
+          l.from[work] = from
           return true
         end
+      else
+        from = from + 1
       end
     end
-    if #batch < SCANNED_AT_ONCE or from >= SCANNED_MAX then
-      return false
+    if #batch < SCANNED_AT_ONCE then
+      break
     end
   end
+  l.from[work] = from
+  return false
 end
-function waiters.sweep(partition, lane)
-  local listening = {}
-  for _, member in ipairs(redis.call("ZRANDMEMBER", keys.waiters(partition, lane), SCANNED_AT_ONCE)) do
-    local process = string.match(member, PATTERN) or ""
-    if listening[process] == nil then
-      local found = redis.call("PUBSUB", "SHARDNUMSUB", keys.process(partition, process))
-      listening[process] = process ~= "" and found[2] > 0
-    end
-    if not listening[process] then
-      waiters.remove(partition, lane, member)
+function waiters.some_rank(partition, lane)
+  local key = keys.waiters(partition, lane)
+  local member = redis.call("ZRANDMEMBER", key)
+  return member and redis.call("ZRANK", key, member) or 0
+end
+function waiters.some(partition, lane, most)
+  local found = {}
+  for _, member in ipairs(redis.call("ZRANDMEMBER", keys.waiters(partition, lane), most)) do
+    local arm = arms.read(member)
+    if arm then
+      arm.fresh, arm.reclaims = arm.mode ~= "c", arm.mode ~= "f"
+      found[#found + 1] = arm
     end
   end
+  return found
 end
 return waiters
+end)()
+
+M.waits_text = (function()
+local waits_text = {}
+local WAITPOINT = "^(%d+) (%l) (%d+) (%d+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$"
+local SUSPENSION = "^(%d+) (%d+) (%S+) (%l) (%S+)$"
+local function given(text)
+  return text ~= "-" and text or nil
+end
+local function waitpoint(id, text, matcher)
+  local p = { id = id, matcher = matcher or "", kept = {} }
+  local seq
+  seq, p.state, p.created, p.expires, p.kid, p.epoch, p.place, p.closer, p.kind, p.key = string.match(text, WAITPOINT)
+  p.seq = tonumber(seq)
+  p.epoch, p.place, p.closer, p.kind = given(p.epoch), given(p.place), given(p.closer), given(p.kind)
+  return p
+end
+local function signal(order, text)
+  local s = { order = tonumber(order) }
+  s.waitpoint, s.id, s.at, s.source = string.match(text, "^(%x+) (%x+) (%d+) (.*)$")
+  return s
+end
+local function groups_of(text)
+  local groups = {}
+  for n, distinct, places in string.gmatch(text, "(%d+)(%l):([%d,]*)") do
+    local group = { n = tonumber(n), distinct = distinct, places = {} }
+    for place in string.gmatch(places, "%d+") do
+      group.places[#group.places + 1] = place
+    end
+    groups[#groups + 1] = group
+  end
+  return groups
+end
+function waits_text.suspension(text)
+  local s = { text = text }
+  local timeout, groups
+  s.epoch, s.since, timeout, s.behavior, groups = string.match(text, SUSPENSION)
+  s.timeout, s.groups = given(timeout), groups_of(groups)
+  return s
+end
+local function by_seq(one, other)
+  return one.seq < other.seq
+end
+local function by_order(one, other)
+  return one.order < other.order
+end
+local function take(w, field, value, kept, ended)
+  local kind, rest = string.sub(field, 1, 1), string.sub(field, 2)
+  if kind == "w" then
+    local p = waitpoint(rest, value, w.was["m" .. rest])
+    w.all[#w.all + 1] = p
+    w.known[rest] = p
+  elseif kind == "k" then
+    kept[#kept + 1] = signal(rest, value)
+  elseif kind == "z" and rest ~= "" then
+    ended[#ended + 1] = signal(rest, value)
+  end
+end
+function waits_text.read(w, flat)
+  for i = 1, #flat, 2 do
+    w.was[flat[i]] = flat[i + 1]
+  end
+  local kept, ended = {}, {}
+  for field, value in pairs(w.was) do
+    take(w, field, value, kept, ended)
+  end
+  table.sort(w.all, by_seq)
+  table.sort(kept, by_order)
+  table.sort(ended, by_order)
+  for _, s in ipairs(kept) do
+    local p = w.known[s.waitpoint]
+    p.kept[#p.kept + 1] = s
+  end
+  local made, accepted = string.match(w.was.n, "^(%d+) (%d+)$")
+  w.made, w.accepted = tonumber(made), tonumber(accepted)
+  w.suspension = w.was.c and waits_text.suspension(w.was.c)
+  w.satisfied = w.was.t
+  w.resumed = w.was.z and { how = w.was.z, signals = ended }
+end
+return waits_text
+end)()
+
+M.waits = (function()
+local keys = M.keys
+local number = M.number
+local record = M.record
+local waits_text = M.waits_text
+local waits = {}
+function waits.of(r)
+  if not r.waits then
+    r.waits = { made = 0, accepted = 0, all = {}, known = {}, was = {}, bodies = {}, seen = {}, forgotten = {} }
+    if r.f.wv then
+      waits_text.read(r.waits, redis.call("HGETALL", keys.waits(r.partition, r.id)))
+    end
+  end
+  return r.waits
+end
+function waits.close(p)
+  if p.state == "p" then
+    p.kept = {}
+  end
+  p.state = "c"
+end
+function waits.close_expired(w, state, now)
+  for _, p in ipairs(w.all) do
+    if p.state == state and tonumber(p.expires) <= now then
+      waits.close(p)
+    end
+  end
+end
+function waits.forget(w, at)
+  local p = table.remove(w.all, at)
+  w.known[p.id] = nil
+  w.forgotten[#w.forgotten + 1] = p.id
+end
+function waits.forget_all(r)
+  local w = waits.of(r)
+  for at = #w.all, 1, -1 do
+    waits.forget(w, at)
+  end
+  w.suspension, w.resumed, w.satisfied, w.made, w.accepted = nil, nil, nil, 0, 0
+end
+function waits.end_suspension(w)
+  for _, p in ipairs(w.all) do
+    if w.suspension and p.epoch == w.suspension.epoch then
+      waits.close(p)
+      p.kept = {}
+    end
+  end
+  w.suspension = nil
+end
+function waits.finish(r)
+  if r.f.wv or r.waits then
+    local w = waits.of(r)
+    w.suspension, w.resumed, w.satisfied = nil, nil, nil
+    for _, p in ipairs(w.all) do
+      waits.close(p)
+      p.kept = {}
+    end
+  end
+end
+local function due(w)
+  local at = w.suspension.timeout
+  for _, p in ipairs(w.all) do
+    if p.state == "a" then
+      at = number.earlier(at, p.expires)
+    end
+  end
+  return at
+end
+function waits.settle(r)
+  local w = r.waits
+  record.set(r, "wv", (#w.all > 0 or w.resumed) and "1" or nil)
+  record.set(r, "wt", w.suspension and due(w) or nil)
+end
+return waits
+end)()
+
+M.waits_store = (function()
+local chunks = M.chunks
+local keys = M.keys
+local number = M.number
+local waits_store = {}
+local function signal_text(s)
+  return s.waitpoint .. " " .. s.id .. " " .. s.at .. " " .. s.source
+end
+local function waitpoint_text(p)
+  return number.text(p.seq) .. " " .. p.state .. " " .. p.created .. " " .. p.expires .. " " .. p.kid .. " "
+    .. (p.epoch or "-") .. " " .. (p.place or "-") .. " " .. (p.closer or "-") .. " " .. (p.kind or "-") .. " " .. p.key
+end
+local function fields(w)
+  local is = {}
+  for _, p in ipairs(w.all) do
+    is["w" .. p.id] = waitpoint_text(p)
+    if p.matcher ~= "" then
+      is["m" .. p.id] = p.matcher
+    end
+    for _, s in ipairs(p.kept) do
+      is["k" .. number.text(s.order)] = signal_text(s)
+    end
+  end
+  if w.resumed then
+    is.z = w.resumed.how
+    for _, s in ipairs(w.resumed.signals) do
+      is["z" .. number.text(s.order)] = signal_text(s)
+    end
+  end
+  is.c, is.t = w.suspension and w.suspension.text, w.satisfied
+  if next(is) then
+    is.n = number.text(w.made) .. " " .. number.text(w.accepted)
+  end
+  return is
+end
+local function differences(was, is)
+  local set, gone = {}, {}
+  for field, value in pairs(is) do
+    if was[field] ~= value then
+      set[#set + 1], set[#set + 2] = field, value
+    end
+  end
+  for field in pairs(was) do
+    if not is[field] then
+      gone[#gone + 1] = field
+    end
+  end
+  return set, gone
+end
+local function is_open(field, text)
+  return string.sub(field, 1, 1) == "w" and text ~= nil and string.match(text, "^%d+ (%l)") ~= "c"
+end
+local function opened(r, from, to)
+  local members = {}
+  for field, text in pairs(to) do
+    if is_open(field, text) and not is_open(field, from[field]) then
+      members[#members + 1] = string.sub(field, 2) .. " " .. r.id
+    end
+  end
+  return members
+end
+local function save_bodies(r, w, was, is)
+  local key, gone = keys.signals(r.partition, r.id), {}
+  for field in pairs(was) do
+    local order = string.match(field, "^[kz](%d+)$")
+    if order and not is["k" .. order] and not is["z" .. order] then
+      gone[#gone + 1] = order
+    end
+  end
+  chunks.delete_fields(key, gone)
+  for order, body in pairs(w.bodies) do
+    if is["k" .. order] or is["z" .. order] then
+      redis.call("HSET", key, order, body)
+    end
+  end
+end
+function waits_store.save(r)
+  local w = r.waits
+  local was, is = w.was, fields(w)
+  local set, gone = differences(was, is)
+  chunks.set_fields(keys.waits(r.partition, r.id), set)
+  chunks.delete_fields(keys.waits(r.partition, r.id), gone)
+  local index = keys.open_waitpoints(r.partition)
+  chunks.remove_members(index, opened(r, is, was))
+  for _, member in ipairs(opened(r, was, is)) do
+    redis.call("ZADD", index, 0, member)
+  end
+  save_bodies(r, w, was, is)
+  for _, id in ipairs(w.forgotten) do
+    redis.call("DEL", keys.seen(r.partition, r.id, id))
+  end
+  for _, seen in ipairs(w.seen) do
+    redis.call("HSET", keys.seen(r.partition, r.id, seen.waitpoint), seen.field, seen.value)
+  end
+  w.was, w.bodies, w.seen, w.forgotten = is, {}, {}, {}
+end
+return waits_store
 end)()
 
 M.execution = (function()
@@ -621,6 +988,8 @@ local store = M.store
 local timers = M.timers
 local told = M.told
 local waiters = M.waiters
+local waits = M.waits
+local waits_store = M.waits_store
 local execution = {}
 local function note_places(r)
   r.queue, r.since, r.due = placement.queue(r), r.f.ra, placement.due(r)
@@ -634,11 +1003,17 @@ function execution.open(partition, id)
 end
 function execution.commit(r, now)
   local was, since, due = r.queue, r.since, r.due
+  if r.waits then
+    waits.settle(r)
+  end
   note_places(r)
   if r.f.aw and r.f.ea then
     told.ended(r)
   end
   store.save(r)
+  if r.waits then
+    waits_store.save(r)
+  end
   local moved = was ~= r.queue or since ~= r.since
   if moved and was then
     queue.remove(r, was)
@@ -672,6 +1047,10 @@ function execution.remove(r)
     queue.remove(r, r.queue)
   end
   timers.remove(r)
+  if r.f.wv then
+    waits.forget_all(r)
+    waits_store.save(r)
+  end
   redis.call("ZREM", keys.all(r.partition), r.id)
   local partition, id = r.partition, r.id
   redis.call("DEL", keys.execution(partition, id), keys.long(partition, id), keys.payload(partition, id))
@@ -679,42 +1058,84 @@ end
 return execution
 end)()
 
-M.heads = (function()
-local capabilities = M.capabilities
-local keys = M.keys
-local heads = {}
+M.merge = (function()
+local merge = {}
 local function better(one, other)
   if one.score ~= other.score then
     return one.score < other.score
   end
   return one.id < other.id
 end
+local RUN = 16
+local function read(source, from, count)
+  local found = {}
+  local scored = redis.call("ZRANGE", source.key, from, from + count - 1, "WITHSCORES")
+  for i = 1, #scored, 2 do
+    local head = { id = scored[i], score = tonumber(scored[i + 1]), queue = source.kind }
+    head.key, head.entry, head.registry = source.key, source.entry, source.registry
+    found[#found + 1] = head
+  end
+  return found
+end
+local function better_run(one, other)
+  return better(one.heads[1], other.heads[1])
+end
+local function best_run(runs)
+  local best
+  for _, run in ipairs(runs) do
+    if run.at > #run.heads and run.more then
+      run.heads, run.at = read(run.source, run.read, RUN), 1
+      run.read, run.more = run.read + #run.heads, #run.heads == RUN
+    end
+    local head = run.heads[run.at]
+    if head and (not best or better(head, best.heads[best.at])) then
+      best = run
+    end
+  end
+  return best
+end
+function merge.best(sources, most)
+  local runs = {}
+  for _, source in ipairs(sources) do
+    local first = read(source, 0, 1)
+    if first[1] then
+      runs[#runs + 1] = { source = source, heads = first, at = 1, read = 1, more = true }
+    end
+  end
+  table.sort(runs, better_run)
+  for i = #runs, most + 1, -1 do
+    runs[i] = nil
+  end
+  local found = {}
+  while #found < most do
+    local run = best_run(runs)
+    if not run then
+      break
+    end
+    found[#found + 1] = run.heads[run.at]
+    run.at = run.at + 1
+  end
+  return found
+end
+return merge
+end)()
+
+M.heads = (function()
+local capabilities = M.capabilities
+local keys = M.keys
+local merge = M.merge
+local heads = {}
 local CLASSES_MAX = 1024
 local function add_sources(sources, partition, lane, offer, fresh, reclaims, tag)
-  for _, entry in ipairs(redis.call("SRANDMEMBER", keys.lane(partition, lane, tag), CLASSES_MAX)) do
+  local registry = keys.lane(partition, lane, tag)
+  for _, entry in ipairs(redis.call("SRANDMEMBER", registry, CLASSES_MAX)) do
     local kind, class = string.sub(entry, 1, 1), string.sub(entry, 2)
     local wanted = kind == "f" and fresh or kind == "c" and reclaims
     if wanted and (class == "" or capabilities.covers(offer, class)) then
       local key = keys.queue(partition, kind, lane, class, tag)
-      sources[#sources + 1] = { kind = kind, entry = entry, key = key }
+      sources[#sources + 1] = { kind = kind, entry = entry, key = key, registry = registry }
     end
   end
-end
-local function merged(sources, most)
-  local found = {}
-  for _, source in ipairs(sources) do
-    local scored = redis.call("ZRANGE", source.key, 0, most - 1, "WITHSCORES")
-    for i = 1, #scored, 2 do
-      local head = { id = scored[i], score = tonumber(scored[i + 1]), queue = source.kind }
-      head.key, head.entry = source.key, source.entry
-      found[#found + 1] = head
-    end
-  end
-  table.sort(found, better)
-  for i = #found, most + 1, -1 do
-    found[i] = nil
-  end
-  return found
 end
 function heads.best(partition, lane, offer, ask, most)
   local sources = {}
@@ -726,12 +1147,14 @@ function heads.best(partition, lane, offer, ask, most)
     add_sources(sources, partition, lane, offer, false, true, ask.tag)
   end
   if #sources ~= 1 then
-    return merged(sources, most), false
+    return merge.best(sources, most), false
   end
   local source, found = sources[1], {}
   local ids = redis.call("ZRANGE", source.key, 0, most)
   for i = 1, math.min(#ids, most) do
-    found[i] = { id = ids[i], queue = source.kind, key = source.key, entry = source.entry }
+    local head = { id = ids[i], queue = source.kind, key = source.key }
+    head.entry, head.registry = source.entry, source.registry
+    found[i] = head
   end
   return found, #ids > most
 end
@@ -844,6 +1267,7 @@ M.run = (function()
 local number = M.number
 local reasons = M.reasons
 local record = M.record
+local waits = M.waits
 local run = {}
 function run.close_attempt(r)
   r.f.ao = nil
@@ -874,6 +1298,7 @@ function run.finish(r, state, now)
   record.set(r, "gi", nil)
   record.set(r, "gx", nil)
   run.close_attempt(r)
+  waits.finish(r)
   r.f.ea = number.text(now)
 end
 function run.missed_deadline(r, now)
@@ -935,44 +1360,48 @@ local function issue(r, wanted, index, now)
   execution.commit(r, now)
   return task_item(r, index)
 end
-local function opened(partition, lane, best, followed)
-  local found, strays = {}, nil
+local function opened(partition, best, followed, looked)
+  local found, strays = {}, {}
   for _, head in ipairs(best) do
     local r = execution.open(partition, head.id)
     if r and r.queue == head.queue then
-      r.followed = followed
+      r.followed, r.looked = followed, looked
       found[#found + 1] = r
     else
-      strays = strays or {}
       strays[#strays + 1] = head
     end
   end
-  for _, head in ipairs(strays or {}) do
-    queue.drop_stray(partition, lane, head)
+  for _, head in ipairs(strays) do
+    queue.drop_stray(head)
   end
-  return found
+  return found, #strays
 end
 function claims.take(partition, ask, wanted, most, now)
   local ids, items, count = {}, {}, 0
-  local offer = capabilities.offer(ask.offered)
-  local expired, bytes = 0, 0
+  local offer, looked = capabilities.offer(ask.offered), {}
+  local idle, bytes = 0, 0
   while count < most do
     local best, followed = heads.best(partition, ask.lane, offer, ask, math.min(most - count, HEADS_MAX))
     if #best == 0 then
       break
     end
-    for _, r in ipairs(opened(partition, ask.lane, best, followed)) do
+    local found, strays = opened(partition, best, followed, looked)
+    idle = idle + strays
+    for _, r in ipairs(found) do
       local item = issue(r, wanted, count, now)
       if item then
         count = count + 1
         ids[count], items[count] = r.id, item
         bytes = bytes + (item[5] and #item[5] or 0)
       else
-        expired = expired + 1
+        idle = idle + 1
       end
-      if bytes >= BYTES_MAX or expired >= EXPIRED_MAX then
+      if bytes >= BYTES_MAX then
         return { ids = ids, items = items, cut_off = true }
       end
+    end
+    if idle >= EXPIRED_MAX then
+      return { ids = ids, items = items, cut_off = true }
     end
   end
   return { ids = ids, items = items }
@@ -993,6 +1422,294 @@ function claims.repeated(partition, request, ids, now)
   return items
 end
 return claims
+end)()
+
+M.reply = (function()
+local reply = {}
+reply.CODES = {
+  "NOT_FOUND",
+  "SUBMISSION_ID",
+  "IDEMPOTENCY_KEY",
+  "STALE_LEASE",
+  "LEASE_EXPIRED",
+  "LEASE_REVOKED",
+  "CANCEL_REQUESTED",
+  "ALREADY_TERMINAL",
+  "ALREADY_RELEASED",
+  "NOT_TERMINAL",
+  "RECLAIM_TOKEN_VOID",
+  "WAITPOINT_NOT_FOUND",
+  "WAITPOINT_ID",
+  "WAITPOINTS",
+  "SIGNALS",
+}
+function reply.ok(...)
+  return { "OK", ... }
+end
+function reply.err(code, ...)
+  return { code, ... }
+end
+return reply
+end)()
+
+M.signals = (function()
+local keys = M.keys
+local signals = {}
+signals.KEPT_MAX = 64
+local OUTCOMES = { r = "resumed", c = "recorded", b = "buffered" }
+function signals.body(name, category, correlation, payload)
+  local lengths = #name .. " " .. #category .. " " .. (correlation and #correlation or "-") .. " "
+    .. (payload and #payload or "-") .. " "
+  return lengths .. name .. category .. (correlation or "") .. (payload or "")
+end
+local function name_and_correlation(body)
+  local name, category, correlation, at = string.match(body, "^(%d+) (%d+) (%S+) %S+ ()")
+  local behind = at + name + category
+  return string.sub(body, at, at + name - 1),
+    correlation ~= "-" and string.sub(body, behind, behind + correlation - 1) or nil
+end
+function signals.accepts(p, name, correlation)
+  if p.kind == "s" then
+    return p.matcher == name
+  elseif p.kind == "c" then
+    return p.matcher == correlation
+  end
+  return true
+end
+function signals.matching(r, p)
+  local matching = {}
+  for _, s in ipairs(p.kept) do
+    local body = redis.call("HGET", keys.signals(r.partition, r.id), s.order)
+    if signals.accepts(p, name_and_correlation(body)) then
+      matching[#matching + 1] = s
+    end
+  end
+  return matching
+end
+function signals.before(r, p, id, idempotency_key)
+  local key = keys.seen(r.partition, r.id, p.id)
+  local outcome = redis.call("HGET", key, "s" .. id)
+  if outcome then
+    return OUTCOMES[outcome]
+  end
+  local twin = idempotency_key ~= "" and redis.call("HGET", key, "i" .. idempotency_key)
+  return twin and "duplicate " .. twin or nil
+end
+function signals.remember(w, p, id, idempotency_key, outcome)
+  w.seen[#w.seen + 1] = { waitpoint = p.id, field = "s" .. id, value = outcome }
+  if idempotency_key ~= "" then
+    w.seen[#w.seen + 1] = { waitpoint = p.id, field = "i" .. idempotency_key, value = id }
+  end
+  return OUTCOMES[outcome]
+end
+return signals
+end)()
+
+M.waitpoints = (function()
+local number = M.number
+local reply = M.reply
+local signals = M.signals
+local waits = M.waits
+local waitpoints = {}
+waitpoints.KNOWN_MAX = 64
+function waitpoints.is_open(p, now)
+  return p.state ~= "c" and tonumber(p.expires) > now
+end
+function waitpoints.parts(p)
+  return { p.id, p.key, p.expires, p.kid }
+end
+local function sign_anew_if_void(p, kids, now)
+  for kid, verify_until in string.gmatch(kids, "([^,=]+)=?(%d*)") do
+    if kid == p.kid and (verify_until == "" or tonumber(verify_until) > now) then
+      return false
+    end
+  end
+  p.kid = string.match(kids, "^[^,]*")
+  return true
+end
+local function open(w, key, now)
+  for _, p in ipairs(w.all) do
+    if p.key == key and waitpoints.is_open(p, now) then
+      return p
+    end
+  end
+  return nil
+end
+local function make_room(w, now)
+  waits.close_expired(w, "p", now)
+  if #w.all < waitpoints.KNOWN_MAX then
+    return true
+  end
+  for at, p in ipairs(w.all) do
+    if p.state == "c" then
+      waits.forget(w, at)
+      return true
+    end
+  end
+  return false
+end
+function waitpoints.open_or_new(w, id, key, expires_in, kids, now)
+  local p = open(w, key, now)
+  if p then
+    return p, sign_anew_if_void(p, kids, now)
+  elseif w.known[id] then
+    return nil, false, reply.err("WAITPOINT_ID")
+  elseif not make_room(w, now) then
+    return nil, false, reply.err("WAITPOINTS")
+  end
+  p = {
+    id = id, seq = w.made, state = "p", key = key, kid = string.match(kids, "^[^,]*"),
+    created = number.text(now), expires = number.text(number.later(now, tonumber(expires_in))),
+    matcher = "", kept = {},
+  }
+  w.made = w.made + 1
+  w.all[#w.all + 1] = p
+  w.known[id] = p
+  return p, true
+end
+function waitpoints.activate(r, spec, epoch, place, kids, now)
+  local w = waits.of(r)
+  local p, _, refusal
+  if spec.expires_at ~= "" then
+    p = open(w, spec.key, now)
+    if not p or p.id ~= spec.id or p.expires ~= spec.expires_at then
+      return nil, reply.err("WAITPOINT_NOT_FOUND")
+    end
+  else
+    p, _, refusal = waitpoints.open_or_new(w, spec.id, spec.key, spec.expires_in, kids, now)
+    if not p then
+      return nil, refusal
+    end
+  end
+  sign_anew_if_void(p, kids, now)
+  p.kind, p.matcher, p.state = spec.kind, spec.matcher, "a"
+  p.epoch, p.place = epoch, number.text(place)
+  p.kept = signals.matching(r, p)
+  return p
+end
+return waitpoints
+end)()
+
+M.condition = (function()
+local waitpoints = M.waitpoints
+local condition = {}
+local function members(w, group)
+  local wanted, found = {}, {}
+  for _, place in ipairs(group.places) do
+    wanted[place] = true
+  end
+  for _, p in ipairs(w.all) do
+    if p.epoch == w.suspension.epoch and wanted[p.place] then
+      found[#found + 1] = p
+    end
+  end
+  return found
+end
+local function by_order(one, other)
+  return one.order < other.order
+end
+local function counted(distinct, s)
+  if distinct == "w" then
+    return s.waitpoint
+  elseif distinct == "i" then
+    return s.id
+  end
+  return s.source == "t" and "t" .. s.waitpoint or s.source
+end
+local function first_of_each(w, group)
+  local kept, seen, first = {}, {}, {}
+  for _, p in ipairs(members(w, group)) do
+    for _, s in ipairs(p.kept) do
+      kept[#kept + 1] = s
+    end
+  end
+  table.sort(kept, by_order)
+  for _, s in ipairs(kept) do
+    if #first == group.n then
+      break
+    end
+    local thing = counted(group.distinct, s)
+    if not seen[thing] then
+      seen[thing] = true
+      first[#first + 1] = s
+    end
+  end
+  return first
+end
+function condition.satisfying(w)
+  local taken, known = {}, {}
+  for _, group in ipairs(w.suspension.groups) do
+    local first = first_of_each(w, group)
+    if #first < group.n then
+      return nil
+    end
+    for _, s in ipairs(first) do
+      if not known[s.order] then
+        known[s.order] = true
+        taken[#taken + 1] = s
+      end
+    end
+  end
+  table.sort(taken, by_order)
+  return taken
+end
+local function group_is_possible(w, group, now)
+  local hopeful, open = 0, false
+  for _, p in ipairs(members(w, group)) do
+    local takes = waitpoints.is_open(p, now)
+    open = open or takes
+    if takes or #p.kept > 0 then
+      hopeful = hopeful + 1
+    end
+  end
+  if group.distinct == "w" then
+    return hopeful >= group.n
+  end
+  return open or #first_of_each(w, group) >= group.n
+end
+function condition.is_possible(w, now)
+  for _, group in ipairs(w.suspension.groups) do
+    if not group_is_possible(w, group, now) then
+      return false
+    end
+  end
+  return true
+end
+return condition
+end)()
+
+M.resume = (function()
+local condition = M.condition
+local run = M.run
+local waits = M.waits
+local resume = {}
+local MESSAGES = { t = "the wait timed out", u = "the wait can no longer be satisfied" }
+function resume.by(r, how, signals, ready_at)
+  local w = waits.of(r)
+  waits.end_suspension(w)
+  w.resumed = { how = how, signals = signals }
+  run.await_turn(r, "c", ready_at)
+end
+function resume.give_up(r, how, ready_at, now)
+  local behavior = waits.of(r).suspension.behavior
+  if behavior == "f" then
+    run.record_failure(r, "timeout", MESSAGES[how], nil, now)
+    run.finish(r, "failed", now)
+  elseif behavior == "c" then
+    run.mark_cancelled(r, MESSAGES[how], now)
+    run.finish(r, "cancelled", now)
+  elseif behavior == "e" then
+    run.finish(r, "expired", now)
+  else
+    resume.by(r, how, {}, ready_at)
+  end
+end
+function resume.give_up_if_impossible(r, ready_at, now)
+  if r.f.st == "suspended" and not condition.is_possible(waits.of(r), now) then
+    resume.give_up(r, "u", ready_at, now)
+  end
+end
+return resume
 end)()
 
 M.retry = (function()
@@ -1056,8 +1773,10 @@ local number = M.number
 local policy = M.policy
 local reasons = M.reasons
 local record = M.record
+local resume = M.resume
 local retry = M.retry
 local run = M.run
+local waits = M.waits
 local due = {}
 local function lease_over(r, at, now)
   local timed_out = r.f.le == at
@@ -1080,6 +1799,16 @@ local function lease_over(r, at, now)
   end
   return "leases"
 end
+local function wait_over(r, at, now)
+  local w = waits.of(r)
+  if w.suspension.timeout == at then
+    resume.give_up(r, "t", tonumber(at), now)
+    return "waits"
+  end
+  waits.close_expired(w, "a", tonumber(at))
+  resume.give_up_if_impossible(r, tonumber(at), now)
+  return "waitpoints"
+end
 local function decide(r, at, now)
   local f = r.f
   if f.dl == at then
@@ -1092,6 +1821,8 @@ local function decide(r, at, now)
     record.set(r, "gi", nil)
     record.set(r, "gx", nil)
     return "grants"
+  elseif f.st == "suspended" then
+    return wait_over(r, at, now)
   end
   run.end_delay(r)
   r.f.st = reasons.state(r)
@@ -1110,30 +1841,6 @@ function due.handle(r, now)
   return event
 end
 return due
-end)()
-
-M.reply = (function()
-local reply = {}
-reply.CODES = {
-  "NOT_FOUND",
-  "SUBMISSION_ID",
-  "IDEMPOTENCY_KEY",
-  "STALE_LEASE",
-  "LEASE_EXPIRED",
-  "LEASE_REVOKED",
-  "CANCEL_REQUESTED",
-  "ALREADY_TERMINAL",
-  "ALREADY_RELEASED",
-  "NOT_TERMINAL",
-  "RECLAIM_TOKEN_VOID",
-}
-function reply.ok(...)
-  return { "OK", ... }
-end
-function reply.err(code, ...)
-  return { code, ... }
-end
-return reply
 end)()
 
 M.fence = (function()
@@ -1196,7 +1903,7 @@ local fence = M.fence
 local lease = M.lease
 local reply = M.reply
 local held = {}
-function held.by(partition, id, attempt, epoch, lease_id, call, decide)
+function held.by(partition, id, attempt, epoch, lease_id, call, decide, again)
   local now = clock.now_ms(partition)
   local r = execution.open(partition, id)
   if not r then
@@ -1205,7 +1912,7 @@ function held.by(partition, id, attempt, epoch, lease_id, call, decide)
   local its = fence.of(attempt, epoch, lease_id)
   local before = call and fence.repeated(r, its, call)
   if before then
-    return reply.ok(before)
+    return again and again(r, before) or reply.ok(before)
   end
   local refusal = fence.refused(r, its, now)
   if refusal then
@@ -1216,7 +1923,7 @@ function held.by(partition, id, attempt, epoch, lease_id, call, decide)
     return answer
   elseif released then
     lease.release(r, call, released)
-    answer = reply.ok(released)
+    answer = answer or reply.ok(released)
   end
   execution.commit(r, now)
   return answer
@@ -1280,30 +1987,70 @@ return operator
 end)()
 
 M.repair = (function()
+local arms = M.arms
+local capabilities = M.capabilities
 local execution = M.execution
 local heads = M.heads
 local keys = M.keys
 local waiters = M.waiters
 local repair = {}
 local QUEUES = 8
+local ARMS = 4
 local LATE_MS = 1000
-function repair.wakeups(partition, now)
-  local lane = redis.call("SRANDMEMBER", keys.waited_lanes(partition))
-  if not lane then
-    return 0
-  end
-  waiters.sweep(partition, lane)
-  local repaired = 0
+local function late(partition, head, now)
+  local r = head and execution.open(partition, head.id)
+  return r and r.queue and now - tonumber(r.f.ra) > LATE_MS and r
+end
+local function by_work(partition, lane, now)
+  local repaired, start = 0, waiters.some_rank(partition, lane)
   for _, head in ipairs(heads.some(partition, lane, QUEUES)) do
-    local r = execution.open(partition, head.id)
-    local late = r and r.queue and now - tonumber(r.f.ra) > LATE_MS
-    if late and waiters.wake(r, head.queue) then
+    local r = late(partition, head, now)
+    if r and waiters.wake(r, head.queue, start) then
       repaired = repaired + 1
     end
   end
   return repaired
 end
+local function by_arm(partition, lane, now)
+  local repaired = 0
+  for _, arm in ipairs(waiters.some(partition, lane, ARMS)) do
+    local best = heads.best(partition, lane, capabilities.offer(arm.offered), arm, 1)
+    local r = late(partition, best[1], now)
+    if r and arms.fire(partition, lane, arm, r.id) then
+      repaired = repaired + 1
+    end
+  end
+  return repaired
+end
+function repair.wakeups(partition, now)
+  local lane = redis.call("SRANDMEMBER", keys.waited_lanes(partition))
+  if not lane then
+    return 0
+  end
+  arms.sweep(partition, lane)
+  local repaired = by_work(partition, lane, now)
+  return repaired > 0 and repaired or by_arm(partition, lane, now)
+end
 return repair
+end)()
+
+M.specs = (function()
+local specs = {}
+local FIELDS = { "id", "key", "kind", "matcher", "expires_in", "expires_at" }
+function specs.read(text)
+  local found, at = {}, 1
+  while at <= #text do
+    local spec = {}
+    for _, field in ipairs(FIELDS) do
+      local length, from = string.match(text, "^(%d+):()", at)
+      spec[field] = string.sub(text, from, from + length - 1)
+      at = from + length
+    end
+    found[#found + 1] = spec
+  end
+  return found
+end
+return specs
 end)()
 
 M.steered = (function()
@@ -1388,6 +2135,7 @@ end)()
 
 F.claim = (function()
 local answers = M.answers
+local arms = M.arms
 local claims = M.claims
 local clock = M.clock
 local execution = M.execution
@@ -1419,7 +2167,7 @@ return function(
   local drained = not taken.cut_off and #taken.ids < tonumber(most)
   local armed = process ~= "" and drained and (#taken.ids == 0 or crowded == "1")
   if armed then
-    waiters.add(partition, lane, waiters.member(process, arm, mode, offered, tag), now)
+    arms.add(partition, lane, arms.member(process, arm, mode, offered, tag), now)
   end
   if woken ~= "" then
     pass_on(partition, woken)
@@ -1458,6 +2206,28 @@ return function(partition, id, grant, holder, ttl)
 end
 end)()
 
+F.close_waitpoint = (function()
+local held = M.held
+local reply = M.reply
+local waitpoints = M.waitpoints
+local waits = M.waits
+return function(partition, id, attempt, epoch, lease_id, waitpoint)
+  return held.by(partition, id, attempt, epoch, lease_id, nil, function(r, now)
+    local p = waits.of(r).known[waitpoint]
+    if not p then
+      return reply.err("WAITPOINT_NOT_FOUND"), false
+    elseif p.closer == epoch then
+      return reply.ok("closed"), false
+    elseif not waitpoints.is_open(p, now) then
+      return reply.ok("already_closed"), false
+    end
+    waits.close(p)
+    p.closer = epoch
+    return reply.ok("closed")
+  end)
+end
+end)()
+
 F.complete = (function()
 local held = M.held
 local record = M.record
@@ -1470,6 +2240,31 @@ return function(partition, id, attempt, epoch, lease_id, digest, given, content_
     end
     run.finish(r, "completed", now)
     return nil, "e completed"
+  end)
+end
+end)()
+
+F.create_waitpoint = (function()
+local held = M.held
+local reply = M.reply
+local waitpoints = M.waitpoints
+local waits = M.waits
+return function(partition, id, attempt, epoch, lease_id, waitpoint, key, expires_in, kids)
+  return held.by(partition, id, attempt, epoch, lease_id, nil, function(r, now)
+    local w = waits.of(r)
+    local known = w.known[waitpoint]
+    if known and known.key ~= key then
+      return reply.err("WAITPOINT_ID"), false
+    elseif known and not waitpoints.is_open(known, now) then
+      return reply.ok(waitpoints.parts(known)), false
+    end
+    local p, changed, refusal = waitpoints.open_or_new(w, waitpoint, key, expires_in, kids, now)
+    if not p then
+      return refusal, false
+    elseif changed then
+      return reply.ok(waitpoints.parts(p))
+    end
+    return reply.ok(waitpoints.parts(p)), false
   end)
 end
 end)()
@@ -1489,6 +2284,64 @@ return function(partition, id, attempt, epoch, lease_id, digest, at)
 end
 end)()
 
+F.deliver_signal = (function()
+local clock = M.clock
+local condition = M.condition
+local execution = M.execution
+local number = M.number
+local reply = M.reply
+local resume = M.resume
+local signals = M.signals
+local waits = M.waits
+local function passed(at, now)
+  return at and at ~= "" and tonumber(at) <= now
+end
+local function too_late(r, p, now)
+  local suspension = p.state == "a" and waits.of(r).suspension
+  return passed(r.f.dl, now) or suspension and passed(suspension.timeout, now)
+end
+local function keep(r, p, s, body, idempotency, now)
+  local w = waits.of(r)
+  s.order, s.waitpoint, s.at = w.accepted, p.id, number.text(now)
+  w.accepted = w.accepted + 1
+  w.bodies[number.text(s.order)] = body
+  p.kept[#p.kept + 1] = s
+  local satisfied = p.state == "a" and condition.satisfying(w)
+  local outcome = p.state ~= "a" and "b" or satisfied and "r" or "c"
+  local answer = signals.remember(w, p, s.id, idempotency, outcome)
+  if satisfied then
+    resume.by(r, "s", satisfied, now)
+  end
+  execution.commit(r, now)
+  return reply.ok(answer)
+end
+return function(
+  partition, id, waitpoint, key, expires_at, kid, verify_until, signal, source,
+  name, category, correlated, correlation, idempotency, given, payload)
+  local now = clock.now_ms(partition)
+  local r = execution.open(partition, id)
+  local p = r and waits.of(r).known[waitpoint]
+  local genuine = p and p.key == key and p.kid == kid and p.expires == expires_at
+  if not genuine or passed(expires_at, now) or passed(verify_until, now) then
+    return reply.err("WAITPOINT_NOT_FOUND")
+  end
+  local before = signals.before(r, p, signal, idempotency)
+  if before then
+    return reply.ok(before)
+  elseif p.state == "c" or too_late(r, p, now) then
+    return reply.ok("closed")
+  end
+  local its_correlation = correlated == "1" and correlation or nil
+  if p.kind and not signals.accepts(p, name, its_correlation) then
+    return reply.ok("not_matched")
+  elseif #p.kept >= signals.KEPT_MAX then
+    return reply.err("SIGNALS")
+  end
+  local body = signals.body(name, category, its_correlation, given == "1" and payload or nil)
+  return keep(r, p, { id = signal, source = source }, body, idempotency, now)
+end
+end)()
+
 F.describe = (function()
 local clock = M.clock
 local execution = M.execution
@@ -1503,15 +2356,16 @@ return function(partition, id)
   end
   local ahead = r.queue and queue.ahead(r) or 0
   local long = r.f.B and redis.call("HGETALL", keys.long(partition, id)) or {}
-  return reply.ok(clock.now_ms(partition), ahead, record.flat(r), long, record.payload(r))
+  local waits = r.f.wv and redis.call("HGETALL", keys.waits(partition, id)) or {}
+  return reply.ok(clock.now_ms(partition), ahead, record.flat(r), long, record.payload(r), waits)
 end
 end)()
 
 F.disarm = (function()
+local arms = M.arms
 local reply = M.reply
-local waiters = M.waiters
 return function(partition, lane, process, arm, mode, offered, tag)
-  local removed = waiters.remove(partition, lane, waiters.member(process, arm, mode, offered, tag))
+  local removed = arms.remove(partition, lane, arms.member(process, arm, mode, offered, tag))
   return reply.ok(removed and "1" or "0")
 end
 end)()
@@ -1548,7 +2402,7 @@ return function(partition, id, request)
     reasons.add(r, reasons.HOLD)
     record.set(r, "gi", nil)
     record.set(r, "gx", nil)
-    if not r.f.li then
+    if not r.f.li and r.f.st ~= "suspended" then
       r.f.st = reasons.state(r)
     end
     return "held", true
@@ -1583,6 +2437,92 @@ return function(partition, after, examined, most, states, lane, kind, tag)
     last, seen = id, seen + 1
   end
   return reply.ok(last, seen, "0", items)
+end
+end)()
+
+F.list_waitpoints = (function()
+local clock = M.clock
+local keys = M.keys
+local record = M.record
+local reply = M.reply
+local waitpoints = M.waitpoints
+local waits = M.waits
+local function of_one(r, after)
+  local members = {}
+  for _, p in ipairs(waits.of(r).all) do
+    local member = p.id .. " " .. r.id
+    if p.state ~= "c" and member > after then
+      members[#members + 1] = member
+    end
+  end
+  table.sort(members)
+  return members
+end
+return function(partition, execution, after, examined, most)
+  local now, known = clock.now_ms(partition), {}
+  local members
+  if execution ~= "" then
+    known[execution] = record.load(partition, execution)
+    if not known[execution] then
+      return reply.err("NOT_FOUND")
+    end
+    members = of_one(known[execution], after)
+  else
+    local from = after == "" and "-" or "(" .. after
+    local key = keys.open_waitpoints(partition)
+    members = redis.call("ZRANGE", key, from, "+", "BYLEX", "LIMIT", 0, examined + 1)
+  end
+  local items, last, seen = {}, "", 0
+  for _, member in ipairs(members) do
+    if seen == tonumber(examined) or #items == tonumber(most) then
+      return reply.ok(last, seen, "1", items)
+    end
+    local id, of = string.match(member, "^(%x+) (%x+)$")
+    known[of] = known[of] or record.load(partition, of)
+    local p = known[of] and waits.of(known[of]).known[id]
+    if p and waitpoints.is_open(p, now) then
+      items[#items + 1] = { id, of, p.key, p.state, p.kind or "", p.created, p.expires, #p.kept }
+    end
+    last, seen = member, seen + 1
+  end
+  return reply.ok(last, seen, "0", items)
+end
+end)()
+
+F.now = (function()
+local clock = M.clock
+local reply = M.reply
+return function(partition)
+  return reply.ok(clock.now_ms(partition))
+end
+end)()
+
+F.observe_signals = (function()
+local clock = M.clock
+local execution = M.execution
+local fence = M.fence
+local keys = M.keys
+local reply = M.reply
+local waits = M.waits
+return function(partition, id, attempt, epoch, lease_id)
+  local r = execution.open(partition, id)
+  if not r then
+    return reply.err("NOT_FOUND")
+  end
+  local refusal = fence.refused(r, fence.of(attempt, epoch, lease_id), clock.now_ms(partition))
+  if refusal then
+    return refusal
+  end
+  local resumed = waits.of(r).resumed
+  if not resumed then
+    return reply.ok("", {})
+  end
+  local found = {}
+  for i, s in ipairs(resumed.signals) do
+    local body = redis.call("HGET", keys.signals(partition, id), s.order)
+    found[i] = { s.waitpoint, s.id, s.at, s.source, body }
+  end
+  return reply.ok(resumed.how, found)
 end
 end)()
 
@@ -1660,7 +2600,7 @@ return function(partition, id, request)
       return "not_held", false
     end
     reasons.remove(r, reasons.HOLD)
-    if not r.f.li then
+    if not r.f.li and r.f.st ~= "suspended" then
       r.f.st = reasons.state(r)
       if r.f.st == "ready" then
         r.f.ra = number.text(now)
@@ -1711,6 +2651,7 @@ local record = M.record
 local reply = M.reply
 local run = M.run
 local steered = M.steered
+local waits = M.waits
 local OWN = { replayed = true }
 local SHORT = { "ca", "pp", "fc", "fa", "ft", "rk" }
 local LONG = { "cr", "pm", "fm", "fd", "re" }
@@ -1725,6 +2666,7 @@ return function(partition, id, request)
     for _, field in ipairs(LONG) do
       record.set_text(r, field, nil)
     end
+    waits.forget_all(r)
     r.f.rt, r.f.rc, r.f.ea = "0", "0", nil
     if run.missed_deadline(r, now) then
       record.set(r, "dl", nil)
@@ -1732,6 +2674,21 @@ return function(partition, id, request)
     run.await_turn(r, nil, now)
     local next_attempt = r.f.ai and tonumber(r.f.ai) + 1 or 0
     return "replayed " .. string.format("%d", next_attempt), true
+  end)
+end
+end)()
+
+F.resume_execution = (function()
+local resume = M.resume
+local steered = M.steered
+local OWN = { resumed = true }
+return function(partition, id, request, reason)
+  return steered.by(partition, id, request, OWN, function(r, now)
+    if r.f.st ~= "suspended" then
+      return "not_suspended " .. r.f.st, false
+    end
+    resume.by(r, "o" .. reason, {}, now)
+    return "resumed", true
   end)
 end
 end)()
@@ -1758,6 +2715,15 @@ return function(partition, id, request)
 end
 end)()
 
+F.signing_key = (function()
+local keys = M.keys
+local reply = M.reply
+return function(partition, proposed)
+  redis.call("SETNX", keys.signing_key(partition), proposed)
+  return reply.ok(redis.call("GET", keys.signing_key(partition)))
+end
+end)()
+
 F.submit = (function()
 local clock = M.clock
 local execution = M.execution
@@ -1772,8 +2738,9 @@ local FIELDS = 15
 local function optional(text)
   return text ~= "" and text or nil
 end
-local function store(partition, id, args, at, now)
+local function store(partition, id, args, at, now, looked)
   local r = record.new(partition, id, args[at + 2], args[at + 4], args[at + 5], now)
+  r.looked = looked
   local f = r.f
   f.p = args[at + 1] .. " " .. args[at + 9]
   f.cl, f.ct = optional(args[at + 3]), optional(args[at + 6])
@@ -1791,7 +2758,7 @@ local function store(partition, id, args, at, now)
   end
   execution.create(r, now)
 end
-local function one(partition, args, at, now)
+local function one(partition, args, at, now, looked)
   local id = args[at]
   local same = redis.call("HGET", keys.execution(partition, id), "p")
   if same then
@@ -1808,16 +2775,87 @@ local function one(partition, args, at, now)
     end
     idempotency.take(partition, key, id, now, tonumber(args[at + 13]))
   end
-  store(partition, id, args, at, now)
+  store(partition, id, args, at, now, looked)
   return reply.ok("new")
 end
 return function(partition, args)
   local now = clock.now_ms(partition)
-  local outcomes = {}
+  local outcomes, looked = {}, {}
   for at = 1, #args, FIELDS do
-    outcomes[#outcomes + 1] = one(partition, args, at, now)
+    outcomes[#outcomes + 1] = one(partition, args, at, now, looked)
   end
   return reply.ok(outcomes)
+end
+end)()
+
+F.suspend = (function()
+local condition = M.condition
+local held = M.held
+local number = M.number
+local reply = M.reply
+local specs = M.specs
+local waitpoints = M.waitpoints
+local waits = M.waits
+local waits_text = M.waits_text
+local function by_place(one, other)
+  return tonumber(one.place) < tonumber(other.place)
+end
+local function given_before(r, epoch, released, count)
+  local mine, parts = {}, {}
+  for _, p in ipairs(waits.of(r).all) do
+    if p.epoch == epoch then
+      mine[#mine + 1] = p
+    end
+  end
+  if #mine ~= count then
+    return reply.err("ALREADY_RELEASED", released)
+  end
+  table.sort(mine, by_place)
+  for i, p in ipairs(mine) do
+    parts[i] = waitpoints.parts(p)
+  end
+  return reply.ok("waiting", parts)
+end
+local function satisfied_at_once(w, signals, epoch, digest)
+  waits.end_suspension(w)
+  for _, p in ipairs(w.all) do
+    if p.epoch == epoch then
+      p.epoch, p.place = nil, nil
+    end
+  end
+  w.resumed, w.satisfied = { how = "s", signals = signals }, epoch .. " " .. digest
+  return reply.ok("satisfied", {})
+end
+return function(partition, id, attempt, epoch, lease_id, digest, wanted, groups, timeout, behavior, kids)
+  local asked = specs.read(wanted)
+  return held.by(partition, id, attempt, epoch, lease_id, "s" .. digest, function(r, now)
+    local w = waits.of(r)
+    if w.satisfied == epoch .. " " .. digest then
+      return reply.ok("satisfied", {}), false
+    elseif r.f.ca then
+      return reply.err("CANCEL_REQUESTED"), false
+    end
+    local parts = {}
+    for i, spec in ipairs(asked) do
+      local p, refusal = waitpoints.activate(r, spec, epoch, i - 1, kids, now)
+      if not p then
+        return refusal, false
+      end
+      parts[i] = waitpoints.parts(p)
+    end
+    local ends_at = timeout ~= "" and number.text(number.later(now, tonumber(timeout))) or "-"
+    local text = epoch .. " " .. number.text(now) .. " " .. ends_at .. " " .. behavior .. " " .. groups
+    w.suspension = waits_text.suspension(text)
+    local signals = condition.satisfying(w)
+    if signals then
+      return satisfied_at_once(w, signals, epoch, digest)
+    end
+    w.resumed, w.satisfied = nil, nil
+    r.f.st, r.f.ra = "suspended", number.text(now)
+    return reply.ok("waiting", parts), "s"
+  end, function(r, released)
+    return given_before(r, epoch, released, #asked)
+  end)
 end
 end)()
 
@@ -1832,15 +2870,19 @@ return function(partition, most, tag, process, wait)
   local now = clock.now_ms(partition)
   clock.purge(partition, now)
   local counts = { delays = 0, leases = 0, timeouts = 0, expired = 0, grants = 0, removed = 0 }
-  local handled = 0
+  counts.waits, counts.waitpoints = 0, 0
+  local handled, looked = 0, {}
   for _, id in ipairs(timers.due(partition, tag, now, most)) do
     local r = execution.open(partition, id)
+    if r then
+      r.looked = looked
+    end
     local event = r and due.handle(r, now)
-    if not r then
-      timers.drop_stray(partition, tag, id)
-    elseif event then
+    if event then
       counts[event] = counts[event] + 1
       handled = handled + 1
+    else
+      timers.correct(partition, tag, id, r, now)
     end
   end
   local next_due = timers.next(partition, tag)
@@ -1850,7 +2892,9 @@ return function(partition, most, tag, process, wait)
   end
   local repaired = repair.wakeups(partition, now)
   local c = counts
-  return reply.ok(now, next_due or "", c.delays, c.leases, c.timeouts, c.expired, c.grants, c.removed, repaired)
+  return reply.ok(
+    now, next_due or "", c.delays, c.leases, c.timeouts, c.expired, c.grants, c.removed,
+    c.waits, c.waitpoints, repaired)
 end
 end)()
 
@@ -1859,6 +2903,28 @@ local library = M.library
 local reply = M.reply
 return function(_)
   return reply.ok(library.PROTOCOL, library.HASH)
+end
+end)()
+
+F.withdraw_waitpoint = (function()
+local reply = M.reply
+local resume = M.resume
+local steered = M.steered
+local waitpoints = M.waitpoints
+local waits = M.waits
+local OWN = { withdrawn = true }
+return function(partition, id, request, waitpoint)
+  return steered.by(partition, id, request, OWN, function(r, now)
+    local p = waits.of(r).known[waitpoint]
+    if not p then
+      return nil, false, reply.err("WAITPOINT_NOT_FOUND")
+    elseif not waitpoints.is_open(p, now) then
+      return "already_closed", false
+    end
+    waits.close(p)
+    resume.give_up_if_impossible(r, now, now)
+    return "withdrawn", true
+  end)
 end
 end)()
 
@@ -1879,13 +2945,19 @@ redis.register_function({ function_name = "ff_cancel", callback = call("cancel")
 redis.register_function({ function_name = "ff_cancel_execution", callback = call("cancel_execution"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_claim", callback = call("claim"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_claim_from_reclaim", callback = call("claim_from_reclaim"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "ff_close_waitpoint", callback = call("close_waitpoint"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_complete", callback = call("complete"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "ff_create_waitpoint", callback = call("create_waitpoint"), flags = {  } })
 redis.register_function({ function_name = "ff_delay", callback = call("delay"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "ff_deliver_signal", callback = call("deliver_signal"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_describe", callback = call("describe"), flags = { "no-writes" } })
 redis.register_function({ function_name = "ff_disarm", callback = call("disarm"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_fail", callback = call("fail"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_hold", callback = call("hold"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_list", callback = call("list"), flags = { "no-writes" } })
+redis.register_function({ function_name = "ff_list_waitpoints", callback = call("list_waitpoints"), flags = { "no-writes" } })
+redis.register_function({ function_name = "ff_now", callback = call("now"), flags = { "no-writes" } })
+redis.register_function({ function_name = "ff_observe_signals", callback = call("observe_signals"), flags = { "no-writes" } })
 redis.register_function({ function_name = "ff_open", callback = call("open"), flags = {  } })
 redis.register_function({ function_name = "ff_pass_on", callback = call("pass_on"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_progress", callback = call("progress"), flags = { "allow-oom" } })
@@ -1893,7 +2965,11 @@ redis.register_function({ function_name = "ff_reclaimable", callback = call("rec
 redis.register_function({ function_name = "ff_release_hold", callback = call("release_hold"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_renew", callback = call_with_items("renew"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_replay", callback = call("replay"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "ff_resume_execution", callback = call("resume_execution"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_revoke", callback = call("revoke"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "ff_signing_key", callback = call("signing_key"), flags = {  } })
 redis.register_function({ function_name = "ff_submit", callback = call_with_items("submit"), flags = {  } })
+redis.register_function({ function_name = "ff_suspend", callback = call("suspend"), flags = {  } })
 redis.register_function({ function_name = "ff_tick", callback = call("tick"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_version", callback = call("version"), flags = { "no-writes" } })
+redis.register_function({ function_name = "ff_withdraw_waitpoint", callback = call("withdraw_waitpoint"), flags = { "allow-oom" } })

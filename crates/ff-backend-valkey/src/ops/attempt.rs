@@ -3,16 +3,16 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use ff_engine::{
-    AttemptOps, DelayRequest, EngineError, FailRequest, Fence, ProgressRequest, Released,
-    call_digest,
+    AttemptOps, CloseOutcome, CreateWaitpoint, DelayRequest, EngineError, FailRequest, Fence,
+    ProgressRequest, Released, ResumeView, SuspendOutcome, SuspendRequest, call_digest,
 };
-use ff_types::backend::{BackendTag, FailOutcome, Handle, LeaseRenewal};
-use ff_types::{ExecutionId, Payload, limits};
+use ff_types::backend::{BackendTag, FailOutcome, Handle, LeaseRenewal, PendingWaitpoint};
+use ff_types::{ExecutionId, Payload, WaitpointId, limits};
 
-use super::{at_most, bits, content_type};
+use super::{at_most, bits, content_type, digest, wait};
 use crate::ValkeyBackend;
 use crate::call::{BadReply, Values};
-use crate::calls::{Cancel, Complete, Delay, Fail, Progress, Renew, RenewItem};
+use crate::calls::{self, Cancel, Complete, Delay, Fail, Progress, Renew, RenewItem};
 use crate::failures::{Refusal, bad_reply, refused, released};
 use crate::inner::{Inner, code};
 use crate::reply::Reply;
@@ -22,10 +22,6 @@ const PER_CALL: usize = 100;
 
 fn fence(handle: &Handle) -> Result<Fence, EngineError> {
     Fence::of(handle, BackendTag::Valkey)
-}
-
-fn digest(digest: u64) -> String {
-    format!("{digest:016x}")
 }
 
 #[async_trait]
@@ -155,6 +151,70 @@ impl AttemptOps for ValkeyBackend {
             at: request.until,
         };
         self.inner.about("delay", fence.execution, call).await.map(drop)
+    }
+
+    async fn create_waitpoint(
+        &self,
+        handle: &Handle,
+        request: &CreateWaitpoint,
+    ) -> Result<PendingWaitpoint, EngineError> {
+        const OPERATION: &str = "create_waitpoint";
+        let fence = fence(handle)?;
+        request.validate()?;
+        let call = calls::CreateWaitpoint {
+            id: fence.execution.as_u128(),
+            attempt: fence.attempt.0.into(),
+            epoch: fence.epoch.0,
+            lease: bits(fence.lease.to_bytes()),
+            waitpoint: request.waitpoint_id.as_u128(),
+            key: request.key.as_str(),
+            expires_in: u64::try_from(request.expires_in.as_millis()).unwrap_or(u64::MAX),
+            kids: &self.inner.kids(OPERATION).await?,
+        };
+        let made = self.inner.about(OPERATION, fence.execution, call).await?;
+        self.inner.pending(OPERATION, fence.execution, made.waitpoint).await
+    }
+
+    async fn suspend(
+        &self,
+        handle: &Handle,
+        request: &SuspendRequest,
+    ) -> Result<SuspendOutcome, EngineError> {
+        let fence = fence(handle)?;
+        request.validate()?;
+        self.inner.suspend(&fence, request).await
+    }
+
+    async fn observe_signals(&self, handle: &Handle) -> Result<ResumeView, EngineError> {
+        let fence = fence(handle)?;
+        let call = calls::ObserveSignals {
+            id: fence.execution.as_u128(),
+            attempt: fence.attempt.0.into(),
+            epoch: fence.epoch.0,
+            lease: bits(fence.lease.to_bytes()),
+        };
+        wait::resume_view(self.inner.about("observe_signals", fence.execution, call).await?)
+    }
+
+    async fn close_waitpoint(
+        &self,
+        handle: &Handle,
+        waitpoint_id: WaitpointId,
+    ) -> Result<CloseOutcome, EngineError> {
+        let fence = fence(handle)?;
+        let call = calls::CloseWaitpoint {
+            id: fence.execution.as_u128(),
+            attempt: fence.attempt.0.into(),
+            epoch: fence.epoch.0,
+            lease: bits(fence.lease.to_bytes()),
+            waitpoint: waitpoint_id.as_u128(),
+        };
+        let answer = self.inner.about("close_waitpoint", fence.execution, call).await?;
+        match answer.outcome.as_str() {
+            "closed" => Ok(CloseOutcome::Closed),
+            "already_closed" => Ok(CloseOutcome::AlreadyClosed),
+            _ => Err(bad_reply("close_waitpoint", BadReply("outcome"))),
+        }
     }
 }
 

@@ -4,8 +4,11 @@ mod attempt;
 mod claim;
 mod operator;
 mod read;
+mod signal;
 mod submit;
 mod tick;
+mod wait;
+mod waitpoints;
 
 use bytes::Bytes;
 use ff_engine::EngineError;
@@ -21,6 +24,11 @@ fn at_most(field: &'static str, actual: usize, limit: usize) -> Result<(), Engin
         });
     }
     Ok(())
+}
+
+/// A digest of arguments as the library takes it.
+fn digest(digest: u64) -> String {
+    format!("{digest:016x}")
 }
 
 /// The 16 bytes of an id.

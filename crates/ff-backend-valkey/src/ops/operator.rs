@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use ff_engine::{
-    CancelExecution, CancelOutcome, EngineError, Hold, HoldOutcome, OperatorOps, ReleaseHold,
-    ReleaseHoldOutcome, ReplayExecution, ReplayOutcome, RevokeLease, RevokeOutcome,
+    CancelExecution, CancelOutcome, CloseOutcome, EngineError, Hold, HoldOutcome, OperatorOps,
+    ReleaseHold, ReleaseHoldOutcome, ReplayExecution, ReplayOutcome, ResumeExecution,
+    ResumeOutcome, RevokeLease, RevokeOutcome, WithdrawWaitpoint,
 };
 use ff_types::{AttemptIndex, TerminalOutcome};
 
@@ -71,6 +72,43 @@ impl OperatorOps for ValkeyBackend {
             "revoked" => Ok(RevokeOutcome::Revoked),
             "not_active" => Ok(RevokeOutcome::NotActive),
             _ => Err(bad_reply("revoke", BadReply("outcome"))),
+        }
+    }
+
+    async fn withdraw_waitpoint(
+        &self,
+        request: &WithdrawWaitpoint,
+    ) -> Result<CloseOutcome, EngineError> {
+        let call = calls::WithdrawWaitpoint {
+            id: request.execution_id.as_u128(),
+            request: bits(request.request_id.to_bytes()),
+            waitpoint: request.waitpoint_id.as_u128(),
+        };
+        let answer = self.inner.about("withdraw_waitpoint", request.execution_id, call).await?;
+        match answer.outcome.as_str() {
+            "withdrawn" => Ok(CloseOutcome::Closed),
+            "already_closed" => Ok(CloseOutcome::AlreadyClosed),
+            _ => Err(bad_reply("withdraw_waitpoint", BadReply("outcome"))),
+        }
+    }
+
+    async fn resume_execution(
+        &self,
+        request: &ResumeExecution,
+    ) -> Result<ResumeOutcome, EngineError> {
+        request.validate()?;
+        let call = calls::ResumeExecution {
+            id: request.execution_id.as_u128(),
+            request: bits(request.request_id.to_bytes()),
+            reason: &request.reason,
+        };
+        let answer = self.inner.about("resume_execution", request.execution_id, call).await?;
+        let state = |text: &str| text.strip_prefix("not_suspended ")?.parse().ok();
+        match answer.outcome.as_str() {
+            "resumed" => Ok(ResumeOutcome::Resumed),
+            other => state(other)
+                .map(ResumeOutcome::NotSuspended)
+                .ok_or_else(|| bad_reply("resume_execution", BadReply("outcome"))),
         }
     }
 

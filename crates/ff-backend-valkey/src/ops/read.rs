@@ -5,7 +5,7 @@ use bytes::Bytes;
 use ff_engine::machine::{self, ExecutionRecord};
 use ff_engine::{
     Cursor, EngineError, ExecutionResult, ExecutionSummary, ExecutionView, Explanation, ListPage,
-    ListRequest, ReadOps, ResultOutcome, ResultRequest,
+    ListRequest, ListWaitpoints, ReadOps, ResultOutcome, ResultRequest, WaitpointPage,
 };
 use ff_types::{ExecutionId, TimestampMs, limits};
 
@@ -44,6 +44,13 @@ impl ReadOps for ValkeyBackend {
                 .map_or_else(String::new, |(key, value)| format!("{key} {value}")),
         };
         self.inner.list(&filter, request.cursor.map(Cursor::position), page_size).await
+    }
+
+    async fn list_waitpoints(
+        &self,
+        request: &ListWaitpoints,
+    ) -> Result<WaitpointPage, EngineError> {
+        self.inner.list_waitpoints(request).await
     }
 
     async fn result(&self, request: &ResultRequest) -> Result<ResultOutcome, EngineError> {
@@ -100,8 +107,9 @@ impl Stored {
         codec::record(self.id, &self.fields, self.payload.clone())
     }
 
-    /// The same execution with other values for some fields.
+    /// The same execution once it has ended, with these fields of the end and no others.
     fn with(mut self, fields: Vec<(Bytes, Bytes)>) -> Self {
+        self.fields.forget(&codec::END_FIELDS);
         for (name, value) in fields {
             self.fields.set(name, value);
         }
@@ -141,6 +149,7 @@ impl Inner {
             |flat| Fields::of(flat).ok_or_else(|| bad_reply(operation, BadReply("list of fields")));
         let mut all = fields(answer.fields)?;
         all.extend(fields(answer.long)?);
+        all.extend(fields(answer.waits)?.behind(codec::WAITS));
         let (now, ahead, payload) = (answer.now, answer.ahead, answer.payload);
         Ok(Stored { id, now, ahead, fields: all, payload })
     }

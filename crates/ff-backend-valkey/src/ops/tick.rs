@@ -135,6 +135,8 @@ impl Ticked {
         self.outcome.expired += count(answer.expired)?;
         self.outcome.grants_returned += count(answer.grants)?;
         self.outcome.removed += count(answer.removed)?;
+        self.outcome.waits_timed_out += count(answer.waits)?;
+        self.outcome.waitpoints_expired += count(answer.waitpoints)?;
         if answer.repaired > 0 {
             tracing::warn!(count = answer.repaired, "repaired lost wake-ups");
         }

@@ -11,6 +11,7 @@ mod call;
 mod child;
 mod clock;
 mod cluster;
+mod crowds;
 mod flushed;
 mod full;
 mod killed;

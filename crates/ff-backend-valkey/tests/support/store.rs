@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ff_backend_valkey::testing::decode;
 use ff_conformance::HarnessError;
+use ff_engine::WaitpointState;
 use ff_engine::machine::{ExecutionRecord, Placement, Queue, contradictions};
 use ff_types::{ExecutionId, Namespace, TimestampMs};
 use ff_valkey_server::{Connection, Reply};
@@ -203,7 +204,8 @@ fn check_partition(part: &BTreeMap<&str, &Kept>, faults: &mut Vec<String>) {
         }
     }
     for key in part.keys() {
-        let owner = key.strip_prefix("b:").or_else(|| key.strip_prefix("p:"));
+        let named = ["b:", "p:", "v:", "y:", "u:"].iter().find_map(|kind| key.strip_prefix(kind));
+        let owner = named.map(|rest| rest.get(..32).unwrap_or(rest));
         if owner.is_some_and(|id| !part.contains_key(format!("e:{id}").as_str())) {
             faults.push(format!("{key} belongs to no execution"));
         }
@@ -236,8 +238,35 @@ fn record(part: &BTreeMap<&str, &Kept>, id: &str, kept: &Kept) -> Result<Executi
             return Err(format!("keeps {} over 64 bytes", field.escape_ascii()));
         }
     }
+    let waits = waits(part, id, fields.contains_key(b"wv".as_slice()))?;
     let id: ExecutionId = id.parse().map_err(|_| "is no id".to_owned())?;
-    decode(id, fields.clone().into_iter().chain(long), payload).map_err(|error| error.to_string())
+    let all = fields.clone().into_iter().chain(long).chain(waits);
+    decode(id, all, payload).map_err(|error| error.to_string())
+}
+
+/// A field of a hash, and its value.
+type Field = (Vec<u8>, Vec<u8>);
+
+/// The fields of the waits of an execution. Of every signal in them there is a body, and no other.
+fn waits(part: &BTreeMap<&str, &Kept>, id: &str, marked: bool) -> Result<Vec<Field>, String> {
+    let hash = |kind: &str| match part.get(format!("{kind}:{id}").as_str()) {
+        Some(Kept::Hash(fields)) => fields.clone(),
+        _ => BTreeMap::new(),
+    };
+    let (waits, bodies) = (hash("v"), hash("y"));
+    if marked == waits.is_empty() {
+        return Err(format!("says {marked} of having waits, of which there are {}", waits.len()));
+    }
+    let order = |name: &Vec<u8>| match name.as_slice() {
+        [b'k' | b'z', order @ ..] if !order.is_empty() => Some(order.to_vec()),
+        _ => None,
+    };
+    let orders: BTreeSet<Vec<u8>> = waits.keys().filter_map(order).collect();
+    if orders != bodies.into_keys().collect() {
+        return Err("has other bodies of signals than signals".to_owned());
+    }
+    let named = |name: Vec<u8>| [b"v:".as_slice(), &name].concat();
+    Ok(waits.into_iter().map(|(name, value)| (named(name), value)).collect())
 }
 
 /// Where a record has to stand.
@@ -248,6 +277,11 @@ fn place(record: &ExecutionRecord, index: &mut Index) {
         index.entry(key).or_default().insert(member.to_owned(), score);
     };
     add("a".to_owned(), &id, 0);
+    for waitpoint in &record.run.waits().waitpoints {
+        if waitpoint.state != WaitpointState::Closed {
+            add("o".to_owned(), &format!("{} {id}", waitpoint.id), 0);
+        }
+    }
     let placement = Placement::of(record);
     let tags: Vec<String> =
         submission.tags.iter().map(|(key, value)| format!("{key} {value}")).collect();
@@ -276,7 +310,8 @@ fn place(record: &ExecutionRecord, index: &mut Index) {
 
 fn indexes(part: &BTreeMap<&str, &Kept>) -> Index {
     let is_index = |key: &str| {
-        matches!(key, "a" | "d") || ["d:", "q:", "l:"].iter().any(|start| key.starts_with(start))
+        matches!(key, "a" | "d" | "o")
+            || ["d:", "q:", "l:"].iter().any(|start| key.starts_with(start))
     };
     let text = |bytes: &Vec<u8>| bytes.iter().map(|byte| char::from(*byte)).collect::<String>();
     part.iter()

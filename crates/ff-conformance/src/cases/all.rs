@@ -3,8 +3,8 @@
 use std::pin::Pin;
 
 use ff_engine::{
-    DelayRequest, EngineError, FailRequest, ListRequest, ProgressRequest, ResultRequest,
-    TickRequest,
+    DelayRequest, EngineError, FailRequest, ListRequest, ListWaitpoints, ProgressRequest,
+    ResultRequest, SuspendCondition, TickRequest,
 };
 use ff_types::backend::{FailureClass, FailureReason, ReclaimGrant, ReclaimToken};
 use ff_types::{Payload, TimestampMs, limits};
@@ -58,6 +58,21 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
     revoke_over.reason.clone_from(&over);
     let (replay_unknown, replay_living) =
         (fx.replay_request(unknown), fx.replay_request(waiting.id()));
+    let pending = fx.pending(&task, "approval").await?;
+    let late = fx.waitpoint("late")?;
+    let brief_life = fx.waitpoint("brief")?.with_expires_in(ms(1));
+    let wait = fx.wait_for(&["approval"], SuspendCondition::Any)?;
+    let no_wait = fx.wait_for(&[], SuspendCondition::Any)?;
+    let unnamed = fx.signal(&pending).with_principal("");
+    let mut forged = fx.signal(&pending);
+    forged.token = ff_types::backend::WaitpointToken::new(
+        pending.address(),
+        ff_types::backend::WaitpointHmac::new(format!("none:{}", "0".repeat(40)))?,
+    );
+    let no_waitpoint = fx.ids.waitpoint_id();
+    let withdraw = fx.withdraw_request(task.execution_id, no_waitpoint);
+    let resume_unknown = fx.resume_request(unknown);
+    let waitpoints = ListWaitpoints::new().with_limit(0);
     let tick = TickRequest::all().with_limit(0);
     let page = ListRequest::new().with_limit(0);
     let read = ResultRequest::new(waiting.id()).with_max_wait(ms(limits::MAX_WAIT_MAX_MS + 1));
@@ -68,7 +83,7 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
             }) as Pin<Box<dyn Future<Output = _> + Send + '_>>)),+]
         };
     }
-    let calls: [Rejected<'_>; 36] = rejected![
+    let calls: [Rejected<'_>; 47] = rejected![
         submit(&clash);
         submit(&invalid);
         submit_batch(&batch);
@@ -90,6 +105,17 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
         cancel(&ended.handle, "too late");
         delay(&task.handle, &delay);
         delay(&ended.handle, &DelayRequest::now());
+        create_waitpoint(&task.handle, &brief_life);
+        create_waitpoint(&lost.handle, &late);
+        suspend(&task.handle, &no_wait);
+        suspend(&ended.handle, &wait);
+        observe_signals(&lost.handle);
+        close_waitpoint(&task.handle, no_waitpoint);
+        deliver_signal(&unnamed);
+        deliver_signal(&forged);
+        withdraw_waitpoint(&withdraw);
+        resume_execution(&resume_unknown);
+        list_waitpoints(&waitpoints);
         cancel_execution(&cancel_unknown);
         cancel_execution(&cancel_over);
         hold(&hold_unknown);
@@ -152,6 +178,13 @@ pub(crate) async fn repeat_is_harmless(fx: Fixture) -> CaseResult {
     let task = twice!(claim(&claim)).tasks.remove(0);
     twice!(renew(&task.handle));
     twice!(progress(&task.handle, &ProgressRequest::new(10).with_message("begun")));
+    let waitpoint = fx.waitpoint("approval")?;
+    let pending = twice!(create_waitpoint(&task.handle, &waitpoint));
+    let signal = fx.signal(&pending);
+    twice!(deliver_signal(&signal));
+    twice!(close_waitpoint(&task.handle, pending.waitpoint_id));
+    twice!(deliver_signal(&signal));
+    twice!(observe_signals(&task.handle));
     fx.advance(LEASE_TTL_MS).await;
     backend.tick(&TickRequest::all()).await?;
     let before = fx.snapshot().await;
@@ -160,6 +193,19 @@ pub(crate) async fn repeat_is_harmless(fx: Fixture) -> CaseResult {
     let scan = fx.reclaim_request(5)?;
     let token = twice!(reclaimable(&scan)).remove(0);
     let task = twice!(claim_from_reclaim(&token, &fx.policy()));
+    let wait = fx.wait_for(&["legal", "tech"], SuspendCondition::Any)?;
+    let waitpoints = fx.suspend(&task.handle, &wait).await?;
+    twice!(suspend(&task.handle, &wait));
+    let withdraw = fx.withdraw_request(task.execution_id, waitpoints[0].waitpoint_id);
+    twice!(withdraw_waitpoint(&withdraw));
+    let signal = fx.signal(&waitpoints[1]);
+    twice!(deliver_signal(&signal));
+    let task = fx.resumed_by(&[signal.signal_id]).await?;
+    let wait = fx.wait_for(&["again"], SuspendCondition::Any)?;
+    fx.suspend(&task.handle, &wait).await?;
+    let resume = fx.resume_request(task.execution_id);
+    twice!(resume_execution(&resume));
+    let task = fx.reclaim_one().await?;
     let revoke = fx.revoke_request(task.execution_id);
     twice!(revoke(&revoke));
     let cancel = fx.cancel_request(task.execution_id, "enough");

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use ff_engine::{ClaimOutcome, ClaimRequest, DelayRequest, Submission};
+use ff_engine::{
+    ClaimOutcome, ClaimRequest, DelayRequest, Submission, SuspendCondition, TimeoutBehavior,
+};
 use ff_types::backend::{CapabilitySet, FailureClass, Handle, HandleKind, ScannerFilter};
 use ff_types::{
     AttemptIndex, ExecutionId, ExecutionPolicy, ExecutionState, LaneId, Namespace, Payload, Tags,
@@ -13,6 +15,7 @@ use tokio::task::JoinHandle;
 use crate::Fixture;
 use crate::expect::{Case, CaseError, CaseResult, assert_invalid, cases, ensure, ensure_eq};
 use crate::fixture::{LANE, LEASE_TTL_MS, failure, ms, retry_after};
+use crate::waits::after;
 
 pub(crate) const CASES: &[Case] = &cases!["claim":
     priority_then_fifo,
@@ -96,10 +99,12 @@ enum Way {
     TimedOut,
     LeaseLost,
     TokenReturned,
+    WaitOver,
+    ResumedByOperator,
 }
 
 impl Way {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Submit,
         Self::RetryAtOnce,
         Self::DelayNow,
@@ -111,6 +116,8 @@ impl Way {
         Self::TimedOut,
         Self::LeaseLost,
         Self::TokenReturned,
+        Self::WaitOver,
+        Self::ResumedByOperator,
     ];
 
     /// By when what takes a while has happened, except for a lost lease.
@@ -142,6 +149,11 @@ impl Way {
         match self {
             Self::Replay => fx.backend.complete(&task.handle, None).await?,
             Self::PauseOver => fx.backend.delay(&task.handle, &DelayRequest::until(later)).await?,
+            Self::WaitOver | Self::ResumedByOperator => {
+                let timeout = after(Self::WHILE_MS, TimeoutBehavior::Resume);
+                let request = fx.wait_for(&["approval"], SuspendCondition::Any)?;
+                fx.suspend(&task.handle, &request.with_timeout(timeout)).await?;
+            }
             Self::TokenReturned => {
                 fx.advance(LEASE_TTL_MS).await;
                 fx.settle().await?;
@@ -178,7 +190,14 @@ impl Way {
             Self::Replay => {
                 backend.replay(&fx.replay_request(id)).await?;
             }
-            Self::DelayOver | Self::PauseOver | Self::TimedOut | Self::TokenReturned => {
+            Self::ResumedByOperator => {
+                backend.resume_execution(&fx.resume_request(id)).await?;
+            }
+            Self::DelayOver
+            | Self::PauseOver
+            | Self::TimedOut
+            | Self::TokenReturned
+            | Self::WaitOver => {
                 fx.advance(Self::WHILE_MS).await;
                 fx.settle().await?;
             }

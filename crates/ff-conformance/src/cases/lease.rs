@@ -140,6 +140,7 @@ pub(crate) async fn expires_at_the_boundary(fx: Fixture) -> CaseResult {
     for call in HolderCall::ALL {
         let fx = fx.second().await?;
         let task = fx.running().await?;
+        HolderCall::CreateWaitpoint.make(fx.backend.as_ref(), &task.handle).await?;
         fx.advance(LEASE_TTL_MS - 1).await;
         call.make(fx.backend.as_ref(), &task.handle).await?;
     }

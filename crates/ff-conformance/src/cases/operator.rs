@@ -1,6 +1,6 @@
 //! What all requests of operators have in common.
 
-use ff_engine::{HoldOutcome, ReleaseHold, ReleaseHoldOutcome};
+use ff_engine::{HoldOutcome, ReleaseHold, ReleaseHoldOutcome, SuspendCondition};
 use ff_types::limits;
 
 use crate::Fixture;
@@ -33,6 +33,11 @@ pub(crate) async fn repeat_is_harmless(fx: Fixture) -> CaseResult {
     repeated!(release_hold, fx.release_hold_request(id));
     fx.claim_one().await?;
     repeated!(revoke, fx.revoke_request(id));
+    let task = fx.reclaim_one().await?;
+    let pending = fx.pending(&task, "approval").await?;
+    repeated!(withdraw_waitpoint, fx.withdraw_request(id, pending.waitpoint_id));
+    fx.suspend(&task.handle, &fx.wait_for(&["approval"], SuspendCondition::Any)?).await?;
+    repeated!(resume_execution, fx.resume_request(id));
     fx.reclaim_one().await?;
     repeated!(cancel_execution, fx.cancel_request(id, "while it runs"));
     fx.backend.revoke(&fx.revoke_request(id)).await?;

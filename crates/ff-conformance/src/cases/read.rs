@@ -1,6 +1,6 @@
 //! Reads in general, and `describe_execution`.
 
-use ff_engine::ResultRequest;
+use ff_engine::{ListWaitpoints, ResultRequest};
 use ff_types::backend::CapabilitySet;
 use ff_types::{ExecutionPolicy, ExecutionState, Payload, Tags};
 
@@ -76,6 +76,11 @@ pub(crate) async fn unknown_id_is_not_found(fx: Fixture) -> CaseResult {
     assert_code(backend.release_hold(&fx.release_hold_request(id)).await, code)?;
     assert_code(backend.revoke(&fx.revoke_request(id)).await, code)?;
     assert_code(backend.replay(&fx.replay_request(id)).await, code)?;
+    assert_code(backend.resume_execution(&fx.resume_request(id)).await, code)?;
+    let withdraw = fx.withdraw_request(id, fx.ids.waitpoint_id());
+    assert_code(backend.withdraw_waitpoint(&withdraw).await, code)?;
+    let waitpoints = ListWaitpoints::new().with_execution(id);
+    assert_code(backend.list_waitpoints(&waitpoints).await, code)?;
 
     ensure_eq!(fx.leftovers().await, 0);
     Ok(())

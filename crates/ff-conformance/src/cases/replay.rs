@@ -5,7 +5,7 @@ use ff_types::backend::FailureClass;
 use ff_types::{AttemptIndex, ExecutionPolicy, ExecutionState, Payload};
 
 use crate::Fixture;
-use crate::expect::{Case, CaseResult, assert_state, cases, ensure, ensure_eq};
+use crate::expect::{Case, CaseResult, assert_code, assert_state, cases, ensure, ensure_eq};
 use crate::fixture::{LEASE_TTL_MS, failure, ms, retry_after};
 
 pub(crate) const CASES: &[Case] = &cases!["replay":
@@ -13,6 +13,7 @@ pub(crate) const CASES: &[Case] = &cases!["replay":
     counters_do_not_leak,
     keeps_a_deadline_ahead,
     needs_an_end,
+    forgets_waitpoints,
 ];
 
 /// From every end an execution is ready at once for `claim`, behind what was ready before; attempts
@@ -125,5 +126,24 @@ pub(crate) async fn needs_an_end(fx: Fixture) -> CaseResult {
     }
 
     ensure_eq!(fx.snapshot().await, before);
+    Ok(())
+}
+
+/// The waitpoints of the old run, their signals and what ended its waits are gone: their tokens are
+/// refused, and a waitpoint of the same key is another one.
+pub(crate) async fn forgets_waitpoints(fx: Fixture) -> CaseResult {
+    let (_, old) = fx.waiting().await?;
+    fx.send(&old).await?;
+    let task = fx.reclaim_one().await?;
+    fx.backend.complete(&task.handle, None).await?;
+
+    fx.backend.replay(&fx.replay_request(task.execution_id)).await?;
+
+    let answer = fx.backend.deliver_signal(&fx.signal(&old)).await;
+    assert_code(answer, "waitpoint_not_found")?;
+    let task = fx.claim_one().await?;
+    ensure_eq!(fx.observed(&task).await?, (None, Vec::new()));
+    let new = fx.pending(&task, "approval").await?;
+    ensure!(new.waitpoint_id != old.waitpoint_id, "the old waitpoint was given again");
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `result`: how an execution ended.
 
-use ff_engine::{ExecutionResult, ResultOutcome, ResultRequest};
-use ff_types::backend::FailureClass;
+use ff_engine::{ExecutionResult, FailRequest, ResultOutcome, ResultRequest};
+use ff_types::backend::{FailureClass, FailureReason};
 use ff_types::{
     ExecutionId, ExecutionPolicy, ExecutionState, Payload, TerminalOutcome, limits,
 };
@@ -16,6 +16,7 @@ use crate::fixture::{LEASE_TTL_MS, failure, ms};
 pub(crate) const CASES: &[Case] = &cases!["result":
     tells_how_it_ended,
     waits_for_the_end,
+    a_wait_tells_only_the_end,
     limits_are_enforced,
 ];
 
@@ -137,6 +138,32 @@ pub(crate) async fn waits_for_the_end(fx: Fixture) -> CaseResult {
         })
         .await???;
     ensure_eq!(outcome, ResultOutcome::Pending(ExecutionState::Active));
+    Ok(())
+}
+
+/// What a wait tells is the end alone: nothing of a failure before it, which the waiting reader may
+/// have seen.
+pub(crate) async fn a_wait_tells_only_the_end(fx: Fixture) -> CaseResult {
+    let first = fx.running().await?;
+    let id = first.execution_id;
+    let detailed = FailureReason::new("once").with_detail("its detail");
+    fx.backend.fail(&first.handle, &FailRequest::new(FailureClass::Transient, detailed)).await?;
+    let request = ResultRequest::new(id).with_max_wait(ms(limits::MAX_WAIT_MAX_MS));
+    let backend = fx.backend.clone();
+    let waiting = tokio::spawn(async move { backend.result(&request).await });
+    fx.let_others_run().await;
+    fx.advance(limits::BACKOFF_BASE_DEFAULT_MS).await;
+    fx.settle().await?;
+
+    let second = fx.claim_one().await?;
+    let plain = FailureReason::new("for good");
+    fx.backend.fail(&second.handle, &FailRequest::new(FailureClass::Permanent, plain)).await?;
+
+    match fx.promptly(waiting).await??? {
+        ResultOutcome::Ended(result) => ensure_eq!(result, ended(&fx, id).await?),
+        other => return Err(CaseError::new(format!("not ended: {other:?}"))),
+    }
+    ensure!(ended(&fx, id).await?.failure.is_some_and(|it| it.detail.is_none()), "a detail");
     Ok(())
 }
 

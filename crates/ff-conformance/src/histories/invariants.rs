@@ -15,7 +15,7 @@ pub(super) fn check(
     step: &Step,
     now: TimestampMs,
 ) -> (Vec<String>, Vec<Move>) {
-    let mut faults = Vec::new();
+    let mut faults = step.faults.clone();
     let mut moves = Vec::new();
     if let Some(first) = &step.first_answer {
         if *first != step.answer {
@@ -66,6 +66,15 @@ fn one(view: &ExecutionView) -> Vec<String> {
             state != ExecutionState::Delayed || view.reasons.without(BlockReason::Delay).is_empty(),
             "it is delayed with more reasons than the delay",
         ),
+        (
+            view.suspension.is_some() == (state == ExecutionState::Suspended),
+            "it waits for signals exactly while it is suspended",
+        ),
+        (
+            state != ExecutionState::Suspended
+                || (open && view.reasons.without(BlockReason::Hold).is_empty()),
+            "a suspended attempt is open and kept by nothing else but a hold",
+        ),
         (state.is_terminal() == view.ended_at.is_some(), "an end has a time"),
         (!(state.is_terminal() && open), "an attempt is open after the end"),
         (
@@ -91,8 +100,10 @@ fn both(
     let leased = earlier.lease.is_none() && view.lease.is_some();
     let issues = matches!(step.verb, Some(Verb::Claim | Verb::ClaimFromReclaim));
     let ended = earlier.state.is_terminal() && view.state.is_terminal();
-    let by_holder =
-        matches!(step.verb, Some(Verb::Complete | Verb::Fail | Verb::Cancel | Verb::Delay));
+    let by_holder = matches!(
+        step.verb,
+        Some(Verb::Complete | Verb::Fail | Verb::Cancel | Verb::Delay | Verb::Suspend)
+    );
     let was_live = earlier.lease.is_some_and(|lease| lease.expires_at > now);
     let changed = earlier != view;
     let holds = [

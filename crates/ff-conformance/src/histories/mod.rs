@@ -6,6 +6,7 @@
 
 mod invariants;
 mod op;
+mod waits;
 mod world;
 
 use std::fmt;
@@ -35,9 +36,9 @@ pub struct HistoryOptions {
 }
 
 impl HistoryOptions {
-    /// `count` histories of up to 100 steps.
+    /// `count` histories of up to 160 steps.
     pub const fn new(count: u32, seed: u64) -> Self {
-        Self { count, most_steps: 100, seed }
+        Self { count, most_steps: 160, seed }
     }
 }
 
@@ -164,7 +165,7 @@ async fn observe(world: &mut World, op: &Op) -> Result<Observed, String> {
 /// Every execution can still end, and when all have ended and their time has passed, nothing is
 /// left.
 async fn finish(world: &World) -> Result<(), String> {
-    use ff_engine::{ClaimRequest, ReleaseHold};
+    use ff_engine::{ClaimRequest, ReleaseHold, ResumeExecution};
     use ff_types::backend::ClaimPolicy;
 
     const ROUNDS: usize = 200;
@@ -184,8 +185,10 @@ async fn finish(world: &World) -> Result<(), String> {
             break;
         }
         for (id, _) in views {
-            // One that has ended or is gone refuses; the others lose their hold.
+            // One that has ended or is gone refuses; the others lose their hold and their wait.
             let _refused = backend.release_hold(&ReleaseHold::new(ids.request_id(), id)).await;
+            let resume = ResumeExecution::new(ids.request_id(), id, "the history is over");
+            let _refused = backend.resume_execution(&resume).await;
         }
         for lane in ["lane-0", "lane-1"] {
             let lane = ff_types::LaneId::new(lane).map_err(|error| error.to_string())?;

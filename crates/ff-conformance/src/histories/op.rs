@@ -32,6 +32,24 @@ pub(super) enum Op {
     Cancel(u8),
     /// Pauses for this many ms.
     Delay { handle: u8, ms: u16 },
+    /// Makes a waitpoint of one of three keys.
+    CreateWaitpoint { handle: u8, key: u8, expires: u16 },
+    /// Suspends.
+    Suspend(SuspendOp),
+    /// Looks at what ended the latest wait.
+    Observe(u8),
+    /// Closes a waitpoint with the handle.
+    CloseWaitpoint { handle: u8, waitpoint: u8 },
+    /// Signals.
+    Signal(SignalOp),
+    /// Signals as the latest signal did, under the same id.
+    SignalAgain,
+    /// Closes a waitpoint from outside.
+    Withdraw(u8),
+    /// Resumes from outside.
+    Resume(u8),
+    /// Lists the open waitpoints with a page size, of all executions or of one.
+    Waitpoints { limit: u8, of: Option<u8> },
     /// Cancels from outside.
     CancelExecution(u8),
     /// Holds.
@@ -85,6 +103,40 @@ pub(super) struct SubmitOp {
     pub(super) retention: u16,
 }
 
+/// What is waited for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct SuspendOp {
+    /// Whose lease.
+    pub(super) handle: u8,
+    /// Which of the three keys, one bit each.
+    pub(super) keys: u8,
+    /// Whether open waitpoints of those keys are brought with their tokens.
+    pub(super) pending: bool,
+    /// Whether only signals of one name count.
+    pub(super) named: bool,
+    /// Any, all, at least two of something, or two groups.
+    pub(super) condition: u8,
+    /// Timeout in ms, and what then.
+    pub(super) timeout: Option<(u16, u8)>,
+    /// How long fresh waitpoints stay open, in ms beyond the least.
+    pub(super) expires: u16,
+}
+
+/// What is signalled.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct SignalOp {
+    /// Which waitpoint, the latest ones most often.
+    pub(super) waitpoint: u8,
+    /// Whether it has the name that named waitpoints want.
+    pub(super) named: bool,
+    /// Which idempotency key.
+    pub(super) key: Option<u8>,
+    /// By which principal.
+    pub(super) principal: Option<u8>,
+    /// Whether the token is one of another waitpoint.
+    pub(super) forged: bool,
+}
+
 /// How many executions one history submits at most.
 pub(super) const EXECUTIONS_MAX: usize = 8;
 
@@ -128,6 +180,58 @@ fn submit() -> impl Strategy<Value = SubmitOp> {
     })
 }
 
+/// Spans that waits last; most often long enough for something to happen.
+fn wait_span() -> impl Strategy<Value = u16> {
+    prop_oneof![2 => span(), 3 => Just(20_000)]
+}
+
+fn suspend() -> impl Strategy<Value = SuspendOp> {
+    let kinds = (prop::bool::weighted(0.4), prop::bool::weighted(0.2));
+    let timeout = option::weighted(0.8, (wait_span(), prop_oneof![3 => 0_u8..3, 2 => Just(3)]));
+    (0_u8..3, 1_u8..8, kinds, 0_u8..6, timeout, prop_oneof![span(), Just(u16::MAX)]).prop_map(
+        |(handle, keys, (pending, named), condition, timeout, expires)| SuspendOp {
+            handle,
+            keys,
+            pending,
+            named,
+            condition,
+            timeout,
+            expires,
+        },
+    )
+}
+
+fn signal() -> impl Strategy<Value = SignalOp> {
+    let of = (prop::bool::weighted(0.8), prop::bool::weighted(0.1));
+    (any::<u8>(), of, option::weighted(0.3, 0_u8..3), option::weighted(0.3, 0_u8..2)).prop_map(
+        |(waitpoint, (named, forged), key, principal)| SignalOp {
+            waitpoint,
+            named,
+            key,
+            principal,
+            forged,
+        },
+    )
+}
+
+/// Steps about waits.
+fn wait() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        4 => (any::<u8>(), 0_u8..3, prop_oneof![span(), Just(u16::MAX)])
+            .prop_map(|(handle, key, expires)| Op::CreateWaitpoint { handle, key, expires }),
+        12 => suspend().prop_map(Op::Suspend),
+        5 => any::<u8>().prop_map(Op::Observe),
+        2 => (any::<u8>(), any::<u8>())
+            .prop_map(|(handle, waitpoint)| Op::CloseWaitpoint { handle, waitpoint }),
+        14 => signal().prop_map(Op::Signal),
+        2 => Just(Op::SignalAgain),
+        9 => any::<u8>().prop_map(Op::Withdraw),
+        3 => any::<u8>().prop_map(Op::Resume),
+        2 => (1_u8..5, option::of(any::<u8>()))
+            .prop_map(|(limit, of)| Op::Waitpoints { limit, of }),
+    ]
+}
+
 fn op() -> impl Strategy<Value = Op> {
     let claim = (0_u8..2, 0_u8..4, 1_u8..4, any::<bool>(), 0_u8..2).prop_map(
         |(lane, offered, max_tasks, reclaims, instance)| Op::Claim {
@@ -152,7 +256,7 @@ fn op() -> impl Strategy<Value = Op> {
         12 => submit().prop_map(Op::Submit),
         2 => any::<u8>().prop_map(Op::Resubmit),
         16 => claim,
-        5 => reclaimable,
+        8 => reclaimable,
         6 => any::<u8>().prop_map(Op::TakeUp),
         4 => any::<u8>().prop_map(Op::Renew),
         2 => (any::<u8>(), 0_u8..=101).prop_map(|(handle, percent)| Op::Progress { handle, percent }),
@@ -170,6 +274,7 @@ fn op() -> impl Strategy<Value = Op> {
         10 => span().prop_map(Op::Advance),
         1 => prop_oneof![Just(-3_600_000), Just(3_600_000), -2_000..2_000].prop_map(Op::Step),
         3 => any::<u8>().prop_map(Op::Read),
+        50 => wait(),
         2 => (1_u8..5, option::of(0_u8..11)).prop_map(|(limit, state)| Op::List { limit, state }),
     ]
 }

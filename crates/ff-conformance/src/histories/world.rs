@@ -20,6 +20,7 @@ use ff_types::{
 };
 
 use super::op::{EXECUTIONS_MAX, Op, SubmitOp};
+use super::waits::{WaitCall, Waits};
 use crate::harness::Opened;
 
 /// How long leases of a history last.
@@ -28,12 +29,13 @@ const LEASE_TTL: Duration = Duration::from_secs(1);
 /// One backend with what a history made on it.
 pub(super) struct World {
     pub(super) opened: Opened,
-    ids: IdSource,
+    pub(super) ids: IdSource,
     worker: WorkerId,
     instances: [WorkerInstanceId; 2],
     submissions: Vec<Submission>,
     handles: Vec<(ExecutionId, Handle)>,
     tokens: Vec<ReclaimToken>,
+    pub(super) waits: Waits,
     latest: Option<Call>,
     latest_answer: Option<String>,
 }
@@ -53,6 +55,8 @@ pub(super) struct Step {
     pub(super) by: Option<Handle>,
     /// The answer of the same call, made immediately before.
     pub(super) first_answer: Option<String>,
+    /// What is wrong with the answer itself.
+    pub(super) faults: Vec<String>,
 }
 
 /// A call that can be made again.
@@ -68,6 +72,7 @@ enum Call {
     Fail(Handle, FailRequest),
     Cancel(Handle),
     Delay(Handle, DelayRequest),
+    Wait(WaitCall),
     CancelExecution(CancelExecution),
     Hold(Hold),
     ReleaseHold(ReleaseHold),
@@ -90,6 +95,7 @@ impl World {
             submissions: Vec::new(),
             handles: Vec::new(),
             tokens: Vec::new(),
+            waits: Waits::default(),
             latest: None,
             latest_answer: None,
         }
@@ -149,18 +155,25 @@ impl World {
             Op::Delay { handle, ms } => {
                 Call::Delay(self.handle(*handle)?, DelayRequest::until(after(now, *ms)))
             }
+            Op::CreateWaitpoint { .. }
+            | Op::Suspend(_)
+            | Op::Observe(_)
+            | Op::CloseWaitpoint { .. }
+            | Op::Signal(_)
+            | Op::SignalAgain
+            | Op::Withdraw(_)
+            | Op::Resume(_)
+            | Op::Waitpoints { .. } => Call::Wait(self.wait_call(op)?),
             Op::CancelExecution(which) => {
                 let (request, id) = (self.ids.request_id(), self.execution(*which)?);
                 Call::CancelExecution(CancelExecution::new(request, id, "no longer needed"))
             }
-            Op::Hold(which) => {
-                Call::Hold(Hold::new(self.ids.request_id(), self.execution(*which)?))
-            }
+            Op::Hold(which) => Call::Hold(Hold::new(self.ids.request_id(), self.recent(*which)?)),
             Op::ReleaseHold(which) => {
                 Call::ReleaseHold(ReleaseHold::new(self.ids.request_id(), self.execution(*which)?))
             }
             Op::Revoke(which) => {
-                let (request, id) = (self.ids.request_id(), self.execution(*which)?);
+                let (request, id) = (self.ids.request_id(), self.recent(*which)?);
                 Call::Revoke(RevokeLease::new(request, id, "stuck"))
             }
             Op::Replay(which) => {
@@ -232,6 +245,7 @@ impl World {
                 let delayed = backend.delay(&handle, &request).await;
                 self.held(Verb::Delay, handle, &delayed)
             }
+            Call::Wait(call) => self.make_wait(call).await,
             Call::CancelExecution(request) => {
                 let outcome = backend.cancel_execution(&request).await;
                 Step::of(Verb::CancelExecution, Some(request.execution_id), &outcome)
@@ -252,7 +266,12 @@ impl World {
         }
     }
 
-    fn held<T: Debug>(&self, verb: Verb, handle: Handle, answer: &Result<T, EngineError>) -> Step {
+    pub(super) fn held<T: Debug>(
+        &self,
+        verb: Verb,
+        handle: Handle,
+        answer: &Result<T, EngineError>,
+    ) -> Step {
         let about = self.handles.iter().find(|(_, known)| *known == handle).map(|(id, _)| *id);
         Step::of(verb, about, answer).asked_by(handle)
     }
@@ -311,13 +330,22 @@ impl World {
     }
 
     /// A handle, the latest ones most often.
-    fn handle(&self, which: u8) -> Option<Handle> {
+    pub(super) fn handle(&self, which: u8) -> Option<Handle> {
         let recent = self.handles.len().saturating_sub(1 + usize::from(which % 8));
         self.handles.get(recent).map(|(_, handle)| handle.clone())
     }
 
-    fn execution(&self, which: u8) -> Option<ExecutionId> {
+    pub(super) fn execution(&self, which: u8) -> Option<ExecutionId> {
         pick(&self.submissions, which).map(Submission::id)
+    }
+
+    /// An execution, most often one that was handed out lately.
+    pub(super) fn recent(&self, which: u8) -> Option<ExecutionId> {
+        let recent = self.handles.len().checked_sub(1 + usize::from(which % 4));
+        match recent {
+            Some(at) if which >= 128 => self.handles.get(at).map(|(id, _)| *id),
+            _ => self.execution(which),
+        }
     }
 
     fn policy(&self, instance: u8) -> ClaimPolicy {
@@ -368,7 +396,7 @@ impl World {
 }
 
 impl Step {
-    fn of<T: Debug>(
+    pub(super) fn of<T: Debug>(
         verb: Verb,
         about: Option<ExecutionId>,
         answer: &Result<T, EngineError>,
@@ -381,14 +409,15 @@ impl Step {
             answer: tell(answer),
             by: None,
             first_answer: None,
+            faults: Vec::new(),
         }
     }
 
-    fn quiet<T: Debug>(answer: &Result<T, EngineError>) -> Self {
+    pub(super) fn quiet<T: Debug>(answer: &Result<T, EngineError>) -> Self {
         Self { refused: answer.is_err(), answer: tell(answer), ..Self::silent() }
     }
 
-    fn silent() -> Self {
+    pub(super) fn silent() -> Self {
         Self {
             verb: None,
             about: None,
@@ -396,10 +425,11 @@ impl Step {
             answer: String::new(),
             by: None,
             first_answer: None,
+            faults: Vec::new(),
         }
     }
 
-    fn asked_by(mut self, handle: Handle) -> Self {
+    pub(super) fn asked_by(mut self, handle: Handle) -> Self {
         self.by = Some(handle);
         self
     }
@@ -415,7 +445,7 @@ const CLASSES: [FailureClass; 5] = [
     FailureClass::Cancelled,
 ];
 
-fn pick<T>(items: &[T], which: u8) -> Option<&T> {
+pub(super) fn pick<T>(items: &[T], which: u8) -> Option<&T> {
     items.get(usize::from(which) % items.len().max(1))
 }
 
@@ -441,7 +471,7 @@ fn after(now: TimestampMs, ms: u16) -> TimestampMs {
     now.saturating_add(Duration::from_millis(u64::from(ms)))
 }
 
-fn tell<T: Debug, E: std::borrow::Borrow<EngineError>>(answer: &Result<T, E>) -> String {
+pub(super) fn tell<T: Debug, E: std::borrow::Borrow<EngineError>>(answer: &Result<T, E>) -> String {
     match answer {
         Ok(outcome) => format!("{outcome:?}"),
         Err(error) => format!("{}: {}", error.borrow().code(), error.borrow()),

@@ -6,6 +6,7 @@
 mod claims;
 mod toy;
 mod verbs;
+mod waits;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ff_engine::machine::{Decision, ExecutionRecord};
 use ff_engine::roles::BackendInfo;
-use ff_engine::{Clock, EngineError, ExecutionResult};
+use ff_engine::{Clock, EngineError, ExecutionResult, KeyRing, OsSecrets};
 use ff_types::backend::BackendTag;
 use ff_types::{
     ExecutionId, IdempotencyKey, LaneId, Namespace, RequestId, TaskKind, TimestampMs,
@@ -18,6 +18,7 @@ use tokio::sync::{Notify, oneshot};
 pub(crate) struct Toy {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) changed: Notify,
+    pub(crate) ring: KeyRing,
     namespace: Namespace,
     table: Mutex<Table>,
 }
@@ -67,6 +68,7 @@ impl Toy {
         Self {
             clock,
             changed: Notify::new(),
+            ring: KeyRing::generate(&OsSecrets),
             namespace: Namespace::default(),
             table: Mutex::new(Table::default()),
         }
@@ -74,6 +76,11 @@ impl Toy {
 
     pub(crate) fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The ids of the keys that sign and verify waitpoint tokens.
+    pub(crate) fn kids(&self) -> Vec<Arc<str>> {
+        self.ring.kids(self.clock.now()).map(Arc::from).collect()
     }
 
     // region: change

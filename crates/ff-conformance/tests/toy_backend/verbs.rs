@@ -4,16 +4,18 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ff_engine::machine::{self, DueEvent, KeyHolder, Placement, SubmitDecision};
+use ff_engine::machine::{self, Decision, DueEvent, KeyHolder, Placement, SubmitDecision};
 use ff_engine::{
-    AttemptOps, CancelExecution, CancelOutcome, Cursor, DelayRequest, EngineError, ExecutionResult,
-    ExecutionSummary, ExecutionView, Explanation, FailRequest, Fence, Hold, HoldOutcome, ListPage,
-    ListRequest, OperatorOps, ProgressRequest, ReadOps, ReleaseHold, ReleaseHoldOutcome,
-    ReplayExecution, ReplayOutcome, ResultOutcome, ResultRequest, RevokeLease, RevokeOutcome,
-    Submission, SubmitOps, Submitted, TickOutcome, TickRequest, TimerOps,
+    AttemptOps, CancelExecution, CancelOutcome, CloseOutcome, CreateWaitpoint, Cursor,
+    DelayRequest, EngineError, ExecutionResult, ExecutionSummary, ExecutionView, Explanation,
+    FailRequest, Fence, Hold, HoldOutcome, ListPage, ListRequest, ListWaitpoints, OperatorOps,
+    ProgressRequest, ReadOps, ReleaseHold, ReleaseHoldOutcome, ReplayExecution, ReplayOutcome,
+    ResultOutcome, ResultRequest, ResumeExecution, ResumeOutcome, ResumeView, RevokeLease,
+    RevokeOutcome, Submission, SubmitOps, Submitted, SuspendOutcome, SuspendRequest, TickOutcome,
+    TickRequest, TimerOps, WaitpointPage, WithdrawWaitpoint,
 };
-use ff_types::backend::{FailOutcome, Handle, LeaseRenewal};
-use ff_types::{ExecutionId, Payload, limits};
+use ff_types::backend::{FailOutcome, Handle, LeaseRenewal, PendingWaitpoint};
+use ff_types::{ExecutionId, Payload, WaitpointId, limits};
 
 use tokio::sync::oneshot;
 
@@ -118,6 +120,39 @@ impl AttemptOps for Toy {
         let fence = Fence::of(handle, TAG)?;
         self.change(fence.execution, |row, now| machine::delay(row, &fence, request, now))
     }
+
+    async fn create_waitpoint(
+        &self,
+        handle: &Handle,
+        request: &CreateWaitpoint,
+    ) -> Result<PendingWaitpoint, EngineError> {
+        self.create_waitpoint_now(handle, request)
+    }
+
+    async fn suspend(
+        &self,
+        handle: &Handle,
+        request: &SuspendRequest,
+    ) -> Result<SuspendOutcome, EngineError> {
+        self.suspend_now(handle, request)
+    }
+
+    async fn observe_signals(&self, handle: &Handle) -> Result<ResumeView, EngineError> {
+        let fence = Fence::of(handle, TAG)?;
+        self.change(fence.execution, |row, now| {
+            machine::observe_signals(row, &fence, now).map(Decision::Keep)
+        })
+    }
+
+    async fn close_waitpoint(
+        &self,
+        handle: &Handle,
+        waitpoint_id: WaitpointId,
+    ) -> Result<CloseOutcome, EngineError> {
+        let fence = Fence::of(handle, TAG)?;
+        let id = waitpoint_id;
+        self.change(fence.execution, |row, now| machine::close_waitpoint(row, &fence, id, now))
+    }
 }
 
 #[async_trait]
@@ -139,6 +174,20 @@ impl OperatorOps for Toy {
 
     async fn revoke(&self, request: &RevokeLease) -> Result<RevokeOutcome, EngineError> {
         self.change(request.execution_id, |row, now| machine::revoke(row, request, now))
+    }
+
+    async fn withdraw_waitpoint(
+        &self,
+        request: &WithdrawWaitpoint,
+    ) -> Result<CloseOutcome, EngineError> {
+        self.change(request.execution_id, |row, now| machine::withdraw_waitpoint(row, request, now))
+    }
+
+    async fn resume_execution(
+        &self,
+        request: &ResumeExecution,
+    ) -> Result<ResumeOutcome, EngineError> {
+        self.change(request.execution_id, |row, now| machine::resume_execution(row, request, now))
     }
 
     async fn replay(&self, request: &ReplayExecution) -> Result<ReplayOutcome, EngineError> {
@@ -171,6 +220,13 @@ impl ReadOps for Toy {
             }
         }
         Ok(ListPage::new(items, rest.next().and(last)))
+    }
+
+    async fn list_waitpoints(
+        &self,
+        request: &ListWaitpoints,
+    ) -> Result<WaitpointPage, EngineError> {
+        self.waitpoints(request)
     }
 
     async fn result(&self, request: &ResultRequest) -> Result<ResultOutcome, EngineError> {

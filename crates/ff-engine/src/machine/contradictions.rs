@@ -1,8 +1,13 @@
 //! What a sound record never is.
 
-use ff_types::{BlockReason, ExecutionState};
+use std::collections::BTreeSet;
 
-use super::record::ExecutionRecord;
+use ff_types::{BlockReason, ExecutionState, limits};
+
+use super::condition::satisfying;
+use super::record::{ExecutionRecord, RunState};
+use super::waits::Waitpoint;
+use crate::requests::WaitpointState;
 
 /// What contradicts itself in a record, a sentence each; none in a sound one. For the self-checks of
 /// backends.
@@ -13,7 +18,10 @@ pub fn contradictions(record: &ExecutionRecord) -> Vec<String> {
     let waiting = run.reasons.without(BlockReason::Delay).without(BlockReason::Hold);
     let rules = [
         (run.lease.is_some() == active, "a lease is held exactly while active"),
-        (!active || open, "an active execution has an open attempt"),
+        (
+            !(active || run.state == ExecutionState::Suspended) || open,
+            "an active or suspended execution has an open attempt",
+        ),
         (run.state != ExecutionState::Ready || run.reasons.is_empty(), "ready means no reason"),
         (
             !matches!(run.state, ExecutionState::Blocked | ExecutionState::Delayed)
@@ -34,7 +42,54 @@ pub fn contradictions(record: &ExecutionRecord) -> Vec<String> {
     ];
     rules
         .into_iter()
+        .chain(of_waits(run))
         .filter(|(holds, _)| !holds)
         .map(|(_, rule)| format!("{}: {rule}", record.submission.id()))
         .collect()
+}
+
+/// What holds of the waitpoints, their signals and the suspension.
+fn of_waits(run: &RunState) -> [(bool, &'static str); 8] {
+    let waits = run.waits();
+    let all = &waits.waitpoints;
+    let suspended = run.state == ExecutionState::Suspended;
+    let ids: BTreeSet<_> = all.iter().map(|waitpoint| waitpoint.id).collect();
+    let living = || all.iter().filter(|waitpoint| waitpoint.state != WaitpointState::Closed);
+    let of_suspension = |waitpoint: &Waitpoint| {
+        let suspension = waits.suspension.as_ref();
+        suspension.is_some_and(|suspension| suspension.waitpoints.contains(&waitpoint.id))
+    };
+    let is_placed = |waitpoint: &Waitpoint| match waitpoint.state {
+        WaitpointState::Pending => !of_suspension(waitpoint) && waitpoint.matcher.is_none(),
+        WaitpointState::Active => of_suspension(waitpoint) && waitpoint.matcher.is_some(),
+        WaitpointState::Closed => of_suspension(waitpoint) || waitpoint.kept.is_empty(),
+    };
+    let mut orders: Vec<_> =
+        all.iter().flat_map(|waitpoint| waitpoint.kept.iter().map(|kept| kept.order)).collect();
+    let count = orders.len();
+    orders.sort_unstable();
+    orders.dedup();
+    [
+        (suspended == waits.suspension.is_some(), "it waits exactly while suspended"),
+        (!run.state.is_terminal() || living().next().is_none(), "an end closes every waitpoint"),
+        (
+            all.len() <= limits::WAITPOINTS_REMEMBERED_MAX && ids.len() == all.len(),
+            "waitpoints are few, each with an id of its own",
+        ),
+        (
+            all.iter().all(|waitpoint| waitpoint.kept.len() <= limits::SIGNALS_PER_WAITPOINT_MAX),
+            "a waitpoint keeps few signals",
+        ),
+        (all.iter().all(is_placed), "a waitpoint is in the state that its place implies"),
+        (
+            orders.len() == count && orders.last().is_none_or(|last| *last < waits.accepted),
+            "signals have an order",
+        ),
+        (!suspended || satisfying(waits).is_none(), "a satisfied wait is over"),
+        (
+            run.state != ExecutionState::Suspended
+                || (run.reasons.without(BlockReason::Hold).is_empty() && run.grant.is_none()),
+            "a suspended execution is kept by nothing but a hold beside its wait",
+        ),
+    ]
 }

@@ -1,11 +1,13 @@
 //! `tick`: what time alone does to an execution.
 
 use ff_types::backend::FailureClass;
-use ff_types::{BlockReason, TerminalOutcome, TimestampMs};
+use ff_types::{BlockReason, ExecutionState, TerminalOutcome, TimestampMs};
 
 use super::fail::dispose;
 use super::placement::Placement;
 use super::record::{Entry, ExecutionRecord, Lease, LeaseEnd, RunState, state_of};
+use super::resume::{give_up, give_up_if_impossible};
+use crate::requests::{ResumeReason, WaitpointState};
 
 /// What came due.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +22,10 @@ pub enum DueEvent {
     LeaseLost(Box<RunState>),
     /// The delay is over.
     DelayOver(Box<RunState>),
+    /// The wait has lasted too long.
+    WaitTimedOut(Box<RunState>),
+    /// Waitpoints that a suspended execution waits for have expired.
+    WaitpointsExpired(Box<RunState>),
     /// A reclaim token was not used.
     GrantReturned(Box<RunState>),
 }
@@ -33,6 +39,8 @@ impl DueEvent {
             | Self::TimedOut(next)
             | Self::LeaseLost(next)
             | Self::DelayOver(next)
+            | Self::WaitTimedOut(next)
+            | Self::WaitpointsExpired(next)
             | Self::GrantReturned(next) => Some(*next),
         }
     }
@@ -58,6 +66,9 @@ pub fn due(record: &ExecutionRecord, now: TimestampMs) -> Option<DueEvent> {
     if run.grant.is_some_and(|grant| grant.expires_at == at) {
         next.grant = None;
         return Some(DueEvent::GrantReturned(Box::new(next)));
+    }
+    if run.state == ExecutionState::Suspended {
+        return Some(wait_over(next, at, now));
     }
     next.reasons = next.reasons.without(BlockReason::Delay);
     next.delay_until = None;
@@ -89,4 +100,16 @@ fn lease_over(
         next.await_turn(Entry::Reclaim, at);
     }
     DueEvent::LeaseLost(Box::new(next))
+}
+
+/// At one time the timeout comes before the expiry of a waitpoint.
+fn wait_over(mut next: RunState, at: TimestampMs, now: TimestampMs) -> DueEvent {
+    let suspension = next.waits().suspension.as_ref();
+    if suspension.is_some_and(|suspension| suspension.timeout_at == Some(at)) {
+        give_up(&mut next, ResumeReason::TimedOut, at, now);
+        return DueEvent::WaitTimedOut(Box::new(next));
+    }
+    next.waits_mut().close_expired(WaitpointState::Active, at);
+    give_up_if_impossible(&mut next, at, now);
+    DueEvent::WaitpointsExpired(Box::new(next))
 }

@@ -4,7 +4,7 @@ use ff_types::{BlockReason, TimestampMs};
 
 use super::placement::{Placement, Queue};
 use super::record::ExecutionRecord;
-use crate::requests::{ExplainReason, Explanation};
+use crate::requests::{ExplainReason, Explanation, WaitpointState};
 
 /// Whether a worker that offers what is required could be handed this execution at `now`.
 pub fn is_claimable(record: &ExecutionRecord, now: TimestampMs) -> bool {
@@ -30,6 +30,15 @@ pub fn explain(
         } else {
             let (worker, instance) = (lease.worker, lease.instance);
             (ExplainReason::Running { worker, instance }, None)
+        }
+    } else if let Some(suspension) = &run.waits().suspension {
+        if placement.due.is_some_and(|at| at <= now) {
+            (ExplainReason::AwaitingMaintenance, placement.due)
+        } else {
+            let open = run.waits().waitpoints.iter();
+            let open = open.filter(|waitpoint| waitpoint.state == WaitpointState::Active);
+            let waitpoints = u32::try_from(open.count()).unwrap_or(u32::MAX);
+            (ExplainReason::Suspended { waitpoints }, suspension.timeout_at)
         }
     } else if run.reasons.contains(BlockReason::Hold) {
         (ExplainReason::Held, None)

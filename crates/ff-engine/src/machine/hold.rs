@@ -27,7 +27,7 @@ pub fn hold(
     let mut next = run.clone();
     next.reasons = next.reasons.with(BlockReason::Hold);
     next.grant = None;
-    if next.state != ExecutionState::Active {
+    if !holds_or_waits(next.state) {
         next.state = state_of(next.reasons);
     }
     let outcome = OperatorOutcome::Held;
@@ -56,7 +56,7 @@ pub fn release_hold(
     }
     let mut next = run.clone();
     next.reasons = next.reasons.without(BlockReason::Hold);
-    if next.state != ExecutionState::Active {
+    if !holds_or_waits(next.state) {
         next.state = state_of(next.reasons);
         if next.state == ExecutionState::Ready {
             next.ready_at = now;
@@ -65,6 +65,11 @@ pub fn release_hold(
     let outcome = OperatorOutcome::HoldReleased;
     next.operator.push(OperatorMark { request_id: request.request_id, outcome });
     Ok(Decision::apply(next, ReleaseHoldOutcome::Released))
+}
+
+/// Whether a hold shows only when the lease is given back, or the wait is over.
+fn holds_or_waits(state: ExecutionState) -> bool {
+    matches!(state, ExecutionState::Active | ExecutionState::Suspended)
 }
 
 fn not_ended(record: &ExecutionRecord) -> Result<(), EngineError> {

@@ -6,11 +6,12 @@
 //! record, decide, and store the answer in one transaction.
 //!
 //! A backend keeps two indexes beside the records, and both follow from a record alone:
-//! see [`Placement`].
+//! see [`Placement`]. For listings it may keep a third, of the waitpoints that are not closed.
 
 mod cancel;
 mod claim;
 mod complete;
+mod condition;
 mod contradictions;
 mod decision;
 mod delay;
@@ -27,9 +28,14 @@ mod reclaim;
 mod record;
 mod renew;
 mod replay;
+mod resume;
 mod retry;
 mod revoke;
+mod signal;
 mod submit;
+mod suspend;
+mod waitpoint;
+mod waits;
 
 pub use cancel::{cancel, cancel_execution};
 pub use claim::{Claimed, claim};
@@ -51,6 +57,14 @@ pub use record::{
 };
 pub use renew::renew;
 pub use replay::replay;
+pub use resume::{observe_signals, resume_execution};
 pub use retry::{JITTER_BITS, backoff_ms, jitter_for};
 pub use revoke::revoke;
+pub use signal::deliver_signal;
 pub use submit::{KeyHolder, SubmitDecision, submit};
+pub use suspend::{Suspended, suspend};
+pub use waitpoint::{close_waitpoint, create_waitpoint, withdraw_waitpoint};
+pub use waits::{
+    KeptSignal, Matcher, SatisfiedSuspend, SeenSignal, Suspension, TokenParts, WaitGroup,
+    Waitpoint, Waits,
+};

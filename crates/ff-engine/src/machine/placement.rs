@@ -3,7 +3,7 @@
 
 use ff_types::{BlockReason, ExecutionState, TimestampMs};
 
-use super::record::{Entry, ExecutionRecord};
+use super::record::{Entry, ExecutionRecord, RunState};
 use crate::requests::millis;
 use std::time::Duration;
 
@@ -64,5 +64,13 @@ fn due_at(record: &ExecutionRecord) -> Option<TimestampMs> {
     }
     let delay = run.delay_until.filter(|_| run.reasons.contains(BlockReason::Delay));
     let grant = run.grant.map(|grant| grant.expires_at);
-    [delay, grant, run.deadline].into_iter().flatten().min()
+    let wait = (run.state == ExecutionState::Suspended).then(|| wait_due(run)).flatten();
+    [delay, grant, wait, run.deadline].into_iter().flatten().min()
+}
+
+/// The timeout of the wait, or the first expiry of a waitpoint that it waits for.
+fn wait_due(run: &RunState) -> Option<TimestampMs> {
+    let waits = run.waits();
+    let timeout = waits.suspension.as_ref().and_then(|suspension| suspension.timeout_at);
+    timeout.into_iter().chain(waits.active_expiry()).min()
 }

@@ -10,6 +10,7 @@ use ff_types::{
 };
 
 use super::recent::Recent;
+use super::waits::Waits;
 use crate::error::Released;
 use crate::requests::{CancelView, FailureView, Submission};
 
@@ -61,6 +62,8 @@ pub struct RunState {
     pub progress: Option<Arc<Progress>>,
     /// The latest failure of this run.
     pub last_failure: Option<Arc<FailureView>>,
+    /// Its waitpoints and what it waits for; `None` while it has none.
+    pub waits: Option<Arc<Waits>>,
     /// What the handler returned.
     pub result: Option<Payload>,
     /// When it ended.
@@ -141,7 +144,7 @@ pub enum LeaseEnd {
 /// A releasing call: the verb and a digest of its arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReleaseCall {
-    /// `complete`, `fail`, `cancel` or `delay`.
+    /// `complete`, `fail`, `cancel`, `delay` or `suspend`.
     pub verb: &'static str,
     /// Digest of the arguments.
     pub digest: u64,
@@ -187,6 +190,10 @@ pub enum OperatorOutcome {
     HoldReleased,
     /// `revoke`.
     Revoked,
+    /// `withdraw_waitpoint`.
+    Withdrawn,
+    /// `resume_execution`.
+    Resumed,
     /// `replay`, whose next attempt has this index.
     Replayed(AttemptIndex),
 }
@@ -248,6 +255,9 @@ impl RunState {
         self.reasons = ReasonSet::EMPTY;
         self.delay_until = None;
         self.grant = None;
+        if self.waits.is_some() {
+            self.waits_mut().end();
+        }
         self.close_attempt();
         self.ended_at = Some(now);
     }
@@ -287,7 +297,7 @@ impl Released {
     pub const fn as_fail(self) -> FailOutcome {
         match self {
             Self::RetryScheduled { delay_until } => FailOutcome::RetryScheduled { delay_until },
-            Self::Ended(_) | Self::Delayed { .. } => FailOutcome::TerminalFailed,
+            Self::Ended(_) | Self::Delayed { .. } | Self::Suspended => FailOutcome::TerminalFailed,
         }
     }
 }

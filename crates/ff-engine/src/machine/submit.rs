@@ -81,6 +81,7 @@ fn created(submission: &Submission, fingerprint: u64, now: TimestampMs) -> Execu
         cancel: None,
         progress: None,
         last_failure: None,
+        waits: None,
         result: None,
         ended_at: None,
         operator: Recent::default(),

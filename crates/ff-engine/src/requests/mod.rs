@@ -4,9 +4,12 @@ mod attempt;
 mod claim;
 mod operator;
 mod read;
+mod signal;
 mod submit;
+mod suspend;
 mod tick;
 mod view;
+mod waitpoint;
 
 pub(crate) use attempt::validate_reason;
 pub use attempt::{DelayRequest, FailRequest, ProgressRequest};
@@ -19,10 +22,20 @@ pub use read::{
     Cursor, ExecutionResult, ExplainReason, Explanation, ListPage, ListRequest, ResultOutcome,
     ResultRequest,
 };
+pub use signal::{DeliverSignal, SignalOutcome};
 pub use submit::{Idempotency, OnTerminal, Submission, Submitted};
+pub use suspend::{
+    Distinct, Group, GroupView, ResumeExecution, ResumeOutcome, ResumeReason, ResumeView,
+    SuspendCondition, SuspendOutcome, SuspendRequest, SuspendTimeout, SuspensionView,
+    TimeoutBehavior,
+};
 pub use tick::{TickOutcome, TickRequest};
 pub use view::{
     AttemptView, CancelView, ExecutionSummary, ExecutionView, FailureDetail, FailureView, LeaseView,
+};
+pub use waitpoint::{
+    CloseOutcome, CreateWaitpoint, ListWaitpoints, WaitpointCursor, WaitpointPage, WaitpointState,
+    WaitpointView, WithdrawWaitpoint,
 };
 
 use ff_types::TimestampMs;

@@ -98,13 +98,18 @@ impl ListRequest {
     /// # Errors
     /// [`EngineError::Validation`] when it is out of range.
     pub fn page_size(&self) -> Result<usize, EngineError> {
-        let limit = self.limit.unwrap_or(limits::LIST_LIMIT_DEFAULT);
-        let max = limits::LIST_LIMIT_MAX;
-        if (1..=max).contains(&limit) {
-            return Ok(limit as usize);
-        }
-        Err(EngineError::validation("limit", format!("must be within 1..={max}, is {limit}")))
+        page_size(self.limit)
     }
+}
+
+/// The page size that `limit` asks for.
+pub(super) fn page_size(limit: Option<u32>) -> Result<usize, EngineError> {
+    let limit = limit.unwrap_or(limits::LIST_LIMIT_DEFAULT);
+    let max = limits::LIST_LIMIT_MAX;
+    if (1..=max).contains(&limit) {
+        return Ok(limit as usize);
+    }
+    Err(EngineError::validation("limit", format!("must be within 1..={max}, is {limit}")))
 }
 
 /// A page of executions. A page may hold fewer items than asked for, even none, and still have a
@@ -295,6 +300,11 @@ pub enum ExplainReason {
     Held,
     /// It waits for its start, its retry or the end of its pause.
     Delayed,
+    /// It is suspended and waits for signals.
+    Suspended {
+        /// For how many waitpoints it waits that are still open.
+        waitpoints: u32,
+    },
     /// A reclaim token is out for it.
     TokenOutstanding,
     /// It waits in its lane for a worker that asks the reclaim scanner and offers what it requires.
@@ -338,6 +348,12 @@ impl fmt::Display for ExplainReason {
             Self::AwaitingMaintenance => f.write_str("something is due that no tick has handled"),
             Self::Held => f.write_str("an operator holds it"),
             Self::Delayed => f.write_str("it is delayed"),
+            Self::Suspended { waitpoints: 1 } => {
+                f.write_str("it is suspended, and waits for the signals of a waitpoint")
+            }
+            Self::Suspended { waitpoints } => {
+                write!(f, "it is suspended, and waits for the signals of {waitpoints} waitpoints")
+            }
             Self::TokenOutstanding => f.write_str("a reclaim token is out for it"),
             Self::AwaitingReclaim { lane, requires } => {
                 write!(

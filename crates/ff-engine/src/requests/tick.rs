@@ -73,6 +73,10 @@ pub struct TickOutcome {
     pub attempts_timed_out: u32,
     /// Executions that missed their deadline.
     pub expired: u32,
+    /// Waits that had lasted too long.
+    pub waits_timed_out: u32,
+    /// Suspended executions of whose waitpoints some had expired.
+    pub waitpoints_expired: u32,
     /// Reclaim tokens nobody used.
     pub grants_returned: u32,
     /// Records removed after their retention.
@@ -91,6 +95,8 @@ impl TickOutcome {
             DueEvent::TimedOut(_) => &mut self.attempts_timed_out,
             DueEvent::LeaseLost(_) => &mut self.leases_lost,
             DueEvent::DelayOver(_) => &mut self.delays_over,
+            DueEvent::WaitTimedOut(_) => &mut self.waits_timed_out,
+            DueEvent::WaitpointsExpired(_) => &mut self.waitpoints_expired,
             DueEvent::GrantReturned(_) => &mut self.grants_returned,
         };
         *counter += 1;
@@ -102,6 +108,8 @@ impl TickOutcome {
             + self.leases_lost
             + self.attempts_timed_out
             + self.expired
+            + self.waits_timed_out
+            + self.waitpoints_expired
             + self.grants_returned
             + self.removed
     }

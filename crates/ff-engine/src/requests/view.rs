@@ -8,7 +8,8 @@ use ff_types::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::machine::ExecutionRecord;
+use super::suspend::SuspensionView;
+use crate::machine::{ExecutionRecord, Suspension};
 
 /// Everything about one execution.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +47,8 @@ pub struct ExecutionView {
     pub epoch: LeaseEpoch,
     /// Whether a reclaim token is out for it.
     pub token_outstanding: bool,
+    /// What it waits for; set exactly while it is suspended.
+    pub suspension: Option<SuspensionView>,
     /// Retries used in this run.
     pub retries: u32,
     /// Leases lost in this run.
@@ -179,6 +182,7 @@ impl ExecutionView {
             }),
             epoch: run.epoch,
             token_outstanding: run.grant.is_some(),
+            suspension: run.waits().suspension.as_ref().map(Suspension::view),
             retries: run.retries,
             reclaims: run.reclaims,
             cancel: run.cancel.as_deref().cloned(),

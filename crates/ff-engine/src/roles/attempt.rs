@@ -1,11 +1,14 @@
 //! What the holder of a lease does.
 
 use async_trait::async_trait;
-use ff_types::Payload;
-use ff_types::backend::{FailOutcome, Handle, LeaseRenewal};
+use ff_types::backend::{FailOutcome, Handle, LeaseRenewal, PendingWaitpoint};
+use ff_types::{Payload, WaitpointId};
 
 use crate::error::EngineError;
-use crate::requests::{DelayRequest, FailRequest, ProgressRequest};
+use crate::requests::{
+    CloseOutcome, CreateWaitpoint, DelayRequest, FailRequest, ProgressRequest, ResumeView,
+    SuspendOutcome, SuspendRequest,
+};
 
 /// The verbs of a lease holder.
 ///
@@ -16,7 +19,7 @@ use crate::requests::{DelayRequest, FailRequest, ProgressRequest};
 /// at the very millisecond of its expiry, by the store's clock `[lease.expires_at_the_boundary]`. The handle is borrowed: after
 /// [`EngineError::Unavailable`] the same call can be repeated.
 ///
-/// `complete`, `fail`, `cancel` and `delay` release the lease: whatever the attempt held goes in
+/// `complete`, `fail`, `cancel`, `delay` and `suspend` release the lease: whatever the attempt held goes in
 /// the same step. A repeat of the same release gives the same outcome
 /// `[release.repeat_gives_the_first_outcome]`, as long as the lease is among the latest eight that
 /// ended `[release.repeat_survives_later_attempts]`; a different one is refused with the outcome
@@ -111,4 +114,86 @@ pub trait AttemptOps: Send + Sync + 'static {
     /// # Errors
     /// [`EngineError::Validation`] for a time out of range `[delay.limits_are_enforced]`.
     async fn delay(&self, handle: &Handle, request: &DelayRequest) -> Result<(), EngineError>;
+
+    /// Makes a waitpoint and its token while the attempt runs, so that the token can be handed out
+    /// before the wait begins.
+    ///
+    /// # Behavior
+    /// - It is pending: every signal is kept for the suspend that will wait for it
+    ///   `[waitpoint.keeps_early_signals]`.
+    /// - When the execution has an open waitpoint of this key, that one is given again, with the
+    ///   token it has, in whichever attempt: a link that was handed out stays good
+    ///   `[waitpoint.open_key_is_given_again]`. A closed one makes room for a new one of its key
+    ///   `[waitpoint.closed_key_is_free]`.
+    /// - It closes by itself at its expiry, to the millisecond `[waitpoint.expires]`, and with the
+    ///   execution `[waitpoint.end_closes_all]`.
+    ///
+    /// # Errors
+    /// [`EngineError::LimitExceeded`] beyond 64 open ones; [`EngineError::Validation`] for a life
+    /// outside 1 s ..= 366 days, or an id that another waitpoint has
+    /// `[waitpoint.limits_are_enforced]`.
+    async fn create_waitpoint(
+        &self,
+        handle: &Handle,
+        request: &CreateWaitpoint,
+    ) -> Result<PendingWaitpoint, EngineError>;
+
+    /// Gives the lease back until signals satisfy the condition. The same attempt then resumes by
+    /// way of the reclaim scanner.
+    ///
+    /// # Behavior
+    /// - A suspended execution holds no lease and uses no retry `[suspend.holds_nothing]`; the
+    ///   answer has every waitpoint with its token, and a handle of kind `Suspended`
+    ///   `[suspend.answers_with_tokens]`. A repeat after the lost answer gives the same
+    ///   `[suspend.repeat_gives_the_same_tokens]`.
+    /// - `Any`, `All` and `AtLeast` count as they say `[suspend.conditions_count]`, and with
+    ///   several groups all have to hold, each counting for itself what they share
+    ///   `[suspend.groups_share_waitpoints]`. Distinct sources are principals that trusted code
+    ///   authenticated, or tokens, whatever the senders write `[suspend.sources_are_proven]`.
+    /// - When signals that were kept satisfy the condition, the lease is kept
+    ///   `[suspend.already_satisfied_keeps_the_lease]`. A signal that races with the suspend is
+    ///   never lost `[signal.no_lost_wakeup]`. What does not match the waitpoint's matcher does
+    ///   not count `[suspend.drops_what_does_not_match]`.
+    /// - A fresh waitpoint whose key is open uses that one and what it has kept
+    ///   `[suspend.fresh_key_finds_the_open_one]`; pending ones that the suspend does not name
+    ///   stay pending `[suspend.leaves_other_waitpoints_pending]`.
+    /// - At the timeout it fails, is cancelled, expires or resumes, as the request says
+    ///   `[wait.timeout_behaves_as_asked]`, and so it does as soon as too many waitpoints are
+    ///   closed or expired for the condition ever to hold `[wait.impossible_gives_up_at_once]`.
+    /// - While a cancellation is pending there is no wait `[suspend.refused_under_a_pending_cancel]`.
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] and [`EngineError::LimitExceeded`] name the field
+    /// `[suspend.limits_are_enforced]`; [`EngineError::NotFound`] for a pending waitpoint whose
+    /// token is not good or that is not open `[suspend.pending_needs_its_token]`.
+    async fn suspend(
+        &self,
+        handle: &Handle,
+        request: &SuspendRequest,
+    ) -> Result<SuspendOutcome, EngineError>;
+
+    /// What ended the latest wait of the execution.
+    ///
+    /// # Behavior
+    /// - Exactly the signals that satisfied the condition, in the order of their acceptance: of each
+    ///   group the first of each thing it counts, until there were enough
+    ///   `[signal.observed_are_those_that_satisfied]`.
+    /// - It stays the same through lost leases and retries, until the next suspend
+    ///   `[signal.observed_survives_a_lost_lease]`.
+    async fn observe_signals(&self, handle: &Handle) -> Result<ResumeView, EngineError>;
+
+    /// Closes a waitpoint: it takes no signal from now on, and what it has kept is gone.
+    ///
+    /// # Behavior
+    /// - One that is closed is an outcome; a repeat by the same holder gives the first outcome
+    ///   `[waitpoint.close_is_final]`.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`] for one that the execution does not know
+    /// `[waitpoint.unknown_is_not_found]`.
+    async fn close_waitpoint(
+        &self,
+        handle: &Handle,
+        waitpoint_id: WaitpointId,
+    ) -> Result<CloseOutcome, EngineError>;
 }

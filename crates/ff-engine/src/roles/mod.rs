@@ -13,6 +13,7 @@ mod attempt;
 mod claim;
 mod operator;
 mod read;
+mod signal;
 mod submit;
 mod timer;
 
@@ -20,6 +21,7 @@ pub use attempt::AttemptOps;
 pub use claim::ClaimOps;
 pub use operator::OperatorOps;
 pub use read::ReadOps;
+pub use signal::SignalOps;
 pub use submit::SubmitOps;
 pub use timer::TimerOps;
 
@@ -39,11 +41,19 @@ pub trait BackendInfo: Send + Sync + 'static {
 /// All roles together: what a backend implements and a worker is handed as
 /// `Arc<dyn EngineBackend>`.
 pub trait EngineBackend:
-    BackendInfo + SubmitOps + ClaimOps + AttemptOps + OperatorOps + ReadOps + TimerOps
+    BackendInfo + SubmitOps + ClaimOps + AttemptOps + SignalOps + OperatorOps + ReadOps + TimerOps
 {
 }
 
 impl<B> EngineBackend for B where
-    B: BackendInfo + SubmitOps + ClaimOps + AttemptOps + OperatorOps + ReadOps + TimerOps + ?Sized
+    B: BackendInfo
+        + SubmitOps
+        + ClaimOps
+        + AttemptOps
+        + SignalOps
+        + OperatorOps
+        + ReadOps
+        + TimerOps
+        + ?Sized
 {
 }

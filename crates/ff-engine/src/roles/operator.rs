@@ -4,8 +4,9 @@ use async_trait::async_trait;
 
 use crate::error::EngineError;
 use crate::requests::{
-    CancelExecution, CancelOutcome, Hold, HoldOutcome, ReleaseHold, ReleaseHoldOutcome,
-    ReplayExecution, ReplayOutcome, RevokeLease, RevokeOutcome,
+    CancelExecution, CancelOutcome, CloseOutcome, Hold, HoldOutcome, ReleaseHold,
+    ReleaseHoldOutcome, ReplayExecution, ReplayOutcome, ResumeExecution, ResumeOutcome,
+    RevokeLease, RevokeOutcome, WithdrawWaitpoint,
 };
 
 /// Steers single executions.
@@ -37,7 +38,8 @@ pub trait OperatorOps: Send + Sync + 'static {
     /// - A waiting one is `Blocked` `[hold.keeps_it_from_being_claimed]`; an outstanding reclaim
     ///   token is withdrawn `[hold.withdraws_a_token]`.
     /// - A running attempt goes on, and the hold stands when it gives up its lease
-    ///   `[hold.takes_effect_after_a_running_attempt]`.
+    ///   `[hold.takes_effect_after_a_running_attempt]`. A suspended one goes on waiting, and the
+    ///   hold stands when the wait is over `[wait.hold_takes_effect_after_the_wait]`.
     ///
     /// # Errors
     /// [`EngineError::State`] when it has ended `[hold.needs_a_living_execution]`.
@@ -62,12 +64,42 @@ pub trait OperatorOps: Send + Sync + 'static {
     /// - A pending cancellation takes effect at once `[revoke.ends_a_pending_cancel]`.
     async fn revoke(&self, request: &RevokeLease) -> Result<RevokeOutcome, EngineError>;
 
+    /// Closes a waitpoint, whether its execution runs or is suspended.
+    ///
+    /// # Behavior
+    /// - It takes no signal from now on; one that is closed is an outcome
+    ///   `[waitpoint.withdrawn_takes_no_signal]`.
+    /// - What it has kept still counts for a suspension that waits for others
+    ///   `[waitpoint.withdrawn_still_counts]`. When the condition can no longer hold, the wait is
+    ///   over at once `[wait.impossible_gives_up_at_once]`.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`] for one that the execution does not know
+    /// `[waitpoint.unknown_is_not_found]`.
+    async fn withdraw_waitpoint(
+        &self,
+        request: &WithdrawWaitpoint,
+    ) -> Result<CloseOutcome, EngineError>;
+
+    /// Ends the wait of a suspended execution, whatever its condition says.
+    ///
+    /// # Behavior
+    /// - The same attempt resumes and is told that an operator did it and why, without any signal;
+    ///   its waitpoints are closed `[wait.operator_resumes]`. One that is not suspended is an
+    ///   outcome.
+    async fn resume_execution(
+        &self,
+        request: &ResumeExecution,
+    ) -> Result<ResumeOutcome, EngineError>;
+
     /// Reopens an execution that ended, for a new attempt.
     ///
     /// # Behavior
     /// - It is ready at once; attempts and epochs count on `[replay.starts_a_new_attempt]`.
     /// - Result, failure, retry and reclaim counters of the old run are gone
     ///   `[replay.counters_do_not_leak]`.
+    /// - Its waitpoints and their signals are gone, and their tokens are of no use
+    ///   `[replay.forgets_waitpoints]`.
     /// - A deadline that has passed is dropped, one that lies ahead stays
     ///   `[replay.keeps_a_deadline_ahead]`.
     ///

@@ -5,7 +5,8 @@ use ff_types::ExecutionId;
 
 use crate::error::EngineError;
 use crate::requests::{
-    ExecutionView, Explanation, ListPage, ListRequest, ResultOutcome, ResultRequest,
+    ExecutionView, Explanation, ListPage, ListRequest, ListWaitpoints, ResultOutcome,
+    ResultRequest, WaitpointPage,
 };
 
 /// Reads.
@@ -34,11 +35,26 @@ pub trait ReadOps: Send + Sync + 'static {
     /// that no page gave does not become a cursor `[list.hostile_cursor_is_refused]`.
     async fn list_executions(&self, request: &ListRequest) -> Result<ListPage, EngineError>;
 
+    /// Open waitpoints in the order of their ids, a page at a time; never their tokens.
+    ///
+    /// # Behavior
+    /// - It shows which are open, whose they are and how many signals they keep, and those of one
+    ///   execution when asked `[waitpoint.listing_shows_what_is_open]`.
+    /// - Following the cursors gives each waitpoint that is open throughout exactly once
+    ///   `[waitpoint.listing_is_stable]`. One call examines at most 10,000.
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] for a page size out of range. A text that no page gave does not
+    /// become a cursor `[waitpoint.listing_limits_are_enforced]`.
+    async fn list_waitpoints(&self, request: &ListWaitpoints)
+    -> Result<WaitpointPage, EngineError>;
+
     /// How an execution ended.
     ///
     /// # Behavior
     /// - Payload, failure or reason of the end, with its time `[result.tells_how_it_ended]`.
-    /// - With `max_wait` it waits for the end inside the backend `[result.waits_for_the_end]`.
+    /// - With `max_wait` it waits for the end inside the backend `[result.waits_for_the_end]`, and
+    ///   tells nothing of failures before it `[result.a_wait_tells_only_the_end]`.
     ///
     /// # Errors
     /// [`EngineError::Validation`] for a wait over 60 s `[result.limits_are_enforced]`.

@@ -22,6 +22,10 @@ pub trait TimerOps: Send + Sync + 'static {
     ///   `Timeout` `[timeout.is_armed_at_every_claim]`.
     /// - A deadline that passed ends the execution as `Expired` from any state
     ///   `[deadline.expires_it]` and fences its holder `[deadline.fences_the_holder]`.
+    /// - A wait that has lasted too long, or whose waitpoints have expired so that its condition can
+    ///   no longer hold, ends as its suspend asked `[wait.timeout_behaves_as_asked]`. At one time
+    ///   the deadline comes first, then the timeout, then the expiry of a waitpoint
+    ///   `[wait.deadline_then_timeout_then_expiry]`.
     /// - Records go after their retention, all of them `[retention.nothing_left]`, and not before
     ///   `[retention.keeps_until_then]`.
     /// - `next_due` is exactly when the next call has something to do `[tick.next_due_is_exact]`;

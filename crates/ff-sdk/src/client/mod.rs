@@ -6,6 +6,7 @@
 
 mod operate;
 mod result;
+mod signal;
 mod submit;
 
 use std::fmt;
@@ -14,10 +15,11 @@ use std::sync::Arc;
 use ff_engine::{EngineBackend, EngineError, IdSource, SeededEntropy, SystemClock};
 
 pub use result::ResultError;
+pub use signal::{IntoToken, SendSignal};
 
 use crate::retry::{Backoff, CallRetry, repeat};
 
-/// Submits and steers. Cheap to clone.
+/// Submits, signals and steers. Cheap to clone.
 ///
 /// ```
 /// use std::sync::Arc;

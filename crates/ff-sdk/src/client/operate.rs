@@ -1,11 +1,12 @@
 //! Looking at executions and steering them.
 
 use ff_engine::{
-    CancelExecution, CancelOutcome, EngineError, ExecutionSummary, ExecutionView, Explanation,
-    Hold, HoldOutcome, ListPage, ListRequest, ReleaseHold, ReleaseHoldOutcome, ReplayExecution,
-    ReplayOutcome, RevokeLease, RevokeOutcome,
+    CancelExecution, CancelOutcome, CloseOutcome, EngineError, ExecutionSummary, ExecutionView,
+    Explanation, Hold, HoldOutcome, ListPage, ListRequest, ListWaitpoints, ReleaseHold,
+    ReleaseHoldOutcome, ReplayExecution, ReplayOutcome, ResumeExecution, ResumeOutcome,
+    RevokeLease, RevokeOutcome, WaitpointPage, WithdrawWaitpoint,
 };
-use ff_types::ExecutionId;
+use ff_types::{ExecutionId, WaitpointId};
 
 use super::Client;
 
@@ -93,6 +94,36 @@ impl Client {
     ) -> Result<RevokeOutcome, EngineError> {
         let request = RevokeLease::new(self.ids.request_id(), id, reason);
         self.repeat(|| self.backend.revoke(&request)).await
+    }
+
+    /// One page of the open waitpoints, of one execution or of all. Tokens are never shown.
+    pub async fn list_waitpoints(
+        &self,
+        request: &ListWaitpoints,
+    ) -> Result<WaitpointPage, EngineError> {
+        self.repeat(|| self.backend.list_waitpoints(request)).await
+    }
+
+    /// Closes a waitpoint: its token is good for nothing from now on. A wait that cannot succeed
+    /// without it ends at once, as the wait says of its timeout.
+    pub async fn withdraw_waitpoint(
+        &self,
+        id: ExecutionId,
+        waitpoint: WaitpointId,
+    ) -> Result<CloseOutcome, EngineError> {
+        let request = WithdrawWaitpoint::new(self.ids.request_id(), id, waitpoint);
+        self.repeat(|| self.backend.withdraw_waitpoint(&request)).await
+    }
+
+    /// Ends the wait of a suspended execution, whatever it waits for. Its handler goes on and is
+    /// told the reason; it sees no signal.
+    pub async fn resume_execution(
+        &self,
+        id: ExecutionId,
+        reason: impl Into<String>,
+    ) -> Result<ResumeOutcome, EngineError> {
+        let request = ResumeExecution::new(self.ids.request_id(), id, reason);
+        self.repeat(|| self.backend.resume_execution(&request)).await
     }
 
     /// Reopens an execution that ended, for a new attempt.

@@ -4,21 +4,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ff_engine::{
-    Clock, DelayRequest, EngineBackend, EngineError, FailRequest, Task, UnavailableKind,
+    Clock, DelayRequest, EngineBackend, EngineError, FailRequest, IdSource, SuspendOutcome,
+    SuspendRequest, Task, UnavailableKind,
 };
-use ff_types::backend::FailOutcome;
+use ff_types::backend::{FailOutcome, PendingWaitpoint};
 use ff_types::{Payload, limits};
 
 use super::lease::Lease;
+use super::resumed::LatestWait;
 use crate::client::low_bits;
 use crate::extensions::Extensions;
 use crate::metrics::Outcome;
-use crate::retry::{Backoff, CallRetry};
+use crate::retry::{Backoff, CallRetry, repeat};
 
 /// What every attempt of a worker needs.
 pub(crate) struct Desk {
     pub(crate) backend: Arc<dyn EngineBackend>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: IdSource,
     pub(crate) retry: CallRetry,
     pub(crate) state: Extensions,
 }
@@ -28,6 +31,7 @@ pub(crate) struct Attempt {
     pub(crate) task: Task,
     pub(crate) lease: Lease,
     pub(crate) desk: Arc<Desk>,
+    pub(crate) latest_wait: LatestWait,
     outcome: Mutex<Option<Outcome>>,
 }
 
@@ -38,6 +42,7 @@ pub(crate) enum Release {
     Fail(FailRequest),
     Cancel(String),
     Delay(DelayRequest),
+    Suspend(SuspendRequest),
     /// A delay that is no wish of the handler.
     HandBack,
 }
@@ -49,14 +54,36 @@ impl Release {
             Self::Fail(_) => "fail",
             Self::Cancel(_) => "cancel",
             Self::Delay(_) | Self::HandBack => "delay",
+            Self::Suspend(_) => "suspend",
         }
+    }
+}
+
+/// What became of a release.
+#[derive(Debug)]
+pub(crate) enum Released {
+    /// The lease is given back. A suspend tells its waitpoints.
+    Ended(Outcome, Vec<PendingWaitpoint>),
+    /// There is nothing to wait for: the lease is kept.
+    AlreadySatisfied,
+}
+
+impl From<Outcome> for Released {
+    fn from(outcome: Outcome) -> Self {
+        Self::Ended(outcome, Vec::new())
     }
 }
 
 impl Attempt {
     pub(crate) fn new(task: Task, desk: Arc<Desk>) -> Arc<Self> {
         let expires_at_ms = u64::try_from(task.lease_expires_at.as_i64()).unwrap_or(0);
-        Arc::new(Self { task, lease: Lease::new(expires_at_ms), desk, outcome: Mutex::new(None) })
+        Arc::new(Self {
+            task,
+            lease: Lease::new(expires_at_ms),
+            desk,
+            latest_wait: LatestWait::default(),
+            outcome: Mutex::new(None),
+        })
     }
 
     /// How it ended, once it was given back.
@@ -69,9 +96,23 @@ impl Attempt {
         Duration::from_millis(self.task.lease_ttl_ms)
     }
 
+    /// Makes a call of the holder that leaves it the lease, and repeats it while the backend does
+    /// not answer.
+    pub(crate) async fn ask<T, Fut>(&self, call: impl FnMut() -> Fut) -> Result<T, EngineError>
+    where
+        Fut: Future<Output = Result<T, EngineError>>,
+    {
+        let backoff = Backoff::new(self.desk.retry, low_bits(self.task.execution_id.as_u128()));
+        let answer = repeat(self.desk.clock.as_ref(), backoff, call).await;
+        if let Err(error @ EngineError::State { .. }) = &answer {
+            self.lease.refuse(error);
+        }
+        answer
+    }
+
     /// Gives the lease back. Repeated while the backend does not answer, until the lease is over or
     /// the time of a whole lease has passed: renewals that succeed do not make it endless.
-    pub(crate) async fn release(&self, release: &Release) -> Result<Outcome, EngineError> {
+    pub(crate) async fn release(&self, release: &Release) -> Result<Released, EngineError> {
         self.lease.begin_release();
         // A lease cut short by a timeout or a deadline still leaves time for an answer.
         let longest = self.lease_ttl().max(Duration::from_millis(limits::LEASE_TTL_MIN_MS));
@@ -85,8 +126,12 @@ impl Attempt {
             }),
         };
         match &answer {
-            Ok(outcome) => {
+            Ok(Released::Ended(outcome, _)) => {
                 *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(*outcome);
+            }
+            Ok(Released::AlreadySatisfied) => {
+                self.lease.end_release();
+                self.latest_wait.is_another();
             }
             Err(error) => {
                 self.lease.end_release();
@@ -98,7 +143,7 @@ impl Attempt {
         answer
     }
 
-    async fn call_until_answered(&self, release: &Release) -> Result<Outcome, EngineError> {
+    async fn call_until_answered(&self, release: &Release) -> Result<Released, EngineError> {
         let spread = low_bits(self.task.execution_id.as_u128());
         // Nothing is lost without it: the lease ends by itself.
         let policy = match release {
@@ -122,29 +167,39 @@ impl Attempt {
         }
     }
 
-    async fn call(&self, release: &Release) -> Result<Outcome, EngineError> {
+    async fn call(&self, release: &Release) -> Result<Released, EngineError> {
         let backend = &self.desk.backend;
         let handle = &self.task.handle;
         match release {
             Release::Complete(result) => {
                 backend.complete(handle, result.as_ref()).await?;
-                Ok(Outcome::Completed)
+                Ok(Outcome::Completed.into())
             }
             Release::Fail(request) => match backend.fail(handle, request).await? {
-                FailOutcome::RetryScheduled { .. } => Ok(Outcome::Retried),
-                FailOutcome::TerminalFailed => Ok(Outcome::Failed),
+                FailOutcome::RetryScheduled { .. } => Ok(Outcome::Retried.into()),
+                FailOutcome::TerminalFailed => Ok(Outcome::Failed.into()),
             },
             Release::Cancel(reason) => {
                 backend.cancel(handle, reason).await?;
-                Ok(Outcome::Cancelled)
+                Ok(Outcome::Cancelled.into())
             }
             Release::Delay(request) => {
                 backend.delay(handle, request).await?;
-                Ok(Outcome::Paused)
+                Ok(Outcome::Paused.into())
             }
+            Release::Suspend(request) => match backend.suspend(handle, request).await? {
+                SuspendOutcome::Suspended { waitpoints, .. } => {
+                    Ok(Released::Ended(Outcome::Suspended, waitpoints))
+                }
+                SuspendOutcome::AlreadySatisfied => Ok(Released::AlreadySatisfied),
+                other => {
+                    let problem = format!("an outcome of suspend that is not known: {other:?}");
+                    Err(EngineError::Internal { problem })
+                }
+            },
             Release::HandBack => {
                 backend.delay(handle, &DelayRequest::now()).await?;
-                Ok(Outcome::HandedBack)
+                Ok(Outcome::HandedBack.into())
             }
         }
     }

@@ -1,8 +1,13 @@
 //! Claimed tasks: what a handler is given.
 
+mod approval;
 pub(crate) mod attempt;
 pub(crate) mod lease;
+pub(crate) mod resumed;
 mod settle;
+mod suspend;
+mod wait;
+mod waitpoint;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,10 +17,15 @@ use ff_types::{AttemptIndex, ExecutionId, LaneId, Payload, Tags, TaskKind, Times
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
+pub use approval::{APPROVE, Approval, Decision, REJECT};
 use attempt::Attempt;
 pub use lease::StopReason;
+pub use resumed::SignalExt;
 pub(crate) use settle::cancel;
 pub use settle::{Refused, Settled};
+pub use suspend::Suspension;
+pub use wait::{Wait, WaitOn};
+pub use waitpoint::NewWaitpoint;
 
 use crate::json::{self, DecodeError};
 use crate::task_error::TaskError;
@@ -103,9 +113,11 @@ impl ClaimedTask {
         self.attempt.task.deadline
     }
 
-    /// Whether it goes on after a pause or a lost lease, instead of starting fresh from its lane.
+    /// Whether it goes on after a pause, a wait or a lost lease, instead of starting fresh from its lane.
+    /// Whether a wait is over is told by [`ClaimedTask::resumed`].
     pub fn is_resumed(&self) -> bool {
         self.attempt.task.handle.kind == HandleKind::Resumed
+            || self.attempt.latest_wait.was_over_at_once()
     }
 
     /// State that the worker was built with, by its type.

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use ff_engine::{DelayRequest, EngineError};
+use ff_engine::{DelayRequest, EngineError, Entity};
 use ff_types::backend::FailureClass;
 use ff_types::{Payload, TimestampMs, limits};
 use serde::Serialize;
@@ -20,7 +20,7 @@ use crate::task_error::{Disposition, Pause, TaskError, cut};
 /// handler cannot forget to.
 #[derive(Debug)]
 #[must_use = "a raw handler returns it"]
-pub struct Settled(());
+pub struct Settled(pub(super) ());
 
 /// A verb that had no effect, or an unknown one.
 #[derive(Debug)]
@@ -65,7 +65,15 @@ impl ClaimedTask {
     }
 
     /// Ends the attempt with what `error` asks for: a retry, a failure, a cancellation or a pause.
+    ///
+    /// # Errors
+    /// One that asks for a wait is refused as `validation`: [`ClaimedTask::suspend`] has a further
+    /// answer.
     pub async fn fail(self, error: TaskError) -> Result<Settled, Refused> {
+        if let Disposition::Suspend(_) = error.disposition() {
+            let problem = "asks for a wait; call `suspend`";
+            return Err(self.refused(EngineError::validation("error", problem)));
+        }
         let release = self.attempt.release_for(&error);
         self.release(release).await
     }
@@ -89,12 +97,15 @@ impl ClaimedTask {
     async fn release(self, release: Release) -> Result<Settled, Refused> {
         match self.attempt.release(&release).await {
             Ok(_) => Ok(Settled(())),
-            Err(error) => {
-                let over =
-                    self.attempt.lease.is_lost() || matches!(error, EngineError::NotFound { .. });
-                Err(Refused { task: (!over).then_some(self), error })
-            }
+            Err(error) => Err(self.refused(error)),
         }
+    }
+
+    /// The task goes back to the handler while its lease lives.
+    pub(super) fn refused(self, error: EngineError) -> Refused {
+        let gone = matches!(error, EngineError::NotFound { entity: Entity::Execution, .. });
+        let over = gone || self.attempt.lease.is_lost();
+        Refused { task: (!over).then_some(self), error }
     }
 }
 
@@ -108,10 +119,14 @@ impl Attempt {
             Disposition::Permanent => Release::Fail(error.to_request(FailureClass::Permanent)),
             Disposition::Cancelled => cancel(error.message()),
             Disposition::Pause(Pause::For(pause)) => {
-                let until = self.desk.clock.now().saturating_add(pause);
+                let until = self.desk.clock.now().saturating_add(*pause);
                 Release::Delay(DelayRequest::until(until))
             }
-            Disposition::Pause(Pause::Until(until)) => Release::Delay(DelayRequest::until(until)),
+            Disposition::Pause(Pause::Until(until)) => Release::Delay(DelayRequest::until(*until)),
+            Disposition::Suspend(wait) => match self.latest_wait.request(wait, &self.desk.ids) {
+                Ok(request) => Release::Suspend(request),
+                Err(error) => self.release_for(&TaskError::permanent(format!("refused: {error}"))),
+            },
         }
     }
 }

@@ -220,6 +220,7 @@ impl TestEngine {
         let desk = Desk {
             backend: Arc::clone(backend),
             clock: Arc::new(self.clock.clone()),
+            ids: self.ids.clone(),
             retry: CallRetry::default(),
             state: self.handlers.extensions().clone(),
         };

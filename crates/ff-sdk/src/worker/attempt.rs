@@ -6,14 +6,14 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ff_engine::{EngineError, Task};
+use ff_engine::{EngineError, Entity, Task};
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
 use crate::handlers::{Handlers, Returned};
 use crate::metrics::Outcome;
-use crate::task::attempt::{Attempt, Release};
+use crate::task::attempt::{Attempt, Release, Released};
 use crate::task::{ClaimedTask, StopReason};
 use crate::task_error::{Disposition, TaskError};
 
@@ -57,7 +57,7 @@ pub(crate) async fn hand_back(attempt: &Arc<Attempt>) -> Outcome {
     if attempt.outcome().is_none() && !attempt.lease.is_lost() {
         tokio::select! {
             biased;
-            () = report(attempt, Release::HandBack) => {}
+            _ = report(attempt, Release::HandBack) => {}
             () = attempt.desk.clock.sleep(HAND_BACK) => {
                 tracing::warn!("the attempt was not handed back; its lease runs out");
             }
@@ -66,11 +66,29 @@ pub(crate) async fn hand_back(attempt: &Arc<Attempt>) -> Outcome {
     attempt.outcome().unwrap_or(Outcome::Lost)
 }
 
-/// Runs the handler and reports how it ended.
+/// Runs the handler and reports how it ended. A handler that asks for a wait which is over already
+/// is called again.
 async fn handle(handlers: &Handlers, attempt: &Arc<Attempt>) {
-    let answer = Handler::start(handlers, attempt).finish().await;
-    if let Some(release) = release_after(attempt, answer) {
-        report(attempt, release).await;
+    loop {
+        let answer = Handler::start(handlers, attempt).finish().await;
+        let Some(release) = release_after(attempt, answer) else { return };
+        match report(attempt, release).await {
+            Some(Released::AlreadySatisfied) if attempt.lease.reason().is_none() => {}
+            Some(Released::AlreadySatisfied) => {
+                // What ended the wait stays for whoever takes the attempt up.
+                report(attempt, after_the_wait(attempt)).await;
+                return;
+            }
+            _ => return,
+        }
+    }
+}
+
+/// What to report instead of calling a handler that was told to stop.
+fn after_the_wait(attempt: &Attempt) -> Release {
+    match attempt.lease.reason() {
+        Some(StopReason::CancelRequested) => crate::task::cancel("stopped on request"),
+        _ => Release::HandBack,
     }
 }
 
@@ -146,13 +164,18 @@ fn release_after(attempt: &Attempt, answer: Result<Returned, TaskError>) -> Opti
 
 /// Reports the end of the attempt. A report that the engine can never take becomes one that it
 /// can, so that the execution does not wait for its lease to run out.
-async fn report(attempt: &Arc<Attempt>, release: Release) {
-    let Err(error) = attempt.release(&release).await else {
-        return;
+async fn report(attempt: &Arc<Attempt>, release: Release) -> Option<Released> {
+    let error = match attempt.release(&release).await {
+        Ok(released) => return Some(released),
+        Err(error) => error,
     };
     let instead = match &error {
         EngineError::LimitExceeded { .. } | EngineError::Validation { .. } => {
             attempt.release_for(&TaskError::permanent(format!("refused: {error}")))
+        }
+        // The waitpoint was closed before the wait began; another attempt can make another one.
+        EngineError::NotFound { entity: Entity::Waitpoint, .. } => {
+            attempt.release_for(&TaskError::transient(format!("refused: {error}")))
         }
         EngineError::State { .. }
             if attempt.lease.reason() == Some(StopReason::CancelRequested) =>
@@ -161,10 +184,12 @@ async fn report(attempt: &Arc<Attempt>, release: Release) {
         }
         _ => {
             tracing::warn!(code = error.code(), %error, "the end of the attempt was not recorded");
-            return;
+            return None;
         }
     };
-    if let Err(error) = attempt.release(&instead).await {
+    let answer = attempt.release(&instead).await;
+    if let Err(error) = &answer {
         tracing::warn!(code = error.code(), %error, "the end of the attempt was not recorded");
     }
+    answer.ok()
 }

@@ -271,6 +271,7 @@ impl WorkerBuilder {
         let desk = Arc::new(Desk {
             backend: self.backend,
             clock: self.clock,
+            ids: ids.clone(),
             retry: self.retry,
             state: self.handlers.extensions().clone(),
         });

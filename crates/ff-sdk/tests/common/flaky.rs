@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use ff_engine::*;
-use ff_types::backend::{BackendTag, ClaimPolicy, FailOutcome, Handle, LeaseRenewal, ReclaimToken};
-use ff_types::{ExecutionId, Namespace, Payload};
+use ff_types::backend::{
+    BackendTag, ClaimPolicy, FailOutcome, Handle, LeaseRenewal, PendingWaitpoint, ReclaimToken,
+};
+use ff_types::{ExecutionId, Namespace, Payload, WaitpointId};
 
 /// Passes every call on, unless told otherwise.
 pub(crate) struct Flaky {
@@ -19,6 +21,10 @@ pub(crate) struct Flaky {
     pub(crate) failing_completes: AtomicUsize,
     /// Operations that never answer.
     hung: Mutex<Vec<&'static str>>,
+    /// Operations whose next calls are passed on and their answers lost, once for each time they
+    /// are here.
+    lost: Mutex<Vec<&'static str>>,
+    pub(crate) observations: AtomicUsize,
     pub(crate) claims: AtomicUsize,
     pub(crate) renewals: AtomicUsize,
     pub(crate) renewed_leases: AtomicUsize,
@@ -33,6 +39,8 @@ impl Flaky {
             lost_submits: AtomicUsize::new(0),
             failing_completes: AtomicUsize::new(0),
             hung: Mutex::default(),
+            lost: Mutex::default(),
+            observations: AtomicUsize::new(0),
             claims: AtomicUsize::new(0),
             renewals: AtomicUsize::new(0),
             renewed_leases: AtomicUsize::new(0),
@@ -43,6 +51,31 @@ impl Flaky {
     /// The next calls of `operation` never get an answer.
     pub(crate) fn hang(&self, operation: &'static str) {
         self.hung.lock().expect("no test panics here").push(operation);
+    }
+
+    /// The next call of `operation` is passed on, and its answer lost.
+    pub(crate) fn lose_answer(&self, operation: &'static str) {
+        self.lost.lock().expect("no test panics here").push(operation);
+    }
+
+    /// Whether all answers were lost that were to be.
+    pub(crate) fn all_were_lost(&self) -> bool {
+        self.lost.lock().expect("no test panics here").is_empty()
+    }
+
+    fn or_lost<T>(
+        &self,
+        operation: &'static str,
+        answer: Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        let mut lost = self.lost.lock().expect("no test panics here");
+        match lost.iter().position(|next| *next == operation) {
+            Some(at) => {
+                lost.remove(at);
+                Err(unavailable(operation))
+            }
+            None => answer,
+        }
     }
 
     async fn there(&self, operation: &'static str) -> Result<&dyn EngineBackend, EngineError> {
@@ -167,6 +200,45 @@ impl AttemptOps for Flaky {
     async fn delay(&self, handle: &Handle, request: &DelayRequest) -> Result<(), EngineError> {
         self.there("delay").await?.delay(handle, request).await
     }
+
+    async fn create_waitpoint(
+        &self,
+        handle: &Handle,
+        request: &CreateWaitpoint,
+    ) -> Result<PendingWaitpoint, EngineError> {
+        let inner = self.there("create_waitpoint").await?;
+        self.or_lost("create_waitpoint", inner.create_waitpoint(handle, request).await)
+    }
+
+    async fn suspend(
+        &self,
+        handle: &Handle,
+        request: &SuspendRequest,
+    ) -> Result<SuspendOutcome, EngineError> {
+        let inner = self.there("suspend").await?;
+        self.or_lost("suspend", inner.suspend(handle, request).await)
+    }
+
+    async fn observe_signals(&self, handle: &Handle) -> Result<ResumeView, EngineError> {
+        self.observations.fetch_add(1, Relaxed);
+        self.there("observe_signals").await?.observe_signals(handle).await
+    }
+
+    async fn close_waitpoint(
+        &self,
+        handle: &Handle,
+        waitpoint_id: WaitpointId,
+    ) -> Result<CloseOutcome, EngineError> {
+        self.there("close_waitpoint").await?.close_waitpoint(handle, waitpoint_id).await
+    }
+}
+
+#[async_trait]
+impl SignalOps for Flaky {
+    async fn deliver_signal(&self, request: &DeliverSignal) -> Result<SignalOutcome, EngineError> {
+        let inner = self.there("deliver_signal").await?;
+        self.or_lost("deliver_signal", inner.deliver_signal(request).await)
+    }
 }
 
 #[async_trait]
@@ -190,6 +262,20 @@ impl OperatorOps for Flaky {
         self.there("revoke").await?.revoke(request).await
     }
 
+    async fn withdraw_waitpoint(
+        &self,
+        request: &WithdrawWaitpoint,
+    ) -> Result<CloseOutcome, EngineError> {
+        self.there("withdraw_waitpoint").await?.withdraw_waitpoint(request).await
+    }
+
+    async fn resume_execution(
+        &self,
+        request: &ResumeExecution,
+    ) -> Result<ResumeOutcome, EngineError> {
+        self.there("resume_execution").await?.resume_execution(request).await
+    }
+
     async fn replay(&self, request: &ReplayExecution) -> Result<ReplayOutcome, EngineError> {
         self.there("replay").await?.replay(request).await
     }
@@ -203,6 +289,13 @@ impl ReadOps for Flaky {
 
     async fn list_executions(&self, request: &ListRequest) -> Result<ListPage, EngineError> {
         self.there("list_executions").await?.list_executions(request).await
+    }
+
+    async fn list_waitpoints(
+        &self,
+        request: &ListWaitpoints,
+    ) -> Result<WaitpointPage, EngineError> {
+        self.there("list_waitpoints").await?.list_waitpoints(request).await
     }
 
     async fn result(&self, request: &ResultRequest) -> Result<ResultOutcome, EngineError> {

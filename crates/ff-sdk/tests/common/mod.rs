@@ -5,13 +5,13 @@
 
 pub(crate) mod flaky;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ff_backend_mem::MemBackend;
 use ff_engine::{Clock, EngineBackend, IdSource, ManualClock, SeededEntropy};
 use ff_sdk::prelude::*;
-use ff_sdk::{CallRetry, WorkerBuilder};
+use ff_sdk::{CallRetry, WaitpointToken, WorkerBuilder};
 use ff_types::ExecutionState;
 
 pub(crate) use flaky::Flaky;
@@ -76,6 +76,24 @@ impl Rig {
             left -= step;
         }
         self.settle().await;
+    }
+}
+
+/// Where handlers post the tokens that they hand out.
+#[derive(Default)]
+pub(crate) struct Mailbox(Mutex<Vec<WaitpointToken>>);
+
+impl Mailbox {
+    pub(crate) fn post(&self, token: WaitpointToken) {
+        self.0.lock().expect("no test panics here").push(token);
+    }
+
+    pub(crate) fn all(&self) -> Vec<WaitpointToken> {
+        self.0.lock().expect("no test panics here").clone()
+    }
+
+    pub(crate) fn latest(&self) -> WaitpointToken {
+        self.all().pop().expect("a token was posted")
     }
 }
 

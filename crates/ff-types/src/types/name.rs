@@ -11,6 +11,7 @@ use crate::check;
 use crate::error::ValueError;
 use crate::limits::{
     IDEMPOTENCY_KEY_MAX_BYTES, KIND_MAX_BYTES, LANE_MAX_BYTES, NAMESPACE_MAX_BYTES,
+    WAITPOINT_KEY_MAX_BYTES,
 };
 use crate::text;
 
@@ -105,6 +106,10 @@ fn is_visible_ascii(c: char) -> bool {
     c.is_ascii_graphic()
 }
 
+fn is_word_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
+}
+
 fn is_not_control(c: char) -> bool {
     !c.is_control()
 }
@@ -143,6 +148,15 @@ name! {
     TaskKind, "kind", "1..=128 printable ASCII bytes without space", KIND_MAX_BYTES, is_visible_ascii
 }
 shown!(TaskKind);
+
+name! {
+    /// The name that the code of a task gives a waitpoint, so that a later attempt finds it again:
+    /// unique among the open waitpoints of one execution. 1..=64 of `[A-Za-z0-9_-]`.
+    ///
+    /// It shows in tokens and listings; it is no place for secrets.
+    WaitpointKey, "waitpoint_key", "1..=64 of [A-Za-z0-9_-]", WAITPOINT_KEY_MAX_BYTES, is_word_char
+}
+shown!(WaitpointKey);
 
 name! {
     /// The submitter's key that makes a repeated submit return the first execution. 1..=256 bytes
@@ -203,6 +217,20 @@ mod tests {
         }
         assert!(TaskKind::new("k".repeat(128)).is_ok());
         assert!(TaskKind::new("k".repeat(129)).is_err());
+    }
+
+    #[test]
+    fn waitpoint_key_takes_words() {
+        for good in ["a", "Approval_of-7", "-", &"k".repeat(64)] {
+            assert_eq!(WaitpointKey::new(good).unwrap().to_string(), good);
+        }
+        for bad in ["", "a b", "a.b", "a:b", "a/b", "é", "a\n"] {
+            assert_eq!(WaitpointKey::new(bad).unwrap_err().field(), "waitpoint_key");
+        }
+        assert_eq!(
+            WaitpointKey::new("k".repeat(65)),
+            Err(ValueError::TooLong { field: "waitpoint_key", limit: 64, actual: 65 })
+        );
     }
 
     #[test]
