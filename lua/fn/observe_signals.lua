@@ -6,6 +6,7 @@
 --- @arg epoch   int
 --- @arg lease   bytes  16 bytes
 --- @ok how     text  `s`, `t`, `u`, `o` and the reason, or empty
+--- @ok of      text  keys of the waitpoints of that wait, joined by commas
 --- @ok signals list
 --- @err NOT_FOUND STALE_LEASE LEASE_EXPIRED LEASE_REVOKED ALREADY_TERMINAL ALREADY_RELEASED
 local clock = require("clock")
@@ -26,12 +27,12 @@ return function(partition, id, attempt, epoch, lease_id)
   end
   local resumed = waits.of(r).resumed
   if not resumed then
-    return reply.ok("", {})
+    return reply.ok("", "", {})
   end
   local found = {}
   for i, s in ipairs(resumed.signals) do
     local body = redis.call("HGET", keys.signals(partition, id), s.order)
     found[i] = { s.waitpoint, s.id, s.at, s.source, body }
   end
-  return reply.ok(resumed.how, found)
+  return reply.ok(resumed.how, resumed.of, found)
 end

@@ -46,13 +46,14 @@ end
 
 --- Signals that were kept satisfy the condition: the lease stays, and so does what they were.
 local function satisfied_at_once(w, signals, epoch, digest)
+  local of = waits.suspended_keys(w)
   waits.end_suspension(w)
   for _, p in ipairs(w.all) do
     if p.epoch == epoch then
       p.epoch, p.place = nil, nil
     end
   end
-  w.resumed, w.satisfied = { how = "s", signals = signals }, epoch .. " " .. digest
+  w.resumed, w.satisfied = { how = "s", of = of, signals = signals }, epoch .. " " .. digest
   return reply.ok("satisfied", {})
 end
 

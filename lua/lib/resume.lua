@@ -14,8 +14,9 @@ local MESSAGES = { t = "the wait timed out", u = "the wait can no longer be sati
 --- suspension is over but what ended it.
 function resume.by(r, how, signals, ready_at)
   local w = waits.of(r)
+  local of = waits.suspended_keys(w)
   waits.end_suspension(w)
-  w.resumed = { how = how, signals = signals }
+  w.resumed = { how = how, of = of, signals = signals }
   run.await_turn(r, "c", ready_at)
 end
 

@@ -58,6 +58,18 @@ function waits.forget_all(r)
   w.suspension, w.resumed, w.satisfied, w.made, w.accepted = nil, nil, nil, 0, 0
 end
 
+--- The keys of the waitpoints of the suspension, in the order of the request, joined by commas.
+function waits.suspended_keys(w)
+  local keyed, count = {}, 0
+  for _, p in ipairs(w.all) do
+    if p.epoch == w.suspension.epoch then
+      keyed[tonumber(p.place) + 1] = p.key
+      count = count + 1
+    end
+  end
+  return table.concat(keyed, ",", 1, count)
+end
+
 --- Ends the suspension: its waitpoints are closed and keep nothing.
 function waits.end_suspension(w)
   for _, p in ipairs(w.all) do

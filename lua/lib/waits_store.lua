@@ -27,7 +27,7 @@ local function fields(w)
     end
   end
   if w.resumed then
-    is.z = w.resumed.how
+    is.z, is.q = w.resumed.how, w.resumed.of
     for _, s in ipairs(w.resumed.signals) do
       is["z" .. number.text(s.order)] = signal_text(s)
     end

@@ -6,6 +6,7 @@
 --- @field k   and an order: a kept signal: waitpoint, id, when accepted, source
 --- @field c   the suspension: epoch, since when, timeout, what then (`f c e r`), groups
 --- @field z   what ended the latest wait (`s t u o`) and the reason of an operator; with an order behind it, a signal that did
+--- @field q   the keys of the waitpoints of that wait
 --- @field t   epoch and digest of the latest suspend that was satisfied at once
 local waits_text = {}
 
@@ -93,7 +94,7 @@ function waits_text.read(w, flat)
   w.made, w.accepted = tonumber(made), tonumber(accepted)
   w.suspension = w.was.c and waits_text.suspension(w.was.c)
   w.satisfied = w.was.t
-  w.resumed = w.was.z and { how = w.was.z, signals = ended }
+  w.resumed = w.was.z and { how = w.was.z, of = w.was.q, signals = ended }
 end
 
 return waits_text

@@ -892,7 +892,11 @@ impl Call for ObserveSignals {
     }
 
     fn decode(values: &mut Values) -> Result<ObserveSignalsAnswer, BadReply> {
-        Ok(ObserveSignalsAnswer { how: values.text()?, signals: values.list()? })
+        Ok(ObserveSignalsAnswer {
+            how: values.text()?,
+            of: values.text()?,
+            signals: values.list()?,
+        })
     }
 }
 
@@ -901,6 +905,8 @@ impl Call for ObserveSignals {
 pub(crate) struct ObserveSignalsAnswer {
     /// `how`: `s`, `t`, `u`, `o` and the reason, or empty.
     pub(crate) how: String,
+    /// `of`: keys of the waitpoints of that wait, joined by commas.
+    pub(crate) of: String,
     /// `signals`.
     pub(crate) signals: Vec<Reply>,
 }

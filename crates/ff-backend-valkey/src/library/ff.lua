@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "e45fd87be500fc56ed7778e2ebe60e52" }
+M.library = { PROTOCOL = 1, HASH = "7dd266ad719ba2bee01f2e262ebc49e7" }
 
 M.number = (function()
 local number = {}
@@ -799,7 +799,7 @@ function waits_text.read(w, flat)
   w.made, w.accepted = tonumber(made), tonumber(accepted)
   w.suspension = w.was.c and waits_text.suspension(w.was.c)
   w.satisfied = w.was.t
-  w.resumed = w.was.z and { how = w.was.z, signals = ended }
+  w.resumed = w.was.z and { how = w.was.z, of = w.was.q, signals = ended }
 end
 return waits_text
 end)()
@@ -843,6 +843,16 @@ function waits.forget_all(r)
     waits.forget(w, at)
   end
   w.suspension, w.resumed, w.satisfied, w.made, w.accepted = nil, nil, nil, 0, 0
+end
+function waits.suspended_keys(w)
+  local keyed, count = {}, 0
+  for _, p in ipairs(w.all) do
+    if p.epoch == w.suspension.epoch then
+      keyed[tonumber(p.place) + 1] = p.key
+      count = count + 1
+    end
+  end
+  return table.concat(keyed, ",", 1, count)
 end
 function waits.end_suspension(w)
   for _, p in ipairs(w.all) do
@@ -904,7 +914,7 @@ local function fields(w)
     end
   end
   if w.resumed then
-    is.z = w.resumed.how
+    is.z, is.q = w.resumed.how, w.resumed.of
     for _, s in ipairs(w.resumed.signals) do
       is["z" .. number.text(s.order)] = signal_text(s)
     end
@@ -1686,8 +1696,9 @@ local resume = {}
 local MESSAGES = { t = "the wait timed out", u = "the wait can no longer be satisfied" }
 function resume.by(r, how, signals, ready_at)
   local w = waits.of(r)
+  local of = waits.suspended_keys(w)
   waits.end_suspension(w)
-  w.resumed = { how = how, signals = signals }
+  w.resumed = { how = how, of = of, signals = signals }
   run.await_turn(r, "c", ready_at)
 end
 function resume.give_up(r, how, ready_at, now)
@@ -2515,14 +2526,14 @@ return function(partition, id, attempt, epoch, lease_id)
   end
   local resumed = waits.of(r).resumed
   if not resumed then
-    return reply.ok("", {})
+    return reply.ok("", "", {})
   end
   local found = {}
   for i, s in ipairs(resumed.signals) do
     local body = redis.call("HGET", keys.signals(partition, id), s.order)
     found[i] = { s.waitpoint, s.id, s.at, s.source, body }
   end
-  return reply.ok(resumed.how, found)
+  return reply.ok(resumed.how, resumed.of, found)
 end
 end)()
 
@@ -2817,13 +2828,14 @@ local function given_before(r, epoch, released, count)
   return reply.ok("waiting", parts)
 end
 local function satisfied_at_once(w, signals, epoch, digest)
+  local of = waits.suspended_keys(w)
   waits.end_suspension(w)
   for _, p in ipairs(w.all) do
     if p.epoch == epoch then
       p.epoch, p.place = nil, nil
     end
   end
-  w.resumed, w.satisfied = { how = "s", signals = signals }, epoch .. " " .. digest
+  w.resumed, w.satisfied = { how = "s", of = of, signals = signals }, epoch .. " " .. digest
   return reply.ok("satisfied", {})
 end
 return function(partition, id, attempt, epoch, lease_id, digest, wanted, groups, timeout, behavior, kids)

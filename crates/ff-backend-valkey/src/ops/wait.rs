@@ -157,7 +157,8 @@ pub(super) fn resume_view(answer: ObserveSignalsAnswer) -> Result<ResumeView, En
     };
     let signals = answer.signals.into_iter().map(signal);
     let signals = signals.collect::<Option<Vec<_>>>().ok_or_else(|| bad("signal"))?;
-    Ok(ResumeView::new(Some(reason), signals))
+    let keys = answer.of.split(',').map(|key| key.parse().map_err(|_| bad("key")));
+    Ok(ResumeView::new(Some(reason), keys.collect::<Result<_, _>>()?, signals))
 }
 
 fn signal(reply: Reply) -> Option<ResumeSignal> {

@@ -24,9 +24,10 @@ pub(super) fn resume(
     ready_at: TimestampMs,
 ) {
     let waits = next.waits_mut();
+    let keys = waits.suspended_keys();
     waits.end_suspension();
     let signals = signals.iter().map(|signal| signal.as_ref().clone()).collect();
-    waits.resumed = Some(Arc::new(ResumeView::new(Some(reason), signals)));
+    waits.resumed = Some(Arc::new(ResumeView::new(Some(reason), keys, signals)));
     next.await_turn(Entry::Reclaim, ready_at);
 }
 

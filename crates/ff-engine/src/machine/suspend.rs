@@ -95,9 +95,10 @@ pub fn suspend(
     waits.suspension = Some(suspension(request, &parts, now));
     if let Some(signals) = satisfying(waits) {
         let signals = signals.iter().map(|signal| signal.as_ref().clone()).collect();
+        let keys = waits.suspended_keys();
         waits.end_suspension();
         waits.forget_suspend(fence.epoch);
-        waits.resumed = Some(Arc::new(ResumeView::new(Some(ResumeReason::Signals), signals)));
+        waits.resumed = Some(Arc::new(ResumeView::new(Some(ResumeReason::Signals), keys, signals)));
         waits.satisfied = Some(satisfied);
         return Ok(Decision::apply(next, Suspended::AlreadySatisfied));
     }

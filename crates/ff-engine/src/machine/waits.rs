@@ -200,6 +200,12 @@ impl Waits {
         }
     }
 
+    /// The keys of the waitpoints of the suspension, in the order of the request.
+    pub(super) fn suspended_keys(&self) -> Vec<WaitpointKey> {
+        let ids = self.suspension.iter().flat_map(|suspension| &suspension.waitpoints);
+        ids.filter_map(|id| self.waitpoint(*id)).map(|waitpoint| waitpoint.key.clone()).collect()
+    }
+
     /// Ends the suspension: its waitpoints are closed and keep nothing.
     pub(super) fn end_suspension(&mut self) {
         let Some(suspension) = self.suspension.take() else { return };

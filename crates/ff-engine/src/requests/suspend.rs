@@ -258,6 +258,8 @@ pub enum SuspendOutcome {
 pub struct ResumeView {
     /// Why it goes on; `None` when it never waited.
     pub reason: Option<ResumeReason>,
+    /// The keys of the waitpoints of that wait, in the order of the suspend: which wait it was.
+    pub waitpoints: Vec<WaitpointKey>,
     /// Exactly the signals that satisfied the condition, in the order of their acceptance. None
     /// unless signals are the reason.
     pub signals: Vec<ResumeSignal>,
@@ -265,8 +267,12 @@ pub struct ResumeView {
 
 impl ResumeView {
     /// A view of these parts. For backends.
-    pub const fn new(reason: Option<ResumeReason>, signals: Vec<ResumeSignal>) -> Self {
-        Self { reason, signals }
+    pub const fn new(
+        reason: Option<ResumeReason>,
+        waitpoints: Vec<WaitpointKey>,
+        signals: Vec<ResumeSignal>,
+    ) -> Self {
+        Self { reason, waitpoints, signals }
     }
 }
 

@@ -3,7 +3,6 @@
 //! It is one waitpoint and one condition: enough distinct sources have answered. Which answers make
 //! the decision is judged when the handler is called again.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ff_engine::{Distinct, ResumeReason, ResumeView, TimeoutBehavior};
@@ -67,20 +66,12 @@ impl Decision {
     }
 
     /// What the end of a wait says about the question `key`; nothing if it was another wait.
-    fn of(view: &ResumeView, key: &str, sources: u32) -> Option<Self> {
+    fn of(view: &ResumeView, key: &str) -> Option<Self> {
+        if !view.waitpoints.iter().any(|waitpoint| waitpoint.as_str() == key) {
+            return None;
+        }
         match view.reason.as_ref()? {
             ResumeReason::Signals => {
-                let answers = || {
-                    let is_answer =
-                        |signal: &&ResumeSignal| signal.correlation_id.as_deref() == Some(key);
-                    view.signals.iter().filter(is_answer)
-                };
-                let voices: BTreeSet<_> = answers()
-                    .map(|signal| (&signal.source_type, &signal.source_identity))
-                    .collect();
-                if answers().count() < view.signals.len() || voices.len() < sources as usize {
-                    return None;
-                }
                 let other = view.signals.iter().find(|signal| signal.signal_name != APPROVE);
                 Some(match other {
                     Some(signal) => Self::Rejected(signal.clone()),
@@ -124,11 +115,9 @@ impl ClaimedTask {
     /// Until then a rejection is kept, and nothing happens; at the deadline it is as good as none.
     ///
     /// # Several waits
-    /// The engine keeps what ended the latest wait. A handler that waits twice has to remember the
-    /// first answer elsewhere before it waits again, or it asks the first question anew. Answers are
-    /// told apart by their correlation ids, so let other waits of the same job count only what is
-    /// meant for them, by [`WaitOn::named`] or [`WaitOn::correlated`]. A missed deadline is that of
-    /// whichever wait came last.
+    /// The engine keeps what ended the latest wait, and of which waitpoints it was. A handler that
+    /// waits twice has to remember the first answer before it waits again, or it asks the first
+    /// question anew.
     pub fn approval(&self, key: impl Into<String>) -> Approval<'_> {
         Approval { task: self, key: key.into(), sources: 1, deadline: DEADLINE_DEFAULT }
     }
@@ -165,7 +154,7 @@ impl Approval<'_> {
         let attempt = self.task.attempt.as_ref();
         if !attempt.latest_wait.is_answered() {
             let view = attempt.resume_view().await?;
-            if let Some(decision) = Decision::of(&view, &self.key, self.sources) {
+            if let Some(decision) = Decision::of(&view, &self.key) {
                 attempt.latest_wait.answer();
                 return Ok(decision);
             }
