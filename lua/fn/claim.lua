@@ -1,7 +1,7 @@
 --- Hands out up to `most` ready executions of a lane, each under a lease, and reclaim tokens beside
 --- them when asked. When it found nothing, or fewer than it could take, it registers an arm.
 ---
---- An item is its kind (`task` or `token`), its index, the id, and of a task fields and payload.
+--- An item is its kind (`task` or `token`), its index, the id, and of a task fields, payload, and the saved state when it is long.
 ---
 --- @flags allow-oom
 --- @arg request  bytes  16 bytes of request id

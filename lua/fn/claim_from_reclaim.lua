@@ -8,9 +8,11 @@
 --- @ok now     time
 --- @ok fields  list
 --- @ok payload bytes
+--- @ok state   bytes  saved, when it is long
 --- @err NOT_FOUND RECLAIM_TOKEN_VOID
 local clock = require("clock")
 local execution = require("execution")
+local kept = require("kept")
 local lease = require("lease")
 local record = require("record")
 local reply = require("reply")
@@ -36,5 +38,5 @@ return function(partition, id, grant, holder, ttl)
     lease.issue(r, grant, holder, ttl, now)
     execution.commit(r, now)
   end
-  return reply.ok(now, record.task(r), record.payload(r))
+  return reply.ok(now, record.task(r), record.payload(r), kept.long_state(r))
 end

@@ -10,11 +10,14 @@
 --- @arg timeout  text   ms, or empty
 --- @arg behavior text   `f`, `c`, `e` or `r`
 --- @arg kids     text   ids of the keys that verify tokens, joined by commas: the one that signs, then `<id>=<until>`
+--- @arg saves   flag   whether a state is saved with it
+--- @arg state   bytes
 --- @ok outcome    text  `waiting` or `satisfied`
 --- @ok waitpoints list  of each id, key, expiry, key id
 --- @err NOT_FOUND STALE_LEASE LEASE_EXPIRED LEASE_REVOKED ALREADY_TERMINAL ALREADY_RELEASED CANCEL_REQUESTED WAITPOINT_ID WAITPOINTS WAITPOINT_NOT_FOUND
 local condition = require("condition")
 local held = require("held")
+local kept = require("kept")
 local number = require("number")
 local reply = require("reply")
 local specs = require("specs")
@@ -57,7 +60,7 @@ local function satisfied_at_once(w, signals, epoch, digest)
   return reply.ok("satisfied", {})
 end
 
-return function(partition, id, attempt, epoch, lease_id, digest, wanted, groups, timeout, behavior, kids)
+return function(partition, id, attempt, epoch, lease_id, digest, wanted, groups, timeout, behavior, kids, saves, state)
   local asked = specs.read(wanted)
   return held.by(partition, id, attempt, epoch, lease_id, "s" .. digest, function(r, now)
     local w = waits.of(r)
@@ -77,6 +80,9 @@ return function(partition, id, attempt, epoch, lease_id, digest, wanted, groups,
     local ends_at = timeout ~= "" and number.text(number.later(now, tonumber(timeout))) or "-"
     local text = epoch .. " " .. number.text(now) .. " " .. ends_at .. " " .. behavior .. " " .. groups
     w.suspension = waits_text.suspension(text)
+    if saves == "1" then
+      kept.set_state(r, state)
+    end
     local signals = condition.satisfying(w)
     if signals then
       return satisfied_at_once(w, signals, epoch, digest)

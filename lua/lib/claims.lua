@@ -3,6 +3,7 @@ local answers = require("answers")
 local capabilities = require("capabilities")
 local execution = require("execution")
 local heads = require("heads")
+local kept = require("kept")
 local lease = require("lease")
 local number = require("number")
 local queue = require("queue")
@@ -21,7 +22,7 @@ local HEADS_MAX = 64
 local BYTES_MAX = 4194304
 
 local function task_item(r, index)
-  return { "task", index, r.id, record.task(r), record.payload(r) }
+  return { "task", index, r.id, record.task(r), record.payload(r), kept.long_state(r) }
 end
 
 --- Leases or grants the head of a queue. Answers the item, or nil when its deadline has passed.
@@ -79,7 +80,7 @@ function claims.take(partition, ask, wanted, most, now)
       if item then
         count = count + 1
         ids[count], items[count] = r.id, item
-        bytes = bytes + (item[5] and #item[5] or 0)
+        bytes = bytes + (item[5] and #item[5] + #item[6] or 0)
       else
         idle = idle + 1
       end

@@ -2,6 +2,7 @@
 ---
 --- A function opens an execution, decides, changes fields, and commits. Everything before the
 --- commit only reads.
+local kept = require("kept")
 local keys = require("keys")
 local placement = require("placement")
 local queue = require("queue")
@@ -42,6 +43,9 @@ function execution.commit(r, now)
   store.save(r)
   if r.waits then
     waits_store.save(r)
+  end
+  if r.kept then
+    kept.save(r)
   end
   local moved = was ~= r.queue or since ~= r.since
   if moved and was then

@@ -26,6 +26,16 @@ function keys.payload(partition, id)
   return partition .. "p:" .. id
 end
 
+--- The state that a handler saved, when it is longer than 64 bytes.
+function keys.state(partition, id)
+  return partition .. "t:" .. id
+end
+
+--- The hash of the steps that a handler recorded.
+function keys.steps(partition, id)
+  return partition .. "g:" .. id
+end
+
 --- The hash of the waitpoints of an execution and of what it waits for.
 function keys.waits(partition, id)
   return partition .. "v:" .. id

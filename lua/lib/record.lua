@@ -34,6 +34,9 @@
 --- @field fd  its detail
 --- @field rk  content type of the result; set exactly when there is one
 --- @field re  the result
+--- @field sv  the state that the handler saved, when it has at most 64 bytes
+--- @field sk  set when that state has a key of its own
+--- @field sn  how many steps it recorded, and how many bytes their results have
 --- @field wv  set when it has waitpoints, or has had
 --- @field wt  when its wait changes by time alone, while it is suspended
 --- @field aw  set while somebody waits for the end
@@ -179,7 +182,7 @@ function record.flat(r)
   return flat
 end
 
-local TASK_FIELDS = { "ct", "tg", "pl", "dl", "le" }
+local TASK_FIELDS = { "ct", "tg", "pl", "dl", "le", "sv", "sk" }
 
 --- Those of them that make a task, with a lease.
 function record.task(r)

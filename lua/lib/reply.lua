@@ -18,6 +18,8 @@ reply.CODES = {
   "WAITPOINT_ID",
   "WAITPOINTS",
   "SIGNALS",
+  "STEPS",
+  "STEP_RESULTS",
 }
 
 --- A success with these values.

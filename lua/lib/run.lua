@@ -1,4 +1,5 @@
 --- The moves that several verbs share: waiting for a turn, delays, and the end.
+local kept = require("kept")
 local number = require("number")
 local reasons = require("reasons")
 local record = require("record")
@@ -46,6 +47,7 @@ function run.finish(r, state, now)
   record.set(r, "gx", nil)
   run.close_attempt(r)
   waits.finish(r)
+  kept.finish(r)
   r.f.ea = number.text(now)
 end
 

@@ -6,10 +6,9 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ff_engine::Fence;
-use ff_engine::WaitpointState;
 use ff_engine::machine::lifecycle::Verb;
 use ff_engine::machine::{Entry, ExecutionRecord, Placement, Recent, RunState, Waitpoint};
+use ff_engine::{Fence, RecordStep, WaitpointState};
 use ff_types::backend::{CapabilitySet, ScannerFilter};
 use ff_types::{BlockReason, ExecutionId, ExecutionState, ReasonSet, TimestampMs};
 
@@ -123,6 +122,14 @@ mutations! {
     WaitpointExpiryOffByOne,
     /// A wait never times out.
     WaitForEver,
+    /// A later result of a step replaces the first.
+    StepOverwritten,
+    /// A retry starts without the steps of the attempts before it.
+    StepsOfOneAttempt,
+    /// A replay keeps the steps of the old run.
+    StepsSurviveReplay,
+    /// A state that comes with a pause is not saved.
+    StateNotReleased,
 }
 
 /// The rule that is broken, if any.
@@ -211,6 +218,13 @@ impl Distortion {
                         signal.source_identity = signal.signal_category.clone();
                     }
                 });
+            }
+            Mutation::StepsOfOneAttempt if verb == Verb::Fail => next.steps = None,
+            Mutation::StepsSurviveReplay if next.state.is_terminal() || verb == Verb::Replay => {
+                next.steps.clone_from(&before.steps);
+            }
+            Mutation::StateNotReleased if verb == Verb::Delay => {
+                next.saved_state.clone_from(&before.saved_state);
             }
             Mutation::ProgressStays if claimed => next.progress.clone_from(&before.progress),
             Mutation::TimeoutArmedOnce if claimed && before.attempt.is_some() => {
@@ -311,6 +325,22 @@ impl Distortion {
         }
         let mut seen = record.clone();
         each_waitpoint(&mut seen.run, |waitpoint| waitpoint.kept.clear());
+        Cow::Owned(seen)
+    }
+
+    /// Changes the record that a step is recorded in.
+    pub(crate) fn recording<'r>(
+        self,
+        record: &'r ExecutionRecord,
+        request: &RecordStep,
+    ) -> Cow<'r, ExecutionRecord> {
+        if !self.is(Mutation::StepOverwritten) {
+            return Cow::Borrowed(record);
+        }
+        let mut seen = record.clone();
+        if let Some(steps) = &mut seen.run.steps {
+            Arc::make_mut(steps).retain(|step| step.name != request.name);
+        }
         Cow::Owned(seen)
     }
 

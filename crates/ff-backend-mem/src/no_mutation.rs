@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::ops::Bound;
 
-use ff_engine::Fence;
 use ff_engine::machine::lifecycle::Verb;
 use ff_engine::machine::{ExecutionRecord, Placement, RunState};
+use ff_engine::{Fence, RecordStep};
 use ff_types::backend::{CapabilitySet, ScannerFilter};
 use ff_types::{ExecutionId, TimestampMs};
 
@@ -58,6 +58,14 @@ impl Distortion {
     }
 
     pub(crate) const fn suspending(self, record: &ExecutionRecord) -> Cow<'_, ExecutionRecord> {
+        Cow::Borrowed(record)
+    }
+
+    pub(crate) const fn recording<'r>(
+        self,
+        record: &'r ExecutionRecord,
+        _: &RecordStep,
+    ) -> Cow<'r, ExecutionRecord> {
         Cow::Borrowed(record)
     }
 

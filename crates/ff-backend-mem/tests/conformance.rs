@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use ff_backend_mem::MemBackend;
-use ff_conformance::{Harness, HarnessError, Inspect, Opened};
+use ff_conformance::{Harness, HarnessError, Inspect, Opened, canary};
 use ff_engine::ManualClock;
 use ff_types::Namespace;
 
@@ -26,6 +26,7 @@ impl Harness for MemHarness {
         let clock = ManualClock::default();
         let namespace = format!("case-{}", self.0.fetch_add(1, Ordering::Relaxed));
         let backend = MemBackend::builder()
+            .key_ring(canary::key_ring()?)
             .namespace(Namespace::new(namespace)?)
             .clock(Arc::new(clock.clone()));
         #[cfg(feature = "mutants")]

@@ -41,6 +41,10 @@ pub(crate) enum Code {
     Waitpoints,
     /// `SIGNALS`.
     Signals,
+    /// `STEPS`.
+    Steps,
+    /// `STEP_RESULTS`.
+    StepResults,
 }
 
 impl Code {
@@ -62,6 +66,8 @@ impl Code {
             b"WAITPOINT_ID" => Self::WaitpointId,
             b"WAITPOINTS" => Self::Waitpoints,
             b"SIGNALS" => Self::Signals,
+            b"STEPS" => Self::Steps,
+            b"STEP_RESULTS" => Self::StepResults,
             _ => return None,
         })
     }
@@ -177,7 +183,7 @@ pub(crate) struct CancelExecutionAnswer {
 /// Hands out up to `most` ready executions of a lane, each under a lease, and reclaim tokens beside
 /// them when asked. When it found nothing, or fewer than it could take, it registers an arm.
 ///
-/// An item is its kind (`task` or `token`), its index, the id, and of a task fields and payload.
+/// An item is its kind (`task` or `token`), its index, the id, and of a task fields, payload, and the saved state when it is long.
 #[derive(Debug, Clone)]
 pub(crate) struct Claim<'a> {
     /// `request`: 16 bytes of request id.
@@ -288,6 +294,7 @@ impl Call for ClaimFromReclaim {
             now: values.time()?,
             fields: values.list()?,
             payload: values.bytes()?,
+            state: values.bytes()?,
         })
     }
 }
@@ -301,6 +308,8 @@ pub(crate) struct ClaimFromReclaimAnswer {
     pub(crate) fields: Vec<Reply>,
     /// `payload`.
     pub(crate) payload: Bytes,
+    /// `state`: saved, when it is long.
+    pub(crate) state: Bytes,
 }
 
 /// Closes a waitpoint, by its holder. The outcome is `closed` or `already_closed`.
@@ -457,6 +466,10 @@ pub(crate) struct Delay<'a> {
     pub(crate) digest: &'a str,
     /// `at`.
     pub(crate) at: TimestampMs,
+    /// `saves`: whether a state is saved with it.
+    pub(crate) saves: bool,
+    /// `state`.
+    pub(crate) state: Bytes,
 }
 
 impl Call for Delay<'_> {
@@ -471,6 +484,8 @@ impl Call for Delay<'_> {
         args.bytes(self.lease);
         args.text(self.digest);
         args.time(self.at);
+        args.flag(self.saves);
+        args.bytes(self.state);
     }
 
     fn decode(values: &mut Values) -> Result<DelayAnswer, BadReply> {
@@ -1069,6 +1084,61 @@ pub(crate) struct ReclaimableAnswer {
     pub(crate) items: Vec<Reply>,
 }
 
+/// Records the result of a step, unless the step has one: the first stands. The outcome is `recorded`,
+/// also when the result is the one that stands, or `stands` and that.
+#[derive(Debug, Clone)]
+pub(crate) struct RecordStep<'a> {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `attempt`.
+    pub(crate) attempt: u64,
+    /// `epoch`.
+    pub(crate) epoch: u64,
+    /// `lease`: 16 bytes.
+    pub(crate) lease: Bytes,
+    /// `name`.
+    pub(crate) name: &'a str,
+    /// `type`: content type; empty for the default one.
+    pub(crate) content_type: &'a str,
+    /// `result`.
+    pub(crate) result: Bytes,
+}
+
+impl Call for RecordStep<'_> {
+    const NAME: &'static str = "record_step";
+    const READS_ONLY: bool = false;
+    type Answer = RecordStepAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.int(self.attempt);
+        args.int(self.epoch);
+        args.bytes(self.lease);
+        args.text(self.name);
+        args.text(self.content_type);
+        args.bytes(self.result);
+    }
+
+    fn decode(values: &mut Values) -> Result<RecordStepAnswer, BadReply> {
+        Ok(RecordStepAnswer {
+            outcome: values.text()?,
+            content_type: values.text()?,
+            result: values.bytes()?,
+        })
+    }
+}
+
+/// What `record_step` answers.
+#[derive(Debug)]
+pub(crate) struct RecordStepAnswer {
+    /// `outcome`.
+    pub(crate) outcome: String,
+    /// `type`.
+    pub(crate) content_type: String,
+    /// `result`.
+    pub(crate) result: Bytes,
+}
+
 /// Lifts a hold; other reasons stay. The outcome is `released` or `not_held`.
 #[derive(Debug, Clone)]
 pub(crate) struct ReleaseHold {
@@ -1243,6 +1313,46 @@ pub(crate) struct RevokeAnswer {
     pub(crate) outcome: String,
 }
 
+/// Saves what the handler wants to find when it is called again, in place of what it saved before.
+#[derive(Debug, Clone)]
+pub(crate) struct SaveState {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `attempt`.
+    pub(crate) attempt: u64,
+    /// `epoch`.
+    pub(crate) epoch: u64,
+    /// `lease`: 16 bytes.
+    pub(crate) lease: Bytes,
+    /// `given`: whether there is a state; else it is removed.
+    pub(crate) given: bool,
+    /// `state`.
+    pub(crate) state: Bytes,
+}
+
+impl Call for SaveState {
+    const NAME: &'static str = "save_state";
+    const READS_ONLY: bool = false;
+    type Answer = SaveStateAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.int(self.attempt);
+        args.int(self.epoch);
+        args.bytes(self.lease);
+        args.flag(self.given);
+        args.bytes(self.state);
+    }
+
+    fn decode(_: &mut Values) -> Result<SaveStateAnswer, BadReply> {
+        Ok(SaveStateAnswer)
+    }
+}
+
+/// What `save_state` answers.
+#[derive(Debug)]
+pub(crate) struct SaveStateAnswer;
+
 /// The key that signs waitpoint tokens where none is configured: the one that stands, or else this one
 /// from now on.
 #[derive(Debug, Clone)]
@@ -1270,6 +1380,43 @@ impl Call for SigningKey {
 pub(crate) struct SigningKeyAnswer {
     /// `secret`.
     pub(crate) secret: Bytes,
+}
+
+/// The recorded steps: name and stored text, one behind the other, in no order.
+#[derive(Debug, Clone)]
+pub(crate) struct Steps {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `attempt`.
+    pub(crate) attempt: u64,
+    /// `epoch`.
+    pub(crate) epoch: u64,
+    /// `lease`: 16 bytes.
+    pub(crate) lease: Bytes,
+}
+
+impl Call for Steps {
+    const NAME: &'static str = "steps";
+    const READS_ONLY: bool = true;
+    type Answer = StepsAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.int(self.attempt);
+        args.int(self.epoch);
+        args.bytes(self.lease);
+    }
+
+    fn decode(values: &mut Values) -> Result<StepsAnswer, BadReply> {
+        Ok(StepsAnswer { steps: values.list()? })
+    }
+}
+
+/// What `steps` answers.
+#[derive(Debug)]
+pub(crate) struct StepsAnswer {
+    /// `steps`.
+    pub(crate) steps: Vec<Reply>,
 }
 
 /// Stores executions, each with an outcome of its own, in the order given.
@@ -1376,6 +1523,10 @@ pub(crate) struct Suspend<'a> {
     pub(crate) behavior: &'a str,
     /// `kids`: ids of the keys that verify tokens, joined by commas: the one that signs, then `<id>=<until>`.
     pub(crate) kids: &'a str,
+    /// `saves`: whether a state is saved with it.
+    pub(crate) saves: bool,
+    /// `state`.
+    pub(crate) state: Bytes,
 }
 
 impl Call for Suspend<'_> {
@@ -1394,6 +1545,8 @@ impl Call for Suspend<'_> {
         args.text(self.timeout);
         args.text(self.behavior);
         args.text(self.kids);
+        args.flag(self.saves);
+        args.bytes(self.state);
     }
 
     fn decode(values: &mut Values) -> Result<SuspendAnswer, BadReply> {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use ff_engine::machine::{
     Attempt, Entry, ExecutionRecord, Lease, OutstandingGrant, Progress, Recent, RunState,
 };
-use ff_engine::{CancelView, EngineError, FailureDetail, FailureView, Submission};
+use ff_engine::{CancelView, EngineError, FailureDetail, FailureView, SavedState, Submission};
 use ff_types::backend::CapabilitySet;
 use ff_types::{
     AttemptIndex, Backoff, ExecutionId, ExecutionPolicy, ExecutionState, GrantId, Jitter, LaneId,
@@ -48,6 +48,25 @@ impl Fields {
     pub(crate) fn set(&mut self, name: Bytes, value: Bytes) {
         self.0.retain(|(known, _)| *known != name);
         self.0.push((name, value));
+    }
+
+    /// Completes the fields by a saved state that is too long for the record.
+    pub(crate) fn set_long_state(&mut self, state: Bytes) {
+        if self.get("sk").is_some() {
+            self.set(Bytes::from_static(b"sv"), state);
+        }
+    }
+
+    /// Whether a state is saved.
+    pub(crate) fn has_state(&self) -> bool {
+        self.get("sv").is_some() || self.get("sk").is_some()
+    }
+
+    /// How many steps are recorded.
+    pub(crate) fn steps(&self) -> u32 {
+        let text = self.get("sn").and_then(|totals| std::str::from_utf8(totals).ok());
+        let count = text.and_then(|totals| totals.split_once(' ')?.0.parse().ok());
+        count.unwrap_or(0)
     }
 
     /// Takes these fields out.
@@ -284,6 +303,9 @@ fn run(r: &Reader<'_>) -> Result<RunState, EngineError> {
         progress: progress(r)?.map(Arc::new),
         last_failure: failure(r)?.map(Arc::new),
         waits: waits::read(r)?,
+        saved_state: r.fields.get("sv").cloned().map(SavedState),
+        // They lie beside the record, and are read by themselves.
+        steps: None,
         result: result(r)?,
         ended_at: state.is_terminal().then_some(at),
         operator: Recent::default(),

@@ -34,6 +34,12 @@ pub(crate) fn refused(refusal: Refusal, execution: ExecutionId) -> EngineError {
         }
         Code::Waitpoints => beyond("waitpoints", limits::WAITPOINTS_OPEN_MAX),
         Code::Signals => beyond("signals", limits::SIGNALS_PER_WAITPOINT_MAX),
+        Code::Steps => beyond("steps", limits::STEPS_MAX),
+        Code::StepResults => EngineError::LimitExceeded {
+            field: "step_results".into(),
+            limit: limits::STEP_RESULTS_MAX_BYTES as u64,
+            actual: details.int().unwrap_or(0),
+        },
         Code::AlreadyTerminal => match details.text().ok().and_then(|text| text.parse().ok()) {
             Some(outcome) => state(StateKind::AlreadyTerminal { outcome }),
             None => bad_reply(code_name(code), BadReply("outcome")),

@@ -5,14 +5,14 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use ff_engine::machine::ExecutionRecord;
-use ff_engine::{Clock, EngineError};
+use ff_engine::{Clock, EngineError, KeyRing};
 use ff_types::{ExecutionId, Namespace};
 
 use crate::codec::{self, Fields};
 use crate::{ValkeyBackend, library};
 
 impl ValkeyBackend {
-    /// Another namespace over the same connections, with a manual clock of its own.
+    /// Another namespace over the same connections, with a manual clock and keys of its own.
     ///
     /// # Errors
     /// Those of [`crate::ValkeyBuilder::connect`].
@@ -21,11 +21,12 @@ impl ValkeyBackend {
         namespace: Namespace,
         partitions: u16,
         clock: Arc<dyn Clock>,
+        ring: Option<KeyRing>,
     ) -> Result<Self, EngineError> {
         let transport = Arc::clone(&self.inner.transport);
         let clustered = self.inner.clustered;
         let library = library::TESTING;
-        Self::open(transport, namespace, Some(partitions), clustered, clock, library, None).await
+        Self::open(transport, namespace, Some(partitions), clustered, clock, library, ring).await
     }
 
     /// Returns once no call is under way, and every message that was published before has been

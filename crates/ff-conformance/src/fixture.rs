@@ -7,17 +7,18 @@ use std::time::Duration;
 
 use ff_engine::{
     CancelExecution, ClaimRequest, EngineBackend, EngineBackendExt, ExecutionView, Hold, IdSource,
-    ManualClock, ReclaimRequest, ReleaseHold, ReplayExecution, RevokeLease, SeededEntropy,
-    Submission, Task, TickOutcome, TickRequest,
+    ManualClock, ReclaimRequest, RecordStep, ReleaseHold, ReplayExecution, RevokeLease,
+    SeededEntropy, Submission, Task, TickOutcome, TickRequest,
 };
 use ff_types::backend::{
     CapabilitySet, ClaimPolicy, FailureClass, FailureReason, ReclaimToken, ScannerFilter,
 };
 use ff_types::{
-    ExecutionId, ExecutionState, LaneId, Payload, RetryPolicy, TaskKind, TimestampMs, WorkerId,
-    WorkerInstanceId, limits,
+    ExecutionId, ExecutionState, LaneId, Payload, RetryPolicy, StepName, TaskKind, TimestampMs,
+    WorkerId, WorkerInstanceId, limits,
 };
 
+use crate::canary::CANARY;
 use crate::coverage::Coverage;
 use crate::expect::{CaseError, CaseResult, ensure, ensure_eq};
 use crate::faults::{FaultPlan, Faulty, Patient};
@@ -132,10 +133,11 @@ impl Fixture {
 
     // Requests
 
-    /// A submission of this kind to the lane [`LANE`], with an empty payload.
+    /// A submission of this kind to the lane [`LANE`], with a payload that
+    /// no log may show.
     pub fn submission(&self, kind: &str) -> CaseResult<Submission> {
         let (lane, kind) = (LaneId::new(LANE)?, TaskKind::new(kind)?);
-        Ok(Submission::new(self.ids.execution_id(), lane, kind, Payload::default()))
+        Ok(Submission::new(self.ids.execution_id(), lane, kind, Payload::new(CANARY)))
     }
 
     /// A claim of one task from `lane`, offering nothing, under a new request id.
@@ -179,6 +181,11 @@ impl Fixture {
     /// A replay under a new request id.
     pub fn replay_request(&self, id: ExecutionId) -> ReplayExecution {
         ReplayExecution::new(self.ids.request_id(), id)
+    }
+
+    /// The result of the step of this name, as bytes of no stated type.
+    pub fn step(&self, name: &str, result: impl Into<bytes::Bytes>) -> CaseResult<RecordStep> {
+        Ok(RecordStep::new(StepName::new(name)?, Payload::new(result)))
     }
 
     // Calls

@@ -81,6 +81,15 @@ macro_rules! forward_roles {
                 handle: &::ff_types::backend::Handle,
                 waitpoint_id: ::ff_types::WaitpointId
             ) -> ::ff_engine::CloseOutcome;
+            save_state(
+                handle: &::ff_types::backend::Handle,
+                state: Option<&::ff_engine::SavedState>
+            ) -> ();
+            record_step(
+                handle: &::ff_types::backend::Handle,
+                request: &::ff_engine::RecordStep
+            ) -> ::ff_engine::StepOutcome;
+            steps(handle: &::ff_types::backend::Handle) -> Vec<::ff_engine::StepView>;
         });
 
         $crate::layer::role!($layer, SignalOps {

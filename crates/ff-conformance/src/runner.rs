@@ -13,6 +13,7 @@ use std::time::Duration;
 use ff_engine::machine::lifecycle::Move;
 use libtest_mimic::{Arguments, Failed, Trial};
 
+use crate::canary;
 use crate::case::{Case, CaseError, CaseResult, cases};
 use crate::coverage::Coverage;
 use crate::faults::FaultPlan;
@@ -158,6 +159,8 @@ pub struct Summary {
     pub missing_codes: Vec<&'static str>,
     /// Moves that no execution made, where histories ran.
     pub missing_moves: Vec<Move>,
+    /// Where the log showed a payload, a token or a secret, at TRACE.
+    pub leaks: Vec<String>,
 }
 
 impl Summary {
@@ -167,6 +170,7 @@ impl Summary {
             && self.failed == 0
             && self.missing_codes.is_empty()
             && self.missing_moves.is_empty()
+            && self.leaks.is_empty()
     }
 }
 
@@ -216,6 +220,7 @@ fn run_trials(
     options: &Options,
     arguments: &Arguments,
 ) -> Summary {
+    let watched = canary::watch();
     let coverage = Arc::new(Coverage::new());
     let trials = trials(harness, oracle, options, &coverage);
     let whole = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.ignored;
@@ -236,17 +241,20 @@ fn run_trials(
             summary.missing_moves = coverage.missing_moves();
         }
     }
-    report(harness.name(), oracle.map(|oracle| oracle.name()), options, &coverage, &summary);
+    let (logged, leaks) = canary::found();
+    summary.leaks = leaks;
+    let names = (harness.name(), oracle.map(|oracle| oracle.name()));
+    report(names, options, &coverage, &summary, watched.then_some(logged));
     summary
 }
 
 #[expect(clippy::print_stdout, reason = "the report of a command-line run")]
 fn report(
-    backend: &str,
-    oracle: Option<&str>,
+    (backend, oracle): (&str, Option<&str>),
     options: &Options,
     coverage: &Coverage,
     summary: &Summary,
+    logged: Option<u64>,
 ) {
     let (codes, moves) = (coverage.codes(), coverage.moves());
     let (histories, seed) = (options.histories.unwrap_or(0), options.seed);
@@ -255,6 +263,15 @@ fn report(
         "{backend}: {histories} histories{against}, seed {seed}; {codes} error codes and {moves} \
          moves"
     );
+    match logged {
+        Some(count) => {
+            println!("{backend}: {count} log lines were watched for what they must not show");
+        }
+        None => println!("{backend}: the process logs by itself, and its log was not watched"),
+    }
+    for leak in &summary.leaks {
+        println!("{backend}: the log of {leak}");
+    }
     if summary.passed + summary.failed == 0 {
         println!("{backend}: no case ran");
     }

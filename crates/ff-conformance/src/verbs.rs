@@ -1,11 +1,11 @@
 //! The verbs of a lease holder as data, for rules that hold for every one of them.
 
 use ff_engine::{
-    CreateWaitpoint, DelayRequest, EngineBackend, EngineError, ProgressRequest, Released,
-    SuspendCondition, SuspendRequest, SuspendTimeout, TimeoutBehavior,
+    CreateWaitpoint, DelayRequest, EngineBackend, EngineError, ProgressRequest, RecordStep,
+    Released, SavedState, SuspendCondition, SuspendRequest, SuspendTimeout, TimeoutBehavior,
 };
 use ff_types::backend::{FailOutcome, FailureClass, Handle, WaitpointKind, WaitpointSpec};
-use ff_types::{Payload, TerminalOutcome, TimestampMs, WaitpointId, WaitpointKey};
+use ff_types::{Payload, StepName, TerminalOutcome, TimestampMs, WaitpointId, WaitpointKey};
 
 use crate::fixture::{failure, ms};
 
@@ -21,6 +21,9 @@ pub(crate) enum HolderCall {
     CreateWaitpoint,
     ObserveSignals,
     CloseWaitpoint,
+    SaveState,
+    RecordStep,
+    Steps,
     Release(Release),
 }
 
@@ -30,24 +33,27 @@ pub(crate) enum Release {
     Complete { result: Option<&'static str> },
     Fail(FailureClass),
     Cancel { reason: &'static str },
-    Delay { until: TimestampMs },
-    Suspend { timeout_ms: u64 },
+    Delay { until: TimestampMs, state: Option<&'static str> },
+    Suspend { timeout_ms: u64, state: Option<&'static str> },
 }
 
 impl HolderCall {
     /// Every verb, each release once.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Renew,
         Self::RenewBatch,
         Self::Progress,
         Self::CreateWaitpoint,
         Self::ObserveSignals,
         Self::CloseWaitpoint,
+        Self::SaveState,
+        Self::RecordStep,
+        Self::Steps,
         Self::Release(Release::Complete { result: Some("done") }),
         Self::Release(Release::Fail(FailureClass::Transient)),
         Self::Release(Release::Cancel { reason: "enough" }),
-        Self::Release(Release::Delay { until: TimestampMs::ZERO }),
-        Self::Release(Release::Suspend { timeout_ms: 1_000 }),
+        Self::Release(Release::Delay { until: TimestampMs::ZERO, state: None }),
+        Self::Release(Release::Suspend { timeout_ms: 1_000, state: None }),
     ];
 
     pub(crate) async fn make(
@@ -71,6 +77,12 @@ impl HolderCall {
             }
             Self::ObserveSignals => backend.observe_signals(handle).await.map(drop),
             Self::CloseWaitpoint => backend.close_waitpoint(handle, WAITPOINT).await.map(drop),
+            Self::SaveState => backend.save_state(handle, Some(&SavedState::new("here"))).await,
+            Self::RecordStep => {
+                let request = RecordStep::new(StepName::new("charge")?, Payload::json("7"));
+                backend.record_step(handle, &request).await.map(drop)
+            }
+            Self::Steps => backend.steps(handle).await.map(drop),
             Self::Release(release) => release.make(backend, handle).await.map(drop),
         }
     }
@@ -78,7 +90,7 @@ impl HolderCall {
 
 impl Release {
     /// Calls that differ in verb or arguments.
-    pub(crate) const DISTINCT: [Self; 11] = [
+    pub(crate) const DISTINCT: [Self; 15] = [
         Self::Complete { result: None },
         Self::Complete { result: Some("a") },
         Self::Complete { result: Some("b") },
@@ -86,10 +98,14 @@ impl Release {
         Self::Fail(FailureClass::Permanent),
         Self::Cancel { reason: "a" },
         Self::Cancel { reason: "b" },
-        Self::Delay { until: TimestampMs::ZERO },
-        Self::Delay { until: TimestampMs::MAX },
-        Self::Suspend { timeout_ms: 1_000 },
-        Self::Suspend { timeout_ms: 1_000_000 },
+        Self::Delay { until: TimestampMs::ZERO, state: None },
+        Self::Delay { until: TimestampMs::MAX, state: None },
+        Self::Delay { until: TimestampMs::ZERO, state: Some("") },
+        Self::Delay { until: TimestampMs::ZERO, state: Some("a") },
+        Self::Suspend { timeout_ms: 1_000, state: None },
+        Self::Suspend { timeout_ms: 1_000_000, state: None },
+        Self::Suspend { timeout_ms: 1_000, state: Some("a") },
+        Self::Suspend { timeout_ms: 1_000, state: Some("b") },
     ];
 
     /// Makes the call. Only `fail` has an answer of its own.
@@ -105,13 +121,16 @@ impl Release {
             }
             Self::Fail(class) => backend.fail(handle, &failure(class)).await.map(Some),
             Self::Cancel { reason } => backend.cancel(handle, reason).await.map(|()| None),
-            Self::Delay { until } => {
-                backend.delay(handle, &DelayRequest::until(until)).await.map(|()| None)
+            Self::Delay { until, state } => {
+                let mut request = DelayRequest::until(until);
+                request.state = state.map(SavedState::new);
+                backend.delay(handle, &request).await.map(|()| None)
             }
-            Self::Suspend { timeout_ms } => {
+            Self::Suspend { timeout_ms, state } => {
                 let spec = WaitpointSpec::fresh(WAITPOINT, key()?, WaitpointKind::External, "");
-                let request = SuspendRequest::new(vec![spec], SuspendCondition::Any)
+                let mut request = SuspendRequest::new(vec![spec], SuspendCondition::Any)
                     .with_timeout(SuspendTimeout::new(ms(timeout_ms), TimeoutBehavior::Resume));
+                request.state = state.map(SavedState::new);
                 backend.suspend(handle, &request).await.map(|_| None)
             }
         }
@@ -126,7 +145,7 @@ impl Release {
             (Self::Complete { .. }, _) => Released::Ended(TerminalOutcome::Completed),
             (Self::Fail(_), _) => Released::Ended(TerminalOutcome::Failed),
             (Self::Cancel { .. }, _) => Released::Ended(TerminalOutcome::Cancelled),
-            (Self::Delay { until }, _) => Released::Delayed { until },
+            (Self::Delay { until, .. }, _) => Released::Delayed { until },
             (Self::Suspend { .. }, _) => Released::Suspended,
         }
     }

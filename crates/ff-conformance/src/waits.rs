@@ -11,6 +11,7 @@ use ff_types::backend::{Handle, PendingWaitpoint, WaitpointKind, WaitpointSpec};
 use ff_types::{ExecutionId, SignalId, WaitpointId, WaitpointKey};
 
 use crate::Fixture;
+use crate::canary::CANARY;
 use crate::expect::{CaseError, CaseResult, ensure_eq};
 
 impl Fixture {
@@ -71,7 +72,7 @@ impl Fixture {
 
     /// A signal of a new id.
     pub(crate) fn signal(&self, waitpoint: &PendingWaitpoint) -> DeliverSignal {
-        DeliverSignal::new(waitpoint.token(), self.ids.signal_id(), "approved")
+        DeliverSignal::new(waitpoint.token(), self.ids.signal_id(), "approved").with_payload(CANARY)
     }
 
     /// Delivers a signal of a new id.

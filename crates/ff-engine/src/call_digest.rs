@@ -31,12 +31,13 @@ pub fn of_reason(reason: &str) -> u64 {
     xxh3_64(reason.as_bytes())
 }
 
-/// Of the time that `delay` was given.
-pub const fn of_delay(request: &DelayRequest) -> u64 {
-    request.until.as_i64().cast_unsigned()
+/// Of the time and the state that `delay` was given.
+pub fn of_delay(request: &DelayRequest) -> u64 {
+    let until = request.until.as_i64().cast_unsigned();
+    request.state.as_ref().map_or(until, |state| xxh3_64_with_seed(&state.0, until))
 }
 
-/// Of the waitpoints, the condition and the timeout that `suspend` was given.
+/// Of the waitpoints, the condition, the timeout and the state that `suspend` was given.
 pub fn of_suspend(request: &SuspendRequest) -> u64 {
     let mut hash = Xxh3::new();
     let text = |hash: &mut Xxh3, text: &[u8]| {
@@ -63,5 +64,39 @@ pub fn of_suspend(request: &SuspendRequest) -> u64 {
         text(&mut hash, timeout.behavior.as_str().as_bytes());
         hash.update(&millis(timeout.after).to_le_bytes());
     }
+    if let Some(state) = &request.state {
+        text(&mut hash, b"state");
+        text(&mut hash, &state.0);
+    }
     hash.digest()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use ff_types::TimestampMs;
+    use ff_types::backend::{WaitpointKind, WaitpointSpec};
+    use ff_types::{WaitpointId, WaitpointKey};
+
+    use super::*;
+    use crate::requests::SuspendCondition;
+
+    #[test]
+    fn a_release_with_another_state_is_another_call() {
+        let key = WaitpointKey::new("approval").unwrap();
+        let id = WaitpointId::from_u128(7);
+        let spec = WaitpointSpec::fresh(id, key, WaitpointKind::External, "");
+        let wait = SuspendRequest::new(vec![spec], SuspendCondition::Any);
+        let pause = DelayRequest::until(TimestampMs(7));
+        let states = ["", "a", "b"];
+
+        let waits = states.map(|state| of_suspend(&wait.clone().with_state(state)));
+        let pauses = states.map(|state| of_delay(&pause.clone().with_state(state)));
+
+        let distinct: BTreeSet<_> = waits.into_iter().chain([of_suspend(&wait)]).collect();
+        assert_eq!(distinct.len(), 4);
+        let distinct: BTreeSet<_> = pauses.into_iter().chain([of_delay(&pause)]).collect();
+        assert_eq!(distinct.len(), 4);
+    }
 }

@@ -55,11 +55,16 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
     field: &'static str,
     value: &T,
 ) -> Result<Option<Payload>, EngineError> {
-    let bytes = serde_json::to_vec(value).map_err(|_| {
-        let expected = "JSON has no form for it; map keys, for one, must be strings";
-        EngineError::validation(field, format!("cannot be a {}: {expected}", type_name::<T>()))
-    })?;
+    let bytes = bytes_of(value).map_err(|problem| EngineError::validation(field, problem))?;
     Ok((bytes != NULL).then(|| Payload::json(bytes)))
+}
+
+/// Writes a value, whatever it is, or says what is wrong with its type.
+pub(crate) fn bytes_of<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String> {
+    serde_json::to_vec(value).map_err(|_| {
+        let expected = "JSON has no form for it; map keys, for one, must be strings";
+        format!("cannot be a {}: {expected}", type_name::<T>())
+    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 //!
 //! A submitted job survives the process that submitted it and the one that runs it: a worker holds
 //! it under a lease, keeps the lease while the handler runs, and when the worker dies another one
-//! takes over. Handlers may therefore run more than once, and what they do outside should bear it.
+//! takes over. Handlers may therefore run more than once, and what they do outside should bear it;
+//! [`ClaimedTask::step`] keeps the results of what is done.
 //! A handler that needs a person or a webhook suspends, holds nothing while it waits, and is called
 //! again with the answer.
 //!
@@ -70,7 +71,7 @@ pub use metrics::{Metrics, NoMetrics, Outcome};
 pub use retry::CallRetry;
 pub use task::{
     APPROVE, Approval, ClaimedTask, Decision, NewWaitpoint, REJECT, Refused, Settled, SignalExt,
-    StopReason, Suspension, Wait, WaitOn,
+    StepKey, StopReason, Suspension, Wait, WaitOn,
 };
 pub use task_error::{ResultExt, TaskError};
 pub use tokio_util::sync::CancellationToken;

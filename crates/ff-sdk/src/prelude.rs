@@ -8,6 +8,6 @@ pub use crate::{
     Backoff, CancelOutcome, CancellationToken, ClaimedTask, Client, Decision, EngineBackend,
     EngineError, ExecutionId, ExecutionPolicy, ExecutionState, ExplainReason, Handlers, Jitter,
     Job, ListRequest, Payload, ResultError, ResultExt, ResumeSignal, RetryPolicy, Settled,
-    SignalExt, StopReason, Submitted, Suspension, TaskError, TimestampMs, Wait, WaitOn,
+    SignalExt, StepKey, StopReason, Submitted, Suspension, TaskError, TimestampMs, Wait, WaitOn,
     WaitpointToken, Worker, WorkerBuilder, WorkerHandle,
 };

@@ -9,10 +9,12 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ff_engine::{EngineError, FailRequest};
+use ff_engine::{EngineError, FailRequest, SavedState};
 use ff_types::backend::{FailureClass, FailureReason};
 use ff_types::{TimestampMs, limits};
+use serde::Serialize;
 
+use crate::task::saved::{StateToSave, as_json};
 use crate::task::{Refused, Wait};
 
 /// Why a handler did not finish, and what is to happen next.
@@ -37,6 +39,7 @@ pub struct TaskError {
     disposition: Disposition,
     message: String,
     detail: Option<Bytes>,
+    state: Option<StateToSave>,
 }
 
 /// What is to happen next.
@@ -137,6 +140,35 @@ impl TaskError {
         self
     }
 
+    /// Saves bytes for the next run of the handler, in the step that begins the pause or the wait; at
+    /// most 64 KiB. [`ClaimedTask::saved_state`](crate::ClaimedTask::saved_state) gives them. A
+    /// failure saves nothing.
+    #[must_use]
+    pub fn with_state(self, state: impl Into<Bytes>) -> Self {
+        self.saving(Ok(SavedState::new(state)))
+    }
+
+    /// Saves a value as JSON, as [`TaskError::with_state`] does.
+    #[must_use]
+    pub fn with_state_json<T: Serialize + ?Sized>(self, state: &T) -> Self {
+        self.saving(as_json(state))
+    }
+
+    fn saving(mut self, state: StateToSave) -> Self {
+        match self.disposition {
+            Disposition::Suspend(wait) => {
+                self.disposition = Disposition::Suspend(Box::new(wait.saving(state)));
+            }
+            _ => self.state = Some(state),
+        }
+        self
+    }
+
+    /// The state to save with a pause.
+    pub(crate) const fn state(&self) -> Option<&StateToSave> {
+        self.state.as_ref()
+    }
+
     /// What went wrong, as operators will read it.
     pub fn message(&self) -> &str {
         &self.message
@@ -178,7 +210,7 @@ impl TaskError {
     }
 
     fn new(disposition: Disposition, message: impl Into<String>) -> Self {
-        Self { disposition, message: message.into(), detail: None }
+        Self { disposition, message: message.into(), detail: None, state: None }
     }
 }
 
@@ -226,6 +258,7 @@ impl fmt::Debug for TaskError {
             .field("disposition", &self.disposition)
             .field("message", &self.message)
             .field("detail_len", &self.detail.as_ref().map(Bytes::len))
+            .field("state", &self.state)
             .finish()
     }
 }

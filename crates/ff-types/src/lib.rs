@@ -41,6 +41,6 @@ pub use payload::Payload;
 pub use policy::{Backoff, ExecutionPolicy, Jitter, RetryPolicy};
 pub use state::{BlockReason, ExecutionState, ReasonSet, TerminalOutcome};
 pub use types::{
-    AttemptIndex, IdempotencyKey, LaneId, LeaseEpoch, Namespace, Tags, TaskKind, TimestampMs,
-    WaitpointKey,
+    AttemptIndex, IdempotencyKey, LaneId, LeaseEpoch, Namespace, StepName, Tags, TaskKind,
+    TimestampMs, WaitpointKey,
 };

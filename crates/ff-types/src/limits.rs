@@ -175,6 +175,19 @@ pub const SIGNAL_CATEGORY_MAX_BYTES: usize = 64;
 /// Longest name of the principal that sent a signal.
 pub const PRINCIPAL_MAX_BYTES: usize = 256;
 
+// State and steps
+
+/// Largest state that an execution keeps for its next attempt: 64 KiB.
+pub const STATE_MAX_BYTES: usize = 64 * KIB;
+/// Longest name of a step.
+pub const STEP_NAME_MAX_BYTES: usize = 128;
+/// Largest result of one step: 256 KiB.
+pub const STEP_RESULT_MAX_BYTES: usize = 256 * KIB;
+/// Most steps of one execution.
+pub const STEPS_MAX: usize = 256;
+/// Largest results of all steps of one execution together: 4 MiB.
+pub const STEP_RESULTS_MAX_BYTES: usize = 4 * MIB;
+
 // Reading and maintenance
 
 /// Items of a listing unless the caller says otherwise.

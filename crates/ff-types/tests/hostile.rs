@@ -11,7 +11,8 @@ use ff_types::backend::{
 use ff_types::{
     BlockReason, BudgetId, ExecutionId, ExecutionPolicy, ExecutionState, FlowId, GrantId,
     IdempotencyKey, Jitter, LaneId, LeaseId, Namespace, Payload, ReasonSet, RequestId, SignalId,
-    Tags, TaskKind, TerminalOutcome, TimestampMs, WaitpointId, WorkerId, WorkerInstanceId,
+    StepName, Tags, TaskKind, TerminalOutcome, TimestampMs, WaitpointId, WorkerId,
+    WorkerInstanceId,
 };
 use proptest::prelude::*;
 use serde::Serialize;
@@ -55,6 +56,7 @@ fn decode_as_everything(json: &[u8]) {
     decode::<RequestId>(json);
     decode::<ResumeSignal>(json);
     decode::<ScannerFilter>(json);
+    decode::<StepName>(json);
     decode::<Tags>(json);
     decode::<TaskKind>(json);
     decode::<TerminalOutcome>(json);

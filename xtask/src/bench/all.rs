@@ -31,7 +31,7 @@ struct Line {
 const BENCHES: &[(&str, &str)] = &[
     ("lifecycle --backend valkey --peers", "--runs 1 --tasks 2000 --payload 64,4096"),
     ("wake", "--runs 1 --samples 100"),
-    ("resume", "--runs 1 --lost 1,200"),
+    ("resume", "--runs 1 --lost 1,200 --signals 200 --suspended 2000"),
     ("routing", "--runs 1 --tasks 200 --samples 50"),
     ("timers", "--runs 1 --due 1000 --lead-seconds 2"),
     ("memory", "--runs 1 --executions 2000"),

@@ -20,7 +20,7 @@ use super::report::{Figure, Report, real};
 use super::rig::{Counted, KIND, LANE, Rig, block_on, erased, server_version};
 
 /// How long workers get to settle before anything is counted.
-const SETTLE: Duration = Duration::from_secs(2);
+pub(super) const SETTLE: Duration = Duration::from_secs(2);
 /// What a client sends, rather than a function.
 const SENT: &[&str] = &["fcall", "fcall_ro", "function", "ping", "ssubscribe", "sunsubscribe"];
 /// What a process may send in a second.
@@ -181,6 +181,11 @@ fn in_processes(rig: &Rig, count: usize, seconds: u64) -> anyhow::Result<Run> {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
         Ok(rates(&rig.counts()?, seconds))
     })
+}
+
+/// Commands a second that clients sent, function calls counted as one.
+pub(super) fn sent_per_second(counts: &BTreeMap<String, Counted>, watched: Duration) -> f64 {
+    rates(counts, watched.as_secs()).sent
 }
 
 fn rates(counts: &BTreeMap<String, Counted>, seconds: u64) -> Run {

@@ -16,6 +16,7 @@ mod report;
 mod resume;
 mod rig;
 mod routing;
+mod signal;
 mod timers;
 mod wake;
 

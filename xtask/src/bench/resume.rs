@@ -1,6 +1,6 @@
-//! From the end of a lost lease until another worker holds the execution.
+//! How soon an attempt goes on: after the end of a lost lease, and after the signal it waits for.
 //!
-//! One connection claims and then does nothing more, as a killed process. A worker of the SDK on
+//! Of lost leases one connection claims and then does nothing more, as a killed process. A worker of the SDK on
 //! another connection takes over. Times are the server's, to whole milliseconds: both run on one
 //! machine.
 
@@ -17,14 +17,17 @@ use ff_types::{ExecutionId, LaneId, TimestampMs, limits};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use super::Common;
 use super::report::{Figure, Report, percentile, real};
 use super::rig::{KIND, LANE, Rig, block_on, erased, server_version};
 use super::wake::LOST_AFTER;
+use super::{Common, signal};
 
 const TTL: Duration = Duration::from_millis(limits::LEASE_TTL_MIN_MS);
 /// What the takeover may take beyond the TTL.
 const TARGET_MS: f64 = 1_000.0;
+/// What a signal may take to the first line of the handler, in the middle and nearly always.
+const SIGNAL_P50_TARGET_MS: f64 = 2.0;
+const SIGNAL_P99_TARGET_MS: f64 = 10.0;
 
 /// Arguments of the resume bench.
 #[derive(Debug, clap::Args)]
@@ -32,35 +35,67 @@ pub(super) struct ResumeArgs {
     /// How many leases are lost at once.
     #[arg(long, value_delimiter = ',', default_value = "1,1000")]
     lost: Vec<usize>,
+    /// How many signals are delivered in a run, one at a time.
+    #[arg(long, default_value_t = 1000)]
+    signals: usize,
+    /// How many executions are suspended at once, to see what they cost; 0 for none.
+    #[arg(long, default_value_t = 100_000)]
+    suspended: usize,
     #[command(flatten)]
     common: Common,
 }
 
 #[derive(Debug, Serialize)]
 struct Row {
-    lost: usize,
-    over_ttl_p50_ms: Figure,
-    over_ttl_max_ms: Figure,
+    what: String,
+    p50_ms: Figure,
+    p99_ms: Figure,
+    max_ms: Figure,
 }
 
 pub(super) fn run(args: &ResumeArgs) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(!args.lost.contains(&0), "lost leases start at 1");
+    anyhow::ensure!(!args.lost.contains(&0) && args.signals > 0, "counts start at 1");
     let mut report = Report::new("resume", "valkey", Some(server_version()?), &args.common)?;
-    println!("| lost leases | p50 over TTL, ms | max over TTL, ms |\n|--:|--:|--:|");
+    println!("| until the handler runs | p50, ms | p99, ms | max, ms |\n|:--|--:|--:|--:|");
     for &lost in &args.lost {
-        let mut runs = Vec::new();
-        for run in 0..args.common.runs {
-            let rig = Rig::start(args.common.seed, run)?;
-            runs.push(block_on(takeovers(&rig, lost))?);
-        }
-        let at = |percent| Figure::each(&runs, |run| percentile(run, percent));
-        let row = Row { lost, over_ttl_p50_ms: at(50), over_ttl_max_ms: at(100) };
-        println!("| {lost} | {} | {} |", row.over_ttl_p50_ms, row.over_ttl_max_ms);
-        report.rows.push(row);
+        let runs = each_run(args, |rig| block_on(takeovers(rig, lost)))?;
+        print(&mut report, format!("{lost} lost at once, from the end of the lease"), &runs);
         let name = format!("{lost} lost: max over TTL / the target of 1 s");
         report.ratio(name, Figure::each(&runs, |run| percentile(run, 100) / TARGET_MS));
     }
+    let runs = each_run(args, |rig| block_on(signal::resumes(rig, args.signals)))?;
+    print(&mut report, "a signal, from its delivery".to_owned(), &runs);
+    for (percent, target) in [(50, SIGNAL_P50_TARGET_MS), (99, SIGNAL_P99_TARGET_MS)] {
+        let name = format!("signal: p{percent} / the target of {target} ms");
+        report.ratio(name, Figure::each(&runs, |run| percentile(run, percent) / target));
+    }
+    if args.suspended > 0 {
+        let rig = Rig::start(args.common.seed, 0)?;
+        let found = block_on(signal::waiting(&rig, args.suspended))?;
+        println!(
+            "{} suspended: {:.0} B each, {:.2} commands/s",
+            args.suspended, found.bytes, found.sent
+        );
+        let name = |what: &str| format!("{} suspended: {what}", args.suspended);
+        report.ratio(name("bytes each"), Figure::of(vec![found.bytes]));
+        report.ratio(name("commands a second"), Figure::of(vec![found.sent]));
+    }
     report.finish(&args.common)
+}
+
+/// What `measure` finds on a fresh server in each run.
+fn each_run<T>(
+    args: &ResumeArgs,
+    measure: impl Fn(&Rig) -> anyhow::Result<T>,
+) -> anyhow::Result<Vec<T>> {
+    (0..args.common.runs).map(|run| measure(&Rig::start(args.common.seed, run)?)).collect()
+}
+
+fn print(report: &mut Report<Row>, what: String, runs: &[Vec<f64>]) {
+    let at = |percent| Figure::each(runs, |run| percentile(run, percent));
+    let row = Row { what, p50_ms: at(50), p99_ms: at(99), max_ms: at(100) };
+    println!("| {} | {:.2} | {:.2} | {:.2} |", row.what, row.p50_ms, row.p99_ms, row.max_ms);
+    report.rows.push(row);
 }
 
 async fn takeovers(rig: &Rig, lost: usize) -> anyhow::Result<Vec<f64>> {

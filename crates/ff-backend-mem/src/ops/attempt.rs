@@ -6,7 +6,8 @@ use ff_engine::machine::{self, Decision, ExecutionRecord};
 use ff_engine::roles::BackendInfo;
 use ff_engine::{
     AttemptOps, CloseOutcome, CreateWaitpoint, DelayRequest, EngineError, FailRequest, Fence,
-    ProgressRequest, ResumeView, SuspendOutcome, SuspendRequest,
+    ProgressRequest, RecordStep, ResumeView, SavedState, StepOutcome, StepView, SuspendOutcome,
+    SuspendRequest,
 };
 use ff_types::backend::{BackendTag, FailOutcome, Handle, LeaseRenewal, PendingWaitpoint};
 use ff_types::{Payload, TimestampMs, WaitpointId, limits};
@@ -120,6 +121,31 @@ impl AttemptOps for MemBackend {
     ) -> Result<CloseOutcome, EngineError> {
         self.held(handle, None, |record, fence, now| {
             machine::close_waitpoint(record, fence, waitpoint_id, now)
+        })
+    }
+
+    async fn save_state(
+        &self,
+        handle: &Handle,
+        state: Option<&SavedState>,
+    ) -> Result<(), EngineError> {
+        self.held(handle, None, |record, fence, now| machine::save_state(record, fence, state, now))
+    }
+
+    async fn record_step(
+        &self,
+        handle: &Handle,
+        request: &RecordStep,
+    ) -> Result<StepOutcome, EngineError> {
+        self.held(handle, None, |record, fence, now| {
+            let record = self.inner.distortion.recording(record, request);
+            machine::record_step(&record, fence, request, now)
+        })
+    }
+
+    async fn steps(&self, handle: &Handle) -> Result<Vec<StepView>, EngineError> {
+        self.held(handle, None, |record, fence, now| {
+            machine::steps(record, fence, now).map(Decision::Keep)
         })
     }
 }

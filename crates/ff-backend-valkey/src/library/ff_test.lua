@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "0d4a91fbd6e429252bfde6127d8a25fa" }
+M.library = { PROTOCOL = 1, HASH = "382d6c8b74d022a8520087cf06e05e12" }
 
 M.number = (function()
 local number = {}
@@ -55,6 +55,12 @@ function keys.long(partition, id)
 end
 function keys.payload(partition, id)
   return partition .. "p:" .. id
+end
+function keys.state(partition, id)
+  return partition .. "t:" .. id
+end
+function keys.steps(partition, id)
+  return partition .. "g:" .. id
 end
 function keys.waits(partition, id)
   return partition .. "v:" .. id
@@ -242,118 +248,6 @@ end
 return chunks
 end)()
 
-M.policy = (function()
-local policy = {}
-function policy.max_retries(r)
-  return tonumber(string.match(r.f.p, "^%x+ (%d+)"))
-end
-function policy.max_reclaims(r)
-  return tonumber(string.match(r.f.p, "^%x+ %d+ (%d+)"))
-end
-function policy.attempt_timeout(r)
-  return tonumber(string.match(r.f.p, "^%x+ %d+ %d+ (%d+)"))
-end
-function policy.retention(r)
-  return tonumber(string.match(r.f.p, "^%x+ %d+ %d+ %d+ (%d+)"))
-end
-function policy.backoff(r)
-  local exponential, base, factor, cap, jitter =
-    string.match(r.f.p, "^%x+ %d+ %d+ %d+ %d+ (%d) (%d+) (%d+) (%d+) (%d)$")
-  return exponential == "1", tonumber(base), tonumber(factor), tonumber(cap), jitter == "1"
-end
-return policy
-end)()
-
-M.placement = (function()
-local number = M.number
-local policy = M.policy
-local placement = {}
-local RANK = 2 ^ 45
-local PRIORITY_MAX = 100
-function placement.queue(r)
-  local f = r.f
-  if f.st == "ready" and not f.gi then
-    return f.en or "f"
-  end
-  return nil
-end
-function placement.score(r)
-  local f = r.f
-  return number.text((PRIORITY_MAX - tonumber(f.pr)) * RANK + math.min(tonumber(f.ra), RANK - 1))
-end
-function placement.due(r)
-  local f = r.f
-  if f.ea then
-    return number.text(number.later(tonumber(f.ea), policy.retention(r)))
-  elseif f.li then
-    return f.lx
-  end
-  return number.earlier(number.earlier(f.du, f.gx), number.earlier(f.wt, f.dl))
-end
-return placement
-end)()
-
-M.tags = (function()
-local tags = {}
-function tags.each(r, visit)
-  if r.f.tg then
-    for tag in string.gmatch(r.f.tg, "[^\n]+") do
-      visit(tag)
-    end
-  end
-end
-function tags.has(r, wanted)
-  return wanted == "" or (r.f.tg ~= nil and string.find("\n" .. r.f.tg .. "\n", "\n" .. wanted .. "\n", 1, true) ~= nil)
-end
-return tags
-end)()
-
-M.queue = (function()
-local keys = M.keys
-local tags = M.tags
-local queue = {}
-local function insert(r, kind, score, tag)
-  local class = r.f.cl or ""
-  redis.call("ZADD", keys.queue(r.partition, kind, r.f.ln, class, tag), score, r.id)
-  redis.call("SADD", keys.lane(r.partition, r.f.ln, tag), kind .. class)
-end
-local function remove(r, kind, tag)
-  local class = r.f.cl or ""
-  local key = keys.queue(r.partition, kind, r.f.ln, class, tag)
-  redis.call("ZREM", key, r.id)
-  if not (r.followed and not tag) and redis.call("EXISTS", key) == 0 then
-    redis.call("SREM", keys.lane(r.partition, r.f.ln, tag), kind .. class)
-  end
-end
-function queue.insert(r, kind, score)
-  insert(r, kind, score)
-  if kind == "c" and r.f.tg then
-    tags.each(r, function(tag)
-      insert(r, kind, score, tag)
-    end)
-  end
-end
-function queue.remove(r, kind)
-  remove(r, kind)
-  if kind == "c" and r.f.tg then
-    tags.each(r, function(tag)
-      remove(r, kind, tag)
-    end)
-  end
-end
-function queue.drop_stray(head)
-  redis.call("ZREM", head.key, head.id)
-  if redis.call("EXISTS", head.key) == 0 then
-    redis.call("SREM", head.registry, head.entry)
-  end
-end
-function queue.ahead(r)
-  local key = keys.queue(r.partition, r.queue, r.f.ln, r.f.cl or "")
-  return redis.call("ZRANK", key, r.id) or 0
-end
-return queue
-end)()
-
 M.record = (function()
 local keys = M.keys
 local number = M.number
@@ -467,7 +361,7 @@ function record.flat(r)
   end
   return flat
 end
-local TASK_FIELDS = { "ct", "tg", "pl", "dl", "le" }
+local TASK_FIELDS = { "ct", "tg", "pl", "dl", "le", "sv", "sk" }
 function record.task(r)
   local f = r.f
   local flat, n = { "s", f.s, "p", f.p, "r", f.r, "h", f.h }, 8
@@ -483,6 +377,189 @@ function record.payload(r)
   return r.f.pk and redis.call("GET", keys.payload(r.partition, r.id)) or ""
 end
 return record
+end)()
+
+M.kept = (function()
+local keys = M.keys
+local number = M.number
+local record = M.record
+local kept = {}
+local STEPS_MAX = 256
+local RESULTS_MAX_BYTES = 4194304
+local function pending(r)
+  r.kept = r.kept or {}
+  return r.kept
+end
+function kept.set_state(r, state)
+  local is_long = state ~= nil and #state > record.SHORT_MAX_BYTES
+  if r.f.sk or is_long then
+    pending(r).state = is_long and state or false
+  end
+  record.set(r, "sk", is_long and "1" or nil)
+  record.set(r, "sv", not is_long and state or nil)
+end
+function kept.long_state(r)
+  return r.f.sk and redis.call("GET", keys.state(r.partition, r.id)) or ""
+end
+local function totals(r)
+  local count, bytes = string.match(r.f.sn or "0 0", "^(%d+) (%d+)$")
+  return tonumber(count), tonumber(bytes)
+end
+function kept.step(r, name)
+  local step = r.f.sn and redis.call("HGET", keys.steps(r.partition, r.id), name)
+  if not step then
+    return nil
+  end
+  local length, at = string.match(step, "^%d+ %d+ %d+ (%d+) ()")
+  return string.sub(step, at, at + length - 1), string.sub(step, at + length)
+end
+function kept.add_step(r, name, content_type, result, now)
+  local count, bytes = totals(r)
+  if count + 1 > STEPS_MAX then
+    return "STEPS", count + 1
+  elseif bytes + #result > RESULTS_MAX_BYTES then
+    return "STEP_RESULTS", bytes + #result
+  end
+  record.set(r, "sn", number.text(count + 1) .. " " .. number.text(bytes + #result))
+  local head = number.text(count) .. " " .. r.f.ai .. " " .. number.text(now) .. " " .. #content_type .. " "
+  pending(r).step = { name, head .. content_type .. result }
+  return nil
+end
+function kept.finish(r)
+  kept.set_state(r, nil)
+  if r.f.sn then
+    record.set(r, "sn", nil)
+    pending(r).no_steps = true
+  end
+end
+function kept.save(r)
+  local changes = r.kept
+  r.kept = nil
+  if changes.state then
+    redis.call("SET", keys.state(r.partition, r.id), changes.state)
+  elseif changes.state == false then
+    redis.call("DEL", keys.state(r.partition, r.id))
+  end
+  if changes.step then
+    redis.call("HSET", keys.steps(r.partition, r.id), changes.step[1], changes.step[2])
+  end
+  if changes.no_steps then
+    redis.call("DEL", keys.steps(r.partition, r.id))
+  end
+end
+return kept
+end)()
+
+M.policy = (function()
+local policy = {}
+function policy.max_retries(r)
+  return tonumber(string.match(r.f.p, "^%x+ (%d+)"))
+end
+function policy.max_reclaims(r)
+  return tonumber(string.match(r.f.p, "^%x+ %d+ (%d+)"))
+end
+function policy.attempt_timeout(r)
+  return tonumber(string.match(r.f.p, "^%x+ %d+ %d+ (%d+)"))
+end
+function policy.retention(r)
+  return tonumber(string.match(r.f.p, "^%x+ %d+ %d+ %d+ (%d+)"))
+end
+function policy.backoff(r)
+  local exponential, base, factor, cap, jitter =
+    string.match(r.f.p, "^%x+ %d+ %d+ %d+ %d+ (%d) (%d+) (%d+) (%d+) (%d)$")
+  return exponential == "1", tonumber(base), tonumber(factor), tonumber(cap), jitter == "1"
+end
+return policy
+end)()
+
+M.placement = (function()
+local number = M.number
+local policy = M.policy
+local placement = {}
+local RANK = 2 ^ 45
+local PRIORITY_MAX = 100
+function placement.queue(r)
+  local f = r.f
+  if f.st == "ready" and not f.gi then
+    return f.en or "f"
+  end
+  return nil
+end
+function placement.score(r)
+  local f = r.f
+  return number.text((PRIORITY_MAX - tonumber(f.pr)) * RANK + math.min(tonumber(f.ra), RANK - 1))
+end
+function placement.due(r)
+  local f = r.f
+  if f.ea then
+    return number.text(number.later(tonumber(f.ea), policy.retention(r)))
+  elseif f.li then
+    return f.lx
+  end
+  return number.earlier(number.earlier(f.du, f.gx), number.earlier(f.wt, f.dl))
+end
+return placement
+end)()
+
+M.tags = (function()
+local tags = {}
+function tags.each(r, visit)
+  if r.f.tg then
+    for tag in string.gmatch(r.f.tg, "[^\n]+") do
+      visit(tag)
+    end
+  end
+end
+function tags.has(r, wanted)
+  return wanted == "" or (r.f.tg ~= nil and string.find("\n" .. r.f.tg .. "\n", "\n" .. wanted .. "\n", 1, true) ~= nil)
+end
+return tags
+end)()
+
+M.queue = (function()
+local keys = M.keys
+local tags = M.tags
+local queue = {}
+local function insert(r, kind, score, tag)
+  local class = r.f.cl or ""
+  redis.call("ZADD", keys.queue(r.partition, kind, r.f.ln, class, tag), score, r.id)
+  redis.call("SADD", keys.lane(r.partition, r.f.ln, tag), kind .. class)
+end
+local function remove(r, kind, tag)
+  local class = r.f.cl or ""
+  local key = keys.queue(r.partition, kind, r.f.ln, class, tag)
+  redis.call("ZREM", key, r.id)
+  if not (r.followed and not tag) and redis.call("EXISTS", key) == 0 then
+    redis.call("SREM", keys.lane(r.partition, r.f.ln, tag), kind .. class)
+  end
+end
+function queue.insert(r, kind, score)
+  insert(r, kind, score)
+  if kind == "c" and r.f.tg then
+    tags.each(r, function(tag)
+      insert(r, kind, score, tag)
+    end)
+  end
+end
+function queue.remove(r, kind)
+  remove(r, kind)
+  if kind == "c" and r.f.tg then
+    tags.each(r, function(tag)
+      remove(r, kind, tag)
+    end)
+  end
+end
+function queue.drop_stray(head)
+  redis.call("ZREM", head.key, head.id)
+  if redis.call("EXISTS", head.key) == 0 then
+    redis.call("SREM", head.registry, head.entry)
+  end
+end
+function queue.ahead(r)
+  local key = keys.queue(r.partition, r.queue, r.f.ln, r.f.cl or "")
+  return redis.call("ZRANK", key, r.id) or 0
+end
+return queue
 end)()
 
 M.store = (function()
@@ -997,6 +1074,7 @@ return waits_store
 end)()
 
 M.execution = (function()
+local kept = M.kept
 local keys = M.keys
 local placement = M.placement
 local queue = M.queue
@@ -1030,6 +1108,9 @@ function execution.commit(r, now)
   store.save(r)
   if r.waits then
     waits_store.save(r)
+  end
+  if r.kept then
+    kept.save(r)
   end
   local moved = was ~= r.queue or since ~= r.since
   if moved and was then
@@ -1281,6 +1362,7 @@ return reasons
 end)()
 
 M.run = (function()
+local kept = M.kept
 local number = M.number
 local reasons = M.reasons
 local record = M.record
@@ -1316,6 +1398,7 @@ function run.finish(r, state, now)
   record.set(r, "gx", nil)
   run.close_attempt(r)
   waits.finish(r)
+  kept.finish(r)
   r.f.ea = number.text(now)
 end
 function run.missed_deadline(r, now)
@@ -1348,6 +1431,7 @@ local answers = M.answers
 local capabilities = M.capabilities
 local execution = M.execution
 local heads = M.heads
+local kept = M.kept
 local lease = M.lease
 local number = M.number
 local queue = M.queue
@@ -1359,7 +1443,7 @@ local EXPIRED_MAX = 64
 local HEADS_MAX = 64
 local BYTES_MAX = 4194304
 local function task_item(r, index)
-  return { "task", index, r.id, record.task(r), record.payload(r) }
+  return { "task", index, r.id, record.task(r), record.payload(r), kept.long_state(r) }
 end
 local function issue(r, wanted, index, now)
   local id = answers.derived(wanted.request, index)
@@ -1409,7 +1493,7 @@ function claims.take(partition, ask, wanted, most, now)
       if item then
         count = count + 1
         ids[count], items[count] = r.id, item
-        bytes = bytes + (item[5] and #item[5] or 0)
+        bytes = bytes + (item[5] and #item[5] + #item[6] or 0)
       else
         idle = idle + 1
       end
@@ -1459,6 +1543,8 @@ reply.CODES = {
   "WAITPOINT_ID",
   "WAITPOINTS",
   "SIGNALS",
+  "STEPS",
+  "STEP_RESULTS",
 }
 function reply.ok(...)
   return { "OK", ... }
@@ -2197,6 +2283,7 @@ end)()
 F.claim_from_reclaim = (function()
 local clock = M.clock
 local execution = M.execution
+local kept = M.kept
 local lease = M.lease
 local record = M.record
 local reply = M.reply
@@ -2220,7 +2307,7 @@ return function(partition, id, grant, holder, ttl)
     lease.issue(r, grant, holder, ttl, now)
     execution.commit(r, now)
   end
-  return reply.ok(now, record.task(r), record.payload(r))
+  return reply.ok(now, record.task(r), record.payload(r), kept.long_state(r))
 end
 end)()
 
@@ -2289,12 +2376,16 @@ end)()
 
 F.delay = (function()
 local held = M.held
+local kept = M.kept
 local reply = M.reply
 local run = M.run
-return function(partition, id, attempt, epoch, lease_id, digest, at)
+return function(partition, id, attempt, epoch, lease_id, digest, at, saves, state)
   return held.by(partition, id, attempt, epoch, lease_id, "d" .. digest, function(r, now)
     if r.f.ca then
       return reply.err("CANCEL_REQUESTED"), false
+    end
+    if saves == "1" then
+      kept.set_state(r, state)
     end
     run.await_turn(r, "c", run.delay(r, tonumber(at), now))
     return nil, "p " .. at
@@ -2603,6 +2694,29 @@ return function(partition, request, lane, offered, instance, most, tag, repeats)
 end
 end)()
 
+F.record_step = (function()
+local held = M.held
+local kept = M.kept
+local reply = M.reply
+return function(partition, id, attempt, epoch, lease_id, name, content_type, result)
+  return held.by(partition, id, attempt, epoch, lease_id, nil, function(r, now)
+    local its_type, stands = kept.step(r, name)
+    if stands and its_type == content_type and stands == result then
+      return reply.ok("recorded", "", ""), false
+    elseif stands then
+      return reply.ok("stands", its_type, stands), false
+    end
+    local limit, reached = kept.add_step(r, name, content_type, result, now)
+    if limit == "STEPS" then
+      return reply.err("STEPS", reached), false
+    elseif limit then
+      return reply.err("STEP_RESULTS", reached), false
+    end
+    return reply.ok("recorded", "", "")
+  end)
+end
+end)()
+
 F.release_hold = (function()
 local number = M.number
 local reasons = M.reasons
@@ -2733,12 +2847,43 @@ return function(partition, id, request)
 end
 end)()
 
+F.save_state = (function()
+local held = M.held
+local kept = M.kept
+local reply = M.reply
+return function(partition, id, attempt, epoch, lease_id, given, state)
+  return held.by(partition, id, attempt, epoch, lease_id, nil, function(r)
+    kept.set_state(r, given == "1" and state or nil)
+    return reply.ok()
+  end)
+end
+end)()
+
 F.signing_key = (function()
 local keys = M.keys
 local reply = M.reply
 return function(partition, proposed)
   redis.call("SETNX", keys.signing_key(partition), proposed)
   return reply.ok(redis.call("GET", keys.signing_key(partition)))
+end
+end)()
+
+F.steps = (function()
+local clock = M.clock
+local execution = M.execution
+local fence = M.fence
+local keys = M.keys
+local reply = M.reply
+return function(partition, id, attempt, epoch, lease_id)
+  local r = execution.open(partition, id)
+  if not r then
+    return reply.err("NOT_FOUND")
+  end
+  local refusal = fence.refused(r, fence.of(attempt, epoch, lease_id), clock.now_ms(partition))
+  if refusal then
+    return refusal
+  end
+  return reply.ok(r.f.sn and redis.call("HGETALL", keys.steps(partition, id)) or {})
 end
 end)()
 
@@ -2809,6 +2954,7 @@ end)()
 F.suspend = (function()
 local condition = M.condition
 local held = M.held
+local kept = M.kept
 local number = M.number
 local reply = M.reply
 local specs = M.specs
@@ -2845,7 +2991,7 @@ local function satisfied_at_once(w, signals, epoch, digest)
   w.resumed, w.satisfied = { how = "s", of = of, signals = signals }, epoch .. " " .. digest
   return reply.ok("satisfied", {})
 end
-return function(partition, id, attempt, epoch, lease_id, digest, wanted, groups, timeout, behavior, kids)
+return function(partition, id, attempt, epoch, lease_id, digest, wanted, groups, timeout, behavior, kids, saves, state)
   local asked = specs.read(wanted)
   return held.by(partition, id, attempt, epoch, lease_id, "s" .. digest, function(r, now)
     local w = waits.of(r)
@@ -2865,6 +3011,9 @@ return function(partition, id, attempt, epoch, lease_id, digest, wanted, groups,
     local ends_at = timeout ~= "" and number.text(number.later(now, tonumber(timeout))) or "-"
     local text = epoch .. " " .. number.text(now) .. " " .. ends_at .. " " .. behavior .. " " .. groups
     w.suspension = waits_text.suspension(text)
+    if saves == "1" then
+      kept.set_state(r, state)
+    end
     local signals = condition.satisfying(w)
     if signals then
       return satisfied_at_once(w, signals, epoch, digest)
@@ -2981,12 +3130,15 @@ redis.register_function({ function_name = "fft_open", callback = call("open"), f
 redis.register_function({ function_name = "fft_pass_on", callback = call("pass_on"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_progress", callback = call("progress"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_reclaimable", callback = call("reclaimable"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_record_step", callback = call("record_step"), flags = {  } })
 redis.register_function({ function_name = "fft_release_hold", callback = call("release_hold"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_renew", callback = call_with_items("renew"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_replay", callback = call("replay"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_resume_execution", callback = call("resume_execution"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_revoke", callback = call("revoke"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_save_state", callback = call("save_state"), flags = {  } })
 redis.register_function({ function_name = "fft_signing_key", callback = call("signing_key"), flags = {  } })
+redis.register_function({ function_name = "fft_steps", callback = call("steps"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_submit", callback = call_with_items("submit"), flags = {  } })
 redis.register_function({ function_name = "fft_suspend", callback = call("suspend"), flags = {  } })
 redis.register_function({ function_name = "fft_tick", callback = call("tick"), flags = { "allow-oom" } })

@@ -4,11 +4,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use ff_engine::{
     AttemptOps, CloseOutcome, CreateWaitpoint, DelayRequest, EngineError, FailRequest, Fence,
-    ProgressRequest, Released, ResumeView, SuspendOutcome, SuspendRequest, call_digest,
+    ProgressRequest, RecordStep, Released, ResumeView, SavedState, StepOutcome, StepView,
+    SuspendOutcome, SuspendRequest, call_digest,
 };
 use ff_types::backend::{BackendTag, FailOutcome, Handle, LeaseRenewal, PendingWaitpoint};
 use ff_types::{ExecutionId, Payload, WaitpointId, limits};
 
+use super::step::bytes_of;
 use super::{at_most, bits, content_type, digest, wait};
 use crate::ValkeyBackend;
 use crate::call::{BadReply, Values};
@@ -149,6 +151,8 @@ impl AttemptOps for ValkeyBackend {
             lease: bits(fence.lease.to_bytes()),
             digest: &digest(call_digest::of_delay(request)),
             at: request.until,
+            saves: request.state.is_some(),
+            state: bytes_of(request.state.as_ref()),
         };
         self.inner.about("delay", fence.execution, call).await.map(drop)
     }
@@ -194,6 +198,30 @@ impl AttemptOps for ValkeyBackend {
             lease: bits(fence.lease.to_bytes()),
         };
         wait::resume_view(self.inner.about("observe_signals", fence.execution, call).await?)
+    }
+
+    async fn save_state(
+        &self,
+        handle: &Handle,
+        state: Option<&SavedState>,
+    ) -> Result<(), EngineError> {
+        let fence = fence(handle)?;
+        state.map_or(Ok(()), SavedState::validate)?;
+        self.inner.save_state(&fence, state).await
+    }
+
+    async fn record_step(
+        &self,
+        handle: &Handle,
+        request: &RecordStep,
+    ) -> Result<StepOutcome, EngineError> {
+        let fence = fence(handle)?;
+        request.validate()?;
+        self.inner.record_step(&fence, request).await
+    }
+
+    async fn steps(&self, handle: &Handle) -> Result<Vec<StepView>, EngineError> {
+        self.inner.steps(&fence(handle)?).await
     }
 
     async fn close_waitpoint(

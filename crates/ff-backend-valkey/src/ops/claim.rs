@@ -98,7 +98,8 @@ impl ClaimOps for ValkeyBackend {
         let answer = self.inner.about(CLAIM_FROM_RECLAIM, grant.execution, call).await?;
         let kind = HandleKind::Resumed;
         let operation = CLAIM_FROM_RECLAIM;
-        task(operation, grant.execution, answer.fields, answer.payload, kind, answer.now)
+        let told = Told { fields: answer.fields, payload: answer.payload, state: answer.state };
+        task(operation, grant.execution, told, kind, answer.now)
     }
 }
 
@@ -308,20 +309,30 @@ fn add_item(
         return Ok(());
     }
     let (fields, payload) = (values.list().map_err(bad)?, values.bytes().map_err(bad)?);
-    outcome.tasks.push(task(operation, id, fields, payload, HandleKind::Fresh, now)?);
+    let told = Told { fields, payload, state: values.bytes().map_err(bad)? };
+    outcome.tasks.push(task(operation, id, told, HandleKind::Fresh, now)?);
     Ok(())
+}
+
+/// What the library tells of a task.
+struct Told {
+    fields: Vec<Reply>,
+    payload: Bytes,
+    /// The saved state, when it is long.
+    state: Bytes,
 }
 
 fn task(
     operation: &'static str,
     id: ExecutionId,
-    fields: Vec<Reply>,
-    payload: Bytes,
+    told: Told,
     kind: HandleKind,
     now: TimestampMs,
 ) -> Result<Task, EngineError> {
-    let fields = Fields::of(fields).ok_or_else(|| bad_reply(operation, BadReply("fields")))?;
-    let record = codec::record(id, &fields, payload)?;
+    let mut fields =
+        Fields::of(told.fields).ok_or_else(|| bad_reply(operation, BadReply("fields")))?;
+    fields.set_long_state(told.state);
+    let record = codec::record(id, &fields, told.payload)?;
     Task::of(&record, BackendTag::Valkey, kind, now)
         .ok_or_else(|| bad_reply(operation, BadReply("lease")))
 }

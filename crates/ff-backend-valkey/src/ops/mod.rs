@@ -5,6 +5,7 @@ mod claim;
 mod operator;
 mod read;
 mod signal;
+mod step;
 mod submit;
 mod tick;
 mod wait;

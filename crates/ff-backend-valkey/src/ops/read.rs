@@ -24,7 +24,10 @@ const PER_CALL: usize = 500;
 #[async_trait]
 impl ReadOps for ValkeyBackend {
     async fn describe_execution(&self, id: ExecutionId) -> Result<ExecutionView, EngineError> {
-        Ok(ExecutionView::of(&self.inner.stored("describe_execution", id).await?.record()?))
+        let stored = self.inner.stored("describe_execution", id).await?;
+        let mut view = ExecutionView::of(&stored.record()?);
+        (view.steps, view.has_state) = (stored.fields.steps(), stored.fields.has_state());
+        Ok(view)
     }
 
     async fn list_executions(&self, request: &ListRequest) -> Result<ListPage, EngineError> {

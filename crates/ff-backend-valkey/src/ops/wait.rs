@@ -10,6 +10,7 @@ use ff_types::backend::{
 };
 use ff_types::{ExecutionId, TimestampMs};
 
+use super::step::bytes_of;
 use super::{bits, digest};
 use crate::call::{BadReply, Values};
 use crate::calls::{ObserveSignalsAnswer, Suspend};
@@ -42,6 +43,8 @@ impl Inner {
             timeout: timeout.as_deref().unwrap_or(""),
             behavior: letter_of_behavior(behavior)?,
             kids: &self.kids(OPERATION).await?,
+            saves: request.state.is_some(),
+            state: bytes_of(request.state.as_ref()),
         };
         let answer = self.about(OPERATION, fence.execution, call).await?;
         if answer.outcome == "satisfied" {

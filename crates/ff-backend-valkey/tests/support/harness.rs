@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ff_backend_valkey::ValkeyBackend;
-use ff_conformance::{Harness, HarnessError, Inspect, Opened, TestClock};
+use ff_conformance::{Harness, HarnessError, Inspect, Opened, TestClock, canary};
 use ff_engine::{Clock, ManualClock};
 use ff_types::{Namespace, TimestampMs};
 
@@ -77,7 +77,10 @@ impl Harness for ValkeyHarness {
         let clock = Arc::new(StoreClock { local: local.clone(), store: store.clone() });
         clock.tell(Clock::now(&local));
         let connection = self.connection().await?;
-        let backend = connection.sibling(namespace, self.partitions, Arc::new(local)).await?;
+        // With several partitions the backend keeps a key of its own.
+        let ring = if self.partitions == 1 { Some(canary::key_ring()?) } else { None };
+        let (partitions, local) = (self.partitions, Arc::new(local));
+        let backend = connection.sibling(namespace, partitions, local, ring).await?;
         let inside = Inside { backend: backend.clone(), store };
         Ok(Opened::new(Arc::new(backend), clock, Arc::new(inside)))
     }

@@ -204,7 +204,9 @@ fn check_partition(part: &BTreeMap<&str, &Kept>, faults: &mut Vec<String>) {
         }
     }
     for key in part.keys() {
-        let named = ["b:", "p:", "v:", "y:", "u:"].iter().find_map(|kind| key.strip_prefix(kind));
+        let named = ["b:", "p:", "v:", "y:", "u:", "t:", "g:"]
+            .iter()
+            .find_map(|kind| key.strip_prefix(kind));
         let owner = named.map(|rest| rest.get(..32).unwrap_or(rest));
         if owner.is_some_and(|id| !part.contains_key(format!("e:{id}").as_str())) {
             faults.push(format!("{key} belongs to no execution"));
@@ -239,9 +241,31 @@ fn record(part: &BTreeMap<&str, &Kept>, id: &str, kept: &Kept) -> Result<Executi
         }
     }
     let waits = waits(part, id, fields.contains_key(b"wv".as_slice()))?;
+    check_kept(part, id, fields)?;
     let id: ExecutionId = id.parse().map_err(|_| "is no id".to_owned())?;
     let all = fields.clone().into_iter().chain(long).chain(waits);
     decode(id, all, payload).map_err(|error| error.to_string())
+}
+
+/// What a handler keeps is there exactly when the record says so, and as much of it.
+fn check_kept(
+    part: &BTreeMap<&str, &Kept>,
+    id: &str,
+    fields: &BTreeMap<Vec<u8>, Vec<u8>>,
+) -> Result<(), String> {
+    if fields.contains_key(b"sk".as_slice()) != part.contains_key(format!("t:{id}").as_str()) {
+        return Err("says otherwise of its state than there is".to_owned());
+    }
+    let steps = match part.get(format!("g:{id}").as_str()) {
+        Some(Kept::Hash(steps)) => steps.len(),
+        _ => 0,
+    };
+    let said = fields.get(b"sn".as_slice()).and_then(|totals| std::str::from_utf8(totals).ok());
+    let said = said.and_then(|totals| totals.split_once(' ')?.0.parse().ok()).unwrap_or(0);
+    if steps != said {
+        return Err(format!("says it has {said} steps, of which there are {steps}"));
+    }
+    Ok(())
 }
 
 /// A field of a hash, and its value.

@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use ff_engine::{
     DelayRequest, EngineError, FailRequest, ListRequest, ListWaitpoints, ProgressRequest,
-    ResultRequest, SuspendCondition, TickRequest,
+    ResultRequest, SavedState, SuspendCondition, TickRequest,
 };
 use ff_types::backend::{FailureClass, FailureReason, ReclaimGrant, ReclaimToken};
 use ff_types::{Payload, TimestampMs, limits};
@@ -73,6 +73,11 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
     let withdraw = fx.withdraw_request(task.execution_id, no_waitpoint);
     let resume_unknown = fx.resume_request(unknown);
     let waitpoints = ListWaitpoints::new().with_limit(0);
+    let long_state = SavedState::new(vec![0; limits::STATE_MAX_BYTES + 1]);
+    let delay_over = DelayRequest::now().with_state(long_state.0.clone());
+    let wait_over = wait.clone().with_state(long_state.0.clone());
+    let step = fx.step("charge", "done")?;
+    let step_over = fx.step("long", vec![0; limits::STEP_RESULT_MAX_BYTES + 1])?;
     let tick = TickRequest::all().with_limit(0);
     let page = ListRequest::new().with_limit(0);
     let read = ResultRequest::new(waiting.id()).with_max_wait(ms(limits::MAX_WAIT_MAX_MS + 1));
@@ -83,7 +88,7 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
             }) as Pin<Box<dyn Future<Output = _> + Send + '_>>)),+]
         };
     }
-    let calls: [Rejected<'_>; 47] = rejected![
+    let calls: [Rejected<'_>; 54] = rejected![
         submit(&clash);
         submit(&invalid);
         submit_batch(&batch);
@@ -111,6 +116,13 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
         suspend(&ended.handle, &wait);
         observe_signals(&lost.handle);
         close_waitpoint(&task.handle, no_waitpoint);
+        delay(&task.handle, &delay_over);
+        suspend(&task.handle, &wait_over);
+        save_state(&task.handle, Some(&long_state));
+        save_state(&lost.handle, None);
+        record_step(&task.handle, &step_over);
+        record_step(&lost.handle, &step);
+        steps(&ended.handle);
         deliver_signal(&unnamed);
         deliver_signal(&forged);
         withdraw_waitpoint(&withdraw);
@@ -185,6 +197,10 @@ pub(crate) async fn repeat_is_harmless(fx: Fixture) -> CaseResult {
     twice!(close_waitpoint(&task.handle, pending.waitpoint_id));
     twice!(deliver_signal(&signal));
     twice!(observe_signals(&task.handle));
+    twice!(save_state(&task.handle, Some(&SavedState::new("begun"))));
+    let step = fx.step("charge", "done")?;
+    twice!(record_step(&task.handle, &step));
+    twice!(steps(&task.handle));
     fx.advance(LEASE_TTL_MS).await;
     backend.tick(&TickRequest::all()).await?;
     let before = fx.snapshot().await;

@@ -14,5 +14,5 @@ macro_rules! areas {
 areas! {
     all attempt block cancel claim complete deadline delay explain fail handle hold idempotency
     lease list namespace operator progress read reclaim release replay result retention revoke
-    signal submit suspend tick timeout token wait waitpoint
+    signal state step submit suspend tick timeout token wait waitpoint
 }

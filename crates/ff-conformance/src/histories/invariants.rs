@@ -78,6 +78,10 @@ fn one(view: &ExecutionView) -> Vec<String> {
         (state.is_terminal() == view.ended_at.is_some(), "an end has a time"),
         (!(state.is_terminal() && open), "an attempt is open after the end"),
         (
+            !state.is_terminal() || (view.steps == 0 && !view.has_state),
+            "an end leaves no steps and no state",
+        ),
+        (
             view.result.is_none() || state == ExecutionState::Completed,
             "only a completed execution has a result",
         ),
@@ -119,6 +123,7 @@ fn both(
         (!leased || issues, "only a claim issues a lease"),
         (!leased || earlier.reasons.is_empty(), "it was handed out with a reason left"),
         (!ended || earlier.result == view.result, "a result changed after the end"),
+        (view.steps >= earlier.steps || view.state.is_terminal(), "a step was lost before the end"),
         (!ended || earlier.ended_at == view.ended_at, "the end changed"),
         (!(by_holder && changed) || was_live, "a holder without a live lease changed it"),
         (

@@ -5,7 +5,9 @@
 //! in the report, and a failing history is shrunk to the shortest that still fails.
 
 mod invariants;
+mod keeps;
 mod op;
+mod submission;
 mod waits;
 mod world;
 

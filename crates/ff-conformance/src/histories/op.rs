@@ -30,8 +30,14 @@ pub(super) enum Op {
     Fail { handle: u8, class: u8, retry_after: Option<u16> },
     /// Cancels with the handle.
     Cancel(u8),
-    /// Pauses for this many ms.
-    Delay { handle: u8, ms: u16 },
+    /// Pauses for this many ms, with a state to save or without.
+    Delay { handle: u8, ms: u16, state: Option<u8> },
+    /// Saves a state of this many bytes, or removes it.
+    SaveState { handle: u8, state: Option<u8> },
+    /// Records one of three results for one of three steps.
+    RecordStep { handle: u8, name: u8, result: u8 },
+    /// Looks at the recorded steps.
+    Steps(u8),
     /// Makes a waitpoint of one of three keys.
     CreateWaitpoint { handle: u8, key: u8, expires: u16 },
     /// Suspends.
@@ -120,6 +126,8 @@ pub(super) struct SuspendOp {
     pub(super) timeout: Option<(u16, u8)>,
     /// How long fresh waitpoints stay open, in ms beyond the least.
     pub(super) expires: u16,
+    /// The state to save, if any.
+    pub(super) state: Option<u8>,
 }
 
 /// What is signalled.
@@ -188,8 +196,9 @@ fn wait_span() -> impl Strategy<Value = u16> {
 fn suspend() -> impl Strategy<Value = SuspendOp> {
     let kinds = (prop::bool::weighted(0.4), prop::bool::weighted(0.2));
     let timeout = option::weighted(0.8, (wait_span(), prop_oneof![3 => 0_u8..3, 2 => Just(3)]));
-    (0_u8..3, 1_u8..8, kinds, 0_u8..6, timeout, prop_oneof![span(), Just(u16::MAX)]).prop_map(
-        |(handle, keys, (pending, named), condition, timeout, expires)| SuspendOp {
+    let expires = prop_oneof![span(), Just(u16::MAX)];
+    (0_u8..3, 1_u8..8, kinds, 0_u8..6, timeout, expires, state()).prop_map(
+        |(handle, keys, (pending, named), condition, timeout, expires, state)| SuspendOp {
             handle,
             keys,
             pending,
@@ -197,8 +206,24 @@ fn suspend() -> impl Strategy<Value = SuspendOp> {
             condition,
             timeout,
             expires,
+            state,
         },
     )
+}
+
+/// A state to save, or none.
+fn state() -> impl Strategy<Value = Option<u8>> {
+    option::weighted(0.3, 0_u8..3)
+}
+
+/// Steps about what outlives an attempt.
+fn keep() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        2 => (0_u8..4, state()).prop_map(|(handle, state)| Op::SaveState { handle, state }),
+        4 => (0_u8..4, 0_u8..3, 0_u8..3)
+            .prop_map(|(handle, name, result)| Op::RecordStep { handle, name, result }),
+        3 => (0_u8..4).prop_map(Op::Steps),
+    ]
 }
 
 fn signal() -> impl Strategy<Value = SignalOp> {
@@ -263,7 +288,8 @@ fn op() -> impl Strategy<Value = Op> {
         5 => (any::<u8>(), option::of(any::<u8>())).prop_map(|(handle, result)| Op::Complete { handle, result }),
         8 => fail,
         2 => any::<u8>().prop_map(Op::Cancel),
-        5 => (any::<u8>(), span()).prop_map(|(handle, ms)| Op::Delay { handle, ms }),
+        5 => (any::<u8>(), span(), state())
+            .prop_map(|(handle, ms, state)| Op::Delay { handle, ms, state }),
         4 => any::<u8>().prop_map(Op::CancelExecution),
         5 => any::<u8>().prop_map(Op::Hold),
         5 => any::<u8>().prop_map(Op::ReleaseHold),
@@ -275,6 +301,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => prop_oneof![Just(-3_600_000), Just(3_600_000), -2_000..2_000].prop_map(Op::Step),
         3 => any::<u8>().prop_map(Op::Read),
         50 => wait(),
+        9 => keep(),
         2 => (1_u8..5, option::of(0_u8..11)).prop_map(|(limit, state)| Op::List { limit, state }),
     ]
 }

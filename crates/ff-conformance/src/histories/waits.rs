@@ -15,6 +15,7 @@ use ff_types::backend::{
 };
 use ff_types::{ExecutionId, IdempotencyKey, SignalId, WaitpointId, WaitpointKey, limits};
 
+use super::keeps::saved;
 use super::op::{Op, SignalOp, SuspendOp};
 use super::world::{Step, World, pick, tell};
 
@@ -211,7 +212,8 @@ impl World {
                 Group::new(last, 2, Distinct::Signals),
             ]),
         };
-        let request = SuspendRequest::new(waitpoints, condition);
+        let mut request = SuspendRequest::new(waitpoints, condition);
+        request.state = saved(spec.state);
         match spec.timeout {
             Some((ms, behavior)) => {
                 let behavior = BEHAVIORS[usize::from(behavior) % BEHAVIORS.len()];

@@ -7,19 +7,19 @@ use std::time::Duration;
 use ff_engine::machine::lifecycle::Verb;
 use ff_engine::{
     CancelExecution, ClaimOutcome, ClaimRequest, DelayRequest, EngineError, ExecutionView,
-    FailRequest, Fence, Hold, IdSource, Idempotency, ListRequest, ManualClock, OnTerminal,
-    ProgressRequest, ReclaimRequest, ReleaseHold, ReplayExecution, ResultRequest, RevokeLease,
-    SeededEntropy, Submission, Task, TickRequest,
+    FailRequest, Fence, Hold, IdSource, ListRequest, ManualClock, ProgressRequest, ReclaimRequest,
+    ReleaseHold, ReplayExecution, ResultRequest, RevokeLease, SeededEntropy, Submission, Task,
+    TickRequest,
 };
 use ff_types::backend::{
     CapabilitySet, ClaimPolicy, FailureClass, FailureReason, Handle, ReclaimToken, ScannerFilter,
 };
 use ff_types::{
-    Backoff, ExecutionId, ExecutionPolicy, ExecutionState, IdempotencyKey, Jitter, LaneId, Payload,
-    RetryPolicy, Tags, TaskKind, TimestampMs, WorkerId, WorkerInstanceId,
+    ExecutionId, ExecutionState, LaneId, Payload, TimestampMs, WorkerId, WorkerInstanceId,
 };
 
-use super::op::{EXECUTIONS_MAX, Op, SubmitOp};
+use super::keeps::{KeepCall, Keeps, saved};
+use super::op::{EXECUTIONS_MAX, Op};
 use super::waits::{WaitCall, Waits};
 use crate::harness::Opened;
 
@@ -36,6 +36,7 @@ pub(super) struct World {
     handles: Vec<(ExecutionId, Handle)>,
     tokens: Vec<ReclaimToken>,
     pub(super) waits: Waits,
+    pub(super) keeps: Keeps,
     latest: Option<Call>,
     latest_answer: Option<String>,
 }
@@ -73,6 +74,7 @@ enum Call {
     Cancel(Handle),
     Delay(Handle, DelayRequest),
     Wait(WaitCall),
+    Keep(KeepCall),
     CancelExecution(CancelExecution),
     Hold(Hold),
     ReleaseHold(ReleaseHold),
@@ -96,6 +98,7 @@ impl World {
             handles: Vec::new(),
             tokens: Vec::new(),
             waits: Waits::default(),
+            keeps: Keeps::default(),
             latest: None,
             latest_answer: None,
         }
@@ -152,8 +155,13 @@ impl World {
                 Call::Fail(self.handle(*handle)?, request)
             }
             Op::Cancel(which) => Call::Cancel(self.handle(*which)?),
-            Op::Delay { handle, ms } => {
-                Call::Delay(self.handle(*handle)?, DelayRequest::until(after(now, *ms)))
+            Op::Delay { handle, ms, state } => {
+                let mut request = DelayRequest::until(after(now, *ms));
+                request.state = saved(*state);
+                Call::Delay(self.handle(*handle)?, request)
+            }
+            Op::SaveState { .. } | Op::RecordStep { .. } | Op::Steps(_) => {
+                Call::Keep(self.keep_call(op)?)
             }
             Op::CreateWaitpoint { .. }
             | Op::Suspend(_)
@@ -203,6 +211,7 @@ impl World {
         let backend = Arc::clone(&self.opened.backend);
         match call {
             Call::Submit(one) => {
+                self.keeps.forget(one.id());
                 Step::of(Verb::Submit, Some(one.id()), &backend.submit(&one).await)
             }
             Call::Claim(request) => {
@@ -246,6 +255,7 @@ impl World {
                 self.held(Verb::Delay, handle, &delayed)
             }
             Call::Wait(call) => self.make_wait(call).await,
+            Call::Keep(call) => self.make_keep(call).await,
             Call::CancelExecution(request) => {
                 let outcome = backend.cancel_execution(&request).await;
                 Step::of(Verb::CancelExecution, Some(request.execution_id), &outcome)
@@ -261,6 +271,7 @@ impl World {
                 Step::of(Verb::Revoke, Some(request.execution_id), &backend.revoke(&request).await)
             }
             Call::Replay(request) => {
+                self.keeps.forget(request.execution_id);
                 Step::of(Verb::Replay, Some(request.execution_id), &backend.replay(&request).await)
             }
         }
@@ -352,47 +363,6 @@ impl World {
         let instance = self.instances[usize::from(instance) % self.instances.len()];
         ClaimPolicy::immediate(self.worker, instance).with_lease_ttl(LEASE_TTL)
     }
-
-    fn submission(&self, spec: &SubmitOp, now: TimestampMs) -> Submission {
-        let ms = |ms: u16| Duration::from_millis(u64::from(ms));
-        let retry = RetryPolicy::default()
-            .with_max_retries(u32::from(spec.retries))
-            .with_backoff(Backoff::Fixed { delay_ms: u64::from(spec.backoff) })
-            .with_jitter(Jitter::Full);
-        let mut policy = ExecutionPolicy::default()
-            .with_retry(retry)
-            .with_max_reclaims(u32::from(spec.reclaims))
-            .with_retention(ms(spec.retention));
-        if let Some(timeout) = spec.timeout {
-            policy = policy.with_attempt_timeout(ms(timeout.max(1)));
-        }
-        let kind = TaskKind::new("history").expect("the kind is valid");
-        let payload = Payload::new(vec![spec.required; 4]);
-        let id = self.ids.execution_id();
-        let mut submission = Submission::new(id, lane_id(spec.lane), kind, payload)
-            .with_priority(spec.priority)
-            .with_capabilities(capabilities(spec.required))
-            .with_policy(policy);
-        if spec.tagged {
-            let tags = Tags::new().with(TAG.0, TAG.1).expect("the tag is valid");
-            submission = submission.with_tags(tags);
-        }
-        if let Some(delay) = spec.delay {
-            submission = submission.with_delay_until(after(now, delay));
-        }
-        if let Some(deadline) = spec.deadline {
-            submission = submission.with_deadline(after(now, deadline));
-        }
-        if let Some((key, rule)) = spec.key {
-            let key = IdempotencyKey::new(format!("key-{key}")).expect("the key is valid");
-            let rules = [OnTerminal::Existing, OnTerminal::Reuse, OnTerminal::Reject];
-            let idempotency = Idempotency::new(key)
-                .with_window(Duration::from_secs(4))
-                .with_on_terminal(rules[usize::from(rule) % rules.len()]);
-            submission = submission.with_idempotency(idempotency);
-        }
-        submission
-    }
 }
 
 impl Step {
@@ -435,7 +405,7 @@ impl Step {
     }
 }
 
-const TAG: (&str, &str) = ("instance", "one");
+pub(super) const TAG: (&str, &str) = ("instance", "one");
 
 const CLASSES: [FailureClass; 5] = [
     FailureClass::Transient,
@@ -449,12 +419,12 @@ pub(super) fn pick<T>(items: &[T], which: u8) -> Option<&T> {
     items.get(usize::from(which) % items.len().max(1))
 }
 
-fn lane_id(lane: u8) -> LaneId {
+pub(super) fn lane_id(lane: u8) -> LaneId {
     LaneId::new(format!("lane-{lane}")).expect("the lane is valid")
 }
 
 /// `{}`, `{a}`, `{b}` or `{a, b}`.
-fn capabilities(set: u8) -> CapabilitySet {
+pub(super) fn capabilities(set: u8) -> CapabilitySet {
     let tokens = [(1, "a"), (2, "b")].into_iter().filter(|(bit, _)| set & bit != 0);
     CapabilitySet::from_tokens(tokens.map(|(_, token)| token)).expect("the tokens are valid")
 }
@@ -467,7 +437,7 @@ fn filter(filtered: bool) -> ScannerFilter {
     }
 }
 
-fn after(now: TimestampMs, ms: u16) -> TimestampMs {
+pub(super) fn after(now: TimestampMs, ms: u16) -> TimestampMs {
     now.saturating_add(Duration::from_millis(u64::from(ms)))
 }
 
@@ -487,12 +457,13 @@ fn told(outcome: &ClaimOutcome) -> String {
 fn told_task(task: &Task) -> String {
     let fence = Fence::of(&task.handle, task.handle.backend);
     format!(
-        "{} {:?} {:?} retries {} reclaims {} until {}",
+        "{} {:?} {:?} retries {} reclaims {} until {} state {:?}",
         task.execution_id,
         fence.map_err(|error| error.code()),
         task.handle.kind,
         task.retries,
         task.reclaims,
         task.lease_expires_at,
+        task.state.as_ref().map(|state| &state.0),
     )
 }

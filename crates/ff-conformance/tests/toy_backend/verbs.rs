@@ -9,10 +9,11 @@ use ff_engine::{
     AttemptOps, CancelExecution, CancelOutcome, CloseOutcome, CreateWaitpoint, Cursor,
     DelayRequest, EngineError, ExecutionResult, ExecutionSummary, ExecutionView, Explanation,
     FailRequest, Fence, Hold, HoldOutcome, ListPage, ListRequest, ListWaitpoints, OperatorOps,
-    ProgressRequest, ReadOps, ReleaseHold, ReleaseHoldOutcome, ReplayExecution, ReplayOutcome,
-    ResultOutcome, ResultRequest, ResumeExecution, ResumeOutcome, ResumeView, RevokeLease,
-    RevokeOutcome, Submission, SubmitOps, Submitted, SuspendOutcome, SuspendRequest, TickOutcome,
-    TickRequest, TimerOps, WaitpointPage, WithdrawWaitpoint,
+    ProgressRequest, ReadOps, RecordStep, ReleaseHold, ReleaseHoldOutcome, ReplayExecution,
+    ReplayOutcome, ResultOutcome, ResultRequest, ResumeExecution, ResumeOutcome, ResumeView,
+    RevokeLease, RevokeOutcome, SavedState, StepOutcome, StepView, Submission, SubmitOps,
+    Submitted, SuspendOutcome, SuspendRequest, TickOutcome, TickRequest, TimerOps, WaitpointPage,
+    WithdrawWaitpoint,
 };
 use ff_types::backend::{FailOutcome, Handle, LeaseRenewal, PendingWaitpoint};
 use ff_types::{ExecutionId, Payload, WaitpointId, limits};
@@ -152,6 +153,31 @@ impl AttemptOps for Toy {
         let fence = Fence::of(handle, TAG)?;
         let id = waitpoint_id;
         self.change(fence.execution, |row, now| machine::close_waitpoint(row, &fence, id, now))
+    }
+
+    async fn save_state(
+        &self,
+        handle: &Handle,
+        state: Option<&SavedState>,
+    ) -> Result<(), EngineError> {
+        let fence = Fence::of(handle, TAG)?;
+        self.change(fence.execution, |row, now| machine::save_state(row, &fence, state, now))
+    }
+
+    async fn record_step(
+        &self,
+        handle: &Handle,
+        request: &RecordStep,
+    ) -> Result<StepOutcome, EngineError> {
+        let fence = Fence::of(handle, TAG)?;
+        self.change(fence.execution, |row, now| machine::record_step(row, &fence, request, now))
+    }
+
+    async fn steps(&self, handle: &Handle) -> Result<Vec<StepView>, EngineError> {
+        let fence = Fence::of(handle, TAG)?;
+        self.change(fence.execution, |row, now| {
+            machine::steps(row, &fence, now).map(Decision::Keep)
+        })
     }
 }
 

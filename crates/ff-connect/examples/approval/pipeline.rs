@@ -40,18 +40,18 @@ impl Inbox {
 pub(crate) async fn deploy(task: ClaimedTask, release: Release) -> Result<Deployed, TaskError> {
     let Release { version, deadline_secs } = release;
     let inbox = task.state::<Inbox>()?;
-    let build = format!("{version}-{}", task.execution_id());
+    // Once, whatever becomes of this attempt.
+    let build: String = task
+        .step("build", async |_| {
+            writeln!(io::stdout(), "building {version}")?;
+            Ok(format!("{version}-{}", task.execution_id()))
+        })
+        .await?;
 
     let question =
         task.approval("deploy").sources(APPROVALS).deadline(Duration::from_secs(deadline_secs));
-    let decision = question
-        .ask(async |token| {
-            // Before the question and not before every run; again only if the worker dies here.
-            writeln!(io::stdout(), "building {build}")?;
-            inbox.0.send(token).await?;
-            Ok::<(), TaskError>(())
-        })
-        .await?;
+    let decision =
+        question.ask(async |token| Ok::<(), TaskError>(inbox.0.send(token).await?)).await?;
     let approvals = decision.approved()?;
 
     writeln!(io::stdout(), "deploying {build}")?;

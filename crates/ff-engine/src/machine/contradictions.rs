@@ -6,6 +6,7 @@ use ff_types::{BlockReason, ExecutionState, limits};
 
 use super::condition::satisfying;
 use super::record::{ExecutionRecord, RunState};
+use super::steps::results_len;
 use super::waits::Waitpoint;
 use crate::requests::WaitpointState;
 
@@ -43,9 +44,31 @@ pub fn contradictions(record: &ExecutionRecord) -> Vec<String> {
     rules
         .into_iter()
         .chain(of_waits(run))
+        .chain(of_steps(run))
         .filter(|(holds, _)| !holds)
         .map(|(_, rule)| format!("{}: {rule}", record.submission.id()))
         .collect()
+}
+
+/// What holds of the saved state and the recorded steps.
+fn of_steps(run: &RunState) -> [(bool, &'static str); 4] {
+    let steps = run.steps();
+    let names: BTreeSet<_> = steps.iter().map(|step| &step.name).collect();
+    let length = run.saved_state.as_ref().map_or(0, |state| state.0.len());
+    [
+        (length <= limits::STATE_MAX_BYTES, "a saved state is small"),
+        (
+            steps.len() <= limits::STEPS_MAX
+                && names.len() == steps.len()
+                && results_len(steps) <= limits::STEP_RESULTS_MAX_BYTES,
+            "steps are few and small, each with a name of its own",
+        ),
+        (run.steps.is_none() || !steps.is_empty(), "what has no steps keeps none"),
+        (
+            !run.state.is_terminal() || (run.steps.is_none() && run.saved_state.is_none()),
+            "an end leaves no state and no steps",
+        ),
+    ]
 }
 
 /// What holds of the waitpoints, their signals and the suspension.

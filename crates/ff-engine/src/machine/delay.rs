@@ -31,6 +31,7 @@ pub fn delay(
     }
     let mut next = record.run.clone();
     let released = Released::Delayed { until: request.until };
+    next.save_along(request.state.as_ref());
     next.end_lease(LeaseEnd::Released { call, released });
     let ready_at = next.delay_to(request.until, now);
     next.await_turn(Entry::Reclaim, ready_at);

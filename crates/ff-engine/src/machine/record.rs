@@ -12,7 +12,7 @@ use ff_types::{
 use super::recent::Recent;
 use super::waits::Waits;
 use crate::error::Released;
-use crate::requests::{CancelView, FailureView, Submission};
+use crate::requests::{CancelView, FailureView, SavedState, StepView, Submission};
 
 /// One execution as a backend stores it.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +64,10 @@ pub struct RunState {
     pub last_failure: Option<Arc<FailureView>>,
     /// Its waitpoints and what it waits for; `None` while it has none.
     pub waits: Option<Arc<Waits>>,
+    /// What its latest attempt saved for the next.
+    pub saved_state: Option<SavedState>,
+    /// Its recorded steps, in the order of their recording; `None` while it has none.
+    pub steps: Option<Arc<Vec<StepView>>>,
     /// What the handler returned.
     pub result: Option<Payload>,
     /// When it ended.
@@ -258,6 +262,8 @@ impl RunState {
         if self.waits.is_some() {
             self.waits_mut().end();
         }
+        self.saved_state = None;
+        self.steps = None;
         self.close_attempt();
         self.ended_at = Some(now);
     }

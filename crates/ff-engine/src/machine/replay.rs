@@ -7,8 +7,8 @@ use super::record::{Entry, ExecutionRecord, OperatorMark, OperatorOutcome};
 use crate::error::{EngineError, StateKind};
 use crate::requests::{ReplayExecution, ReplayOutcome};
 
-/// Decides a replay. Result, failure, waitpoints, retry and reclaim counters of the old run are gone;
-/// attempts and epochs count on. A deadline that has passed is dropped, one that lies ahead stays.
+/// Decides a replay. Result, failure, waitpoints, state, steps, retry and reclaim counters of the old
+/// run are gone; attempts and epochs count on. A deadline that has passed is dropped, one that lies ahead stays.
 ///
 /// # Errors
 /// [`StateKind::NotTerminal`] when the execution has not ended.
@@ -36,6 +36,8 @@ pub fn replay(
     next.progress = None;
     next.last_failure = None;
     next.waits = None;
+    next.saved_state = None;
+    next.steps = None;
     next.result = None;
     next.ended_at = None;
     next.deadline = next.deadline.filter(|deadline| *deadline > now);

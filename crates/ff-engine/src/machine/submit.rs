@@ -82,6 +82,8 @@ fn created(submission: &Submission, fingerprint: u64, now: TimestampMs) -> Execu
         progress: None,
         last_failure: None,
         waits: None,
+        saved_state: None,
+        steps: None,
         result: None,
         ended_at: None,
         operator: Recent::default(),

@@ -87,6 +87,7 @@ pub fn suspend(
         return Err(EngineError::state(StateKind::CancelRequested, fence.execution));
     }
     let mut next = record.run.clone();
+    next.save_along(request.state.as_ref());
     let waits = next.waits_mut();
     let mut parts = Vec::with_capacity(request.waitpoints.len());
     for (spec, place) in request.waitpoints.iter().zip(0..) {

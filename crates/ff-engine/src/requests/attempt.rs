@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use ff_types::backend::{FailureClass, FailureReason};
 use ff_types::{TimestampMs, limits};
 
-use super::{at_most, millis, valid_time};
+use super::{SavedState, at_most, millis, valid_time, validate_state};
 use crate::error::EngineError;
 
 /// How far the attempt is.
@@ -83,26 +84,36 @@ impl FailRequest {
 }
 
 /// Pauses the attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DelayRequest {
     /// When it may resume; a time that has passed means now.
     pub until: TimestampMs,
+    /// Saves this state in the same step; `None` leaves what was saved before.
+    pub state: Option<SavedState>,
 }
 
 impl DelayRequest {
     /// Resumes at `until`.
     pub const fn until(until: TimestampMs) -> Self {
-        Self { until }
+        Self { until, state: None }
     }
 
     /// Gives the attempt back at once, for another worker to resume.
     pub const fn now() -> Self {
-        Self { until: TimestampMs::ZERO }
+        Self { until: TimestampMs::ZERO, state: None }
     }
 
-    /// Checks the time.
+    /// Saves this state in the same step; at most 64 KiB.
+    #[must_use]
+    pub fn with_state(mut self, state: impl Into<Bytes>) -> Self {
+        self.state = Some(SavedState::new(state));
+        self
+    }
+
+    /// Checks the time and the state.
     pub fn validate(&self) -> Result<(), EngineError> {
+        validate_state(self.state.as_ref())?;
         valid_time("until", self.until)
     }
 }

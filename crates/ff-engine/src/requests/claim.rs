@@ -9,6 +9,7 @@ use ff_types::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::SavedState;
 use crate::error::EngineError;
 use crate::fence::Fence;
 use crate::machine::ExecutionRecord;
@@ -108,6 +109,8 @@ pub struct Task {
     pub lease_ttl_ms: u64,
     /// By when the execution must have ended.
     pub deadline: Option<TimestampMs>,
+    /// What an earlier lease saved for this one.
+    pub state: Option<SavedState>,
 }
 
 impl Task {
@@ -141,6 +144,7 @@ impl Task {
             lease_expires_at: lease.expires_at,
             lease_ttl_ms: super::millis(lease.expires_at.saturating_since(now)),
             deadline: run.deadline,
+            state: run.saved_state.clone(),
         })
     }
 }

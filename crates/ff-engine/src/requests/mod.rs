@@ -5,6 +5,8 @@ mod claim;
 mod operator;
 mod read;
 mod signal;
+mod state;
+mod step;
 mod submit;
 mod suspend;
 mod tick;
@@ -23,6 +25,9 @@ pub use read::{
     ResultRequest,
 };
 pub use signal::{DeliverSignal, SignalOutcome};
+pub use state::SavedState;
+pub(crate) use state::validate_state;
+pub use step::{RecordStep, StepOutcome, StepView};
 pub use submit::{Idempotency, OnTerminal, Submission, Submitted};
 pub use suspend::{
     Distinct, Group, GroupView, ResumeExecution, ResumeOutcome, ResumeReason, ResumeView,

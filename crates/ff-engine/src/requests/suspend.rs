@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use bytes::Bytes;
 use ff_types::backend::{Handle, PendingWaitpoint, ResumeSignal, WaitpointSpec};
 use ff_types::{
     ExecutionId, ExecutionState, Namespace, RequestId, TimestampMs, WaitpointId, WaitpointKey,
@@ -10,7 +11,7 @@ use ff_types::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{at_most, millis, validate_reason};
+use super::{SavedState, at_most, millis, validate_reason, validate_state};
 use crate::error::EngineError;
 use crate::token::KeyRing;
 
@@ -24,18 +25,27 @@ pub struct SuspendRequest {
     pub condition: SuspendCondition,
     /// How long to wait, and what then. Without one the wait lasts until the deadline, or for ever.
     pub timeout: Option<SuspendTimeout>,
+    /// Saves this state in the same step; `None` leaves what was saved before.
+    pub state: Option<SavedState>,
 }
 
 impl SuspendRequest {
     /// Waits for `condition` without a timeout.
     pub const fn new(waitpoints: Vec<WaitpointSpec>, condition: SuspendCondition) -> Self {
-        Self { waitpoints, condition, timeout: None }
+        Self { waitpoints, condition, timeout: None, state: None }
     }
 
     /// Waits no longer than the timeout says.
     #[must_use]
     pub const fn with_timeout(mut self, timeout: SuspendTimeout) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Saves this state in the same step; at most 64 KiB.
+    #[must_use]
+    pub fn with_state(mut self, state: impl Into<Bytes>) -> Self {
+        self.state = Some(SavedState::new(state));
         self
     }
 
@@ -69,8 +79,9 @@ impl SuspendRequest {
         tokens.try_for_each(|token| ring.verify(namespace, &token).map(drop))
     }
 
-    /// Checks the waitpoints, the condition and the timeout.
+    /// Checks the state, the waitpoints, the condition and the timeout.
     pub fn validate(&self) -> Result<(), EngineError> {
+        validate_state(self.state.as_ref())?;
         if self.waitpoints.is_empty() {
             return Err(EngineError::validation("waitpoints", "must be at least one"));
         }

@@ -57,6 +57,10 @@ pub struct ExecutionView {
     pub cancel: Option<CancelView>,
     /// The latest failure of this run.
     pub last_failure: Option<FailureView>,
+    /// How many steps are recorded.
+    pub steps: u32,
+    /// Whether a state is saved.
+    pub has_state: bool,
     /// What the handler returned.
     pub result: Option<Payload>,
     /// When it was submitted, by the store's clock.
@@ -187,6 +191,8 @@ impl ExecutionView {
             reclaims: run.reclaims,
             cancel: run.cancel.as_deref().cloned(),
             last_failure: run.last_failure.as_deref().cloned(),
+            steps: u32::try_from(run.steps().len()).unwrap_or(u32::MAX),
+            has_state: run.saved_state.is_some(),
             result: run.result.clone(),
             submitted_at: record.submitted_at,
             ended_at: run.ended_at,

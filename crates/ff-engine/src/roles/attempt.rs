@@ -6,8 +6,8 @@ use ff_types::{Payload, WaitpointId};
 
 use crate::error::EngineError;
 use crate::requests::{
-    CloseOutcome, CreateWaitpoint, DelayRequest, FailRequest, ProgressRequest, ResumeView,
-    SuspendOutcome, SuspendRequest,
+    CloseOutcome, CreateWaitpoint, DelayRequest, FailRequest, ProgressRequest, RecordStep,
+    ResumeView, SavedState, StepOutcome, StepView, SuspendOutcome, SuspendRequest,
 };
 
 /// The verbs of a lease holder.
@@ -110,6 +110,8 @@ pub trait AttemptOps: Send + Sync + 'static {
     /// - The pause holds nothing and uses no retry `[delay.holds_nothing]`; a time that has passed
     ///   hands the attempt to another worker at once `[delay.past_means_now]`.
     /// - While a cancellation is pending there is no pause `[delay.refused_under_a_pending_cancel]`.
+    /// - A state that the request brings is saved in the same step
+    ///   `[state.is_saved_with_the_release]`.
     ///
     /// # Errors
     /// [`EngineError::Validation`] for a time out of range `[delay.limits_are_enforced]`.
@@ -161,6 +163,9 @@ pub trait AttemptOps: Send + Sync + 'static {
     ///   `[wait.timeout_behaves_as_asked]`, and so it does as soon as too many waitpoints are
     ///   closed or expired for the condition ever to hold `[wait.impossible_gives_up_at_once]`.
     /// - While a cancellation is pending there is no wait `[suspend.refused_under_a_pending_cancel]`.
+    /// - A state that the request brings is saved in the same step
+    ///   `[state.is_saved_with_the_release]`, also when the condition holds already
+    ///   `[state.is_saved_when_already_satisfied]`.
     ///
     /// # Errors
     /// [`EngineError::Validation`] and [`EngineError::LimitExceeded`] name the field
@@ -196,4 +201,52 @@ pub trait AttemptOps: Send + Sync + 'static {
         handle: &Handle,
         waitpoint_id: WaitpointId,
     ) -> Result<CloseOutcome, EngineError>;
+
+    /// Saves a state for the leases to come, or with `None` removes the one that is saved: bytes
+    /// that tell the next run of the handler where it was.
+    ///
+    /// # Behavior
+    /// - Each task that is handed out from then on carries the latest state, byte for byte: after a
+    ///   pause, a wait, a lost lease or a retry, and also when a claim is repeated
+    ///   `[state.comes_with_the_task]`. `None` is other than no bytes
+    ///   `[state.nothing_is_not_empty]`.
+    /// - It is gone with the end of the execution, and a replay starts without one
+    ///   `[state.ends_with_the_run]`.
+    /// - That there is one is shown to operators, and no more `[state.is_shown_as_a_fact]`.
+    ///
+    /// # Errors
+    /// [`EngineError::LimitExceeded`] for a state over 64 KiB, here and with a release
+    /// `[state.limits_are_enforced]`.
+    async fn save_state(
+        &self,
+        handle: &Handle,
+        state: Option<&SavedState>,
+    ) -> Result<(), EngineError>;
+
+    /// Records the result of a step, so that no later attempt has to do it again.
+    ///
+    /// # Behavior
+    /// - The first result of a name stands, whoever brings another: two attempts never disagree
+    ///   `[step.first_result_stands]`.
+    /// - Steps outlive pauses and waits, lost leases and retries `[step.outlives_the_attempt]`. They
+    ///   are gone with the end of the execution, and a replay starts without them
+    ///   `[step.ends_with_the_run]`.
+    ///
+    /// # Errors
+    /// [`EngineError::LimitExceeded`] for a result over 256 KiB, for more than 256 steps, and for
+    /// results over 4 MiB together `[step.limits_are_enforced]`; never for a step that is recorded
+    /// `[step.recorded_is_found_at_the_limit]`.
+    async fn record_step(
+        &self,
+        handle: &Handle,
+        request: &RecordStep,
+    ) -> Result<StepOutcome, EngineError>;
+
+    /// The recorded steps of the execution, in the order of their recording.
+    ///
+    /// # Behavior
+    /// - All of them, byte for byte, with the attempt and the time of their recording
+    ///   `[step.is_given_back_whole]`.
+    /// - How many there are is shown to operators, and no more `[step.is_shown_as_a_number]`.
+    async fn steps(&self, handle: &Handle) -> Result<Vec<StepView>, EngineError>;
 }

@@ -99,7 +99,8 @@ pub trait OperatorOps: Send + Sync + 'static {
     /// - Result, failure, retry and reclaim counters of the old run are gone
     ///   `[replay.counters_do_not_leak]`.
     /// - Its waitpoints and their signals are gone, and their tokens are of no use
-    ///   `[replay.forgets_waitpoints]`.
+    ///   `[replay.forgets_waitpoints]`, and so are its state `[state.ends_with_the_run]` and its steps
+    ///   `[step.ends_with_the_run]`.
     /// - A deadline that has passed is dropped, one that lies ahead stays
     ///   `[replay.keeps_a_deadline_ahead]`.
     ///

@@ -116,8 +116,8 @@ impl ClaimedTask {
     ///
     /// # Several waits
     /// The engine keeps what ended the latest wait, and of which waitpoints it was. A handler that
-    /// waits twice has to remember the first answer before it waits again, or it asks the first
-    /// question anew.
+    /// waits twice asks each question in a [step](ClaimedTask::step), which keeps the answer, or it
+    /// asks the first one anew.
     pub fn approval(&self, key: impl Into<String>) -> Approval<'_> {
         Approval { task: self, key: key.into(), sources: 1, deadline: DEADLINE_DEFAULT }
     }

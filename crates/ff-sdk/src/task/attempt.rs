@@ -12,6 +12,8 @@ use ff_types::{Payload, limits};
 
 use super::lease::Lease;
 use super::resumed::LatestWait;
+use super::saved::Saved;
+use super::step::Steps;
 use crate::client::low_bits;
 use crate::extensions::Extensions;
 use crate::metrics::Outcome;
@@ -32,6 +34,8 @@ pub(crate) struct Attempt {
     pub(crate) lease: Lease,
     pub(crate) desk: Arc<Desk>,
     pub(crate) latest_wait: LatestWait,
+    pub(crate) saved: Saved,
+    pub(crate) steps: Steps,
     outcome: Mutex<Option<Outcome>>,
 }
 
@@ -77,11 +81,14 @@ impl From<Outcome> for Released {
 impl Attempt {
     pub(crate) fn new(task: Task, desk: Arc<Desk>) -> Arc<Self> {
         let expires_at_ms = u64::try_from(task.lease_expires_at.as_i64()).unwrap_or(0);
+        let saved = Saved::new(task.state.clone());
         Arc::new(Self {
             task,
             lease: Lease::new(expires_at_ms),
             desk,
             latest_wait: LatestWait::default(),
+            saved,
+            steps: Steps::default(),
             outcome: Mutex::new(None),
         })
     }
@@ -110,21 +117,34 @@ impl Attempt {
         answer
     }
 
+    /// Makes a call of the holder that keeps what cannot be had again, and repeats it while the
+    /// backend does not answer, until the lease is over or the time of a whole lease has passed.
+    pub(crate) async fn insist<T, Fut>(
+        &self,
+        operation: &'static str,
+        call: impl FnMut() -> Fut,
+    ) -> Result<T, EngineError>
+    where
+        Fut: Future<Output = Result<T, EngineError>>,
+    {
+        let answer = self.until_answered(operation, self.desk.retry.endless(), call).await;
+        if let Err(error @ EngineError::State { .. }) = &answer {
+            self.lease.refuse(error);
+        }
+        answer
+    }
+
     /// Gives the lease back. Repeated while the backend does not answer, until the lease is over or
     /// the time of a whole lease has passed: renewals that succeed do not make it endless.
     pub(crate) async fn release(&self, release: &Release) -> Result<Released, EngineError> {
         self.lease.begin_release();
-        // A lease cut short by a timeout or a deadline still leaves time for an answer.
-        let longest = self.lease_ttl().max(Duration::from_millis(limits::LEASE_TTL_MIN_MS));
-        let answer = tokio::select! {
-            biased;
-            answer = self.call_until_answered(release) => answer,
-            () = self.desk.clock.sleep(longest) => Err(EngineError::Unavailable {
-                kind: UnavailableKind::Timeout,
-                operation: release.operation(),
-                source: None,
-            }),
+        // Nothing is lost without it: the lease ends by itself.
+        let policy = match release {
+            Release::HandBack => self.desk.retry,
+            _ => self.desk.retry.endless(),
         };
+        let call = || self.call(release);
+        let answer = self.until_answered(release.operation(), policy, call).await;
         match &answer {
             Ok(Released::Ended(outcome, _)) => {
                 *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(*outcome);
@@ -132,6 +152,9 @@ impl Attempt {
             Ok(Released::AlreadySatisfied) => {
                 self.lease.end_release();
                 self.latest_wait.is_another();
+                if let Release::Suspend(SuspendRequest { state: state @ Some(_), .. }) = release {
+                    self.saved.set(state.clone());
+                }
             }
             Err(error) => {
                 self.lease.end_release();
@@ -143,16 +166,39 @@ impl Attempt {
         answer
     }
 
-    async fn call_until_answered(&self, release: &Release) -> Result<Released, EngineError> {
-        let spread = low_bits(self.task.execution_id.as_u128());
-        // Nothing is lost without it: the lease ends by itself.
-        let policy = match release {
-            Release::HandBack => self.desk.retry,
-            _ => self.desk.retry.endless(),
-        };
-        let mut backoff = Backoff::new(policy, spread);
+    async fn until_answered<T, Fut>(
+        &self,
+        operation: &'static str,
+        policy: CallRetry,
+        call: impl FnMut() -> Fut,
+    ) -> Result<T, EngineError>
+    where
+        Fut: Future<Output = Result<T, EngineError>>,
+    {
+        // A lease cut short by a timeout or a deadline still leaves time for an answer.
+        let longest = self.lease_ttl().max(Duration::from_millis(limits::LEASE_TTL_MIN_MS));
+        tokio::select! {
+            biased;
+            answer = self.while_held(policy, call) => answer,
+            () = self.desk.clock.sleep(longest) => Err(EngineError::Unavailable {
+                kind: UnavailableKind::Timeout,
+                operation,
+                source: None,
+            }),
+        }
+    }
+
+    async fn while_held<T, Fut>(
+        &self,
+        policy: CallRetry,
+        mut call: impl FnMut() -> Fut,
+    ) -> Result<T, EngineError>
+    where
+        Fut: Future<Output = Result<T, EngineError>>,
+    {
+        let mut backoff = Backoff::new(policy, low_bits(self.task.execution_id.as_u128()));
         loop {
-            match self.call(release).await {
+            match call().await {
                 Err(error) if error.is_retryable() && !self.lease.is_lost() => {
                     let Some(wait) = backoff.next_wait() else {
                         return Err(error);

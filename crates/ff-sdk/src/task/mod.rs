@@ -4,7 +4,9 @@ mod approval;
 pub(crate) mod attempt;
 pub(crate) mod lease;
 pub(crate) mod resumed;
+pub(crate) mod saved;
 mod settle;
+pub(crate) mod step;
 mod suspend;
 mod wait;
 mod waitpoint;
@@ -23,6 +25,7 @@ pub use lease::StopReason;
 pub use resumed::SignalExt;
 pub(crate) use settle::cancel;
 pub use settle::{Refused, Settled};
+pub use step::StepKey;
 pub use suspend::Suspension;
 pub use wait::{Wait, WaitOn};
 pub use waitpoint::NewWaitpoint;
@@ -120,7 +123,8 @@ impl ClaimedTask {
             || self.attempt.latest_wait.was_over_at_once()
     }
 
-    /// State that the worker was built with, by its type.
+    /// State that the worker was built with, by its type. What the execution itself has saved is
+    /// [`ClaimedTask::saved_state`].
     ///
     /// # Errors
     /// A permanent [`TaskError`] when the worker has none of this type.

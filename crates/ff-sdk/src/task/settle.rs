@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::ClaimedTask;
 use super::attempt::{Attempt, Release};
+use super::saved::StateToSave;
 use crate::json;
 use crate::task_error::{Disposition, Pause, TaskError, cut};
 
@@ -83,7 +84,8 @@ impl ClaimedTask {
         self.release(cancel(&reason.into())).await
     }
 
-    /// Pauses the attempt; the handler is called again after `pause`.
+    /// Pauses the attempt; the handler is called again after `pause`. To save a state with it, pass
+    /// [`TaskError::pause`] and [`TaskError::with_state`] to [`ClaimedTask::fail`].
     pub async fn delay(self, pause: Duration) -> Result<Settled, Refused> {
         let until = self.attempt.desk.clock.now().saturating_add(pause);
         self.delay_until(until).await
@@ -118,16 +120,28 @@ impl Attempt {
             }
             Disposition::Permanent => Release::Fail(error.to_request(FailureClass::Permanent)),
             Disposition::Cancelled => cancel(error.message()),
-            Disposition::Pause(Pause::For(pause)) => {
-                let until = self.desk.clock.now().saturating_add(*pause);
-                Release::Delay(DelayRequest::until(until))
-            }
-            Disposition::Pause(Pause::Until(until)) => Release::Delay(DelayRequest::until(*until)),
+            Disposition::Pause(pause) => self.pause(*pause, error.state()),
             Disposition::Suspend(wait) => match self.latest_wait.request(wait, &self.desk.ids) {
                 Ok(request) => Release::Suspend(request),
                 Err(error) => self.release_for(&TaskError::permanent(format!("refused: {error}"))),
             },
         }
+    }
+
+    fn pause(&self, pause: Pause, state: Option<&StateToSave>) -> Release {
+        let mut request = DelayRequest::until(match pause {
+            Pause::For(pause) => self.desk.clock.now().saturating_add(pause),
+            Pause::Until(until) => until,
+        });
+        match state {
+            Some(Err(problem)) => {
+                return self
+                    .release_for(&TaskError::permanent(format!("refused: state {problem}")));
+            }
+            Some(Ok(state)) => request.state = Some(state.clone()),
+            None => {}
+        }
+        Release::Delay(request)
     }
 }
 

@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ff_engine::{
-    Distinct, EngineError, Group, IdSource, SuspendCondition, SuspendRequest, SuspendTimeout,
-    TimeoutBehavior,
+    Distinct, EngineError, Group, IdSource, SavedState, SuspendCondition, SuspendRequest,
+    SuspendTimeout, TimeoutBehavior,
 };
 use ff_types::backend::{PendingWaitpoint, WaitpointKind, WaitpointSpec};
 use ff_types::{ValueError, WaitpointKey, limits};
+use serde::Serialize;
+
+use super::saved::{StateToSave, as_json};
 
 /// One waitpoint of a wait, and which of its signals count: all of them unless set otherwise.
 ///
@@ -126,6 +129,7 @@ pub struct Wait {
     waitpoints: Vec<WaitOn>,
     condition: SuspendCondition,
     timeout: Option<SuspendTimeout>,
+    state: Option<StateToSave>,
 }
 
 impl Wait {
@@ -179,19 +183,38 @@ impl Wait {
         self
     }
 
+    /// Saves bytes for the next run of the handler in the step that suspends; at most 64 KiB.
+    /// [`ClaimedTask::saved_state`](crate::ClaimedTask::saved_state) gives them.
+    pub fn with_state(self, state: impl Into<Bytes>) -> Self {
+        self.saving(Ok(SavedState::new(state)))
+    }
+
+    /// Saves a value as JSON, as [`Wait::with_state`] does.
+    pub fn with_state_json<T: Serialize + ?Sized>(self, state: &T) -> Self {
+        self.saving(as_json(state))
+    }
+
+    pub(crate) fn saving(mut self, state: StateToSave) -> Self {
+        self.state = Some(state);
+        self
+    }
+
     fn of<I>(waitpoints: I, condition: SuspendCondition) -> Self
     where
         I: IntoIterator,
         I::Item: Into<WaitOn>,
     {
         let waitpoints = waitpoints.into_iter().map(Into::into).collect();
-        Self { waitpoints, condition, timeout: None }
+        Self { waitpoints, condition, timeout: None, state: None }
     }
 
     /// The request that suspends for it, with ids for its new waitpoints.
     pub(super) fn request(&self, ids: &IdSource) -> Result<SuspendRequest, EngineError> {
         let specs = self.waitpoints.iter().map(|waitpoint| waitpoint.spec(ids));
-        let request = SuspendRequest::new(specs.collect::<Result<_, _>>()?, self.condition.clone());
+        let specs = specs.collect::<Result<_, _>>()?;
+        let mut request = SuspendRequest::new(specs, self.condition.clone());
+        let state = self.state.clone().transpose();
+        request.state = state.map_err(|problem| EngineError::validation("state", problem))?;
         Ok(match self.timeout {
             Some(timeout) => request.with_timeout(timeout),
             None => request,

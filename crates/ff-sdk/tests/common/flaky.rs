@@ -25,6 +25,7 @@ pub(crate) struct Flaky {
     /// are here.
     lost: Mutex<Vec<&'static str>>,
     pub(crate) observations: AtomicUsize,
+    pub(crate) step_reads: AtomicUsize,
     pub(crate) claims: AtomicUsize,
     pub(crate) renewals: AtomicUsize,
     pub(crate) renewed_leases: AtomicUsize,
@@ -41,6 +42,7 @@ impl Flaky {
             hung: Mutex::default(),
             lost: Mutex::default(),
             observations: AtomicUsize::new(0),
+            step_reads: AtomicUsize::new(0),
             claims: AtomicUsize::new(0),
             renewals: AtomicUsize::new(0),
             renewed_leases: AtomicUsize::new(0),
@@ -230,6 +232,29 @@ impl AttemptOps for Flaky {
         waitpoint_id: WaitpointId,
     ) -> Result<CloseOutcome, EngineError> {
         self.there("close_waitpoint").await?.close_waitpoint(handle, waitpoint_id).await
+    }
+
+    async fn save_state(
+        &self,
+        handle: &Handle,
+        state: Option<&SavedState>,
+    ) -> Result<(), EngineError> {
+        let inner = self.there("save_state").await?;
+        self.or_lost("save_state", inner.save_state(handle, state).await)
+    }
+
+    async fn record_step(
+        &self,
+        handle: &Handle,
+        request: &RecordStep,
+    ) -> Result<StepOutcome, EngineError> {
+        let inner = self.there("record_step").await?;
+        self.or_lost("record_step", inner.record_step(handle, request).await)
+    }
+
+    async fn steps(&self, handle: &Handle) -> Result<Vec<StepView>, EngineError> {
+        self.step_reads.fetch_add(1, Relaxed);
+        self.there("steps").await?.steps(handle).await
     }
 }
 

@@ -11,7 +11,7 @@ use crate::check;
 use crate::error::ValueError;
 use crate::limits::{
     IDEMPOTENCY_KEY_MAX_BYTES, KIND_MAX_BYTES, LANE_MAX_BYTES, NAMESPACE_MAX_BYTES,
-    WAITPOINT_KEY_MAX_BYTES,
+    STEP_NAME_MAX_BYTES, WAITPOINT_KEY_MAX_BYTES,
 };
 use crate::text;
 
@@ -159,6 +159,15 @@ name! {
 shown!(WaitpointKey);
 
 name! {
+    /// The name of a step, by which a later attempt finds its result: unique within one execution.
+    /// 1..=128 printable ASCII bytes without space.
+    ///
+    /// It shows in errors and listings; it is no place for secrets.
+    StepName, "step_name", "1..=128 printable ASCII bytes without space", STEP_NAME_MAX_BYTES, is_visible_ascii
+}
+shown!(StepName);
+
+name! {
     /// The submitter's key that makes a repeated submit return the first execution. 1..=256 bytes
     /// of UTF-8 without control characters.
     ///
@@ -206,17 +215,21 @@ mod tests {
     }
 
     #[test]
-    fn lane_and_kind_take_visible_ascii() {
+    fn lane_kind_and_step_take_visible_ascii() {
         for good in ["a", "gpu:large/1", "{x}", "~!"] {
             assert!(LaneId::new(good).is_ok());
             assert!(TaskKind::new(good).is_ok());
+            assert!(StepName::new(good).is_ok());
         }
         for bad in ["", "a b", "tab\t", "ü", "\u{7f}"] {
             assert_eq!(LaneId::new(bad).unwrap_err().field(), "lane");
             assert_eq!(TaskKind::new(bad).unwrap_err().field(), "kind");
+            assert_eq!(StepName::new(bad).unwrap_err().field(), "step_name");
         }
         assert!(TaskKind::new("k".repeat(128)).is_ok());
         assert!(TaskKind::new("k".repeat(129)).is_err());
+        assert!(StepName::new("s".repeat(128)).is_ok());
+        assert!(StepName::new("s".repeat(129)).is_err());
     }
 
     #[test]

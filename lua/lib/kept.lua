@@ -1,0 +1,90 @@
+--- What a handler keeps over its attempts: a state, and the results of steps. Both go with the end.
+---
+--- A step is a field of a hash: its name, and `<number> <attempt> <when> <length> <content type><result>`.
+--- The record has how many there are, and how many bytes their results have together.
+local keys = require("keys")
+local number = require("number")
+local record = require("record")
+
+local kept = {}
+
+--- Most steps of an execution, and bytes of their results together.
+local STEPS_MAX = 256
+local RESULTS_MAX_BYTES = 4194304
+
+local function pending(r)
+  r.kept = r.kept or {}
+  return r.kept
+end
+
+--- Saves a state in place of the one there is, or removes it.
+function kept.set_state(r, state)
+  local is_long = state ~= nil and #state > record.SHORT_MAX_BYTES
+  if r.f.sk or is_long then
+    pending(r).state = is_long and state or false
+  end
+  record.set(r, "sk", is_long and "1" or nil)
+  record.set(r, "sv", not is_long and state or nil)
+end
+
+--- The state when it has a key of its own; an inline one is among the fields.
+function kept.long_state(r)
+  return r.f.sk and redis.call("GET", keys.state(r.partition, r.id)) or ""
+end
+
+local function totals(r)
+  local count, bytes = string.match(r.f.sn or "0 0", "^(%d+) (%d+)$")
+  return tonumber(count), tonumber(bytes)
+end
+
+--- Content type and result of a recorded step, or nil.
+function kept.step(r, name)
+  local step = r.f.sn and redis.call("HGET", keys.steps(r.partition, r.id), name)
+  if not step then
+    return nil
+  end
+  local length, at = string.match(step, "^%d+ %d+ %d+ (%d+) ()")
+  return string.sub(step, at, at + length - 1), string.sub(step, at + length)
+end
+
+--- Adds a step. Answers the code of the limit that it would pass, and how far, or nil.
+function kept.add_step(r, name, content_type, result, now)
+  local count, bytes = totals(r)
+  if count + 1 > STEPS_MAX then
+    return "STEPS", count + 1
+  elseif bytes + #result > RESULTS_MAX_BYTES then
+    return "STEP_RESULTS", bytes + #result
+  end
+  record.set(r, "sn", number.text(count + 1) .. " " .. number.text(bytes + #result))
+  local head = number.text(count) .. " " .. r.f.ai .. " " .. number.text(now) .. " " .. #content_type .. " "
+  pending(r).step = { name, head .. content_type .. result }
+  return nil
+end
+
+--- Forgets everything, as the end of the execution does.
+function kept.finish(r)
+  kept.set_state(r, nil)
+  if r.f.sn then
+    record.set(r, "sn", nil)
+    pending(r).no_steps = true
+  end
+end
+
+--- Writes what was changed beside the record.
+function kept.save(r)
+  local changes = r.kept
+  r.kept = nil
+  if changes.state then
+    redis.call("SET", keys.state(r.partition, r.id), changes.state)
+  elseif changes.state == false then
+    redis.call("DEL", keys.state(r.partition, r.id))
+  end
+  if changes.step then
+    redis.call("HSET", keys.steps(r.partition, r.id), changes.step[1], changes.step[2])
+  end
+  if changes.no_steps then
+    redis.call("DEL", keys.steps(r.partition, r.id))
+  end
+end
+
+return kept
