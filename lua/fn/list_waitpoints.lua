@@ -1,5 +1,5 @@
 --- Open waitpoints behind one in the order of their ids, of a partition or of one execution: looks at
---- up to `examined` of them.
+--- up to `examined` of them, and stops where their executions keep very much.
 ---
 --- An item is waitpoint, execution, key, state letter, kind letter or empty, when made, when it
 --- expires, and how many signals it keeps.
@@ -20,6 +20,9 @@ local record = require("record")
 local reply = require("reply")
 local waitpoints = require("waitpoints")
 local waits = require("waits")
+
+--- Waitpoints and signals of the executions looked at, beyond which a call stops.
+local LOADED_MAX = 10000
 
 --- The places of those that are not closed, behind one.
 local function of_one(r, after)
@@ -48,13 +51,16 @@ return function(partition, execution, after, examined, most)
     local key = keys.open_waitpoints(partition)
     members = redis.call("ZRANGE", key, from, "+", "BYLEX", "LIMIT", 0, examined + 1)
   end
-  local items, last, seen = {}, "", 0
+  local items, last, seen, loaded = {}, "", 0, 0
   for _, member in ipairs(members) do
-    if seen == tonumber(examined) or #items == tonumber(most) then
+    if seen == tonumber(examined) or #items == tonumber(most) or loaded > LOADED_MAX then
       return reply.ok(last, seen, "1", items)
     end
     local id, of = string.match(member, "^(%x+) (%x+)$")
-    known[of] = known[of] or record.load(partition, of)
+    if not known[of] then
+      known[of] = record.load(partition, of)
+      loaded = loaded + (known[of] and waits.of(known[of]).accepted or 0) + 1
+    end
     local p = known[of] and waits.of(known[of]).known[id]
     if p and waitpoints.is_open(p, now) then
       items[#items + 1] = { id, of, p.key, p.state, p.kind or "", p.created, p.expires, #p.kept }

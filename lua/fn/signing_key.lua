@@ -1,12 +1,17 @@
---- The key that signs waitpoint tokens where none is configured: the one that stands, or else this one
---- from now on.
+--- The key that signs waitpoint tokens where none is configured: the one that stands, or else the one
+--- that is proposed, from now on. Empty when none stands and none is proposed.
 ---
---- @arg proposed bytes
+--- @flags allow-oom
+--- @arg proposed bytes  or empty
 --- @ok secret bytes
 local keys = require("keys")
 local reply = require("reply")
 
 return function(partition, proposed)
-  redis.call("SETNX", keys.signing_key(partition), proposed)
-  return reply.ok(redis.call("GET", keys.signing_key(partition)))
+  local stands = redis.call("GET", keys.signing_key(partition))
+  if not stands and proposed ~= "" then
+    redis.call("SET", keys.signing_key(partition), proposed)
+    stands = proposed
+  end
+  return reply.ok(stands or "")
 end

@@ -30,23 +30,34 @@ local function counted(distinct, s)
   return s.source == "t" and "t" .. s.waitpoint or s.source
 end
 
---- In the order of acceptance, the first signal of each thing that a group counts, at most `n`.
-local function first_of_each(w, group)
-  local kept, seen, first = {}, {}, {}
-  for _, p in ipairs(members(w, group)) do
-    for _, s in ipairs(p.kept) do
-      kept[#kept + 1] = s
+--- All kept signals of the suspension in the order of their acceptance, each with its waitpoint.
+local function kept_in_order(w)
+  local kept = {}
+  for _, p in ipairs(w.all) do
+    if p.epoch == w.suspension.epoch then
+      for _, s in ipairs(p.kept) do
+        kept[#kept + 1] = { order = s.order, signal = s, place = p.place }
+      end
     end
   end
   table.sort(kept, by_order)
-  for _, s in ipairs(kept) do
+  return kept
+end
+
+--- Of signals in the order of acceptance, the first of each thing that a group counts, at most `n`.
+local function first_of_each(group, kept)
+  local wanted, seen, first = {}, {}, {}
+  for _, place in ipairs(group.places) do
+    wanted[place] = true
+  end
+  for _, k in ipairs(kept) do
     if #first == group.n then
       break
     end
-    local thing = counted(group.distinct, s)
-    if not seen[thing] then
+    local thing = wanted[k.place] and counted(group.distinct, k.signal)
+    if thing and not seen[thing] then
       seen[thing] = true
-      first[#first + 1] = s
+      first[#first + 1] = k.signal
     end
   end
   return first
@@ -55,9 +66,9 @@ end
 --- The signals that satisfy the suspension, in the order of their acceptance, each once; nil while a
 --- group does not hold.
 function condition.satisfying(w)
-  local taken, known = {}, {}
+  local taken, known, kept = {}, {}, kept_in_order(w)
   for _, group in ipairs(w.suspension.groups) do
-    local first = first_of_each(w, group)
+    local first = first_of_each(group, kept)
     if #first < group.n then
       return nil
     end
@@ -84,7 +95,7 @@ local function group_is_possible(w, group, now)
   if group.distinct == "w" then
     return hopeful >= group.n
   end
-  return open or #first_of_each(w, group) >= group.n
+  return open or #first_of_each(group, kept_in_order(w)) >= group.n
 end
 
 --- Whether signals to come could satisfy what is not satisfied yet.

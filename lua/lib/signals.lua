@@ -38,6 +38,9 @@ end
 
 --- The kept signals of a waitpoint that match it.
 function signals.matching(r, p)
+  if p.kind == "e" then
+    return p.kept
+  end
   local matching = {}
   for _, s in ipairs(p.kept) do
     local body = redis.call("HGET", keys.signals(r.partition, r.id), s.order)

@@ -22,7 +22,7 @@ end
 --- When none of these keys verifies its token at `now`, the first signs it from now on: the old token
 --- is of no use to anybody. Answers whether that is so.
 local function sign_anew_if_void(p, kids, now)
-  for kid, verify_until in string.gmatch(kids, "([^,=]+)=?(%d*)") do
+  for kid, verify_until in string.gmatch(kids, "([^,=]+)=?(%-?%d*)") do
     if kid == p.kid and (verify_until == "" or tonumber(verify_until) > now) then
       return false
     end

@@ -62,7 +62,7 @@ async fn a_key_is_made_on_first_use() -> Outcome {
     let running = Running::new(None).await?;
     let waitpoint = running.create().await?;
 
-    assert_eq!(waitpoint.hmac_token.kid(), KeyRing::AUTO_KID);
+    assert!(waitpoint.hmac_token.kid().starts_with(KeyRing::AUTO_KID));
     assert_eq!(running.send(&waitpoint).await, Ok(SignalOutcome::Buffered));
     Ok(())
 }

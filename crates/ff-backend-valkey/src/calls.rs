@@ -807,7 +807,7 @@ pub(crate) struct ListAnswer {
 }
 
 /// Open waitpoints behind one in the order of their ids, of a partition or of one execution: looks at
-/// up to `examined` of them.
+/// up to `examined` of them, and stops where their executions keep very much.
 ///
 /// An item is waitpoint, execution, key, state letter, kind letter or empty, when made, when it
 /// expires, and how many signals it keeps.
@@ -1353,11 +1353,11 @@ impl Call for SaveState {
 #[derive(Debug)]
 pub(crate) struct SaveStateAnswer;
 
-/// The key that signs waitpoint tokens where none is configured: the one that stands, or else this one
-/// from now on.
+/// The key that signs waitpoint tokens where none is configured: the one that stands, or else the one
+/// that is proposed, from now on. Empty when none stands and none is proposed.
 #[derive(Debug, Clone)]
 pub(crate) struct SigningKey {
-    /// `proposed`.
+    /// `proposed`: or empty.
     pub(crate) proposed: Bytes,
 }
 

@@ -126,3 +126,31 @@ fn is_forbidden(error: &EngineError) -> bool {
 pub(crate) fn is_missing(error: &EngineError) -> bool {
     matches!(error, EngineError::Internal { problem } if problem.contains("Function not found"))
 }
+
+#[cfg(test)]
+mod tests {
+    use ff_types::limits;
+
+    use super::PRODUCTION;
+
+    /// The bounds that users see have one place; the library holds to the same numbers.
+    #[test]
+    fn the_bounds_of_the_library_are_the_limits() {
+        let same = [
+            ("local GRANT_TTL_MS", limits::RECLAIM_GRANT_TTL_MS),
+            ("local TOKEN_TTL_MS", limits::RECLAIM_GRANT_TTL_MS),
+            ("local EXPIRED_MAX", limits::EXPIRED_SKIPPED_PER_CLAIM_MAX.into()),
+            ("local REMEMBERED", limits::REMEMBERED_CALLS_MAX as u64),
+            ("local PRIORITY_MAX", u64::from(limits::PRIORITY_MAX.unsigned_abs())),
+            ("number.TIME_MAX", limits::TIMESTAMP_MAX_MS.unsigned_abs()),
+            ("waitpoints.KNOWN_MAX", limits::WAITPOINTS_REMEMBERED_MAX as u64),
+            ("signals.KEPT_MAX", limits::SIGNALS_PER_WAITPOINT_MAX as u64),
+            ("local STEPS_MAX", limits::STEPS_MAX as u64),
+            ("local RESULTS_MAX_BYTES", limits::STEP_RESULTS_MAX_BYTES as u64),
+        ];
+        for (name, limit) in same {
+            let is_there = |line: &str| line == format!("{name} = {limit}");
+            assert!(PRODUCTION.text.lines().any(is_there), "{name} is not {limit}");
+        }
+    }
+}

@@ -46,14 +46,27 @@ impl Inner {
         self.ring.with(made, look).ok_or_else(|| bad_reply(operation, BadReply("key")))
     }
 
+    /// The ring of the key that is kept. One is proposed only where none is, so that a secret that
+    /// is in use is never sent.
     async fn kept_ring(&self, operation: &'static str) -> Result<KeyRing, EngineError> {
-        let proposed = WaitpointSecret::generate(&OsSecrets);
-        let call = SigningKey { proposed: Bytes::copy_from_slice(proposed.expose()) };
-        let answer = self.call(operation, &self.keyspace.partitions[0], call).await?;
-        let kept = answer.map_err(|_| bad_reply(operation, BadReply("key")))?;
-        let secret = WaitpointSecret::new(kept.secret.to_vec())
+        let mut kept = self.signing_key(operation, &[]).await?;
+        if kept.is_empty() {
+            let proposed = WaitpointSecret::generate(&OsSecrets);
+            kept = self.signing_key(operation, proposed.expose()).await?;
+        }
+        let secret = WaitpointSecret::new(kept.to_vec())
             .map_err(|_| EngineError::Corrupt { what: "the signing key".to_owned() })?;
-        KeyRing::new(KeyRing::AUTO_KID, secret)
+        Ok(KeyRing::automatic(secret))
+    }
+
+    async fn signing_key(
+        &self,
+        operation: &'static str,
+        proposed: &[u8],
+    ) -> Result<Bytes, EngineError> {
+        let call = SigningKey { proposed: Bytes::copy_from_slice(proposed) };
+        let answer = self.call(operation, &self.keyspace.partitions[0], call).await?;
+        answer.map(|kept| kept.secret).map_err(|_| bad_reply(operation, BadReply("key")))
     }
 
     /// The keys as the library takes them: the id of the one that signs, then of each other one its

@@ -19,7 +19,7 @@
 use std::sync::Arc;
 
 use ff_backend_mem::MemBackend;
-use ff_engine::{EngineBackend, EngineError};
+use ff_engine::{EngineBackend, EngineError, KeyRing};
 use ff_types::backend::{BackendConfig, BackendConnection};
 
 /// Opens the backend that a URL names, on the namespace `default`.
@@ -36,14 +36,42 @@ pub async fn connect(url: &str) -> Result<Arc<dyn EngineBackend>, EngineError> {
 /// [`EngineError::Validation`] for a backend that this build does not have; whatever connecting
 /// answers.
 pub async fn open(config: &BackendConfig) -> Result<Arc<dyn EngineBackend>, EngineError> {
+    open_with(config, None).await
+}
+
+/// The same, with the keys of waitpoint tokens.
+///
+/// # Errors
+/// Those of [`open`].
+pub async fn open_with_keys(
+    config: &BackendConfig,
+    ring: KeyRing,
+) -> Result<Arc<dyn EngineBackend>, EngineError> {
+    open_with(config, Some(ring)).await
+}
+
+#[cfg_attr(
+    not(feature = "valkey"),
+    expect(clippy::unused_async, reason = "a backend on a server is connected to")
+)]
+async fn open_with(
+    config: &BackendConfig,
+    ring: Option<KeyRing>,
+) -> Result<Arc<dyn EngineBackend>, EngineError> {
     match &config.connection {
         BackendConnection::Mem => {
-            let builder = MemBackend::builder().namespace(config.namespace.clone());
+            let mut builder = MemBackend::builder().namespace(config.namespace.clone());
+            if let Some(ring) = ring {
+                builder = builder.key_ring(ring);
+            }
             Ok(Arc::new(builder.build()))
         }
         #[cfg(feature = "valkey")]
         BackendConnection::Valkey(_) => {
-            let builder = ff_backend_valkey::ValkeyBackend::builder(config)?;
+            let mut builder = ff_backend_valkey::ValkeyBackend::builder(config)?;
+            if let Some(ring) = ring {
+                builder = builder.key_ring(ring);
+            }
             Ok(Arc::new(builder.connect().await?))
         }
         _ => Err(EngineError::validation(
@@ -55,7 +83,12 @@ pub async fn open(config: &BackendConfig) -> Result<Arc<dyn EngineBackend>, Engi
 
 #[cfg(test)]
 mod tests {
-    use ff_types::Namespace;
+    use ff_engine::{
+        ClaimRequest, CreateWaitpoint, IdSource, SeededEntropy, Submission, SystemClock,
+        WaitpointSecret,
+    };
+    use ff_types::backend::{CapabilitySet, ClaimPolicy};
+    use ff_types::{LaneId, Namespace, Payload, TaskKind, WaitpointKey};
 
     use super::*;
 
@@ -64,6 +97,27 @@ mod tests {
         let namespace = Namespace::new("here").unwrap();
         let config = BackendConfig::mem().with_namespace(namespace.clone());
         assert_eq!(*open(&config).await.unwrap().namespace(), namespace);
+    }
+
+    #[tokio::test]
+    async fn tokens_are_signed_with_the_keys_that_are_given() {
+        let secret = WaitpointSecret::new(vec![7; 32]).unwrap();
+        let ring = KeyRing::new("mine", secret).unwrap();
+        let backend = open_with_keys(&BackendConfig::mem(), ring).await.unwrap();
+        let ids = IdSource::new(Arc::new(SystemClock), Arc::new(SeededEntropy::new(7)));
+        let (lane, kind) = (LaneId::new("main").unwrap(), TaskKind::new("task").unwrap());
+        let submission =
+            Submission::new(ids.execution_id(), lane.clone(), kind, Payload::default());
+        backend.submit(&submission).await.unwrap();
+        let policy = ClaimPolicy::immediate(ids.worker_id(), ids.worker_instance_id());
+        let request = ClaimRequest::new(ids.request_id(), lane, CapabilitySet::new(), policy);
+        let task = backend.claim(&request).await.unwrap().tasks.remove(0);
+
+        let key = WaitpointKey::new("approval").unwrap();
+        let request = CreateWaitpoint::new(ids.waitpoint_id(), key);
+        let waitpoint = backend.create_waitpoint(&task.handle, &request).await.unwrap();
+
+        assert_eq!(waitpoint.hmac_token.kid(), "mine");
     }
 
     #[tokio::test]

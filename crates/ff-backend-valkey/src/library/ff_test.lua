@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "382d6c8b74d022a8520087cf06e05e12" }
+M.library = { PROTOCOL = 1, HASH = "a353a8703d4f0855c9f2b4e146da13f1" }
 
 M.number = (function()
 local number = {}
@@ -1580,6 +1580,9 @@ function signals.accepts(p, name, correlation)
   return true
 end
 function signals.matching(r, p)
+  if p.kind == "e" then
+    return p.kept
+  end
   local matching = {}
   for _, s in ipairs(p.kept) do
     local body = redis.call("HGET", keys.signals(r.partition, r.id), s.order)
@@ -1622,7 +1625,7 @@ function waitpoints.parts(p)
   return { p.id, p.key, p.expires, p.kid }
 end
 local function sign_anew_if_void(p, kids, now)
-  for kid, verify_until in string.gmatch(kids, "([^,=]+)=?(%d*)") do
+  for kid, verify_until in string.gmatch(kids, "([^,=]+)=?(%-?%d*)") do
     if kid == p.kid and (verify_until == "" or tonumber(verify_until) > now) then
       return false
     end
@@ -1719,30 +1722,39 @@ local function counted(distinct, s)
   end
   return s.source == "t" and "t" .. s.waitpoint or s.source
 end
-local function first_of_each(w, group)
-  local kept, seen, first = {}, {}, {}
-  for _, p in ipairs(members(w, group)) do
-    for _, s in ipairs(p.kept) do
-      kept[#kept + 1] = s
+local function kept_in_order(w)
+  local kept = {}
+  for _, p in ipairs(w.all) do
+    if p.epoch == w.suspension.epoch then
+      for _, s in ipairs(p.kept) do
+        kept[#kept + 1] = { order = s.order, signal = s, place = p.place }
+      end
     end
   end
   table.sort(kept, by_order)
-  for _, s in ipairs(kept) do
+  return kept
+end
+local function first_of_each(group, kept)
+  local wanted, seen, first = {}, {}, {}
+  for _, place in ipairs(group.places) do
+    wanted[place] = true
+  end
+  for _, k in ipairs(kept) do
     if #first == group.n then
       break
     end
-    local thing = counted(group.distinct, s)
-    if not seen[thing] then
+    local thing = wanted[k.place] and counted(group.distinct, k.signal)
+    if thing and not seen[thing] then
       seen[thing] = true
-      first[#first + 1] = s
+      first[#first + 1] = k.signal
     end
   end
   return first
 end
 function condition.satisfying(w)
-  local taken, known = {}, {}
+  local taken, known, kept = {}, {}, kept_in_order(w)
   for _, group in ipairs(w.suspension.groups) do
-    local first = first_of_each(w, group)
+    local first = first_of_each(group, kept)
     if #first < group.n then
       return nil
     end
@@ -1768,7 +1780,7 @@ local function group_is_possible(w, group, now)
   if group.distinct == "w" then
     return hopeful >= group.n
   end
-  return open or #first_of_each(w, group) >= group.n
+  return open or #first_of_each(group, kept_in_order(w)) >= group.n
 end
 function condition.is_possible(w, now)
   for _, group in ipairs(w.suspension.groups) do
@@ -2556,6 +2568,7 @@ local record = M.record
 local reply = M.reply
 local waitpoints = M.waitpoints
 local waits = M.waits
+local LOADED_MAX = 10000
 local function of_one(r, after)
   local members = {}
   for _, p in ipairs(waits.of(r).all) do
@@ -2581,13 +2594,16 @@ return function(partition, execution, after, examined, most)
     local key = keys.open_waitpoints(partition)
     members = redis.call("ZRANGE", key, from, "+", "BYLEX", "LIMIT", 0, examined + 1)
   end
-  local items, last, seen = {}, "", 0
+  local items, last, seen, loaded = {}, "", 0, 0
   for _, member in ipairs(members) do
-    if seen == tonumber(examined) or #items == tonumber(most) then
+    if seen == tonumber(examined) or #items == tonumber(most) or loaded > LOADED_MAX then
       return reply.ok(last, seen, "1", items)
     end
     local id, of = string.match(member, "^(%x+) (%x+)$")
-    known[of] = known[of] or record.load(partition, of)
+    if not known[of] then
+      known[of] = record.load(partition, of)
+      loaded = loaded + (known[of] and waits.of(known[of]).accepted or 0) + 1
+    end
     local p = known[of] and waits.of(known[of]).known[id]
     if p and waitpoints.is_open(p, now) then
       items[#items + 1] = { id, of, p.key, p.state, p.kind or "", p.created, p.expires, #p.kept }
@@ -2863,8 +2879,12 @@ F.signing_key = (function()
 local keys = M.keys
 local reply = M.reply
 return function(partition, proposed)
-  redis.call("SETNX", keys.signing_key(partition), proposed)
-  return reply.ok(redis.call("GET", keys.signing_key(partition)))
+  local stands = redis.call("GET", keys.signing_key(partition))
+  if not stands and proposed ~= "" then
+    redis.call("SET", keys.signing_key(partition), proposed)
+    stands = proposed
+  end
+  return reply.ok(stands or "")
 end
 end)()
 
@@ -3137,7 +3157,7 @@ redis.register_function({ function_name = "fft_replay", callback = call("replay"
 redis.register_function({ function_name = "fft_resume_execution", callback = call("resume_execution"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_revoke", callback = call("revoke"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_save_state", callback = call("save_state"), flags = {  } })
-redis.register_function({ function_name = "fft_signing_key", callback = call("signing_key"), flags = {  } })
+redis.register_function({ function_name = "fft_signing_key", callback = call("signing_key"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_steps", callback = call("steps"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_submit", callback = call_with_items("submit"), flags = {  } })
 redis.register_function({ function_name = "fft_suspend", callback = call("suspend"), flags = {  } })

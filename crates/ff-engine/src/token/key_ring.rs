@@ -1,14 +1,14 @@
 //! The keys a backend signs and verifies with. Rings come from configuration; this module neither
 //! stores one nor reads a clock.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use ff_types::backend::{WaitpointAddress, WaitpointHmac, WaitpointToken};
 use ff_types::limits::{WAITPOINT_KID_MAX_BYTES, WAITPOINT_RING_KEYS_MAX};
 use ff_types::{Namespace, TimestampMs};
 use hmac::{Hmac, Mac};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
@@ -78,7 +78,7 @@ impl Verified {
 }
 
 impl KeyRing {
-    /// The id of the key that a backend makes for itself when it is given no ring.
+    /// How the id of a key begins that a backend makes for itself when it is given no ring.
     pub const AUTO_KID: &'static str = "auto";
 
     /// A ring of one key. `kid` is 1..=32 of `[A-Za-z0-9_-]`; it shows in every token.
@@ -86,10 +86,21 @@ impl KeyRing {
         Ok(Self { newest: Key::new(kid.into(), secret)?, previous: Vec::new() })
     }
 
-    /// A ring of one random key of the id [`AUTO_KID`](Self::AUTO_KID).
+    /// A ring of one random key that nobody configured.
     pub fn generate(source: &dyn SecretSource) -> Self {
-        let secret = WaitpointSecret::generate(source);
-        Self::new(Self::AUTO_KID, secret).expect("the id is well formed")
+        Self::automatic(WaitpointSecret::generate(source))
+    }
+
+    /// A ring of one key that nobody configured. Its id follows from the secret, so that two secrets
+    /// never share one: `auto-` and the first 32 bits of the secret's SHA-256 in hex.
+    pub fn automatic(secret: WaitpointSecret) -> Self {
+        let digest = Sha256::digest(secret.expose());
+        let name: String = digest.iter().take(4).fold(String::new(), |mut name, byte| {
+            write!(name, "{byte:02x}").expect("writing to a string never fails");
+            name
+        });
+        let kid = format!("{}-{name}", Self::AUTO_KID);
+        Self::new(kid, secret).expect("the id is well formed")
     }
 
     /// Adds a key that verifies until `verify_until` and never signs: a ring's history, as a
