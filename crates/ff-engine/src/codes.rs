@@ -49,6 +49,9 @@ codes! {
     WAITPOINT_NOT_FOUND = "waitpoint_not_found", "NotFound", Rule,
         "No open waitpoint takes this token: it is wrong, expired or for another, or nothing is there.",
         "Do not repeat.";
+    FLOW_NOT_FOUND = "flow_not_found", "NotFound", Rule,
+        "No flow of that id is in this namespace, or its retention has passed.",
+        "Do not repeat.";
     VALIDATION = "validation", "Validation", Rule,
         "A field is malformed or out of range.",
         "Correct the call.";
@@ -64,6 +67,39 @@ codes! {
     CONFLICT_IDEMPOTENCY_KEY = "conflict_idempotency_key", "Conflict", Rule,
         "The idempotency key belongs to an execution that ended, and the submission rejects that.",
         "Read the ended execution, or submit under another key.";
+    GRAPH_UNKNOWN_NODE = "graph_unknown_node", "Graph", Rule,
+        "An edge names a node that is not there; its key is in the error.",
+        "Correct the graph.";
+    GRAPH_DUPLICATE_NODE = "graph_duplicate_node", "Graph", Rule,
+        "Two nodes have one key, which is in the error.",
+        "Give each node a key of its own.";
+    GRAPH_DUPLICATE_EDGE = "graph_duplicate_edge", "Graph", Rule,
+        "Two edges lead from one node to the same other; both keys are in the error.",
+        "Keep one of them.";
+    GRAPH_SELF_EDGE = "graph_self_edge", "Graph", Rule,
+        "An edge leads from a node to itself; its key is in the error.",
+        "Remove the edge.";
+    GRAPH_CYCLE = "graph_cycle", "Graph", Rule,
+        "Nodes depend on each other in a circle, which is in the error, edge by edge.",
+        "Remove one of these edges.";
+    GRAPH_QUORUM = "graph_quorum", "Graph", Rule,
+        "A node asks for more parents than it has, or for none; key and numbers are in the error.",
+        "Correct the quorum, or add edges.";
+    GRAPH_NODE_STARTED = "graph_node_started", "Graph", Rule,
+        "An edge leads into a node that has started or ended; its key is in the error.",
+        "Add a node of its own for what is to follow.";
+    CONFLICT_FLOW_ID = "conflict_flow_id", "Flow", Rule,
+        "The id names a flow that was submitted with other content.",
+        "Give the new flow an id of its own.";
+    CONFLICT_FLOW_REVISION = "conflict_flow_revision", "Flow", Rule,
+        "The flow was changed meanwhile; the revision that it has is in the error.",
+        "Read the flow, and make the extension anew.";
+    FLOW_ENDED = "flow_ended", "Flow", Rule,
+        "The flow has ended; its state is in the error.",
+        "Submit another flow, or replay this one.";
+    FLOW_CANCELLED = "flow_cancelled", "Flow", Rule,
+        "The flow is being cancelled.",
+        "Submit another flow: no member of this one runs again.";
     KEY_CONFLICT = "key_conflict", "KeyConflict", Store,
         "The key ring was given one key id with two secrets.",
         "Give the new secret a key id of its own.";
@@ -94,6 +130,9 @@ codes! {
     RECLAIM_TOKEN_VOID = "reclaim_token_void", "State", Rule,
         "The reclaim token was used, has expired or was withdrawn.",
         "Ask the reclaim scanner for another.";
+    DEPENDENCIES_UNMET = "dependencies_unmet", "State", Rule,
+        "The parents of the node ended so that it cannot run.",
+        "Replay those parents, or the flow.";
     UNAVAILABLE = "unavailable", "Unavailable", Rule,
         "The backend cannot be reached or is not ready. The outcome is unknown.",
         "Repeat the same call with back-off.";

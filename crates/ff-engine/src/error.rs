@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use ff_types::backend::HandleKind;
-use ff_types::{ExecutionId, TerminalOutcome, TimestampMs, ValueError};
+use ff_types::{ExecutionId, FlowId, FlowState, NodeKey, TerminalOutcome, TimestampMs, ValueError};
 
 use crate::codes;
 
@@ -58,6 +58,17 @@ pub enum EngineError {
         kind: ConflictKind,
         /// The execution that stands in the way.
         execution: ExecutionId,
+    },
+    /// The nodes and edges that were given are no flow. Correct them.
+    #[error("the graph is not valid: {0}")]
+    Graph(#[from] GraphProblem),
+    /// The flow is not as the request supposes. Read it, and decide anew.
+    #[error("flow {flow}: {kind}")]
+    Flow {
+        /// What stands in the way.
+        kind: FlowProblem,
+        /// The flow.
+        flow: FlowId,
     },
     /// Two secrets claim one key id. Give the new one an id of its own.
     #[error("key {kid} stands for another secret")]
@@ -113,6 +124,75 @@ pub enum Entity {
     Execution,
     /// A waitpoint that the given token may signal.
     Waitpoint,
+    /// A flow.
+    Flow,
+}
+
+/// What is wrong with nodes and edges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GraphProblem {
+    /// An edge names a node that is not there.
+    UnknownNode {
+        /// Its key.
+        key: NodeKey,
+    },
+    /// Two nodes have one key.
+    DuplicateNode {
+        /// The key.
+        key: NodeKey,
+    },
+    /// Two edges lead from one node to the same other.
+    DuplicateEdge {
+        /// The parent.
+        from: NodeKey,
+        /// The child.
+        to: NodeKey,
+    },
+    /// An edge leads from a node to itself.
+    SelfEdge {
+        /// Its key.
+        key: NodeKey,
+    },
+    /// Nodes depend on each other in a circle.
+    Cycle {
+        /// The circle, edge by edge; the last node is the first.
+        path: Vec<NodeKey>,
+    },
+    /// A node asks for more parents than it has, or for none.
+    Quorum {
+        /// Its key.
+        key: NodeKey,
+        /// How many it asks for.
+        quorum: u32,
+        /// How many it has.
+        parents: u32,
+    },
+    /// An edge leads into a node that has started or ended.
+    NodeStarted {
+        /// Its key.
+        key: NodeKey,
+    },
+}
+
+/// Why a flow does not take a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FlowProblem {
+    /// The id names a flow that was submitted with other content.
+    Id,
+    /// It was changed meanwhile.
+    Revision {
+        /// The revision that it has.
+        actual: u64,
+    },
+    /// It has ended.
+    Ended {
+        /// How.
+        state: FlowState,
+    },
+    /// It is being cancelled.
+    Cancelled,
 }
 
 /// What a [`EngineError::Conflict`] contradicts.
@@ -156,6 +236,8 @@ pub enum StateKind {
     },
     /// The reclaim token was used, has expired or was withdrawn.
     ReclaimTokenVoid,
+    /// The node's parents ended so that it cannot run.
+    DependenciesUnmet,
 }
 
 /// What the release of a lease did.
@@ -205,6 +287,16 @@ impl EngineError {
         Self::NotFound { entity: Entity::Execution, id: Some(id.to_string()) }
     }
 
+    /// No such flow.
+    pub fn flow_not_found(id: FlowId) -> Self {
+        Self::NotFound { entity: Entity::Flow, id: Some(id.to_string()) }
+    }
+
+    /// The flow does not take the request.
+    pub const fn flow(kind: FlowProblem, flow: FlowId) -> Self {
+        Self::Flow { kind, flow }
+    }
+
     /// No waitpoint that this token may signal. Wrong, expired, foreign and retired tokens and
     /// unknown waitpoints all get this one answer, which says nothing else.
     pub const fn waitpoint_not_found() -> Self {
@@ -221,6 +313,9 @@ impl EngineError {
         match self {
             Self::NotFound { entity: Entity::Execution, .. } => codes::EXECUTION_NOT_FOUND,
             Self::NotFound { entity: Entity::Waitpoint, .. } => codes::WAITPOINT_NOT_FOUND,
+            Self::NotFound { entity: Entity::Flow, .. } => codes::FLOW_NOT_FOUND,
+            Self::Graph(problem) => problem.code(),
+            Self::Flow { kind, .. } => kind.code(),
             Self::Validation { .. } => codes::VALIDATION,
             Self::LimitExceeded { .. } => codes::LIMIT_EXCEEDED,
             Self::Contention { .. } => codes::CONTENTION,
@@ -257,6 +352,31 @@ impl ConflictKind {
     }
 }
 
+impl GraphProblem {
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownNode { .. } => codes::GRAPH_UNKNOWN_NODE,
+            Self::DuplicateNode { .. } => codes::GRAPH_DUPLICATE_NODE,
+            Self::DuplicateEdge { .. } => codes::GRAPH_DUPLICATE_EDGE,
+            Self::SelfEdge { .. } => codes::GRAPH_SELF_EDGE,
+            Self::Cycle { .. } => codes::GRAPH_CYCLE,
+            Self::Quorum { .. } => codes::GRAPH_QUORUM,
+            Self::NodeStarted { .. } => codes::GRAPH_NODE_STARTED,
+        }
+    }
+}
+
+impl FlowProblem {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Id => codes::CONFLICT_FLOW_ID,
+            Self::Revision { .. } => codes::CONFLICT_FLOW_REVISION,
+            Self::Ended { .. } => codes::FLOW_ENDED,
+            Self::Cancelled => codes::FLOW_CANCELLED,
+        }
+    }
+}
+
 impl StateKind {
     const fn code(self) -> &'static str {
         match self {
@@ -269,6 +389,7 @@ impl StateKind {
             Self::NotTerminal => codes::NOT_TERMINAL,
             Self::HandleKind { .. } => codes::HANDLE_KIND,
             Self::ReclaimTokenVoid => codes::RECLAIM_TOKEN_VOID,
+            Self::DependenciesUnmet => codes::DEPENDENCIES_UNMET,
         }
     }
 }
@@ -306,7 +427,46 @@ impl fmt::Display for Entity {
         f.write_str(match self {
             Self::Execution => "execution",
             Self::Waitpoint => "waitpoint",
+            Self::Flow => "flow",
         })
+    }
+}
+
+impl std::error::Error for GraphProblem {}
+
+impl fmt::Display for GraphProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownNode { key } => write!(f, "an edge names node {key}, which is not there"),
+            Self::DuplicateNode { key } => write!(f, "two nodes have the key {key}"),
+            Self::DuplicateEdge { from, to } => write!(f, "two edges lead from {from} to {to}"),
+            Self::SelfEdge { key } => write!(f, "an edge leads from {key} to itself"),
+            Self::Cycle { path } => {
+                f.write_str("nodes depend on each other in a circle: ")?;
+                for (place, key) in path.iter().enumerate() {
+                    let arrow = if place == 0 { "" } else { " -> " };
+                    write!(f, "{arrow}{key}")?;
+                }
+                Ok(())
+            }
+            Self::Quorum { key, quorum, parents } => {
+                write!(f, "node {key} asks for {quorum} of its {parents} parents")
+            }
+            Self::NodeStarted { key } => {
+                write!(f, "an edge leads into node {key}, which has started or ended")
+            }
+        }
+    }
+}
+
+impl fmt::Display for FlowProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id => f.write_str("the id was submitted with other content"),
+            Self::Revision { actual } => write!(f, "it stands at revision {actual}"),
+            Self::Ended { state } => write!(f, "it has ended: {state}"),
+            Self::Cancelled => f.write_str("it is being cancelled"),
+        }
     }
 }
 
@@ -337,6 +497,7 @@ impl fmt::Display for StateKind {
             Self::ReclaimTokenVoid => {
                 f.write_str("the reclaim token is used, expired or withdrawn")
             }
+            Self::DependenciesUnmet => f.write_str("its parents ended so that it cannot run"),
         }
     }
 }

@@ -23,6 +23,9 @@ pub trait EngineBackendExt: ReadOps + TimerOps {
             total.waitpoints_expired += one.waitpoints_expired;
             total.grants_returned += one.grants_returned;
             total.removed += one.removed;
+            total.flows_expired += one.flows_expired;
+            total.flows_removed += one.flows_removed;
+            total.flows_advanced += one.flows_advanced;
             total.next_due = one.next_due;
             if one.handled() == 0 {
                 return Ok(total);

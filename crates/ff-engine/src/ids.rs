@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ff_types::{ExecutionId, RequestId, SignalId, WaitpointId, WorkerId, WorkerInstanceId};
+use ff_types::{ExecutionId, FlowId, RequestId, SignalId, WaitpointId, WorkerId, WorkerInstanceId};
 
 use crate::clock::Clock;
 
@@ -89,6 +89,12 @@ impl IdSource {
     pub fn execution_id(&self) -> ExecutionId {
         let (ms, sequence, shard, random) = self.parts();
         ExecutionId::from_parts(ms, sequence, shard, random)
+    }
+
+    /// An id for a new flow.
+    pub fn flow_id(&self) -> FlowId {
+        let (ms, sequence, shard, random) = self.parts();
+        FlowId::from_parts(ms, sequence, shard, random)
     }
 
     /// An id for one request, kept by the caller while it repeats that request.

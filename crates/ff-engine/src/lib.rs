@@ -20,14 +20,15 @@ pub mod token;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use codes::{CODES, CodeInfo, CodeScope};
 pub use error::{
-    BoxError, ConflictKind, EngineError, Entity, Released, StateKind, UnavailableKind,
+    BoxError, ConflictKind, EngineError, Entity, FlowProblem, GraphProblem, Released, StateKind,
+    UnavailableKind,
 };
 pub use ext::EngineBackendExt;
 pub use fence::{Fence, Grant};
 pub use ids::{Entropy, IdSource, SeededEntropy};
 pub use requests::*;
 pub use roles::{
-    AttemptOps, BackendInfo, ClaimOps, EngineBackend, OperatorOps, ReadOps, SignalOps, SubmitOps,
-    TimerOps,
+    AttemptOps, BackendInfo, ClaimOps, EngineBackend, FlowOps, OperatorOps, ReadOps, SignalOps,
+    SubmitOps, TimerOps,
 };
 pub use token::{KeyRing, OsSecrets, SecretSource, Verified, WaitpointSecret};

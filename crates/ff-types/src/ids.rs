@@ -210,6 +210,23 @@ impl RequestId {
     }
 }
 
+impl FlowId {
+    /// The id of the execution that is the flow's node with this index, counted from 0.
+    ///
+    /// It has the time, the neutral bits and the randomness of the flow, and the index for a sequence:
+    /// whoever knows the flow knows its members, and nobody has to store how they are found. The low 20
+    /// bits are moved on by a multiple of 2^20 divided by the golden ratio for each node, because jitter
+    /// is taken from them.
+    pub const fn member(self, index: u16) -> ExecutionId {
+        const SEQUENCE_MASK: u128 = 0xffff << SEQUENCE_SHIFT;
+        const LOW_MASK: u128 = (1 << 20) - 1;
+        const STEP: u128 = 648_055;
+        let low = ((self.0 & LOW_MASK) + index as u128 * STEP) & LOW_MASK;
+        let kept = self.0 & !SEQUENCE_MASK & !LOW_MASK;
+        ExecutionId(kept | ((index as u128) << SEQUENCE_SHIFT) | low)
+    }
+}
+
 impl GrantId {
     /// The id of the lease the grant turns into: the same 128 bits, as a grant is used once.
     pub const fn lease(self) -> LeaseId {
@@ -262,6 +279,18 @@ mod tests {
                 })
             );
         }
+    }
+
+    #[test]
+    fn members_of_a_flow_follow_from_it_and_have_ids_of_their_own() {
+        let flow = FlowId::from_parts(1_700_000_000_000, 7, 0x1122, 0xffff_ffff_ffff);
+        let members: Vec<_> = (0..=u16::MAX).map(|index| flow.member(index)).collect();
+
+        assert!(members.is_sorted_by(|one, next| one < next));
+        assert!(members.iter().all(|member| member.shard() == flow.shard()));
+        assert_eq!(flow.member(0).to_string(), "018bcfe5680000001122ffffffffffff");
+        assert_eq!(flow.member(1).to_string(), "018bcfe5680000011122fffffff9e376");
+        assert_eq!(flow.member(258).to_string(), "018bcfe5680001021122fffffff73ded");
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod text;
 
 pub mod backend;
 pub mod error;
+pub mod flow;
 pub mod ids;
 pub mod limits;
 pub mod payload;
@@ -32,6 +33,7 @@ pub mod state;
 pub mod types;
 
 pub use error::ValueError;
+pub use flow::{EdgeCondition, FlowPolicy, FlowState, JoinPolicy, JoinRest};
 pub use ids::{
     BudgetId, ExecutionId, FlowId, GrantId, LeaseId, RequestId, SignalId, WaitpointId, WorkerId,
     WorkerInstanceId,
@@ -41,6 +43,6 @@ pub use payload::Payload;
 pub use policy::{Backoff, ExecutionPolicy, Jitter, RetryPolicy};
 pub use state::{BlockReason, ExecutionState, ReasonSet, TerminalOutcome};
 pub use types::{
-    AttemptIndex, IdempotencyKey, LaneId, LeaseEpoch, Namespace, StepName, Tags, TaskKind,
+    AttemptIndex, IdempotencyKey, LaneId, LeaseEpoch, Namespace, NodeKey, StepName, Tags, TaskKind,
     TimestampMs, WaitpointKey,
 };

@@ -188,6 +188,30 @@ pub const STEPS_MAX: usize = 256;
 /// Largest results of all steps of one execution together: 4 MiB.
 pub const STEP_RESULTS_MAX_BYTES: usize = 4 * MIB;
 
+// Flows
+
+/// Longest key of a node.
+pub const NODE_KEY_MAX_BYTES: usize = 128;
+/// Most nodes of one flow, extensions included.
+pub const FLOW_NODES_MAX: usize = 10_000;
+/// Most edges of one flow, extensions included.
+pub const FLOW_EDGES_MAX: usize = 50_000;
+/// Most nodes that exist already and that the edges of one extension touch.
+pub const FLOW_EXTENSION_TOUCHED_MAX: usize = 256;
+/// Most nodes of a flow that is stored in one step. A larger one is staged where nobody sees it, and
+/// then sealed.
+pub const FLOW_ONE_STEP_NODES_MAX: usize = 64;
+/// Most edges of a flow that is stored in one step.
+pub const FLOW_ONE_STEP_EDGES_MAX: usize = 1_024;
+/// How long a flow that is staged and was not sealed is kept: 10 min.
+pub const FLOW_STAGED_MS: u64 = 10 * MINUTE_MS;
+/// Most results of parents that one page holds.
+pub const UPSTREAM_PAGE_MAX: u32 = 256;
+/// Most bytes of results of parents that one page holds, unless one result alone is larger: 4 MiB.
+pub const UPSTREAM_PAGE_MAX_BYTES: usize = 4 * MIB;
+/// Most open nodes that the description of a flow names as those it waits for.
+pub const FLOW_CRITICAL_MAX: usize = 16;
+
 // Reading and maintenance
 
 /// Items of a listing unless the caller says otherwise.

@@ -94,6 +94,11 @@ impl TerminalOutcome {
     pub const ALL: [Self; 5] =
         [Self::Completed, Self::Failed, Self::Cancelled, Self::Expired, Self::Skipped];
 
+    /// Whether an execution that was to run ended without a result.
+    pub const fn is_failure(self) -> bool {
+        matches!(self, Self::Failed | Self::Cancelled | Self::Expired)
+    }
+
     /// The state an execution with this outcome is in.
     pub const fn state(self) -> ExecutionState {
         match self {

@@ -1,5 +1,6 @@
 //! `claim`: a ready execution gets a lease.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ff_types::backend::ClaimPolicy;
@@ -14,8 +15,8 @@ use crate::requests::millis;
 pub enum Claimed {
     /// The lease is issued, for this attempt.
     Leased(AttemptIndex),
-    /// Its deadline has passed: it expires instead of starting.
-    Expired,
+    /// Its deadline has passed, or its flow was cancelled: it ends instead of starting.
+    Ended,
 }
 
 /// Decides the claim of a record that stands at the head of its ready queue.
@@ -25,19 +26,30 @@ pub fn claim(
     policy: &ClaimPolicy,
     now: TimestampMs,
 ) -> Decision<Claimed> {
-    if let Some(next) = missed_deadline(record, now) {
-        return Decision::apply(next, Claimed::Expired);
+    if let Some(next) = ended_instead(record, now) {
+        return Decision::apply(next, Claimed::Ended);
     }
     let next = leased(record, lease, policy, now);
     let attempt = next.attempt.map_or(AttemptIndex::FIRST, |attempt| attempt.index);
     Decision::apply(next, Claimed::Leased(attempt))
 }
 
-/// The expired run state, when the deadline has passed.
-pub(super) fn missed_deadline(record: &ExecutionRecord, now: TimestampMs) -> Option<RunState> {
-    record.run.deadline.filter(|deadline| *deadline <= now)?;
-    let mut next = record.run.clone();
-    next.end(TerminalOutcome::Expired, now);
+/// The run state of one that must not start: expired when its deadline has passed, and cancelled when
+/// its flow is and it would start a new attempt.
+pub(super) fn ended_instead(record: &ExecutionRecord, now: TimestampMs) -> Option<RunState> {
+    let run = &record.run;
+    if run.deadline.is_some_and(|deadline| deadline <= now) {
+        let mut next = run.clone();
+        next.end(TerminalOutcome::Expired, now);
+        return Some(next);
+    }
+    let cancel = record.flow_cancel.as_ref()?;
+    if run.attempt.is_some_and(|attempt| attempt.open) {
+        return None;
+    }
+    let mut next = run.clone();
+    next.cancel.get_or_insert_with(|| Arc::clone(cancel));
+    next.end(TerminalOutcome::Cancelled, now);
     Some(next)
 }
 

@@ -16,7 +16,9 @@ pub fn contradictions(record: &ExecutionRecord) -> Vec<String> {
     let run = &record.run;
     let active = run.state == ExecutionState::Active;
     let open = run.attempt.is_some_and(|attempt| attempt.open);
-    let waiting = run.reasons.without(BlockReason::Delay).without(BlockReason::Hold);
+    let known = [BlockReason::Delay, BlockReason::Hold, BlockReason::Dependencies];
+    let waiting = known.into_iter().fold(run.reasons, ff_types::ReasonSet::without);
+    let edges = run.dependencies;
     let rules = [
         (run.lease.is_some() == active, "a lease is held exactly while active"),
         (
@@ -29,7 +31,20 @@ pub fn contradictions(record: &ExecutionRecord) -> Vec<String> {
                 || !run.reasons.is_empty(),
             "a blocked or delayed execution has a reason",
         ),
-        (waiting.is_empty(), "only delay and hold are known reasons"),
+        (waiting.is_empty(), "only delay, hold and dependencies are known reasons"),
+        (
+            run.reasons.contains(BlockReason::Dependencies) == edges.is_undecided(),
+            "dependencies are a reason exactly while the join is undecided",
+        ),
+        (
+            edges.satisfied + edges.impossible <= edges.total && edges.failed <= edges.total,
+            "an edge counts once",
+        ),
+        (
+            !run.unhandled
+                || run.state.outcome().is_some_and(ff_types::TerminalOutcome::is_failure),
+            "only a failure is left to itself",
+        ),
         (
             run.reasons.contains(BlockReason::Delay) == run.delay_until.is_some(),
             "a delay has an end exactly while it is a reason",

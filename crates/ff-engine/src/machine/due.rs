@@ -90,6 +90,7 @@ fn lease_over(
         return DueEvent::TimedOut(Box::new(next));
     }
     next.record_failure(FailureClass::InfraCrash, "the lease was lost", None, now);
+    next.hear_of(record.flow_cancel.as_ref());
     if next.cancel.is_some() {
         next.end(TerminalOutcome::Cancelled, now);
     } else if next.reclaims >= record.submission.policy.max_reclaims {

@@ -42,6 +42,9 @@ pub fn explain(
         }
     } else if run.reasons.contains(BlockReason::Hold) {
         (ExplainReason::Held, None)
+    } else if run.reasons.contains(BlockReason::Dependencies) {
+        let (open, total) = (run.dependencies.open(), run.dependencies.total);
+        (ExplainReason::AwaitingParents { open, total }, None)
     } else if run.reasons.contains(BlockReason::Delay) {
         match run.delay_until {
             Some(until) if until <= now => (ExplainReason::AwaitingMaintenance, placement.due),

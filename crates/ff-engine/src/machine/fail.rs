@@ -55,6 +55,7 @@ pub(super) fn dispose(
         next.end(outcome, now);
         Released::Ended(outcome)
     };
+    next.hear_of(record.flow_cancel.as_ref());
     if next.cancel.is_some() || class == FailureClass::Cancelled {
         return ended(next, TerminalOutcome::Cancelled);
     }

@@ -5,7 +5,8 @@
 //! every move a backend makes is listed here, and that every row is made.
 
 use ff_types::ExecutionState::{
-    self, Active, Blocked, Cancelled, Completed, Delayed, Expired, Failed, Ready, Suspended,
+    self, Active, Blocked, Cancelled, Completed, Delayed, Expired, Failed, Ready, Skipped,
+    Suspended,
 };
 
 /// A verb that can move an execution.
@@ -14,6 +15,11 @@ use ff_types::ExecutionState::{
 #[non_exhaustive]
 pub enum Verb {
     Submit,
+    SubmitFlow,
+    ExtendFlow,
+    CancelFlow,
+    /// Not a call: what the end, or the replay, of another member of its flow does to an execution.
+    Promote,
     Claim,
     Reclaimable,
     ClaimFromReclaim,
@@ -38,6 +44,10 @@ impl Verb {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Submit => "submit",
+            Self::SubmitFlow => "submit_flow",
+            Self::ExtendFlow => "extend_flow",
+            Self::CancelFlow => "cancel_flow",
+            Self::Promote => "promote",
             Self::Claim => "claim",
             Self::Reclaimable => "reclaimable",
             Self::ClaimFromReclaim => "claim_from_reclaim",
@@ -70,8 +80,8 @@ pub struct Move {
     pub to: Option<ExecutionState>,
 }
 
-const fn made(to: ExecutionState) -> Move {
-    Move { from: None, verb: Verb::Submit, to: Some(to) }
+const fn made(verb: Verb, to: ExecutionState) -> Move {
+    Move { from: None, verb, to: Some(to) }
 }
 
 const fn row(from: ExecutionState, verb: Verb, to: ExecutionState) -> Move {
@@ -84,8 +94,36 @@ const fn gone(from: ExecutionState) -> Move {
 
 /// Every legal move.
 pub const MOVES: &[Move] = &[
-    made(Ready),
-    made(Delayed),
+    made(Verb::Submit, Ready),
+    made(Verb::Submit, Delayed),
+    made(Verb::SubmitFlow, Ready),
+    made(Verb::SubmitFlow, Delayed),
+    made(Verb::SubmitFlow, Blocked),
+    made(Verb::ExtendFlow, Ready),
+    made(Verb::ExtendFlow, Delayed),
+    made(Verb::ExtendFlow, Blocked),
+    row(Ready, Verb::ExtendFlow, Blocked),
+    row(Delayed, Verb::ExtendFlow, Blocked),
+    row(Blocked, Verb::Promote, Ready),
+    row(Blocked, Verb::Promote, Delayed),
+    row(Blocked, Verb::Promote, Skipped),
+    row(Blocked, Verb::Promote, Cancelled),
+    row(Ready, Verb::Promote, Cancelled),
+    row(Delayed, Verb::Promote, Cancelled),
+    row(Suspended, Verb::Promote, Cancelled),
+    row(Ready, Verb::Promote, Blocked),
+    row(Delayed, Verb::Promote, Blocked),
+    row(Skipped, Verb::Promote, Blocked),
+    row(Ready, Verb::CancelFlow, Cancelled),
+    row(Delayed, Verb::CancelFlow, Cancelled),
+    row(Blocked, Verb::CancelFlow, Cancelled),
+    row(Suspended, Verb::CancelFlow, Cancelled),
+    row(Ready, Verb::Claim, Cancelled),
+    row(Ready, Verb::Reclaimable, Cancelled),
+    row(Completed, Verb::Replay, Blocked),
+    row(Failed, Verb::Replay, Blocked),
+    row(Cancelled, Verb::Replay, Blocked),
+    row(Expired, Verb::Replay, Blocked),
     row(Ready, Verb::Claim, Active),
     row(Ready, Verb::Claim, Expired),
     row(Ready, Verb::Reclaimable, Expired),
@@ -144,6 +182,7 @@ pub const MOVES: &[Move] = &[
     gone(Failed),
     gone(Cancelled),
     gone(Expired),
+    gone(Skipped),
 ];
 
 /// Whether `verb` may make this move. Staying in a state is always legal.
@@ -156,9 +195,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_terminal_state_is_left_only_by_replay_or_removal() {
+    fn an_end_is_left_only_by_replay_or_removal() {
         for row in MOVES.iter().filter(|row| row.from.is_some_and(ExecutionState::is_terminal)) {
-            assert!(row.verb == Verb::Replay || row.to.is_none(), "{row:?}");
+            let reopens =
+                row.verb == Verb::Replay || (row.from, row.verb) == (Some(Skipped), Verb::Promote);
+            assert!(reopens || row.to.is_none(), "{row:?}");
         }
     }
 

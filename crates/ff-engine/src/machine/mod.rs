@@ -19,6 +19,7 @@ mod due;
 mod explain;
 mod fail;
 mod fence_check;
+mod flow;
 mod hold;
 pub mod lifecycle;
 mod placement;
@@ -48,6 +49,11 @@ pub use delay::delay;
 pub use due::{DueEvent, due};
 pub use explain::{explain, is_claimable};
 pub use fail::fail;
+pub use flow::{
+    CancelledFlow, Dependencies, FlowDue, FlowMark, FlowRecord, FlowRun, FlowTables, JoinDecision,
+    Link, Links, Node, SubmitFlowDecision, cancel_flow, extend_flow, flow_due, flow_tick,
+    member_ended, member_reopened, submit_flow,
+};
 pub use hold::{hold, release_hold};
 pub use placement::{Placement, Queue, QueueOrder};
 pub use progress::progress;

@@ -13,7 +13,7 @@ pub struct Placement {
     /// The queue it stands in, exactly when it can be handed out.
     pub queue: Option<(Queue, QueueOrder)>,
     /// When time alone changes it. One timer an execution is enough: the earliest of all that
-    /// could come due.
+    /// could come due. A member of a flow that has ended stays until the flow goes.
     pub due: Option<TimestampMs>,
 }
 
@@ -56,6 +56,9 @@ impl Placement {
 fn due_at(record: &ExecutionRecord) -> Option<TimestampMs> {
     let run = &record.run;
     if let Some(ended_at) = run.ended_at {
+        if record.node.is_some() {
+            return None;
+        }
         let retention = Duration::from_millis(millis(record.submission.policy.retention));
         return Some(ended_at.saturating_add(retention));
     }

@@ -5,16 +5,16 @@ use std::time::Duration;
 use ff_types::backend::ClaimPolicy;
 use ff_types::{AttemptIndex, GrantId, TimestampMs, limits};
 
-use super::claim::{Claimed, leased, missed_deadline};
+use super::claim::{Claimed, ended_instead, leased};
 use super::decision::Decision;
 use super::record::{ExecutionRecord, OutstandingGrant};
 use crate::error::{EngineError, StateKind};
 use crate::fence::Grant;
 
 /// Decides the grant of a record that stands at the head of its reclaim queue. The outcome says
-/// whether a token was issued, or the deadline has passed.
+/// whether a token was issued, or the execution ended instead.
 pub fn grant(record: &ExecutionRecord, id: GrantId, now: TimestampMs) -> Decision<bool> {
-    if let Some(next) = missed_deadline(record, now) {
+    if let Some(next) = ended_instead(record, now) {
         return Decision::apply(next, false);
     }
     let mut next = record.run.clone();
@@ -43,8 +43,7 @@ pub fn take_up(
         };
     }
     let outstanding = run.grant.is_some_and(|out| out.id == grant.id && out.expires_at > now);
-    let in_time = run.deadline.is_none_or(|deadline| deadline > now);
-    if !outstanding || !in_time {
+    if !outstanding || ended_instead(record, now).is_some() {
         return Err(void());
     }
     let next = leased(record, grant.id.lease(), policy, now);

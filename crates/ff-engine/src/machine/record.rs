@@ -9,6 +9,7 @@ use ff_types::{
     RequestId, TerminalOutcome, TimestampMs, WorkerId, WorkerInstanceId,
 };
 
+use super::flow::{Dependencies, Node};
 use super::recent::Recent;
 use super::waits::Waits;
 use crate::error::Released;
@@ -23,7 +24,11 @@ pub struct ExecutionRecord {
     pub fingerprint: u64,
     /// When it was submitted, by the store's clock.
     pub submitted_at: TimestampMs,
-    /// Everything that changes.
+    /// The node that it is, if it belongs to a flow.
+    pub node: Option<Arc<Node>>,
+    /// The cancellation of its flow, if there is one: no attempt starts any more.
+    pub flow_cancel: Option<Arc<CancelView>>,
+    /// Everything else that changes.
     pub run: RunState,
 }
 
@@ -72,6 +77,10 @@ pub struct RunState {
     pub result: Option<Payload>,
     /// When it ended.
     pub ended_at: Option<TimestampMs>,
+    /// How the edges into it stand; without any when it belongs to no flow.
+    pub dependencies: Dependencies,
+    /// Whether it is a member that failed, and no node took that.
+    pub unhandled: bool,
     /// The latest operator requests that had an effect.
     pub operator: Recent<OperatorMark>,
 }
@@ -219,6 +228,14 @@ impl RunState {
         marks.find_map(|mark| own(mark.outcome))
     }
 
+    /// Takes the cancellation of the flow for its own, unless it has one: the attempt is over, and no
+    /// other may start.
+    pub(crate) fn hear_of(&mut self, flow_cancel: Option<&Arc<CancelView>>) {
+        if self.cancel.is_none() {
+            self.cancel = flow_cancel.cloned();
+        }
+    }
+
     /// Ends the live lease, if any.
     pub(crate) fn end_lease(&mut self, end: LeaseEnd) {
         if let Some(lease) = self.lease.take() {
@@ -265,6 +282,7 @@ impl RunState {
         self.saved_state = None;
         self.steps = None;
         self.close_attempt();
+        self.dependencies.close();
         self.ended_at = Some(now);
     }
 

@@ -28,6 +28,7 @@ pub fn revoke(
     }
     let mut next = run.clone();
     next.end_lease(LeaseEnd::Revoked);
+    next.hear_of(record.flow_cancel.as_ref());
     if next.cancel.is_some() {
         next.end(TerminalOutcome::Cancelled, now);
     } else {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ff_types::{ExecutionState, LeaseEpoch, ReasonSet, TimestampMs};
 
+use super::flow::Dependencies;
 use super::recent::Recent;
 use super::record::{Entry, ExecutionRecord, RunState, state_of};
 use crate::error::{ConflictKind, EngineError};
@@ -63,7 +64,12 @@ pub fn submit(
     Ok(SubmitDecision::Create(Box::new(created(submission, fingerprint, now))))
 }
 
-fn created(submission: &Submission, fingerprint: u64, now: TimestampMs) -> ExecutionRecord {
+/// An execution that has never run.
+pub(super) fn created(
+    submission: &Submission,
+    fingerprint: u64,
+    now: TimestampMs,
+) -> ExecutionRecord {
     let mut run = RunState {
         state: ExecutionState::Ready,
         reasons: ReasonSet::EMPTY,
@@ -86,6 +92,8 @@ fn created(submission: &Submission, fingerprint: u64, now: TimestampMs) -> Execu
         steps: None,
         result: None,
         ended_at: None,
+        dependencies: Dependencies::default(),
+        unhandled: false,
         operator: Recent::default(),
     };
     if let Some(until) = submission.delay_until {
@@ -96,6 +104,8 @@ fn created(submission: &Submission, fingerprint: u64, now: TimestampMs) -> Execu
         submission: Arc::new(submission.clone()),
         fingerprint,
         submitted_at: now,
+        node: None,
+        flow_cancel: None,
         run,
     }
 }

@@ -9,7 +9,7 @@ use ff_types::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::SavedState;
+use super::{SavedState, TaskNode};
 use crate::error::EngineError;
 use crate::fence::Fence;
 use crate::machine::ExecutionRecord;
@@ -99,6 +99,8 @@ pub struct Task {
     pub priority: i8,
     /// The submission's tags.
     pub tags: Tags,
+    /// The node that it is, if it belongs to a flow.
+    pub node: Option<TaskNode>,
     /// Retries used so far.
     pub retries: u32,
     /// Leases lost so far.
@@ -139,6 +141,7 @@ impl Task {
             attempt: lease.attempt,
             priority: submission.priority,
             tags: submission.tags.clone(),
+            node: TaskNode::of(record),
             retries: run.retries,
             reclaims: run.reclaims,
             lease_expires_at: lease.expires_at,

@@ -2,6 +2,9 @@
 
 mod attempt;
 mod claim;
+mod flow;
+mod flow_graph;
+mod flow_view;
 mod operator;
 mod read;
 mod signal;
@@ -16,6 +19,16 @@ mod waitpoint;
 pub(crate) use attempt::validate_reason;
 pub use attempt::{DelayRequest, FailRequest, ProgressRequest};
 pub use claim::{ClaimOutcome, ClaimRequest, ReclaimRequest, Task};
+pub use flow::{
+    CancelFlow, CancelFlowOutcome, ExtendFlow, ExtendOutcome, FlowEdge, FlowNode, FlowSpec,
+    SubmittedFlow,
+};
+pub use flow_graph::check_graph;
+pub use flow_view::{
+    CancelCause, FlowCancelView, FlowCursor, FlowEdgeView, FlowNodeView, FlowPage, FlowSummary,
+    FlowView, GraphPage, ListFlows, ReadGraph, TaskNode, UpstreamPage, UpstreamRequest,
+    UpstreamResult,
+};
 pub use operator::{
     CancelExecution, CancelOutcome, Hold, HoldOutcome, ReleaseHold, ReleaseHoldOutcome,
     ReplayExecution, ReplayOutcome, RevokeLease, RevokeOutcome,

@@ -298,6 +298,13 @@ pub enum ExplainReason {
     AwaitingMaintenance,
     /// An operator holds it.
     Held,
+    /// It is a node whose parents have not ended as it needs.
+    AwaitingParents {
+        /// How many of its edges are open.
+        open: u32,
+        /// How many edges it has.
+        total: u32,
+    },
     /// It waits for its start, its retry or the end of its pause.
     Delayed,
     /// It is suspended and waits for signals.
@@ -347,6 +354,9 @@ impl fmt::Display for ExplainReason {
             Self::Running { worker, .. } => write!(f, "worker {worker} is running it"),
             Self::AwaitingMaintenance => f.write_str("something is due that no tick has handled"),
             Self::Held => f.write_str("an operator holds it"),
+            Self::AwaitingParents { open, total } => {
+                write!(f, "it waits for parents: {open} of its {total} edges are open")
+            }
             Self::Delayed => f.write_str("it is delayed"),
             Self::Suspended { waitpoints: 1 } => {
                 f.write_str("it is suspended, and waits for the signals of a waitpoint")

@@ -182,6 +182,12 @@ impl Submission {
         self
     }
 
+    /// The same work, as the member of a flow that has this id.
+    pub(super) const fn for_member(mut self, id: ExecutionId) -> Self {
+        self.id = id;
+        self
+    }
+
     /// Checks every field against its limit.
     ///
     /// # Errors
@@ -238,12 +244,12 @@ impl Submission {
     }
 }
 
-fn feed(hash: &mut Xxh3, bytes: &[u8]) {
+pub(super) fn feed(hash: &mut Xxh3, bytes: &[u8]) {
     hash.update(&(bytes.len() as u64).to_le_bytes());
     hash.update(bytes);
 }
 
-fn feed_time(hash: &mut Xxh3, at: Option<TimestampMs>) {
+pub(super) fn feed_time(hash: &mut Xxh3, at: Option<TimestampMs>) {
     hash.update(&at.map_or(-1, TimestampMs::as_i64).to_le_bytes());
 }
 

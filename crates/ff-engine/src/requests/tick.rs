@@ -79,8 +79,14 @@ pub struct TickOutcome {
     pub waitpoints_expired: u32,
     /// Reclaim tokens nobody used.
     pub grants_returned: u32,
-    /// Records removed after their retention.
+    /// Records removed after their retention; members of flows go with these and are not counted.
     pub removed: u32,
+    /// Flows that missed their deadline.
+    pub flows_expired: u32,
+    /// Flows removed after their retention.
+    pub flows_removed: u32,
+    /// Flows of which a part of what was left to do was done.
+    pub flows_advanced: u32,
     /// When something is due next, among what the filter matches. A time that has passed means:
     /// call again.
     pub next_due: Option<TimestampMs>,
@@ -102,7 +108,7 @@ impl TickOutcome {
         *counter += 1;
     }
 
-    /// How many executions the call changed.
+    /// How many executions and flows the call changed.
     pub const fn handled(&self) -> u32 {
         self.delays_over
             + self.leases_lost
@@ -112,5 +118,8 @@ impl TickOutcome {
             + self.waitpoints_expired
             + self.grants_returned
             + self.removed
+            + self.flows_expired
+            + self.flows_removed
+            + self.flows_advanced
     }
 }

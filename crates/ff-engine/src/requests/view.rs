@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use ff_types::backend::{CapabilitySet, FailureClass};
 use ff_types::{
-    AttemptIndex, ExecutionId, ExecutionPolicy, ExecutionState, LaneId, LeaseEpoch, Payload,
-    ReasonSet, Tags, TaskKind, TimestampMs, WorkerId, WorkerInstanceId,
+    AttemptIndex, ExecutionId, ExecutionPolicy, ExecutionState, FlowId, LaneId, LeaseEpoch,
+    Payload, ReasonSet, Tags, TaskKind, TimestampMs, WorkerId, WorkerInstanceId,
 };
 use serde::{Deserialize, Serialize};
 
+use super::flow_view::FlowNodeView;
 use super::suspend::SuspensionView;
 use crate::machine::{ExecutionRecord, Suspension};
 
@@ -31,6 +32,8 @@ pub struct ExecutionView {
     pub tags: Tags,
     /// Retries, timeouts, retention.
     pub policy: ExecutionPolicy,
+    /// The node that it is, if it belongs to a flow, and the flow.
+    pub node: Option<(FlowId, FlowNodeView)>,
     /// Where it is in its life.
     pub state: ExecutionState,
     /// What keeps it from being ready; empty while nothing does.
@@ -168,6 +171,7 @@ impl ExecutionView {
             capabilities: submission.capabilities.clone(),
             tags: submission.tags.clone(),
             policy: submission.policy,
+            node: record.node.as_deref().map(|node| node.flow).zip(FlowNodeView::of(record)),
             state: run.state,
             reasons: run.reasons,
             delay_until: run.delay_until,

@@ -11,6 +11,7 @@
 
 mod attempt;
 mod claim;
+mod flow;
 mod operator;
 mod read;
 mod signal;
@@ -19,6 +20,7 @@ mod timer;
 
 pub use attempt::AttemptOps;
 pub use claim::ClaimOps;
+pub use flow::FlowOps;
 pub use operator::OperatorOps;
 pub use read::ReadOps;
 pub use signal::SignalOps;
@@ -41,13 +43,22 @@ pub trait BackendInfo: Send + Sync + 'static {
 /// All roles together: what a backend implements and a worker is handed as
 /// `Arc<dyn EngineBackend>`.
 pub trait EngineBackend:
-    BackendInfo + SubmitOps + ClaimOps + AttemptOps + SignalOps + OperatorOps + ReadOps + TimerOps
+    BackendInfo
+    + SubmitOps
+    + FlowOps
+    + ClaimOps
+    + AttemptOps
+    + SignalOps
+    + OperatorOps
+    + ReadOps
+    + TimerOps
 {
 }
 
 impl<B> EngineBackend for B where
     B: BackendInfo
         + SubmitOps
+        + FlowOps
         + ClaimOps
         + AttemptOps
         + SignalOps

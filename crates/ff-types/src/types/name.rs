@@ -11,7 +11,7 @@ use crate::check;
 use crate::error::ValueError;
 use crate::limits::{
     IDEMPOTENCY_KEY_MAX_BYTES, KIND_MAX_BYTES, LANE_MAX_BYTES, NAMESPACE_MAX_BYTES,
-    STEP_NAME_MAX_BYTES, WAITPOINT_KEY_MAX_BYTES,
+    NODE_KEY_MAX_BYTES, STEP_NAME_MAX_BYTES, WAITPOINT_KEY_MAX_BYTES,
 };
 use crate::text;
 
@@ -168,6 +168,15 @@ name! {
 shown!(StepName);
 
 name! {
+    /// The name of a node, by which edges and readers of results find it: unique within one flow.
+    /// 1..=128 printable ASCII bytes without space.
+    ///
+    /// It shows in errors, listings and pictures of a flow; it is no place for secrets.
+    NodeKey, "node_key", "1..=128 printable ASCII bytes without space", NODE_KEY_MAX_BYTES, is_visible_ascii
+}
+shown!(NodeKey);
+
+name! {
     /// The submitter's key that makes a repeated submit return the first execution. 1..=256 bytes
     /// of UTF-8 without control characters.
     ///
@@ -215,21 +224,25 @@ mod tests {
     }
 
     #[test]
-    fn lane_kind_and_step_take_visible_ascii() {
+    fn lane_kind_step_and_node_take_visible_ascii() {
         for good in ["a", "gpu:large/1", "{x}", "~!"] {
             assert!(LaneId::new(good).is_ok());
             assert!(TaskKind::new(good).is_ok());
             assert!(StepName::new(good).is_ok());
+            assert!(NodeKey::new(good).is_ok());
         }
         for bad in ["", "a b", "tab\t", "ü", "\u{7f}"] {
             assert_eq!(LaneId::new(bad).unwrap_err().field(), "lane");
             assert_eq!(TaskKind::new(bad).unwrap_err().field(), "kind");
             assert_eq!(StepName::new(bad).unwrap_err().field(), "step_name");
+            assert_eq!(NodeKey::new(bad).unwrap_err().field(), "node_key");
         }
         assert!(TaskKind::new("k".repeat(128)).is_ok());
         assert!(TaskKind::new("k".repeat(129)).is_err());
         assert!(StepName::new("s".repeat(128)).is_ok());
         assert!(StepName::new("s".repeat(129)).is_err());
+        assert!(NodeKey::new("n".repeat(128)).is_ok());
+        assert!(NodeKey::new("n".repeat(129)).is_err());
     }
 
     #[test]

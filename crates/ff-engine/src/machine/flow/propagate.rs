@@ -1,0 +1,370 @@
+//! What the end of a member does to the others: counted edges, nodes that run or are skipped, parents
+//! that are needed no more, and at last the end of the flow.
+//!
+//! The order is fixed, so that every store comes to the same end: a cancellation of the flow goes over
+//! all its members first; then the ends of members are counted at their children, first come first
+//! served; and when no end is left to be counted, the nodes that were decided meanwhile let their
+//! parents go. A store may stop between two steps as long as it goes on later.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use ff_types::backend::CancelFlowPolicy;
+use ff_types::{
+    BlockReason, ExecutionId, ExecutionState, FlowId, FlowPolicy, FlowState, JoinRest,
+    TerminalOutcome, TimestampMs,
+};
+
+use super::dependencies::{Dependencies, JoinDecision};
+use super::record::{FlowRecord, Link, Node};
+use crate::machine::lifecycle::Verb;
+use crate::machine::record::{ExecutionRecord, RunState, state_of};
+use crate::requests::{CancelCause, CancelView, FlowCancelView};
+
+/// What the functions over flows need of a store, within one transaction.
+pub trait FlowTables {
+    /// A flow.
+    fn flow(&self, id: FlowId) -> Option<&FlowRecord>;
+
+    /// A flow, to be changed. When it is due may change by it: [`FlowTables::flow_changed`] follows.
+    fn flow_mut(&mut self, id: FlowId) -> Option<&mut FlowRecord>;
+
+    /// The flow was changed.
+    fn flow_changed(&mut self, id: FlowId);
+
+    /// An execution.
+    fn member(&self, id: ExecutionId) -> Option<&ExecutionRecord>;
+
+    /// Stores a new member.
+    fn insert(&mut self, member: Box<ExecutionRecord>);
+
+    /// Replaces the run state of a member, and brings the indexes along. What its end means for
+    /// others is not the store's concern here.
+    fn put(&mut self, verb: Verb, id: ExecutionId, next: RunState);
+
+    /// Tells a member that its flow is cancelled.
+    fn set_flow_cancel(&mut self, id: ExecutionId, cancel: Arc<CancelView>);
+}
+
+/// A member has ended by a verb of its own, and its record says so: does what that means for its flow.
+pub fn member_ended(tables: &mut impl FlowTables, id: ExecutionId, now: TimestampMs) {
+    let Some(record) = tables.member(id) else { return };
+    let (Some(node), Some(outcome)) = (record.node.clone(), record.run.state.outcome()) else {
+        return;
+    };
+    let mut work = Propagation::of(tables, node.flow, now);
+    work.ended(node.index, outcome);
+    work.run();
+}
+
+/// A member that had ended like this was reopened by a verb of its own: takes back what its end meant.
+pub fn member_reopened(
+    tables: &mut impl FlowTables,
+    id: ExecutionId,
+    outcome: TerminalOutcome,
+    was_unhandled: bool,
+    now: TimestampMs,
+) {
+    let Some(node) = tables.member(id).and_then(|record| record.node.clone()) else { return };
+    let mut work = Propagation::of(tables, node.flow, now);
+    if was_unhandled {
+        work.flow_mut().run.unhandled -= 1;
+    }
+    work.reopened(node.index, outcome);
+    work.run();
+}
+
+enum Step {
+    Count { node: u32, outcome: TerminalOutcome },
+    Retract { node: u32, outcome: TerminalOutcome },
+}
+
+/// The work on one flow within one transaction.
+pub(super) struct Propagation<'t, T> {
+    pub(super) tables: &'t mut T,
+    pub(super) id: FlowId,
+    now: TimestampMs,
+    steps: VecDeque<Step>,
+    decided: VecDeque<u32>,
+}
+
+impl<'t, T: FlowTables> Propagation<'t, T> {
+    pub(super) fn of(tables: &'t mut T, id: FlowId, now: TimestampMs) -> Self {
+        Self { tables, id, now, steps: VecDeque::new(), decided: VecDeque::new() }
+    }
+
+    pub(super) fn flow(&self) -> &FlowRecord {
+        self.tables.flow(self.id).expect("a member's flow is there")
+    }
+
+    pub(super) fn flow_mut(&mut self) -> &mut FlowRecord {
+        self.tables.flow_mut(self.id).expect("a member's flow is there")
+    }
+
+    pub(super) fn member(&self, node: u32) -> &ExecutionRecord {
+        self.tables.member(self.execution(node)).expect("a flow's members are there")
+    }
+
+    pub(super) fn node(&self, node: u32) -> Arc<Node> {
+        self.member(node).node.clone().expect("a member is a node")
+    }
+
+    fn execution(&self, node: u32) -> ExecutionId {
+        self.id.member(u16::try_from(node).expect("a flow has fewer nodes"))
+    }
+
+    pub(super) fn put(&mut self, verb: Verb, node: u32, next: RunState) {
+        self.tables.put(verb, self.execution(node), next);
+    }
+
+    /// Does everything that is left to do, and ends the flow when its last member has.
+    pub(super) fn run(mut self) {
+        loop {
+            if let Some(step) = self.steps.pop_front() {
+                match step {
+                    Step::Count { node, outcome } => self.count(node, outcome),
+                    Step::Retract { node, outcome } => self.retract(node, outcome),
+                }
+            } else if let Some(node) = self.decided.pop_front() {
+                self.let_parents_go(node);
+            } else {
+                break;
+            }
+        }
+        let now = self.now;
+        let run = &mut self.flow_mut().run;
+        if run.open == 0 && run.state == FlowState::Open {
+            run.state = run.outcome();
+            run.ended_at = Some(now);
+        }
+        self.tables.flow_changed(self.id);
+    }
+
+    /// Notes that a member has ended.
+    pub(super) fn ended(&mut self, node: u32, outcome: TerminalOutcome) {
+        self.flow_mut().count(true);
+        if outcome.is_failure() {
+            let mut next = self.member(node).run.clone();
+            next.unhandled = true;
+            self.put(Verb::Promote, node, next);
+            self.flow_mut().run.unhandled += 1;
+        }
+        self.steps.push_back(Step::Count { node, outcome });
+    }
+
+    /// Notes that a member has not ended after all.
+    fn reopened(&mut self, node: u32, outcome: TerminalOutcome) {
+        let flow = self.flow_mut();
+        flow.count(false);
+        flow.run.state = FlowState::Open;
+        flow.run.ended_at = None;
+        self.steps.push_back(Step::Retract { node, outcome });
+    }
+
+    /// Counts the end of a node at its children.
+    fn count(&mut self, parent: u32, outcome: TerminalOutcome) {
+        let children = self.flow().nodes[parent as usize].children.clone();
+        let mut may_be_taken = false;
+        for link in children {
+            let decision = self.count_one(parent, link, outcome);
+            let takes = Dependencies::takes(self.node(link.node).join, link.condition);
+            may_be_taken |= takes && matches!(decision, JoinDecision::Open | JoinDecision::Fired);
+        }
+        let flow = self.flow();
+        if outcome.is_failure()
+            && !may_be_taken
+            && flow.policy == FlowPolicy::FailFast
+            && flow.run.cancel.is_none()
+        {
+            let reason = format!("node {} failed", self.node(parent).key);
+            self.cancel(CancelCause::FailFast, CancelFlowPolicy::CancelAll, reason);
+        }
+    }
+
+    /// Counts the end of a parent at one child, decides, and answers what is decided.
+    pub(super) fn count_one(
+        &mut self,
+        parent: u32,
+        link: Link,
+        outcome: TerminalOutcome,
+    ) -> JoinDecision {
+        let child = self.member(link.node);
+        let (join, mut next) = (self.node(link.node).join, child.run.clone());
+        next.dependencies.count(join, link.condition, outcome);
+        let (was, is) = (next.dependencies.decision, next.dependencies.decided(join));
+        match (was, is) {
+            (JoinDecision::Open, JoinDecision::Fired) => self.fire(link.node, next),
+            (JoinDecision::Open, JoinDecision::Skipped) => self.skip(link.node, next),
+            _ => {
+                self.put(Verb::Promote, link.node, next);
+                if was == JoinDecision::Fired
+                    && outcome.is_failure()
+                    && Dependencies::takes(join, link.condition)
+                {
+                    self.take_failure(parent);
+                }
+            }
+        }
+        self.member(link.node).run.dependencies.decision
+    }
+
+    /// Lets a node run.
+    pub(super) fn fire(&mut self, node: u32, mut next: RunState) {
+        next.dependencies.decision = JoinDecision::Fired;
+        next.reasons = next.reasons.without(BlockReason::Dependencies);
+        next.state = state_of(next.reasons);
+        if next.state == ExecutionState::Ready {
+            next.ready_at = self.now;
+        }
+        self.after_decision(node, &next);
+        match self.member(node).flow_cancel.clone() {
+            Some(cancel) => self.end_cancelled(Verb::Promote, node, next, cancel),
+            None => self.put(Verb::Promote, node, next),
+        }
+    }
+
+    /// Skips a node that cannot run any more.
+    pub(super) fn skip(&mut self, node: u32, mut next: RunState) {
+        next.dependencies.decision = JoinDecision::Skipped;
+        next.end(TerminalOutcome::Skipped, self.now);
+        self.after_decision(node, &next);
+        self.put(Verb::Promote, node, next);
+        self.ended(node, TerminalOutcome::Skipped);
+    }
+
+    fn after_decision(&mut self, node: u32, next: &RunState) {
+        let took = next.dependencies.is_fired() && next.dependencies.failed > 0;
+        if took || self.node(node).rest == JoinRest::CancelRemaining {
+            self.decided.push_back(node);
+        }
+    }
+
+    fn end_cancelled(
+        &mut self,
+        verb: Verb,
+        node: u32,
+        mut next: RunState,
+        cancel: Arc<CancelView>,
+    ) {
+        next.cancel.get_or_insert(cancel);
+        next.end(TerminalOutcome::Cancelled, self.now);
+        self.put(verb, node, next);
+        self.ended(node, TerminalOutcome::Cancelled);
+    }
+
+    /// A node ran, because of this failure or in spite of it.
+    fn take_failure(&mut self, node: u32) {
+        let run = &self.member(node).run;
+        if run.unhandled {
+            let mut next = run.clone();
+            next.unhandled = false;
+            self.put(Verb::Promote, node, next);
+            self.flow_mut().run.unhandled -= 1;
+        }
+    }
+
+    /// A decided node takes the failures that came to it, when it runs, and has those parents cancelled
+    /// that nobody needs any more, when it asked for that.
+    fn let_parents_go(&mut self, node: u32) {
+        let (join, rest) = (self.node(node).join, self.node(node).rest);
+        let fired = self.member(node).run.dependencies.is_fired();
+        let parents = self.flow().nodes[node as usize].parents.clone();
+        for link in parents {
+            if fired && Dependencies::takes(join, link.condition) {
+                self.take_failure(link.node);
+            }
+            if rest == JoinRest::CancelRemaining && !self.is_needed(link.node) {
+                let reason = format!("node {} needs it no more", self.node(node).key);
+                self.cancel_member(
+                    Verb::Promote,
+                    link.node,
+                    Arc::new(CancelView::new(reason, self.now)),
+                );
+            }
+        }
+    }
+
+    /// Whether an undecided node waits for this one.
+    fn is_needed(&self, node: u32) -> bool {
+        let children = &self.flow().nodes[node as usize].children;
+        children.iter().any(|link| self.member(link.node).run.dependencies.is_undecided())
+    }
+
+    /// Cancels a member that has not ended: one that runs is told, any other ends.
+    fn cancel_member(&mut self, verb: Verb, node: u32, cancel: Arc<CancelView>) {
+        let run = &self.member(node).run;
+        if run.state.is_terminal() {
+            return;
+        }
+        let mut next = run.clone();
+        if next.state != ExecutionState::Active {
+            self.end_cancelled(verb, node, next, cancel);
+        } else if next.cancel.is_none() {
+            next.cancel = Some(cancel);
+            self.put(verb, node, next);
+        }
+    }
+
+    /// Cancels the flow, or takes its cancellation further.
+    pub(super) fn cancel(&mut self, cause: CancelCause, policy: CancelFlowPolicy, reason: String) {
+        let now = self.now;
+        let run = &mut self.flow_mut().run;
+        let cancel = match run.cancel.as_deref() {
+            Some(before) => FlowCancelView { policy, ..before.clone() },
+            None => FlowCancelView::new(cause, policy, reason, now),
+        };
+        run.cancel = Some(Arc::new(cancel));
+        let shown = run.member_cancel().expect("it was set");
+        let verb = if cause == CancelCause::Requested { Verb::CancelFlow } else { Verb::Promote };
+        let count = u32::try_from(self.flow().nodes.len()).expect("a flow has fewer nodes");
+        for node in 0..count {
+            self.tables.set_flow_cancel(self.execution(node), Arc::clone(&shown));
+            let run = &self.member(node).run;
+            let goes_on = run.attempt.is_some_and(|attempt| attempt.open);
+            let reached = match policy {
+                CancelFlowPolicy::CancelAll => true,
+                CancelFlowPolicy::CancelPending => !goes_on,
+                _ => false,
+            };
+            if reached {
+                self.cancel_member(verb, node, Arc::clone(&shown));
+            }
+        }
+    }
+
+    /// Takes the end of a node back at its children.
+    fn retract(&mut self, parent: u32, outcome: TerminalOutcome) {
+        let children = self.flow().nodes[parent as usize].children.clone();
+        for link in children {
+            let child = self.member(link.node);
+            let (join, mut next) = (self.node(link.node).join, child.run.clone());
+            next.dependencies.retract(join, link.condition, outcome);
+            let undecided = next.dependencies.decided(join) == JoinDecision::Open;
+            match next.dependencies.decision {
+                JoinDecision::Fired if undecided && has_not_started(&next) => hold_back(&mut next),
+                JoinDecision::Skipped if undecided => {
+                    next.ended_at = None;
+                    hold_back(&mut next);
+                    next.ready_at = self.now;
+                    self.put(Verb::Promote, link.node, next);
+                    self.reopened(link.node, TerminalOutcome::Skipped);
+                    continue;
+                }
+                _ => {}
+            }
+            self.put(Verb::Promote, link.node, next);
+        }
+    }
+}
+
+/// Whether a member could still wait for another parent.
+pub(super) const fn has_not_started(run: &RunState) -> bool {
+    run.attempt.is_none() && !run.state.is_terminal()
+}
+
+/// Makes a node wait for its edges again.
+pub(super) fn hold_back(next: &mut RunState) {
+    next.dependencies.decision = JoinDecision::Open;
+    next.reasons = next.reasons.with(BlockReason::Dependencies);
+    next.state = state_of(next.reasons);
+}

@@ -1,0 +1,445 @@
+//! Flows: what is handed in, extended, cancelled and replayed.
+
+use std::time::Duration;
+
+use ff_types::backend::{CancelFlowPolicy, CancelFlowWait};
+use ff_types::{
+    EdgeCondition, ExecutionId, FlowId, FlowPolicy, FlowState, JoinPolicy, JoinRest, NodeKey,
+    RequestId, Tags, TimestampMs, limits,
+};
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::attempt::validate_reason;
+use super::flow_graph::check_graph;
+use super::submit::{Submission, feed, feed_time};
+use super::{millis, valid_time};
+use crate::error::EngineError;
+
+/// A graph of executions to be made durable as a whole.
+///
+/// Like a submission it carries its id, so that a repeat after a lost answer has no second effect.
+/// The executions get their ids from the flow: the node with index `i` is
+/// [`FlowId::member`]`(i)`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct FlowSpec {
+    id: FlowId,
+    nodes: Vec<FlowNode>,
+    edges: Vec<FlowEdge>,
+    /// What the failure of one node means for the others.
+    pub policy: FlowPolicy,
+    /// All members that have not ended by then are cancelled, and the flow fails.
+    pub deadline: Option<TimestampMs>,
+    /// How long the flow and all its members are kept after its end. The retention of the members'
+    /// own policies does not count.
+    pub retention: Duration,
+    /// Labels of the flow, for listing and for scanner filters.
+    pub tags: Tags,
+}
+
+/// One node: an execution, and when it runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct FlowNode {
+    /// Unique in the flow.
+    pub key: NodeKey,
+    /// What runs. Its id is that of the flow's member; it has no idempotency key.
+    pub submission: Submission,
+    /// How many of its edges have to be satisfied.
+    pub join: JoinPolicy,
+    /// What happens to its other parents then.
+    pub rest: JoinRest,
+}
+
+/// One edge, from a parent to a child.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct FlowEdge {
+    /// The parent.
+    pub from: NodeKey,
+    /// The child.
+    pub to: NodeKey,
+    /// Which end of the parent satisfies it.
+    pub condition: EdgeCondition,
+}
+
+impl FlowNode {
+    /// A node that runs once all its edges are satisfied, or at once when it has none.
+    pub const fn new(key: NodeKey, submission: Submission) -> Self {
+        Self { key, submission, join: JoinPolicy::All, rest: JoinRest::LetRun }
+    }
+
+    /// Runs once that many edges are satisfied.
+    #[must_use]
+    pub const fn with_join(mut self, join: JoinPolicy) -> Self {
+        self.join = join;
+        self
+    }
+
+    /// Decides what happens to the other parents.
+    #[must_use]
+    pub const fn with_rest(mut self, rest: JoinRest) -> Self {
+        self.rest = rest;
+        self
+    }
+}
+
+impl FlowEdge {
+    /// An edge that the parent's success satisfies.
+    pub const fn new(from: NodeKey, to: NodeKey) -> Self {
+        Self { from, to, condition: EdgeCondition::OnSuccess }
+    }
+
+    /// Satisfied by another end.
+    #[must_use]
+    pub const fn with_condition(mut self, condition: EdgeCondition) -> Self {
+        self.condition = condition;
+        self
+    }
+}
+
+impl FlowSpec {
+    /// A flow without nodes.
+    pub fn new(id: FlowId) -> Self {
+        Self {
+            id,
+            nodes: Vec::new(),
+            edges: Vec::new(),
+            policy: FlowPolicy::Isolate,
+            deadline: None,
+            retention: Duration::from_millis(limits::RETENTION_DEFAULT_MS),
+            tags: Tags::new(),
+        }
+    }
+
+    /// The id.
+    pub const fn id(&self) -> FlowId {
+        self.id
+    }
+
+    /// The nodes, in the order of their indexes.
+    pub fn nodes(&self) -> &[FlowNode] {
+        &self.nodes
+    }
+
+    /// The edges.
+    pub fn edges(&self) -> &[FlowEdge] {
+        &self.edges
+    }
+
+    /// Adds a node and answers the id that its execution has.
+    pub fn add_node(&mut self, node: FlowNode) -> ExecutionId {
+        add(self.id, 0, &mut self.nodes, node)
+    }
+
+    /// Adds an edge.
+    pub fn add_edge(&mut self, edge: FlowEdge) {
+        self.edges.push(edge);
+    }
+
+    /// Adds a node.
+    #[must_use]
+    pub fn with_node(mut self, node: FlowNode) -> Self {
+        self.add_node(node);
+        self
+    }
+
+    /// Adds an edge.
+    #[must_use]
+    pub fn with_edge(mut self, edge: FlowEdge) -> Self {
+        self.add_edge(edge);
+        self
+    }
+
+    /// Decides what the failure of one node means for the others.
+    #[must_use]
+    pub const fn with_policy(mut self, policy: FlowPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Fails the flow unless it has ended by `at`.
+    #[must_use]
+    pub const fn with_deadline(mut self, at: TimestampMs) -> Self {
+        self.deadline = Some(at);
+        self
+    }
+
+    /// Keeps flow and members this long after its end; at most 366 days.
+    #[must_use]
+    pub const fn with_retention(mut self, retention: Duration) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// Labels the flow.
+    #[must_use]
+    pub fn with_tags(mut self, tags: Tags) -> Self {
+        self.tags = tags;
+        self
+    }
+
+    /// Checks every node and the graph.
+    ///
+    /// # Errors
+    /// [`EngineError::Graph`] names the nodes at fault; [`EngineError::Validation`] and
+    /// [`EngineError::LimitExceeded`] name the field.
+    pub fn validate(&self) -> Result<(), EngineError> {
+        if self.nodes.is_empty() {
+            return Err(EngineError::validation("nodes", "must be at least one"));
+        }
+        let retention = millis(self.retention);
+        if retention > limits::RETENTION_MAX_MS {
+            let max = limits::RETENTION_MAX_MS;
+            let problem = format!("must be within 0..={max} ms, is {retention}");
+            return Err(EngineError::validation("retention", problem));
+        }
+        if let Some(at) = self.deadline {
+            valid_time("deadline", at)?;
+        }
+        self.nodes.iter().try_for_each(valid_node)?;
+        check_graph(&[], &[], &self.nodes, &self.edges)
+    }
+
+    /// A 64-bit digest of everything, by which a repeat is told from another flow of the same id.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hash = Xxh3::new();
+        hash.update(&self.id.to_bytes());
+        feed_graph(&mut hash, &self.nodes, &self.edges);
+        feed(&mut hash, self.policy.as_str().as_bytes());
+        feed_time(&mut hash, self.deadline);
+        hash.update(&millis(self.retention).to_le_bytes());
+        for (key, value) in self.tags.iter() {
+            feed(&mut hash, key.as_bytes());
+            feed(&mut hash, value.as_bytes());
+        }
+        hash.digest()
+    }
+}
+
+fn add(flow: FlowId, first: u32, nodes: &mut Vec<FlowNode>, mut node: FlowNode) -> ExecutionId {
+    let index = first as usize + nodes.len();
+    // Beyond the largest flow the index does not matter: the number of nodes is refused.
+    let id = flow.member(u16::try_from(index).unwrap_or(u16::MAX));
+    node.submission = node.submission.for_member(id);
+    nodes.push(node);
+    id
+}
+
+fn valid_node(node: &FlowNode) -> Result<(), EngineError> {
+    node.submission.validate()?;
+    if node.submission.idempotency().is_some() {
+        let problem = "does not go with a flow, whose id makes a repeat harmless";
+        return Err(EngineError::validation("idempotency", problem));
+    }
+    Ok(())
+}
+
+fn feed_graph(hash: &mut Xxh3, nodes: &[FlowNode], edges: &[FlowEdge]) {
+    for node in nodes {
+        feed(hash, node.key.as_str().as_bytes());
+        hash.update(&node.submission.fingerprint().to_le_bytes());
+        let (kind, count) = match node.join {
+            JoinPolicy::All => (0, 0),
+            JoinPolicy::Any => (1, 0),
+            JoinPolicy::Quorum(count) => (2, count),
+        };
+        hash.update(&[kind]);
+        hash.update(&count.to_le_bytes());
+        feed(hash, node.rest.as_str().as_bytes());
+    }
+    for edge in edges {
+        feed(hash, edge.from.as_str().as_bytes());
+        feed(hash, edge.to.as_str().as_bytes());
+        feed(hash, edge.condition.as_str().as_bytes());
+    }
+}
+
+/// What became of a flow that was handed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SubmittedFlow {
+    /// The flow.
+    pub flow_id: FlowId,
+    /// Its revision, which an extension names.
+    pub revision: u64,
+}
+
+impl SubmittedFlow {
+    /// A flow in its first revision.
+    pub const fn new(flow_id: FlowId) -> Self {
+        Self { flow_id, revision: 1 }
+    }
+}
+
+/// Adds nodes and edges to an open flow.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ExtendFlow {
+    /// Names this request, so that it can be repeated.
+    pub request_id: RequestId,
+    flow_id: FlowId,
+    expected_revision: u64,
+    first: u32,
+    nodes: Vec<FlowNode>,
+    edges: Vec<FlowEdge>,
+}
+
+impl ExtendFlow {
+    /// An extension of a flow that stands at this revision and has this many nodes.
+    pub const fn new(
+        request_id: RequestId,
+        flow_id: FlowId,
+        expected_revision: u64,
+        node_count: u32,
+    ) -> Self {
+        Self {
+            request_id,
+            flow_id,
+            expected_revision,
+            first: node_count,
+            nodes: Vec::new(),
+            edges: Vec::new(),
+        }
+    }
+
+    /// The flow.
+    pub const fn flow_id(&self) -> FlowId {
+        self.flow_id
+    }
+
+    /// The revision that it extends.
+    pub const fn expected_revision(&self) -> u64 {
+        self.expected_revision
+    }
+
+    /// How many nodes that revision has: the index of the first new one.
+    pub const fn node_count(&self) -> u32 {
+        self.first
+    }
+
+    /// The new nodes.
+    pub fn nodes(&self) -> &[FlowNode] {
+        &self.nodes
+    }
+
+    /// The new edges.
+    pub fn edges(&self) -> &[FlowEdge] {
+        &self.edges
+    }
+
+    /// Adds a node and answers the id that its execution will have.
+    pub fn add_node(&mut self, node: FlowNode) -> ExecutionId {
+        add(self.flow_id, self.first, &mut self.nodes, node)
+    }
+
+    /// Adds an edge between nodes, new ones or such that are there.
+    pub fn add_edge(&mut self, edge: FlowEdge) {
+        self.edges.push(edge);
+    }
+
+    /// Adds a node.
+    #[must_use]
+    pub fn with_node(mut self, node: FlowNode) -> Self {
+        self.add_node(node);
+        self
+    }
+
+    /// Adds an edge.
+    #[must_use]
+    pub fn with_edge(mut self, edge: FlowEdge) -> Self {
+        self.add_edge(edge);
+        self
+    }
+
+    /// Checks what can be checked without the flow.
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] and [`EngineError::LimitExceeded`] name the field.
+    pub fn validate(&self) -> Result<(), EngineError> {
+        if self.nodes.is_empty() && self.edges.is_empty() {
+            return Err(EngineError::validation("extension", "must add a node or an edge"));
+        }
+        self.nodes.iter().try_for_each(valid_node)
+    }
+}
+
+/// What an extension did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExtendOutcome {
+    /// The revision that the flow has by it.
+    pub revision: u64,
+}
+
+impl ExtendOutcome {
+    /// The flow has this revision now.
+    pub const fn new(revision: u64) -> Self {
+        Self { revision }
+    }
+}
+
+/// Cancels a flow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CancelFlow {
+    /// Names this request, so that it can be repeated.
+    pub request_id: RequestId,
+    /// Which one.
+    pub flow_id: FlowId,
+    /// How far it goes. A second request can only go further than the first.
+    pub policy: CancelFlowPolicy,
+    /// What the call waits for.
+    pub wait: CancelFlowWait,
+    /// Why; at most 1 KiB. Members that are cancelled by it show it.
+    pub reason: String,
+}
+
+impl CancelFlow {
+    /// Cancels what has not started, tells running workers to stop, and does not wait.
+    pub fn new(request_id: RequestId, flow_id: FlowId, reason: impl Into<String>) -> Self {
+        Self {
+            request_id,
+            flow_id,
+            policy: CancelFlowPolicy::CancelAll,
+            wait: CancelFlowWait::NoWait,
+            reason: reason.into(),
+        }
+    }
+
+    /// Goes this far.
+    #[must_use]
+    pub const fn with_policy(mut self, policy: CancelFlowPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Waits for the members' ends.
+    #[must_use]
+    pub const fn with_wait(mut self, wait: CancelFlowWait) -> Self {
+        self.wait = wait;
+        self
+    }
+
+    /// Checks the reason.
+    ///
+    /// # Errors
+    /// [`EngineError::LimitExceeded`] for a reason over 1 KiB.
+    pub fn validate(&self) -> Result<(), EngineError> {
+        validate_reason(&self.reason)
+    }
+}
+
+/// What became of the cancellation of a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CancelFlowOutcome {
+    /// No member starts a new attempt any more.
+    Cancelled {
+        /// How many members had not ended when the call returned.
+        open: u32,
+    },
+    /// The flow had ended before.
+    AlreadyEnded(FlowState),
+}

@@ -1,0 +1,119 @@
+//! Executions that depend on each other.
+
+use async_trait::async_trait;
+use ff_types::FlowId;
+
+use crate::error::EngineError;
+use crate::requests::{
+    CancelFlow, CancelFlowOutcome, ExtendFlow, ExtendOutcome, FlowPage, FlowSpec, FlowView,
+    GraphPage, ListFlows, ReadGraph, SubmittedFlow, UpstreamPage, UpstreamRequest,
+};
+
+/// Flows: graphs of executions that are handed in, steered and read as a whole.
+///
+/// A member is an execution like any other: it is described, held, cancelled and replayed by itself.
+/// What its end means for the rest is done in the same step.
+///
+/// # Errors
+/// [`EngineError::NotFound`] for an unknown flow `[flow.unknown_id_is_not_found]`.
+#[async_trait]
+pub trait FlowOps: Send + Sync + 'static {
+    /// Stores a flow.
+    ///
+    /// # Behavior
+    /// - Nodes without parents are ready at once, the others blocked until their edges let them run
+    ///   `[flow.roots_are_ready_and_others_blocked]`. No node can be claimed before all its edges are
+    ///   there `[flow.sealed]`.
+    /// - A node runs as soon as its join is satisfied: by all its edges
+    ///   `[flow.all_waits_for_every_parent]`, by any `[flow.any_runs_with_the_first]`, or by a quorum
+    ///   `[flow.quorum_runs_with_enough]`; once, whatever else its parents do `[flow.fires_once]`.
+    /// - An edge is satisfied by success, failure or any end of the parent, as it says
+    ///   `[flow.conditions_decide]`. What runs depends on how the parents ended and not on the order
+    ///   `[flow.order_independent]`.
+    /// - A node that cannot run any more is `Skipped` at once, and so is what depends on it, at any
+    ///   depth `[flow.skip_spreads]`.
+    /// - Once its join is decided a node may have the rest of its parents cancelled, except those that
+    ///   another node needs `[flow.remaining_are_cancelled]` `[flow.needed_siblings_are_spared]`.
+    /// - A flow ends by itself when its last member does: `Failed` when a failure was left to itself
+    ///   `[flow.failure_fails_the_flow]`, and `Completed` when each was taken, by a node that ran
+    ///   because of it or by a join that ran in spite of it `[flow.taken_failure_does_not_count]`.
+    /// - With `FailFast` a failure that no node may take cancels the rest
+    ///   `[flow.fail_fast_cancels_the_rest]`.
+    /// - At the deadline the rest is cancelled and the flow fails `[flow.deadline_fails_it]`.
+    /// - Flow and members are kept for the flow's retention, and go together
+    ///   `[flow.retention_takes_all]`.
+    /// - A repeat makes nothing `[flow.repeat_is_harmless]`; the id with other content is a conflict
+    ///   `[flow.id_clash_is_a_conflict]`.
+    ///
+    /// # Errors
+    /// [`EngineError::Graph`] names the nodes at fault `[flow.bad_graphs_are_refused]`;
+    /// [`EngineError::LimitExceeded`] and [`EngineError::Validation`] name the field
+    /// `[flow.limits_are_enforced]`.
+    async fn submit_flow(&self, spec: &FlowSpec) -> Result<SubmittedFlow, EngineError>;
+
+    /// Adds nodes and edges to an open flow, in one step.
+    ///
+    /// # Behavior
+    /// - An edge from a node that has ended counts at once `[flow.extension_counts_ended_parents]`.
+    /// - An edge into a node that has not started makes it wait again
+    ///   `[flow.extension_holds_back_what_has_not_started]`; one into a node that has is refused
+    ///   `[flow.extension_refuses_started_nodes]`.
+    /// - A repeat of the request gives the first outcome `[flow.extension_repeat_is_harmless]`.
+    ///
+    /// # Errors
+    /// [`EngineError::Flow`] when the flow has another revision `[flow.extension_needs_the_revision]`,
+    /// has ended or is being cancelled `[flow.extension_needs_an_open_flow]`; [`EngineError::Graph`] as
+    /// for a new flow `[flow.extension_is_checked]`; [`EngineError::LimitExceeded`] when more than 256
+    /// nodes that are there get new edges.
+    async fn extend_flow(&self, request: &ExtendFlow) -> Result<ExtendOutcome, EngineError>;
+
+    /// Cancels a flow.
+    ///
+    /// # Behavior
+    /// - Once this returns, no member starts a new attempt `[flow.cancel_is_a_barrier]`.
+    /// - `CancelPending` ends what has not started and lets the rest go on
+    ///   `[flow.cancel_pending_spares_what_started]`; `CancelAll` also ends what waits and tells
+    ///   running workers at their next renewal `[flow.cancel_all_tells_workers]`; `FlowOnly` leaves
+    ///   members alone until their turn comes `[flow.cancel_flow_only_marks_it]`.
+    /// - The flow ends as `Cancelled` once its members have ended `[flow.cancelled_ends_as_such]`.
+    /// - It waits as asked, and tells how many are open `[flow.cancel_waits_for_the_members]`. A flow
+    ///   that had ended is an outcome `[flow.cancel_of_an_ended_flow_is_an_outcome]`.
+    /// - A repeat of the request cancels nothing more `[flow.cancel_repeat_is_harmless]`; another one
+    ///   may go further `[flow.cancel_can_go_further]`.
+    ///
+    /// # Errors
+    /// [`EngineError::LimitExceeded`] for a reason over 1 KiB.
+    async fn cancel_flow(&self, request: &CancelFlow) -> Result<CancelFlowOutcome, EngineError>;
+
+    /// Everything about one flow but its graph.
+    ///
+    /// # Behavior
+    /// - It counts the nodes by state and names what the flow waits for `[flow.describe_shows_all]`.
+    async fn describe_flow(&self, id: FlowId) -> Result<FlowView, EngineError>;
+
+    /// The nodes of a flow with their outgoing edges, a page at a time
+    /// `[flow.graph_shows_nodes_and_edges]`.
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] for a page size out of range `[flow.reads_are_bounded]`.
+    async fn read_graph(&self, request: &ReadGraph) -> Result<GraphPage, EngineError>;
+
+    /// Flows in the order of their ids, a page at a time `[flow.listing_is_stable]`, narrowed by state
+    /// and tag `[flow.listing_filters_narrow]`.
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] for a page size out of range. A text that no page gave does not
+    /// become a cursor `[flow.reads_are_bounded]`.
+    async fn list_flows(&self, request: &ListFlows) -> Result<FlowPage, EngineError>;
+
+    /// How the parents of a node ended, by key, in the order of its edges
+    /// `[flow.upstream_results_by_key]`; none of an execution that belongs to no flow.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`] for an unknown execution; [`EngineError::Validation`] for a page size
+    /// out of range `[flow.reads_are_bounded]`.
+    async fn upstream_results(
+        &self,
+        request: &UpstreamRequest,
+    ) -> Result<UpstreamPage, EngineError>;
+}
