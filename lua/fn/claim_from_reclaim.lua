@@ -10,13 +10,13 @@
 --- @ok payload bytes
 --- @ok state   bytes  saved, when it is long
 --- @err NOT_FOUND RECLAIM_TOKEN_VOID
+local barrier = require("barrier")
 local clock = require("clock")
 local execution = require("execution")
 local kept = require("kept")
 local lease = require("lease")
 local record = require("record")
 local reply = require("reply")
-local run = require("run")
 
 local INSTANCE_AT = 17
 
@@ -32,7 +32,7 @@ return function(partition, id, grant, holder, ttl)
     if not same or tonumber(f.lx) <= now then
       return reply.err("RECLAIM_TOKEN_VOID")
     end
-  elseif f.gi ~= grant or tonumber(f.gx) <= now or run.missed_deadline(r, now) then
+  elseif f.gi ~= grant or tonumber(f.gx) <= now or barrier.ends(r, now) then
     return reply.err("RECLAIM_TOKEN_VOID")
   else
     lease.issue(r, grant, holder, ttl, now)

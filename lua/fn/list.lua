@@ -15,6 +15,7 @@
 --- @ok seen  int   how many were looked at
 --- @ok more  flag  whether there are others behind it
 --- @ok items list
+local flow = require("flow")
 local keys = require("keys")
 local record = require("record")
 local reply = require("reply")
@@ -37,7 +38,7 @@ return function(partition, after, examined, most, states, lane, kind, tag)
       return reply.ok(last, seen, "1", items)
     end
     local f = record.summary(partition, id)
-    if f and wants(f, filter) then
+    if f and wants(f, filter) and not (f.nd and flow.hides({ partition = partition, f = f })) then
       items[#items + 1] = { id, f.ln, f.kd, f.st, f.ai or "", f.pr, f.at, f.ea or "" }
     end
     last, seen = id, seen + 1

@@ -4,7 +4,12 @@
 --- @arg id      id
 --- @arg request bytes  16 bytes of request id
 --- @ok outcome text
---- @err NOT_FOUND NOT_TERMINAL
+--- @ok left    text  the flow in which something is left to do, or empty
+--- @err NOT_FOUND NOT_TERMINAL DEPENDENCIES_UNMET FLOW_CANCELLED
+local flow = require("flow")
+local joins = require("joins")
+local member = require("member")
+local reasons = require("reasons")
 local record = require("record")
 local reply = require("reply")
 local run = require("run")
@@ -15,10 +20,33 @@ local OWN = { replayed = true }
 local SHORT = { "ca", "pp", "fc", "fa", "ft", "rk" }
 local LONG = { "cr", "pm", "fm", "fd", "re" }
 
+--- Lets the edges of a member decide anew. Answers a refusal when it cannot run.
+local function reopen(r)
+  if flow.cancel_of(r) then
+    return reply.err("FLOW_CANCELLED", member.node(r).flow)
+  end
+  local d, decision = joins.of(r), joins.decided(r)
+  if decision == "s" then
+    return reply.err("DEPENDENCIES_UNMET")
+  end
+  d.was_unhandled, d.unhandled, d.decision = d.unhandled, false, decision
+  joins.keep(r)
+  if decision == "o" then
+    reasons.add(r, reasons.DEPENDENCIES)
+  end
+  return nil
+end
+
 return function(partition, id, request)
   return steered.by(partition, id, request, OWN, function(r, now)
     if not run.is_over(r) then
       return nil, false, reply.err("NOT_TERMINAL")
+    end
+    if r.f.nd then
+      local refused = reopen(r)
+      if refused then
+        return nil, false, refused
+      end
     end
     for _, field in ipairs(SHORT) do
       record.set(r, field, nil)

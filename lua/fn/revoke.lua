@@ -5,6 +5,7 @@
 --- @arg request bytes  16 bytes of request id
 --- @ok outcome text
 --- @err NOT_FOUND
+local barrier = require("barrier")
 local lease = require("lease")
 local run = require("run")
 local steered = require("steered")
@@ -17,6 +18,7 @@ return function(partition, id, request)
       return "not_active", false
     end
     lease.finish(r, lease.REVOKED)
+    barrier.hear_of(r)
     if r.f.ca then
       run.finish(r, "cancelled", now)
     else

@@ -23,36 +23,14 @@ local clock = require("clock")
 local execution = require("execution")
 local idempotency = require("idempotency")
 local keys = require("keys")
-local number = require("number")
-local record = require("record")
-local reasons = require("reasons")
 local reply = require("reply")
-local run = require("run")
+local submission = require("submission")
 
 local FIELDS = 15
 
-local function optional(text)
-  return text ~= "" and text or nil
-end
-
 local function store(partition, id, args, at, now, looked)
-  local r = record.new(partition, id, args[at + 2], args[at + 4], args[at + 5], now)
+  local r = submission.record(partition, id, args, at, now)
   r.looked = looked
-  local f = r.f
-  f.p = args[at + 1] .. " " .. args[at + 9]
-  f.cl, f.ct = optional(args[at + 3]), optional(args[at + 6])
-  f.tg, f.dl = optional(args[at + 8]), optional(args[at + 11])
-  if args[at + 10] ~= "" then
-    f.ra = number.text(run.delay(r, tonumber(args[at + 10]), now))
-    f.st = reasons.state(r)
-  end
-  local payload = args[at + 7]
-  if #payload > record.SHORT_MAX_BYTES then
-    f.pk = "1"
-    redis.call("SET", keys.payload(partition, id), payload)
-  else
-    f.pl = optional(payload)
-  end
   execution.create(r, now)
 end
 

@@ -15,31 +15,55 @@
 --- @ok removed   int
 --- @ok waits      int
 --- @ok waitpoints int
+--- @ok flows_expired  int
+--- @ok flows_removed  int
+--- @ok flows_advanced int  of which some was done of what is left to do
 --- @ok repaired  int   lost wake-ups
+--- @ok cut_off   flag  the call stopped early because it had done enough
 local clock = require("clock")
 local due = require("due")
 local execution = require("execution")
+local flow = require("flow")
+local flow_due = require("flow_due")
 local repair = require("repair")
 local reply = require("reply")
 local timers = require("timers")
+local work = require("work")
+
+local ID_DIGITS = 32
+
+--- Handles what is due of an execution or of a flow. Answers that, and what it was.
+local function handle(partition, id, now, looked)
+  local flow_id = string.match(id, "^f(%x+)$")
+  if flow_id and #flow_id == ID_DIGITS then
+    local fl = flow.load(partition, flow_id)
+    return fl, fl and flow_due.handle(fl, now, looked)
+  end
+  local r = execution.open(partition, id)
+  if r then
+    r.looked = looked
+  end
+  return r, r and due.handle(r, now)
+end
 
 return function(partition, most, tag, process, wait)
   local now = clock.now_ms(partition)
   clock.purge(partition, now)
   local counts = { delays = 0, leases = 0, timeouts = 0, expired = 0, grants = 0, removed = 0 }
   counts.waits, counts.waitpoints = 0, 0
-  local handled, looked = 0, {}
+  counts.flows_expired, counts.flows_removed, counts.flows_advanced = 0, 0, 0
+  local handled, looked, cut_off = 0, {}, false
   for _, id in ipairs(timers.due(partition, tag, now, most)) do
-    local r = execution.open(partition, id)
-    if r then
-      r.looked = looked
-    end
-    local event = r and due.handle(r, now)
+    local r, event = handle(partition, id, now, looked)
     if event then
       counts[event] = counts[event] + 1
       handled = handled + 1
     else
       timers.correct(partition, tag, id, r, now)
+    end
+    if work.budget(looked).visits <= 0 then
+      cut_off = true
+      break
     end
   end
   local next_due = timers.next(partition, tag)
@@ -51,5 +75,5 @@ return function(partition, most, tag, process, wait)
   local c = counts
   return reply.ok(
     now, next_due or "", c.delays, c.leases, c.timeouts, c.expired, c.grants, c.removed,
-    c.waits, c.waitpoints, repaired)
+    c.waits, c.waitpoints, c.flows_expired, c.flows_removed, c.flows_advanced, repaired, cut_off and "1" or "0")
 end

@@ -1,5 +1,6 @@
 --- Taking from the queues of a lane: leases for fresh work, tokens for reclaims.
 local answers = require("answers")
+local barrier = require("barrier")
 local capabilities = require("capabilities")
 local execution = require("execution")
 local heads = require("heads")
@@ -8,7 +9,6 @@ local lease = require("lease")
 local number = require("number")
 local queue = require("queue")
 local record = require("record")
-local run = require("run")
 
 local claims = {}
 
@@ -25,11 +25,10 @@ local function task_item(r, index)
   return { "task", index, r.id, record.task(r), record.payload(r), kept.long_state(r) }
 end
 
---- Leases or grants the head of a queue. Answers the item, or nil when its deadline has passed.
+--- Leases or grants the head of a queue. Answers the item, or nil when it has ended instead.
 local function issue(r, wanted, index, now)
   local id = answers.derived(wanted.request, index)
-  if run.missed_deadline(r, now) then
-    run.finish(r, "expired", now)
+  if barrier.ends(r, now) then
     execution.commit(r, now)
     return nil
   elseif r.queue == "c" then

@@ -1,4 +1,5 @@
 --- What time alone does to an execution.
+local barrier = require("barrier")
 local execution = require("execution")
 local lease = require("lease")
 local number = require("number")
@@ -21,6 +22,7 @@ local function lease_over(r, at, now)
     return "timeouts"
   end
   run.record_failure(r, "infra_crash", "the lease was lost", nil, now)
+  barrier.hear_of(r)
   local reclaims = tonumber(r.f.rc)
   if r.f.ca then
     run.finish(r, "cancelled", now)

@@ -24,7 +24,7 @@ function held.by(partition, id, attempt, epoch, lease_id, call, decide, again)
   local its = fence.of(attempt, epoch, lease_id)
   local before = call and fence.repeated(r, its, call)
   if before then
-    return again and again(r, before) or reply.ok(before)
+    return again and again(r, before) or reply.ok(before, "")
   end
   local refusal = fence.refused(r, its, now)
   if refusal then
@@ -35,10 +35,9 @@ function held.by(partition, id, attempt, epoch, lease_id, call, decide, again)
     return answer
   elseif released then
     lease.release(r, call, released)
-    answer = answer or reply.ok(released)
   end
   execution.commit(r, now)
-  return answer
+  return answer or reply.ok(released, r.left or "")
 end
 
 return held

@@ -61,6 +61,28 @@ function keys.signing_key(partition)
   return "secret:" .. partition
 end
 
+--- The hash of one flow.
+function keys.flow(partition, id)
+  return partition .. "f:" .. id
+end
+
+--- The edges that lead out of a node (`c`) or into it (`p`), when they are too many for its hash: two
+--- bytes for the index of the node there, and the letter of the condition.
+function keys.links(partition, kind, id)
+  return partition .. "j:" .. kind .. id
+end
+
+--- What is left to do in a flow, a list: ends to be counted (`c`), decided nodes (`d`), staged nodes that
+--- are to start (`s`), or will be once the flow is sealed (`x`).
+function keys.backlog(partition, kind, flow)
+  return partition .. "z:" .. kind .. flow
+end
+
+--- All flows, a sorted set in the order of their ids.
+function keys.flows(partition)
+  return partition .. "f"
+end
+
 --- All executions, a sorted set in the order of their ids.
 function keys.all(partition)
   return partition .. "a"

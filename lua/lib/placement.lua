@@ -24,10 +24,13 @@ function placement.score(r)
   return number.text((PRIORITY_MAX - tonumber(f.pr)) * RANK + math.min(tonumber(f.ra), RANK - 1))
 end
 
---- When time alone changes the record, as text, or nil.
+--- When time alone changes the record, as text, or nil. A member of a flow stays as long as the flow.
 function placement.due(r)
   local f = r.f
   if f.ea then
+    if f.nd then
+      return nil
+    end
     return number.text(number.later(tonumber(f.ea), policy.retention(r)))
   elseif f.li then
     return f.lx

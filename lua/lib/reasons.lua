@@ -1,7 +1,7 @@
 --- What keeps an execution from being ready: a set, one bit a reason.
 local record = require("record")
 
-local reasons = { DELAY = 2, HOLD = 8 }
+local reasons = { DEPENDENCIES = 1, DELAY = 2, HOLD = 8 }
 
 local function bits(r)
   return tonumber(r.f.rs or "0")

@@ -39,6 +39,12 @@
 --- @field sn  how many steps it recorded, and how many bytes their results have
 --- @field wv  set when it has waitpoints, or has had
 --- @field wt  when its wait changes by time alone, while it is suspended
+--- @field nd  of a member of a flow: the flow, its index, its join (`a` all, `y` any, `q` quorum), the quorum, what happens to the rest (`l` let run, `c` cancel), its key
+--- @field dp  of a member: whether it runs (`o` open, `f` fired, `s` skipped, `c` closed by another end, `z` open and staged), how many edges lead into it, are satisfied, are impossible, brought a failure that it may take, and whether its own failure is left to itself
+--- @field ch  the edges that lead out of it, two bytes of index and a letter of condition (`s f a`) each
+--- @field ck  how many these are, when they have a key of their own
+--- @field pa  the edges that lead into it
+--- @field hk  how many these are, when they have a key of their own
 --- @field aw  set while somebody waits for the end
 --- @field B   set when the execution has long values
 local keys = require("keys")
@@ -112,14 +118,14 @@ function record.load(partition, id)
   return { partition = partition, id = id, f = f }
 end
 
---- The packed fields of an execution, and its tags, or nil when there is none.
+--- The packed fields of an execution, its tags and what it is in a flow, or nil when there is none.
 function record.summary(partition, id)
-  local kept = redis.call("HMGET", keys.execution(partition, id), "s", "r", "h", "tg")
+  local kept = redis.call("HMGET", keys.execution(partition, id), "s", "r", "h", "tg", "nd", "dp")
   if not kept[1] then
     return nil
   end
   local f = in_hand(kept[1], nil, kept[2], kept[3] or "")
-  f.tg = kept[4] or nil
+  f.tg, f.nd, f.dp = kept[4] or nil, kept[5] or nil, kept[6] or nil
   return f
 end
 
@@ -182,7 +188,7 @@ function record.flat(r)
   return flat
 end
 
-local TASK_FIELDS = { "ct", "tg", "pl", "dl", "le", "sv", "sk" }
+local TASK_FIELDS = { "nd", "ct", "tg", "pl", "dl", "le", "sv", "sk" }
 
 --- Those of them that make a task, with a lease.
 function record.task(r)

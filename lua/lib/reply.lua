@@ -20,6 +20,14 @@ reply.CODES = {
   "SIGNALS",
   "STEPS",
   "STEP_RESULTS",
+  "FLOW_NOT_FOUND",
+  "FLOW_ID",
+  "FLOW_REVISION",
+  "FLOW_ENDED",
+  "FLOW_CANCELLED",
+  "FLOW_NOT_STAGED",
+  "NODE_STARTED",
+  "DEPENDENCIES_UNMET",
 }
 
 --- A success with these values.

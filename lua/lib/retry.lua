@@ -3,6 +3,7 @@
 --- Back-off and jitter are those of the embedded engine: min(cap, base × factor^n), of which full
 --- jitter takes a uniform share by 20 bits that come from the id and the attempt, so that every
 --- product stays below 2^53.
+local barrier = require("barrier")
 local number = require("number")
 local policy = require("policy")
 local run = require("run")
@@ -42,6 +43,7 @@ end
 --- then the class, then what is left of the retries, or for `infra_crash` of the reclaims. Answers
 --- what was done, as a lease remembers it.
 function retry.dispose(r, class, retry_after, now)
+  barrier.hear_of(r)
   if r.f.ca or class == "cancelled" then
     run.finish(r, "cancelled", now)
     return "e cancelled"

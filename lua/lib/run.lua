@@ -1,4 +1,5 @@
 --- The moves that several verbs share: waiting for a turn, delays, and the end.
+local joins = require("joins")
 local kept = require("kept")
 local number = require("number")
 local reasons = require("reasons")
@@ -48,6 +49,7 @@ function run.finish(r, state, now)
   run.close_attempt(r)
   waits.finish(r)
   kept.finish(r)
+  joins.close(r)
   r.f.ea = number.text(now)
 end
 

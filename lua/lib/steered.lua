@@ -18,7 +18,7 @@ function steered.by(partition, id, request, own, decide)
   end
   local before = operator.done_by(r, request, own)
   if before then
-    return reply.ok(before)
+    return reply.ok(before, "")
   end
   local outcome, changed, refused = decide(r, now)
   if refused then
@@ -27,7 +27,7 @@ function steered.by(partition, id, request, own, decide)
     operator.remember(r, request, outcome)
     execution.commit(r, now)
   end
-  return reply.ok(outcome)
+  return reply.ok(outcome, r.left or "")
 end
 
 return steered

@@ -38,4 +38,10 @@ function told.ended(r)
   record.set(r, "aw", nil)
 end
 
+--- Announces the end of a flow.
+function told.flow_ended(fl)
+  redis.call("SPUBLISH", keys.ended(fl.partition, fl.flow), "")
+  record.set(fl, "aw", nil)
+end
+
 return told

@@ -45,6 +45,22 @@ pub(crate) enum Code {
     Steps,
     /// `STEP_RESULTS`.
     StepResults,
+    /// `FLOW_NOT_FOUND`.
+    FlowNotFound,
+    /// `FLOW_ID`.
+    FlowId,
+    /// `FLOW_REVISION`.
+    FlowRevision,
+    /// `FLOW_ENDED`.
+    FlowEnded,
+    /// `FLOW_CANCELLED`.
+    FlowCancelled,
+    /// `FLOW_NOT_STAGED`.
+    FlowNotStaged,
+    /// `NODE_STARTED`.
+    NodeStarted,
+    /// `DEPENDENCIES_UNMET`.
+    DependenciesUnmet,
 }
 
 impl Code {
@@ -68,9 +84,47 @@ impl Code {
             b"SIGNALS" => Self::Signals,
             b"STEPS" => Self::Steps,
             b"STEP_RESULTS" => Self::StepResults,
+            b"FLOW_NOT_FOUND" => Self::FlowNotFound,
+            b"FLOW_ID" => Self::FlowId,
+            b"FLOW_REVISION" => Self::FlowRevision,
+            b"FLOW_ENDED" => Self::FlowEnded,
+            b"FLOW_CANCELLED" => Self::FlowCancelled,
+            b"FLOW_NOT_STAGED" => Self::FlowNotStaged,
+            b"NODE_STARTED" => Self::NodeStarted,
+            b"DEPENDENCIES_UNMET" => Self::DependenciesUnmet,
             _ => return None,
         })
     }
+}
+
+/// Does some of what is left to do in a flow.
+#[derive(Debug, Clone)]
+pub(crate) struct AdvanceFlow {
+    /// `flow`.
+    pub(crate) flow: u128,
+}
+
+impl Call for AdvanceFlow {
+    const NAME: &'static str = "advance_flow";
+    const READS_ONLY: bool = false;
+    type Answer = AdvanceFlowAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.flow);
+    }
+
+    fn decode(values: &mut Values) -> Result<AdvanceFlowAnswer, BadReply> {
+        Ok(AdvanceFlowAnswer { open: values.int()?, left: values.flag()? })
+    }
+}
+
+/// What `advance_flow` answers.
+#[derive(Debug)]
+pub(crate) struct AdvanceFlowAnswer {
+    /// `open`: members that have not ended.
+    pub(crate) open: u64,
+    /// `left`: something is left to do.
+    pub(crate) left: bool,
 }
 
 /// Asks to be told of the end of an execution on its channel. Answers whether it has ended already.
@@ -99,6 +153,36 @@ impl Call for Await {
 pub(crate) struct AwaitAnswer {
     /// `ended`.
     pub(crate) ended: bool,
+}
+
+/// Asks to be told of the end of a flow on its channel. Answers whether it has ended already.
+#[derive(Debug, Clone)]
+pub(crate) struct AwaitFlow {
+    /// `flow`.
+    pub(crate) flow: u128,
+}
+
+impl Call for AwaitFlow {
+    const NAME: &'static str = "await_flow";
+    const READS_ONLY: bool = false;
+    type Answer = AwaitFlowAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.flow);
+    }
+
+    fn decode(values: &mut Values) -> Result<AwaitFlowAnswer, BadReply> {
+        Ok(AwaitFlowAnswer { ended: values.flag()?, open: values.int()? })
+    }
+}
+
+/// What `await_flow` answers.
+#[derive(Debug)]
+pub(crate) struct AwaitFlowAnswer {
+    /// `ended`.
+    pub(crate) ended: bool,
+    /// `open`: members that have not ended.
+    pub(crate) open: u64,
 }
 
 /// Ends the execution as `cancelled`, by its holder. The reason of a pending cancellation stands
@@ -134,7 +218,7 @@ impl Call for Cancel<'_> {
     }
 
     fn decode(values: &mut Values) -> Result<CancelAnswer, BadReply> {
-        Ok(CancelAnswer { released: values.text()? })
+        Ok(CancelAnswer { released: values.text()?, left: values.text()? })
     }
 }
 
@@ -143,6 +227,8 @@ impl Call for Cancel<'_> {
 pub(crate) struct CancelAnswer {
     /// `released`.
     pub(crate) released: String,
+    /// `left`: the flow in which something is left to do, or empty.
+    pub(crate) left: String,
 }
 
 /// Ends an execution that nobody runs, or asks its holder to end it. The outcome is `cancelled`,
@@ -169,7 +255,7 @@ impl Call for CancelExecution<'_> {
     }
 
     fn decode(values: &mut Values) -> Result<CancelExecutionAnswer, BadReply> {
-        Ok(CancelExecutionAnswer { outcome: values.text()? })
+        Ok(CancelExecutionAnswer { outcome: values.text()?, left: values.text()? })
     }
 }
 
@@ -178,6 +264,50 @@ impl Call for CancelExecution<'_> {
 pub(crate) struct CancelExecutionAnswer {
     /// `outcome`.
     pub(crate) outcome: String,
+    /// `left`: the flow in which something is left to do, or empty.
+    pub(crate) left: String,
+}
+
+/// Cancels a flow, or takes its cancellation further. The outcome is `cancelled`, or `ended` and the state
+/// in which it had.
+#[derive(Debug, Clone)]
+pub(crate) struct CancelFlow<'a> {
+    /// `flow`.
+    pub(crate) flow: u128,
+    /// `request`: 16 bytes of request id.
+    pub(crate) request: Bytes,
+    /// `policy`: `o` flow only, `p` pending or `a` all.
+    pub(crate) policy: &'a str,
+    /// `reason`.
+    pub(crate) reason: &'a str,
+}
+
+impl Call for CancelFlow<'_> {
+    const NAME: &'static str = "cancel_flow";
+    const READS_ONLY: bool = false;
+    type Answer = CancelFlowAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.flow);
+        args.bytes(self.request);
+        args.text(self.policy);
+        args.text(self.reason);
+    }
+
+    fn decode(values: &mut Values) -> Result<CancelFlowAnswer, BadReply> {
+        Ok(CancelFlowAnswer { outcome: values.text()?, open: values.int()?, left: values.flag()? })
+    }
+}
+
+/// What `cancel_flow` answers.
+#[derive(Debug)]
+pub(crate) struct CancelFlowAnswer {
+    /// `outcome`.
+    pub(crate) outcome: String,
+    /// `open`: members that have not ended.
+    pub(crate) open: u64,
+    /// `left`: something is left to do.
+    pub(crate) left: bool,
 }
 
 /// Hands out up to `most` ready executions of a lane, each under a lease, and reclaim tokens beside
@@ -390,7 +520,7 @@ impl Call for Complete<'_> {
     }
 
     fn decode(values: &mut Values) -> Result<CompleteAnswer, BadReply> {
-        Ok(CompleteAnswer { released: values.text()? })
+        Ok(CompleteAnswer { released: values.text()?, left: values.text()? })
     }
 }
 
@@ -399,6 +529,8 @@ impl Call for Complete<'_> {
 pub(crate) struct CompleteAnswer {
     /// `released`.
     pub(crate) released: String,
+    /// `left`: the flow in which something is left to do, or empty.
+    pub(crate) left: String,
 }
 
 /// Makes a waitpoint, or gives the open one of its key.
@@ -617,6 +749,34 @@ pub(crate) struct DescribeAnswer {
     pub(crate) waits: Vec<Reply>,
 }
 
+/// Everything about one flow but its graph.
+#[derive(Debug, Clone)]
+pub(crate) struct DescribeFlow {
+    /// `flow`.
+    pub(crate) flow: u128,
+}
+
+impl Call for DescribeFlow {
+    const NAME: &'static str = "describe_flow";
+    const READS_ONLY: bool = true;
+    type Answer = DescribeFlowAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.flow);
+    }
+
+    fn decode(values: &mut Values) -> Result<DescribeFlowAnswer, BadReply> {
+        Ok(DescribeFlowAnswer { fields: values.list()? })
+    }
+}
+
+/// What `describe_flow` answers.
+#[derive(Debug)]
+pub(crate) struct DescribeFlowAnswer {
+    /// `fields`.
+    pub(crate) fields: Vec<Reply>,
+}
+
 /// Takes an arm off a lane, because nobody of the process waits any more.
 #[derive(Debug, Clone)]
 pub(crate) struct Disarm<'a> {
@@ -658,6 +818,63 @@ impl Call for Disarm<'_> {
 pub(crate) struct DisarmAnswer {
     /// `was_there`.
     pub(crate) was_there: bool,
+}
+
+/// Adds nodes and edges to an open flow, in one step. The nodes are given, or staged before.
+#[derive(Debug, Clone)]
+pub(crate) struct ExtendFlow<'a> {
+    /// `flow`.
+    pub(crate) flow: u128,
+    /// `request`: 16 bytes of request id.
+    pub(crate) request: Bytes,
+    /// `by`: the same in hex digits.
+    pub(crate) by: &'a str,
+    /// `revision`: that is extended.
+    pub(crate) revision: u64,
+    /// `first`: how many nodes it has.
+    pub(crate) first: u64,
+    /// `count`: of new nodes.
+    pub(crate) count: u64,
+    /// `edges`: how many are new.
+    pub(crate) edges: u64,
+    /// `staged`: whether the new nodes are staged.
+    pub(crate) staged: bool,
+    /// `nodes`: eighteen values of each, see `nodes`.
+    pub(crate) nodes: Bytes,
+    /// `touched`: four values of each node that is there and gets edges, see `extension`.
+    pub(crate) touched: Bytes,
+}
+
+impl Call for ExtendFlow<'_> {
+    const NAME: &'static str = "extend_flow";
+    const READS_ONLY: bool = false;
+    type Answer = ExtendFlowAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.flow);
+        args.bytes(self.request);
+        args.text(self.by);
+        args.int(self.revision);
+        args.int(self.first);
+        args.int(self.count);
+        args.int(self.edges);
+        args.flag(self.staged);
+        args.bytes(self.nodes);
+        args.bytes(self.touched);
+    }
+
+    fn decode(values: &mut Values) -> Result<ExtendFlowAnswer, BadReply> {
+        Ok(ExtendFlowAnswer { revision: values.int()?, left: values.flag()? })
+    }
+}
+
+/// What `extend_flow` answers.
+#[derive(Debug)]
+pub(crate) struct ExtendFlowAnswer {
+    /// `revision`.
+    pub(crate) revision: u64,
+    /// `left`: something is left to do.
+    pub(crate) left: bool,
 }
 
 /// Ends the attempt as failed; class and policy decide whether another follows.
@@ -704,7 +921,7 @@ impl Call for Fail<'_> {
     }
 
     fn decode(values: &mut Values) -> Result<FailAnswer, BadReply> {
-        Ok(FailAnswer { released: values.text()? })
+        Ok(FailAnswer { released: values.text()?, left: values.text()? })
     }
 }
 
@@ -713,6 +930,8 @@ impl Call for Fail<'_> {
 pub(crate) struct FailAnswer {
     /// `released`.
     pub(crate) released: String,
+    /// `left`: the flow in which something is left to do, or empty.
+    pub(crate) left: String,
 }
 
 /// Keeps an execution from being handed out. The outcome is `held` or `already`.
@@ -796,6 +1015,60 @@ impl Call for List<'_> {
 /// What `list` answers.
 #[derive(Debug)]
 pub(crate) struct ListAnswer {
+    /// `last`: the last id that was looked at, or empty.
+    pub(crate) last: String,
+    /// `seen`: how many were looked at.
+    pub(crate) seen: u64,
+    /// `more`: whether there are others behind it.
+    pub(crate) more: bool,
+    /// `items`.
+    pub(crate) items: Vec<Reply>,
+}
+
+/// Flows behind an id in the order of ids: looks at up to `examined` of them and answers those that the
+/// filters let through.
+///
+/// An item is id, state, number of nodes, how many are open, when submitted, when ended or empty.
+#[derive(Debug, Clone)]
+pub(crate) struct ListFlows<'a> {
+    /// `after`: an id, or empty for the beginning.
+    pub(crate) after: &'a str,
+    /// `examined`.
+    pub(crate) examined: u64,
+    /// `most`: items.
+    pub(crate) most: u64,
+    /// `states`: each behind a comma; empty for all.
+    pub(crate) states: &'a str,
+    /// `tag`: or empty.
+    pub(crate) tag: &'a str,
+}
+
+impl Call for ListFlows<'_> {
+    const NAME: &'static str = "list_flows";
+    const READS_ONLY: bool = true;
+    type Answer = ListFlowsAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.text(self.after);
+        args.int(self.examined);
+        args.int(self.most);
+        args.text(self.states);
+        args.text(self.tag);
+    }
+
+    fn decode(values: &mut Values) -> Result<ListFlowsAnswer, BadReply> {
+        Ok(ListFlowsAnswer {
+            last: values.text()?,
+            seen: values.int()?,
+            more: values.flag()?,
+            items: values.list()?,
+        })
+    }
+}
+
+/// What `list_flows` answers.
+#[derive(Debug)]
+pub(crate) struct ListFlowsAnswer {
     /// `last`: the last id that was looked at, or empty.
     pub(crate) last: String,
     /// `seen`: how many were looked at.
@@ -1030,6 +1303,47 @@ impl Call for Progress<'_> {
 #[derive(Debug)]
 pub(crate) struct ProgressAnswer;
 
+/// Some nodes of a flow from an index on, with the edges that lead out of them.
+///
+/// An item is the fields `nd` and `dp`, lane, kind, state, attempt or empty, and the edges, three bytes
+/// each: two of the child's index, and a letter of condition.
+#[derive(Debug, Clone)]
+pub(crate) struct ReadGraph {
+    /// `flow`.
+    pub(crate) flow: u128,
+    /// `from`: index of the first node.
+    pub(crate) from: u64,
+    /// `most`.
+    pub(crate) most: u64,
+}
+
+impl Call for ReadGraph {
+    const NAME: &'static str = "read_graph";
+    const READS_ONLY: bool = true;
+    type Answer = ReadGraphAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.flow);
+        args.int(self.from);
+        args.int(self.most);
+    }
+
+    fn decode(values: &mut Values) -> Result<ReadGraphAnswer, BadReply> {
+        Ok(ReadGraphAnswer { revision: values.int()?, count: values.int()?, items: values.list()? })
+    }
+}
+
+/// What `read_graph` answers.
+#[derive(Debug)]
+pub(crate) struct ReadGraphAnswer {
+    /// `revision`.
+    pub(crate) revision: u64,
+    /// `count`: of all nodes.
+    pub(crate) count: u64,
+    /// `items`.
+    pub(crate) items: Vec<Reply>,
+}
+
 /// The reclaim scanner: tokens for executions whose lease was lost or whose wait is over.
 #[derive(Debug, Clone)]
 pub(crate) struct Reclaimable<'a> {
@@ -1236,7 +1550,7 @@ impl Call for Replay {
     }
 
     fn decode(values: &mut Values) -> Result<ReplayAnswer, BadReply> {
-        Ok(ReplayAnswer { outcome: values.text()? })
+        Ok(ReplayAnswer { outcome: values.text()?, left: values.text()? })
     }
 }
 
@@ -1245,6 +1559,8 @@ impl Call for Replay {
 pub(crate) struct ReplayAnswer {
     /// `outcome`.
     pub(crate) outcome: String,
+    /// `left`: the flow in which something is left to do, or empty.
+    pub(crate) left: String,
 }
 
 /// Ends the wait of a suspended execution from outside. The outcome is `resumed`, or `not_suspended`
@@ -1382,6 +1698,47 @@ pub(crate) struct SigningKeyAnswer {
     pub(crate) secret: Bytes,
 }
 
+/// Stores some nodes of a flow, or of its extension, where nobody sees them until it is sealed. The codes
+/// of a refusal are followed by what the flow says.
+#[derive(Debug, Clone)]
+pub(crate) struct StageFlow<'a> {
+    /// `flow`.
+    pub(crate) flow: u128,
+    /// `fingerprint`: of a new flow, or empty for an extension.
+    pub(crate) fingerprint: &'a str,
+    /// `by`: who stores: hex digits.
+    pub(crate) by: &'a str,
+    /// `first`: index of the first node.
+    pub(crate) first: u64,
+    /// `nodes`: eighteen values of each, see `nodes`.
+    pub(crate) nodes: Bytes,
+}
+
+impl Call for StageFlow<'_> {
+    const NAME: &'static str = "stage_flow";
+    const READS_ONLY: bool = false;
+    type Answer = StageFlowAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.flow);
+        args.text(self.fingerprint);
+        args.text(self.by);
+        args.int(self.first);
+        args.bytes(self.nodes);
+    }
+
+    fn decode(values: &mut Values) -> Result<StageFlowAnswer, BadReply> {
+        Ok(StageFlowAnswer { sealed: values.flag()? })
+    }
+}
+
+/// What `stage_flow` answers.
+#[derive(Debug)]
+pub(crate) struct StageFlowAnswer {
+    /// `sealed`: the flow has been stored as a whole before.
+    pub(crate) sealed: bool,
+}
+
 /// The recorded steps: name and stored text, one behind the other, in no order.
 #[derive(Debug, Clone)]
 pub(crate) struct Steps {
@@ -1500,6 +1857,61 @@ pub(crate) struct SubmitAnswer {
     pub(crate) outcomes: Vec<Reply>,
 }
 
+/// Stores a flow as a whole: with its nodes, or by sealing those that are staged.
+#[derive(Debug, Clone)]
+pub(crate) struct SubmitFlow<'a> {
+    /// `flow`.
+    pub(crate) flow: u128,
+    /// `fingerprint`: of the whole.
+    pub(crate) fingerprint: &'a str,
+    /// `policy`: `i` isolate or `f` fail fast.
+    pub(crate) policy: &'a str,
+    /// `retention`: ms.
+    pub(crate) retention: u64,
+    /// `deadline`: or empty.
+    pub(crate) deadline: &'a str,
+    /// `tags`: `<key> <value>` a line.
+    pub(crate) tags: &'a str,
+    /// `count`: of nodes.
+    pub(crate) count: u64,
+    /// `edges`: how many there are.
+    pub(crate) edges: u64,
+    /// `staged`: whether the nodes are staged.
+    pub(crate) staged: bool,
+    /// `nodes`: eighteen values of each, see `nodes`.
+    pub(crate) nodes: Bytes,
+}
+
+impl Call for SubmitFlow<'_> {
+    const NAME: &'static str = "submit_flow";
+    const READS_ONLY: bool = false;
+    type Answer = SubmitFlowAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.flow);
+        args.text(self.fingerprint);
+        args.text(self.policy);
+        args.int(self.retention);
+        args.text(self.deadline);
+        args.text(self.tags);
+        args.int(self.count);
+        args.int(self.edges);
+        args.flag(self.staged);
+        args.bytes(self.nodes);
+    }
+
+    fn decode(values: &mut Values) -> Result<SubmitFlowAnswer, BadReply> {
+        Ok(SubmitFlowAnswer { left: values.flag()? })
+    }
+}
+
+/// What `submit_flow` answers.
+#[derive(Debug)]
+pub(crate) struct SubmitFlowAnswer {
+    /// `left`: something is left to do.
+    pub(crate) left: bool,
+}
+
 /// Gives the lease back until signals satisfy a condition, unless those that were kept do.
 #[derive(Debug, Clone)]
 pub(crate) struct Suspend<'a> {
@@ -1600,7 +2012,11 @@ impl Call for Tick<'_> {
             removed: values.int()?,
             waits: values.int()?,
             waitpoints: values.int()?,
+            flows_expired: values.int()?,
+            flows_removed: values.int()?,
+            flows_advanced: values.int()?,
             repaired: values.int()?,
+            cut_off: values.flag()?,
         })
     }
 }
@@ -1628,8 +2044,55 @@ pub(crate) struct TickAnswer {
     pub(crate) waits: u64,
     /// `waitpoints`.
     pub(crate) waitpoints: u64,
+    /// `flows_expired`.
+    pub(crate) flows_expired: u64,
+    /// `flows_removed`.
+    pub(crate) flows_removed: u64,
+    /// `flows_advanced`: of which some was done of what is left to do.
+    pub(crate) flows_advanced: u64,
     /// `repaired`: lost wake-ups.
     pub(crate) repaired: u64,
+    /// `cut_off`: the call stopped early because it had done enough.
+    pub(crate) cut_off: bool,
+}
+
+/// How parents of a node ended, in the order of its edges, from one on: up to `most`, or as many as their
+/// results are not too much to carry.
+///
+/// An item is key, id, state, whether there is a result, its content type, and the result.
+#[derive(Debug, Clone)]
+pub(crate) struct UpstreamResults {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `from`.
+    pub(crate) from: u64,
+    /// `most`.
+    pub(crate) most: u64,
+}
+
+impl Call for UpstreamResults {
+    const NAME: &'static str = "upstream_results";
+    const READS_ONLY: bool = true;
+    type Answer = UpstreamResultsAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.int(self.from);
+        args.int(self.most);
+    }
+
+    fn decode(values: &mut Values) -> Result<UpstreamResultsAnswer, BadReply> {
+        Ok(UpstreamResultsAnswer { total: values.int()?, items: values.list()? })
+    }
+}
+
+/// What `upstream_results` answers.
+#[derive(Debug)]
+pub(crate) struct UpstreamResultsAnswer {
+    /// `total`: parents of the node.
+    pub(crate) total: u64,
+    /// `items`.
+    pub(crate) items: Vec<Reply>,
 }
 
 /// What library is loaded: the protocol it speaks and the hash of its text.

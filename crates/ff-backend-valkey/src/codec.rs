@@ -1,8 +1,10 @@
 //! From the fields of a stored execution to the record of the engine. The other direction does not
 //! exist: the library is the only writer.
 
+mod flows;
 mod waits;
 
+pub(crate) use flows::{flow, node_view};
 pub(crate) use waits::{kind_of, state_of};
 
 use std::time::Duration;
@@ -175,6 +177,9 @@ pub(crate) fn record(
         submission: Arc::new(submission.with_policy(policy)),
         fingerprint,
         submitted_at,
+        node: flows::node(&r)?.map(Arc::new),
+        // The library looks it up where it counts.
+        flow_cancel: None,
         run: run(&r)?,
     })
 }
@@ -308,6 +313,8 @@ fn run(r: &Reader<'_>) -> Result<RunState, EngineError> {
         steps: None,
         result: result(r)?,
         ended_at: state.is_terminal().then_some(at),
+        dependencies: flows::dependencies(r)?,
+        unhandled: flows::unhandled(r)?,
         operator: Recent::default(),
     })
 }

@@ -1,7 +1,9 @@
 //! From codes and connection failures to the errors of the seam.
 
-use ff_engine::{ConflictKind, EngineError, Released, StateKind, UnavailableKind};
-use ff_types::{ExecutionId, TerminalOutcome, TimestampMs, limits};
+use ff_engine::{
+    ConflictKind, EngineError, FlowProblem, GraphProblem, Released, StateKind, UnavailableKind,
+};
+use ff_types::{ExecutionId, FlowId, TerminalOutcome, TimestampMs, limits};
 
 use crate::call::{BadReply, Values};
 use crate::calls::Code;
@@ -40,6 +42,17 @@ pub(crate) fn refused(refusal: Refusal, execution: ExecutionId) -> EngineError {
             limit: limits::STEP_RESULTS_MAX_BYTES as u64,
             actual: details.int().unwrap_or(0),
         },
+        Code::DependenciesUnmet => state(StateKind::DependenciesUnmet),
+        Code::FlowCancelled => match details.text().ok().and_then(|id| id.parse().ok()) {
+            Some(flow) => EngineError::flow(FlowProblem::Cancelled, flow),
+            None => bad_reply("flow_cancelled", BadReply("id")),
+        },
+        Code::FlowNotFound
+        | Code::FlowId
+        | Code::FlowRevision
+        | Code::FlowEnded
+        | Code::FlowNotStaged
+        | Code::NodeStarted => bad_reply("execution", BadReply("code of its own")),
         Code::AlreadyTerminal => match details.text().ok().and_then(|text| text.parse().ok()) {
             Some(outcome) => state(StateKind::AlreadyTerminal { outcome }),
             None => bad_reply(code_name(code), BadReply("outcome")),
@@ -48,6 +61,31 @@ pub(crate) fn refused(refusal: Refusal, execution: ExecutionId) -> EngineError {
             Some(released) => state(StateKind::AlreadyReleased { released }),
             None => bad_reply(code_name(code), BadReply("release")),
         },
+    }
+}
+
+/// The error that a refusal about `flow` means.
+pub(crate) fn refused_flow(operation: &'static str, refusal: Refusal, flow: FlowId) -> EngineError {
+    let Refusal { code, mut details } = refusal;
+    let problem = |kind| EngineError::flow(kind, flow);
+    match code {
+        Code::FlowNotFound => EngineError::flow_not_found(flow),
+        Code::FlowId => problem(FlowProblem::Id),
+        Code::FlowCancelled => problem(FlowProblem::Cancelled),
+        Code::FlowNotStaged => EngineError::Contention { operation },
+        Code::FlowRevision => match details.int() {
+            Ok(actual) => problem(FlowProblem::Revision { actual }),
+            Err(bad) => bad_reply(operation, bad),
+        },
+        Code::FlowEnded => match details.text().ok().and_then(|state| state.parse().ok()) {
+            Some(state) => problem(FlowProblem::Ended { state }),
+            None => bad_reply(operation, BadReply("state")),
+        },
+        Code::NodeStarted => match details.text().ok().and_then(|key| key.parse().ok()) {
+            Some(key) => GraphProblem::NodeStarted { key }.into(),
+            None => bad_reply(operation, BadReply("key")),
+        },
+        _ => bad_reply(operation, BadReply("code of a flow")),
     }
 }
 

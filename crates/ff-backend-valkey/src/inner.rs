@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ff_engine::{Clock, EngineError, UnavailableKind};
-use ff_types::ExecutionId;
+use ff_types::{ExecutionId, FlowId};
 
 use crate::call::{Args, BadReply, Call, Values};
 use crate::calls::Code;
-use crate::failures::{Refusal, bad_reply, refused, unavailable};
+use crate::failures::{Refusal, bad_reply, refused, refused_flow, unavailable};
 use crate::keyspace::{Keyspace, Partition};
 use crate::library::{self, Library};
 use crate::ring::Ring;
@@ -61,6 +61,11 @@ impl Inner {
         &self.keyspace.partitions[self.keyspace.of(id)]
     }
 
+    /// The partition of a flow.
+    pub(crate) fn partition_of_flow(&self, id: FlowId) -> &Partition {
+        &self.keyspace.partitions[self.keyspace.of_flow(id)]
+    }
+
     /// Listens on a channel.
     pub(crate) async fn subscribe(&self, channel: &str) -> Result<(), EngineError> {
         let _under_way = UnderWay::of(self);
@@ -78,6 +83,18 @@ impl Inner {
         self.call(operation, self.partition_of(id), call)
             .await?
             .map_err(|refusal| refused(refusal, id))
+    }
+
+    /// Calls a function about a flow.
+    pub(crate) async fn about_flow<C: Call + Clone>(
+        &self,
+        operation: &'static str,
+        id: FlowId,
+        call: C,
+    ) -> Result<C::Answer, EngineError> {
+        self.call(operation, self.partition_of_flow(id), call)
+            .await?
+            .map_err(|refusal| refused_flow(operation, refusal, id))
     }
 
     /// Calls a function, and loads the library when it has gone missing. A call of a function that is

@@ -33,7 +33,7 @@ const BANNED: &[&str] = &[
 const OWNED: &[(&str, &[&str])] = &[
     ("TIME", &["clock"]),
     ("SPUBLISH", &["arms", "timers", "told"]),
-    ("HGETALL", &["record", "describe", "waits", "steps"]),
+    ("HGETALL", &["record", "describe", "flow", "waits", "steps"]),
     ("SRANDMEMBER", &["heads", "repair"]),
 ];
 
@@ -43,7 +43,7 @@ pub(super) fn faults(sources: &Sources, contracts: &[Contract]) -> anyhow::Resul
     let all = sources.modules.iter().chain(&sources.functions);
     for (name, text) in all.clone() {
         let limit = match name.as_str() {
-            "record" | "keys" => LISTING_LINES_MAX,
+            "record" | "keys" | "flow" => LISTING_LINES_MAX,
             _ => LINES_MAX,
         };
         let lines = text.lines().count();

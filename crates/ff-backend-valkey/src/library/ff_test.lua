@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "a353a8703d4f0855c9f2b4e146da13f1" }
+M.library = { PROTOCOL = 1, HASH = "eb8f2dd5179a8bfc34527ccab65c5a22" }
 
 M.number = (function()
 local number = {}
@@ -76,6 +76,18 @@ function keys.open_waitpoints(partition)
 end
 function keys.signing_key(partition)
   return "secret:" .. partition
+end
+function keys.flow(partition, id)
+  return partition .. "f:" .. id
+end
+function keys.links(partition, kind, id)
+  return partition .. "j:" .. kind .. id
+end
+function keys.backlog(partition, kind, flow)
+  return partition .. "z:" .. kind .. flow
+end
+function keys.flows(partition)
+  return partition .. "f"
 end
 function keys.all(partition)
   return partition .. "a"
@@ -199,31 +211,11 @@ end
 return arms
 end)()
 
-M.capabilities = (function()
-local capabilities = {}
-function capabilities.offer(text)
-  local offer = {}
-  for token in string.gmatch(text, "[^,]+") do
-    offer[token] = true
-  end
-  return offer
-end
-function capabilities.covers(offer, class)
-  for token in string.gmatch(class, "[^,]+") do
-    if not offer[token] then
-      return false
-    end
-  end
-  return true
-end
-return capabilities
-end)()
-
 M.chunks = (function()
 local chunks = {}
 local MOST = 1000
-local function each(call, key, values)
-  for from = 1, #values, MOST do
+local function each(call, key, values, first)
+  for from = first or 1, #values, MOST do
     call(key, unpack(values, from, math.min(from + MOST - 1, #values)))
   end
 end
@@ -233,6 +225,9 @@ end
 local function delete_fields(key, ...)
   redis.call("HDEL", key, ...)
 end
+local function append(key, ...)
+  redis.call("RPUSH", key, ...)
+end
 local function remove_members(key, ...)
   redis.call("ZREM", key, ...)
 end
@@ -241,6 +236,9 @@ function chunks.set_fields(key, values)
 end
 function chunks.delete_fields(key, names)
   each(delete_fields, key, names)
+end
+function chunks.push(key, values, first)
+  each(append, key, values, first)
 end
 function chunks.remove_members(key, members)
   each(remove_members, key, members)
@@ -306,12 +304,12 @@ function record.load(partition, id)
   return { partition = partition, id = id, f = f }
 end
 function record.summary(partition, id)
-  local kept = redis.call("HMGET", keys.execution(partition, id), "s", "r", "h", "tg")
+  local kept = redis.call("HMGET", keys.execution(partition, id), "s", "r", "h", "tg", "nd", "dp")
   if not kept[1] then
     return nil
   end
   local f = in_hand(kept[1], nil, kept[2], kept[3] or "")
-  f.tg = kept[4] or nil
+  f.tg, f.nd, f.dp = kept[4] or nil, kept[5] or nil, kept[6] or nil
   return f
 end
 function record.new(partition, id, lane, priority, kind, now)
@@ -361,7 +359,7 @@ function record.flat(r)
   end
   return flat
 end
-local TASK_FIELDS = { "ct", "tg", "pl", "dl", "le", "sv", "sk" }
+local TASK_FIELDS = { "nd", "ct", "tg", "pl", "dl", "le", "sv", "sk" }
 function record.task(r)
   local f = r.f
   local flat, n = { "s", f.s, "p", f.p, "r", f.r, "h", f.h }, 8
@@ -377,6 +375,344 @@ function record.payload(r)
   return r.f.pk and redis.call("GET", keys.payload(r.partition, r.id)) or ""
 end
 return record
+end)()
+
+M.backlog = (function()
+local chunks = M.chunks
+local keys = M.keys
+local record = M.record
+local backlog = {}
+function backlog.of(fl, kind)
+  local stored = fl.f.bl ~= nil and string.find(fl.f.bl, kind, 1, true) ~= nil
+  return { key = keys.backlog(fl.partition, kind, fl.flow), kind = kind, stored = stored, steps = {}, at = 1 }
+end
+function backlog.push(list, step)
+  if list.stored then
+    redis.call("RPUSH", list.key, step)
+  else
+    list.steps[#list.steps + 1] = step
+  end
+end
+function backlog.front(list)
+  if list.stored then
+    local step = redis.call("LINDEX", list.key, 0)
+    if step then
+      return step
+    end
+    list.stored = false
+  end
+  return list.steps[list.at]
+end
+function backlog.replace(list, step)
+  if list.stored then
+    redis.call("LSET", list.key, 0, step)
+  else
+    list.steps[list.at] = step
+  end
+end
+function backlog.drop(list)
+  if list.stored then
+    redis.call("LPOP", list.key)
+  else
+    list.at = list.at + 1
+  end
+end
+function backlog.keep(fl, lists)
+  local kinds = ""
+  for _, list in ipairs(lists) do
+    if backlog.front(list) then
+      if not list.stored then
+        chunks.push(list.key, list.steps, list.at)
+        list.stored = true
+      end
+      kinds = kinds .. list.kind
+    end
+  end
+  record.set(fl, "bl", kinds ~= "" and kinds or nil)
+  return kinds ~= ""
+end
+return backlog
+end)()
+
+M.member = (function()
+local member = {}
+local NODE = "^(%x+) (%d+) (%l) (%d+) (%l) (%S+)$"
+local LOW = 2 ^ 20
+local STEP = 648055
+function member.node(r)
+  if not r.node then
+    local node = {}
+    node.flow, node.index, node.join, node.quorum, node.rest, node.key = string.match(r.f.nd, NODE)
+    node.quorum = tonumber(node.quorum)
+    r.node = node
+  end
+  return r.node
+end
+function member.id(flow, index)
+  local low = (tonumber(string.sub(flow, -5), 16) + index * STEP) % LOW
+  return string.sub(flow, 1, 12) .. string.format("%04x", index) .. string.sub(flow, 17, 27) .. string.format("%05x", low)
+end
+return member
+end)()
+
+M.tags = (function()
+local tags = {}
+function tags.each(r, visit)
+  if r.f.tg then
+    for tag in string.gmatch(r.f.tg, "[^\n]+") do
+      visit(tag)
+    end
+  end
+end
+function tags.has(r, wanted)
+  return wanted == "" or (r.f.tg ~= nil and string.find("\n" .. r.f.tg .. "\n", "\n" .. wanted .. "\n", 1, true) ~= nil)
+end
+return tags
+end)()
+
+M.timers = (function()
+local keys = M.keys
+local number = M.number
+local tags = M.tags
+local timers = {}
+timers.HEARTBEAT_MS = 1000
+local FORGOTTEN_AFTER_MS = 5000
+local MAINTAINERS_ASKED = 16
+function timers.sleep(partition, process, tag, at, now)
+  local key = keys.maintainers(partition)
+  redis.call("ZREMRANGEBYSCORE", key, "-inf", number.text(now - FORGOTTEN_AFTER_MS))
+  redis.call("ZADD", key, number.text(at), process .. " " .. tag)
+  redis.call("PEXPIRE", key, FORGOTTEN_AFTER_MS)
+end
+local function wake_maintainer(r, at)
+  local key = keys.maintainers(r.partition)
+  local asleep = redis.call("ZRANGE", key, "(" .. at, "+inf", "BYSCORE", "LIMIT", 0, MAINTAINERS_ASKED)
+  for _, member in ipairs(asleep) do
+    local process, tag = string.match(member, "^(%x+) (.*)$")
+    if process and tags.has(r, tag) then
+      redis.call("ZREM", key, member)
+      if redis.call("SPUBLISH", keys.process(r.partition, process), "t") > 0 then
+        return
+      end
+    end
+  end
+end
+function timers.set(r, at, now)
+  redis.call("ZADD", keys.due(r.partition), at, r.id)
+  if r.f.tg then
+    tags.each(r, function(tag)
+      redis.call("ZADD", keys.due(r.partition, tag), at, r.id)
+    end)
+  end
+  if tonumber(at) - now < timers.HEARTBEAT_MS then
+    wake_maintainer(r, at)
+  end
+end
+function timers.remove(r)
+  redis.call("ZREM", keys.due(r.partition), r.id)
+  tags.each(r, function(tag)
+    redis.call("ZREM", keys.due(r.partition, tag), r.id)
+  end)
+end
+function timers.correct(partition, tag, id, r, now)
+  redis.call("ZREM", keys.due(partition), id)
+  if tag ~= "" then
+    redis.call("ZREM", keys.due(partition, tag), id)
+  end
+  if r and r.due then
+    timers.set(r, r.due, now)
+  end
+end
+function timers.due(partition, tag, now, most)
+  local key = keys.due(partition, tag ~= "" and tag or nil)
+  return redis.call("ZRANGE", key, "-inf", number.text(now), "BYSCORE", "LIMIT", 0, most)
+end
+function timers.next(partition, tag)
+  local key = keys.due(partition, tag ~= "" and tag or nil)
+  return redis.call("ZRANGE", key, 0, 0, "WITHSCORES")[2]
+end
+return timers
+end)()
+
+M.flow = (function()
+local keys = M.keys
+local member = M.member
+local number = M.number
+local record = M.record
+local timers = M.timers
+local flow = {}
+local SUBMITTED = "^(%d+) (%l) (%d+) (%x+)$"
+local STANDING = "^(%l+) (%d+) (%d+) (%d+) (%d+) (%d+)$"
+local CANCEL = "^(%l) (%l) (%d+) (.*)$"
+local function whole(fl, names)
+  for _, name in ipairs(names) do
+    fl[name] = tonumber(fl[name])
+  end
+end
+function flow.due_name(id)
+  return "f" .. id
+end
+local function in_hand(partition, id, flat)
+  local f = {}
+  for i = 1, #flat, 2 do
+    f[flat[i]] = flat[i + 1]
+  end
+  local fl = { partition = partition, flow = id, id = flow.due_name(id), f = f }
+  fl.at, fl.policy, fl.retention, fl.fingerprint = string.match(f.s, SUBMITTED)
+  fl.state, fl.revision, fl.nodes, fl.edges, fl.open, fl.unhandled = string.match(f.c, STANDING)
+  whole(fl, { "retention", "revision", "nodes", "edges", "open", "unhandled" })
+  return fl
+end
+function flow.load(partition, id)
+  local flat = redis.call("HGETALL", keys.flow(partition, id))
+  if #flat == 0 then
+    return nil
+  end
+  local fl = in_hand(partition, id, flat)
+  fl.due = flow.due(fl)
+  return fl
+end
+function flow.new(partition, id, submitted, standing)
+  return in_hand(partition, id, { "s", submitted, "c", standing })
+end
+function flow.open(partition, id)
+  local fl = flow.load(partition, id)
+  return fl and fl.state ~= "staged" and fl or nil
+end
+function flow.cancel(fl)
+  if fl.f.ca then
+    return string.match(fl.f.ca, CANCEL)
+  end
+  return nil
+end
+function flow.due(fl)
+  local at
+  if fl.f.ea then
+    at = number.text(number.later(tonumber(fl.f.ea), fl.retention))
+  elseif fl.state ~= "staged" then
+    local _, policy = flow.cancel(fl)
+    at = policy ~= "a" and fl.f.dl or nil
+  end
+  return number.earlier(number.earlier(at, fl.f.lf), fl.f.sg)
+end
+function flow.hides(r)
+  if string.sub(r.f.dp, 1, 1) ~= "z" then
+    return false
+  end
+  local node = member.node(r)
+  local standing = redis.call("HGET", keys.flow(r.partition, node.flow), "c")
+  local state, _, nodes = string.match(standing or "", STANDING)
+  return not state or state == "staged" or tonumber(node.index) >= tonumber(nodes)
+end
+function flow.cancel_of(r)
+  local ca = redis.call("HGET", keys.flow(r.partition, member.node(r).flow), "ca")
+  if ca then
+    local _, _, at, reason = string.match(ca, CANCEL)
+    return tonumber(at), reason
+  end
+  return nil
+end
+function flow.save(fl, now)
+  local text = number.text
+  record.set(fl, "c", fl.state .. " " .. text(fl.revision) .. " " .. text(fl.nodes) .. " " .. text(fl.edges) .. " "
+    .. text(fl.open) .. " " .. text(fl.unhandled))
+  local set, gone = {}, {}
+  for field in pairs(fl.changed or {}) do
+    if fl.f[field] then
+      set[#set + 1], set[#set + 2] = field, fl.f[field]
+    else
+      gone[#gone + 1] = field
+    end
+  end
+  fl.changed = nil
+  local key = keys.flow(fl.partition, fl.flow)
+  if #set > 0 then
+    redis.call("HSET", key, unpack(set))
+  end
+  if #gone > 0 then
+    redis.call("HDEL", key, unpack(gone))
+  end
+  local due = flow.due(fl)
+  if due and due ~= fl.due then
+    timers.set(fl, due, now)
+  elseif fl.due and not due then
+    timers.remove(fl)
+  end
+  fl.due = due
+end
+return flow
+end)()
+
+M.joins = (function()
+local member = M.member
+local number = M.number
+local record = M.record
+local joins = {}
+local COUNTS = "^(%l) (%d+) (%d+) (%d+) (%d+) (%d)$"
+local FAILURES = { failed = true, cancelled = true, expired = true }
+function joins.is_failure(state)
+  return FAILURES[state] == true
+end
+function joins.of(r)
+  if not r.deps then
+    local d = {}
+    d.decision, d.total, d.satisfied, d.impossible, d.failed, d.unhandled = string.match(r.f.dp, COUNTS)
+    for _, field in ipairs({ "total", "satisfied", "impossible", "failed" }) do
+      d[field] = tonumber(d[field])
+    end
+    if d.decision == "z" then
+      d.decision, d.staged = "o", true
+    end
+    d.unhandled = d.unhandled == "1"
+    r.deps = d
+  end
+  return r.deps
+end
+function joins.keep(r)
+  local d = r.deps
+  record.set(r, "dp", d.decision .. " " .. number.text(d.total) .. " " .. number.text(d.satisfied) .. " "
+    .. number.text(d.impossible) .. " " .. number.text(d.failed) .. " " .. (d.unhandled and "1" or "0"))
+end
+function joins.takes(r, condition)
+  return condition == "f" or (condition == "s" and member.node(r).join ~= "a")
+end
+local function is_met(condition, state)
+  if condition == "s" then
+    return state == "completed"
+  end
+  return condition == "a" or joins.is_failure(state)
+end
+function joins.count(r, condition, state, by)
+  local d = joins.of(r)
+  if is_met(condition, state) then
+    d.satisfied = d.satisfied + by
+  else
+    d.impossible = d.impossible + by
+  end
+  if joins.is_failure(state) and joins.takes(r, condition) then
+    d.failed = d.failed + by
+  end
+end
+function joins.decided(r)
+  local d, node = joins.of(r), member.node(r)
+  local needed = node.join == "a" and d.total or node.join == "y" and 1 or node.quorum
+  if d.total == 0 or d.satisfied >= needed then
+    return "f"
+  elseif d.total - d.impossible < needed then
+    return "s"
+  end
+  return "o"
+end
+function joins.close(r)
+  if r.f.dp then
+    local d = joins.of(r)
+    if d.decision == "o" then
+      d.decision = "c"
+    end
+    joins.keep(r)
+  end
+end
+return joins
 end)()
 
 M.kept = (function()
@@ -450,362 +786,39 @@ end
 return kept
 end)()
 
-M.policy = (function()
-local policy = {}
-function policy.max_retries(r)
-  return tonumber(string.match(r.f.p, "^%x+ (%d+)"))
-end
-function policy.max_reclaims(r)
-  return tonumber(string.match(r.f.p, "^%x+ %d+ (%d+)"))
-end
-function policy.attempt_timeout(r)
-  return tonumber(string.match(r.f.p, "^%x+ %d+ %d+ (%d+)"))
-end
-function policy.retention(r)
-  return tonumber(string.match(r.f.p, "^%x+ %d+ %d+ %d+ (%d+)"))
-end
-function policy.backoff(r)
-  local exponential, base, factor, cap, jitter =
-    string.match(r.f.p, "^%x+ %d+ %d+ %d+ %d+ (%d) (%d+) (%d+) (%d+) (%d)$")
-  return exponential == "1", tonumber(base), tonumber(factor), tonumber(cap), jitter == "1"
-end
-return policy
-end)()
-
-M.placement = (function()
-local number = M.number
-local policy = M.policy
-local placement = {}
-local RANK = 2 ^ 45
-local PRIORITY_MAX = 100
-function placement.queue(r)
-  local f = r.f
-  if f.st == "ready" and not f.gi then
-    return f.en or "f"
-  end
-  return nil
-end
-function placement.score(r)
-  local f = r.f
-  return number.text((PRIORITY_MAX - tonumber(f.pr)) * RANK + math.min(tonumber(f.ra), RANK - 1))
-end
-function placement.due(r)
-  local f = r.f
-  if f.ea then
-    return number.text(number.later(tonumber(f.ea), policy.retention(r)))
-  elseif f.li then
-    return f.lx
-  end
-  return number.earlier(number.earlier(f.du, f.gx), number.earlier(f.wt, f.dl))
-end
-return placement
-end)()
-
-M.tags = (function()
-local tags = {}
-function tags.each(r, visit)
-  if r.f.tg then
-    for tag in string.gmatch(r.f.tg, "[^\n]+") do
-      visit(tag)
-    end
-  end
-end
-function tags.has(r, wanted)
-  return wanted == "" or (r.f.tg ~= nil and string.find("\n" .. r.f.tg .. "\n", "\n" .. wanted .. "\n", 1, true) ~= nil)
-end
-return tags
-end)()
-
-M.queue = (function()
-local keys = M.keys
-local tags = M.tags
-local queue = {}
-local function insert(r, kind, score, tag)
-  local class = r.f.cl or ""
-  redis.call("ZADD", keys.queue(r.partition, kind, r.f.ln, class, tag), score, r.id)
-  redis.call("SADD", keys.lane(r.partition, r.f.ln, tag), kind .. class)
-end
-local function remove(r, kind, tag)
-  local class = r.f.cl or ""
-  local key = keys.queue(r.partition, kind, r.f.ln, class, tag)
-  redis.call("ZREM", key, r.id)
-  if not (r.followed and not tag) and redis.call("EXISTS", key) == 0 then
-    redis.call("SREM", keys.lane(r.partition, r.f.ln, tag), kind .. class)
-  end
-end
-function queue.insert(r, kind, score)
-  insert(r, kind, score)
-  if kind == "c" and r.f.tg then
-    tags.each(r, function(tag)
-      insert(r, kind, score, tag)
-    end)
-  end
-end
-function queue.remove(r, kind)
-  remove(r, kind)
-  if kind == "c" and r.f.tg then
-    tags.each(r, function(tag)
-      remove(r, kind, tag)
-    end)
-  end
-end
-function queue.drop_stray(head)
-  redis.call("ZREM", head.key, head.id)
-  if redis.call("EXISTS", head.key) == 0 then
-    redis.call("SREM", head.registry, head.entry)
-  end
-end
-function queue.ahead(r)
-  local key = keys.queue(r.partition, r.queue, r.f.ln, r.f.cl or "")
-  return redis.call("ZRANK", key, r.id) or 0
-end
-return queue
-end)()
-
-M.store = (function()
-local keys = M.keys
+M.reasons = (function()
 local record = M.record
-local store = {}
-local function save_long(r)
-  local key = keys.long(r.partition, r.id)
-  for field, value in pairs(r.long) do
-    if value then
-      redis.call("HSET", key, field, value)
-    else
-      redis.call("HDEL", key, field)
-    end
-  end
-  r.long = nil
+local reasons = { DEPENDENCIES = 1, DELAY = 2, HOLD = 8 }
+local function bits(r)
+  return tonumber(r.f.rs or "0")
 end
-local OPTIONAL = { "pk", "pl", "ct", "cl", "tg", "rs", "du", "dl" }
-function store.insert(r)
-  local f = r.f
-  f.r = record.run(r)
-  local set, n = { "s", f.s, "p", f.p, "r", f.r }, 6
-  for _, field in ipairs(OPTIONAL) do
-    if f[field] then
-      set[n + 1], set[n + 2], n = field, f[field], n + 2
-    end
-  end
-  r.changed = nil
-  redis.call("HSET", keys.execution(r.partition, r.id), unpack(set))
+function reasons.has(r, reason)
+  return math.floor(bits(r) / reason) % 2 == 1
 end
-function store.save(r)
-  local f = r.f
-  local set, n, gone = {}, 0, nil
-  local run, holder = record.run(r), f.li and f.li .. f.lw or ""
-  if run ~= f.r then
-    set[1], set[2], n = "r", run, 2
-    f.r = run
-  end
-  if holder ~= f.h then
-    set[n + 1], set[n + 2], n = "h", holder, n + 2
-    f.h = holder
-  end
-  if r.changed then
-    for field in pairs(r.changed) do
-      local value = f[field]
-      if value then
-        set[n + 1], set[n + 2], n = field, value, n + 2
-      else
-        gone = gone or {}
-        gone[#gone + 1] = field
-      end
-    end
-    r.changed = nil
-  end
-  local key = keys.execution(r.partition, r.id)
-  if n > 0 then
-    redis.call("HSET", key, unpack(set))
-  end
-  if gone then
-    redis.call("HDEL", key, unpack(gone))
-  end
-  if r.long then
-    save_long(r)
+function reasons.add(r, reason)
+  if not reasons.has(r, reason) then
+    record.set_number(r, "rs", bits(r) + reason)
   end
 end
-return store
-end)()
-
-M.timers = (function()
-local keys = M.keys
-local number = M.number
-local tags = M.tags
-local timers = {}
-timers.HEARTBEAT_MS = 1000
-local FORGOTTEN_AFTER_MS = 5000
-local MAINTAINERS_ASKED = 16
-function timers.sleep(partition, process, tag, at, now)
-  local key = keys.maintainers(partition)
-  redis.call("ZREMRANGEBYSCORE", key, "-inf", number.text(now - FORGOTTEN_AFTER_MS))
-  redis.call("ZADD", key, number.text(at), process .. " " .. tag)
-  redis.call("PEXPIRE", key, FORGOTTEN_AFTER_MS)
-end
-local function wake_maintainer(r, at)
-  local key = keys.maintainers(r.partition)
-  local asleep = redis.call("ZRANGE", key, "(" .. at, "+inf", "BYSCORE", "LIMIT", 0, MAINTAINERS_ASKED)
-  for _, member in ipairs(asleep) do
-    local process, tag = string.match(member, "^(%x+) (.*)$")
-    if process and tags.has(r, tag) then
-      redis.call("ZREM", key, member)
-      if redis.call("SPUBLISH", keys.process(r.partition, process), "t") > 0 then
-        return
-      end
-    end
+function reasons.remove(r, reason)
+  if reasons.has(r, reason) then
+    local rest = bits(r) - reason
+    record.set(r, "rs", rest > 0 and string.format("%d", rest) or nil)
   end
 end
-function timers.set(r, at, now)
-  redis.call("ZADD", keys.due(r.partition), at, r.id)
-  if r.f.tg then
-    tags.each(r, function(tag)
-      redis.call("ZADD", keys.due(r.partition, tag), at, r.id)
-    end)
+function reasons.clear(r)
+  record.set(r, "rs", nil)
+end
+function reasons.state(r)
+  local left = bits(r)
+  if left == 0 then
+    return "ready"
+  elseif left == reasons.DELAY then
+    return "delayed"
   end
-  if tonumber(at) - now < timers.HEARTBEAT_MS then
-    wake_maintainer(r, at)
-  end
+  return "blocked"
 end
-function timers.remove(r)
-  redis.call("ZREM", keys.due(r.partition), r.id)
-  tags.each(r, function(tag)
-    redis.call("ZREM", keys.due(r.partition, tag), r.id)
-  end)
-end
-function timers.correct(partition, tag, id, r, now)
-  redis.call("ZREM", keys.due(partition), id)
-  if tag ~= "" then
-    redis.call("ZREM", keys.due(partition, tag), id)
-  end
-  if r and r.due then
-    timers.set(r, r.due, now)
-  end
-end
-function timers.due(partition, tag, now, most)
-  local key = keys.due(partition, tag ~= "" and tag or nil)
-  return redis.call("ZRANGE", key, "-inf", number.text(now), "BYSCORE", "LIMIT", 0, most)
-end
-function timers.next(partition, tag)
-  local key = keys.due(partition, tag ~= "" and tag or nil)
-  return redis.call("ZRANGE", key, 0, 0, "WITHSCORES")[2]
-end
-return timers
-end)()
-
-M.told = (function()
-local keys = M.keys
-local record = M.record
-local told = {}
-local MESSAGE_MAX_BYTES = 262144
-local FIELDS = { "rk", "re", "fc", "fa", "ft", "fm", "fd", "ca", "cr" }
-local function value_of(r, field)
-  if r.f[field] then
-    return r.f[field]
-  end
-  local pending = r.long and r.long[field]
-  if pending == nil and r.f.B then
-    pending = redis.call("HGET", keys.long(r.partition, r.id), field)
-  end
-  return pending or nil
-end
-function told.ended(r)
-  local run = record.run(r)
-  local parts, size = { "r " .. #run .. ":" .. run }, 0
-  for _, field in ipairs(FIELDS) do
-    local value = value_of(r, field)
-    if value then
-      parts[#parts + 1] = field .. " " .. #value .. ":" .. value
-      size = size + #value
-    end
-  end
-  local message = size <= MESSAGE_MAX_BYTES and table.concat(parts) or ""
-  redis.call("SPUBLISH", keys.ended(r.partition, r.id), message)
-  record.set(r, "aw", nil)
-end
-return told
-end)()
-
-M.waiters = (function()
-local arms = M.arms
-local capabilities = M.capabilities
-local keys = M.keys
-local tags = M.tags
-local waiters = {}
-local SCANNED_AT_ONCE = 64
-local SCANNED_MAX = 1024
-local SCANNED_BY_CALL_MAX = 4096
-local function looked(r)
-  r.looked = r.looked or {}
-  local l = r.looked
-  l.scanned, l.offers, l.from = l.scanned or 0, l.offers or {}, l.from or {}
-  return l
-end
-local function suits(r, kind, l, arm)
-  if kind == "c" and (arm.mode == "f" or not tags.has(r, arm.tag)) then
-    return false
-  elseif not r.f.cl then
-    return true
-  end
-  l.offers[arm.offered] = l.offers[arm.offered] or capabilities.offer(arm.offered)
-  return capabilities.covers(l.offers[arm.offered], r.f.cl)
-end
-local function close_ranks(l, lane, rank)
-  for work, from in pairs(l.from) do
-    if work.lane == lane and from > rank then
-      l.from[work] = from - 1
-    end
-  end
-end
-local function work_of(r, kind, l)
-  local name = kind .. r.f.ln .. " " .. (r.f.cl or "") .. "\t" .. (kind == "c" and r.f.tg or "")
-  l.works = l.works or {}
-  l.works[name] = l.works[name] or { lane = r.f.ln }
-  return l.works[name]
-end
-function waiters.wake(r, kind, start)
-  local partition, lane, l = r.partition, r.f.ln, looked(r)
-  local work, key = work_of(r, kind, l), keys.waiters(partition, lane)
-  local from = l.from[work] or start or 0
-  local last = (start or 0) + SCANNED_MAX
-  while from < last and l.scanned < SCANNED_BY_CALL_MAX do
-    local batch = redis.call("ZRANGE", key, from, from + SCANNED_AT_ONCE - 1)
-    for _, member in ipairs(batch) do
-      l.scanned = l.scanned + 1
-      local arm = arms.read(member)
-      if arm and suits(r, kind, l, arm) then
-        close_ranks(l, lane, from)
-        if arms.fire(partition, lane, arm, r.id) then
-          l.from[work] = from
-          return true
-        end
-      else
-        from = from + 1
-      end
-    end
-    if #batch < SCANNED_AT_ONCE then
-      break
-    end
-  end
-  l.from[work] = from
-  return false
-end
-function waiters.some_rank(partition, lane)
-  local key = keys.waiters(partition, lane)
-  local member = redis.call("ZRANDMEMBER", key)
-  return member and redis.call("ZRANK", key, member) or 0
-end
-function waiters.some(partition, lane, most)
-  local found = {}
-  for _, member in ipairs(redis.call("ZRANDMEMBER", keys.waiters(partition, lane), most)) do
-    local arm = arms.read(member)
-    if arm then
-      arm.fresh, arm.reclaims = arm.mode ~= "c", arm.mode ~= "f"
-      found[#found + 1] = arm
-    end
-  end
-  return found
-end
-return waiters
+return reasons
 end)()
 
 M.waits_text = (function()
@@ -974,6 +987,459 @@ end
 return waits
 end)()
 
+M.run = (function()
+local joins = M.joins
+local kept = M.kept
+local number = M.number
+local reasons = M.reasons
+local record = M.record
+local waits = M.waits
+local run = {}
+function run.close_attempt(r)
+  r.f.ao = nil
+end
+function run.await_turn(r, entry, ready_at)
+  r.f.en = entry
+  r.f.ra = number.text(ready_at)
+  record.set(r, "gi", nil)
+  record.set(r, "gx", nil)
+  r.f.st = reasons.state(r)
+end
+function run.delay(r, at, now)
+  if at > now then
+    reasons.add(r, reasons.DELAY)
+    record.set_number(r, "du", at)
+    return at
+  end
+  return now
+end
+function run.end_delay(r)
+  reasons.remove(r, reasons.DELAY)
+  record.set(r, "du", nil)
+end
+function run.finish(r, state, now)
+  r.f.st = state
+  reasons.clear(r)
+  record.set(r, "du", nil)
+  record.set(r, "gi", nil)
+  record.set(r, "gx", nil)
+  run.close_attempt(r)
+  waits.finish(r)
+  kept.finish(r)
+  joins.close(r)
+  r.f.ea = number.text(now)
+end
+function run.missed_deadline(r, now)
+  return r.f.dl ~= nil and tonumber(r.f.dl) <= now
+end
+function run.is_over(r)
+  return r.f.ea ~= nil
+end
+function run.mark_cancelled(r, reason, now)
+  if not r.f.ca then
+    run.set_cancelled(r, reason, now)
+  end
+end
+function run.set_cancelled(r, reason, now)
+  record.set_number(r, "ca", now)
+  record.set_text(r, "cr", reason)
+end
+function run.record_failure(r, class, message, detail, now)
+  record.set(r, "fc", class)
+  record.set(r, "fa", r.f.ai or "0")
+  record.set(r, "ft", number.text(now))
+  record.set_text(r, "fm", message)
+  record.set_text(r, "fd", detail)
+end
+return run
+end)()
+
+M.barrier = (function()
+local flow = M.flow
+local record = M.record
+local run = M.run
+local barrier = {}
+function barrier.ends(r, now)
+  if run.missed_deadline(r, now) then
+    run.finish(r, "expired", now)
+    return true
+  elseif not r.f.nd or r.f.ao then
+    return false
+  end
+  local at, reason = flow.cancel_of(r)
+  if at then
+    run.mark_cancelled(r, reason, at)
+    run.finish(r, "cancelled", now)
+  end
+  return at ~= nil
+end
+function barrier.hear_of(r)
+  if r.f.nd and not r.f.ca then
+    local at, reason = flow.cancel_of(r)
+    if at then
+      record.set_number(r, "ca", at)
+      record.set_text(r, "cr", reason)
+    end
+  end
+end
+return barrier
+end)()
+
+M.capabilities = (function()
+local capabilities = {}
+function capabilities.offer(text)
+  local offer = {}
+  for token in string.gmatch(text, "[^,]+") do
+    offer[token] = true
+  end
+  return offer
+end
+function capabilities.covers(offer, class)
+  for token in string.gmatch(class, "[^,]+") do
+    if not offer[token] then
+      return false
+    end
+  end
+  return true
+end
+return capabilities
+end)()
+
+M.links = (function()
+local keys = M.keys
+local number = M.number
+local record = M.record
+local links = {}
+local BYTES = 3
+local INLINE = { c = "ch", p = "pa" }
+local COUNT = { c = "ck", p = "hk" }
+function links.count(r, kind)
+  local inline = r.f[INLINE[kind]]
+  return inline and #inline / BYTES or tonumber(r.f[COUNT[kind]] or "0")
+end
+function links.slice(r, kind, from, to)
+  local inline, bytes = r.f[INLINE[kind]], nil
+  if from >= to then
+    return {}
+  elseif inline then
+    bytes = string.sub(inline, from * BYTES + 1, to * BYTES)
+  else
+    bytes = redis.call("GETRANGE", keys.links(r.partition, kind, r.id), from * BYTES, to * BYTES - 1)
+  end
+  local found = {}
+  for at = 1, #bytes, BYTES do
+    local high, low = string.byte(bytes, at, at + 1)
+    found[#found + 1] = { index = high * 256 + low, condition = string.sub(bytes, at + 2, at + 2) }
+  end
+  return found
+end
+function links.add(r, kind, bytes)
+  local inline, key = r.f[INLINE[kind]], keys.links(r.partition, kind, r.id)
+  local before = links.count(r, kind)
+  if bytes == "" then
+    return
+  elseif before * BYTES + #bytes <= record.SHORT_MAX_BYTES then
+    record.set(r, INLINE[kind], (inline or "") .. bytes)
+    return
+  end
+  redis.call("APPEND", key, (inline or "") .. bytes)
+  record.set(r, INLINE[kind], nil)
+  record.set(r, COUNT[kind], number.text(before + #bytes / BYTES))
+end
+function links.remove(r)
+  if r.f.ck or r.f.hk then
+    redis.call("DEL", keys.links(r.partition, "c", r.id), keys.links(r.partition, "p", r.id))
+  end
+end
+return links
+end)()
+
+M.policy = (function()
+local policy = {}
+function policy.max_retries(r)
+  return tonumber(string.match(r.f.p, "^%x+ (%d+)"))
+end
+function policy.max_reclaims(r)
+  return tonumber(string.match(r.f.p, "^%x+ %d+ (%d+)"))
+end
+function policy.attempt_timeout(r)
+  return tonumber(string.match(r.f.p, "^%x+ %d+ %d+ (%d+)"))
+end
+function policy.retention(r)
+  return tonumber(string.match(r.f.p, "^%x+ %d+ %d+ %d+ (%d+)"))
+end
+function policy.backoff(r)
+  local exponential, base, factor, cap, jitter =
+    string.match(r.f.p, "^%x+ %d+ %d+ %d+ %d+ (%d) (%d+) (%d+) (%d+) (%d)$")
+  return exponential == "1", tonumber(base), tonumber(factor), tonumber(cap), jitter == "1"
+end
+return policy
+end)()
+
+M.placement = (function()
+local number = M.number
+local policy = M.policy
+local placement = {}
+local RANK = 2 ^ 45
+local PRIORITY_MAX = 100
+function placement.queue(r)
+  local f = r.f
+  if f.st == "ready" and not f.gi then
+    return f.en or "f"
+  end
+  return nil
+end
+function placement.score(r)
+  local f = r.f
+  return number.text((PRIORITY_MAX - tonumber(f.pr)) * RANK + math.min(tonumber(f.ra), RANK - 1))
+end
+function placement.due(r)
+  local f = r.f
+  if f.ea then
+    if f.nd then
+      return nil
+    end
+    return number.text(number.later(tonumber(f.ea), policy.retention(r)))
+  elseif f.li then
+    return f.lx
+  end
+  return number.earlier(number.earlier(f.du, f.gx), number.earlier(f.wt, f.dl))
+end
+return placement
+end)()
+
+M.queue = (function()
+local keys = M.keys
+local tags = M.tags
+local queue = {}
+local function insert(r, kind, score, tag)
+  local class = r.f.cl or ""
+  redis.call("ZADD", keys.queue(r.partition, kind, r.f.ln, class, tag), score, r.id)
+  redis.call("SADD", keys.lane(r.partition, r.f.ln, tag), kind .. class)
+end
+local function remove(r, kind, tag)
+  local class = r.f.cl or ""
+  local key = keys.queue(r.partition, kind, r.f.ln, class, tag)
+  redis.call("ZREM", key, r.id)
+  if not (r.followed and not tag) and redis.call("EXISTS", key) == 0 then
+    redis.call("SREM", keys.lane(r.partition, r.f.ln, tag), kind .. class)
+  end
+end
+function queue.insert(r, kind, score)
+  insert(r, kind, score)
+  if kind == "c" and r.f.tg then
+    tags.each(r, function(tag)
+      insert(r, kind, score, tag)
+    end)
+  end
+end
+function queue.remove(r, kind)
+  remove(r, kind)
+  if kind == "c" and r.f.tg then
+    tags.each(r, function(tag)
+      remove(r, kind, tag)
+    end)
+  end
+end
+function queue.drop_stray(head)
+  redis.call("ZREM", head.key, head.id)
+  if redis.call("EXISTS", head.key) == 0 then
+    redis.call("SREM", head.registry, head.entry)
+  end
+end
+function queue.ahead(r)
+  local key = keys.queue(r.partition, r.queue, r.f.ln, r.f.cl or "")
+  return redis.call("ZRANK", key, r.id) or 0
+end
+return queue
+end)()
+
+M.store = (function()
+local keys = M.keys
+local record = M.record
+local store = {}
+local function save_long(r)
+  local key = keys.long(r.partition, r.id)
+  for field, value in pairs(r.long) do
+    if value then
+      redis.call("HSET", key, field, value)
+    else
+      redis.call("HDEL", key, field)
+    end
+  end
+  r.long = nil
+end
+local OPTIONAL = { "pk", "pl", "ct", "cl", "tg", "rs", "du", "dl", "nd", "dp", "ch", "ck", "pa", "hk" }
+function store.insert(r)
+  local f = r.f
+  f.r = record.run(r)
+  local set, n = { "s", f.s, "p", f.p, "r", f.r }, 6
+  for _, field in ipairs(OPTIONAL) do
+    if f[field] then
+      set[n + 1], set[n + 2], n = field, f[field], n + 2
+    end
+  end
+  r.changed = nil
+  redis.call("HSET", keys.execution(r.partition, r.id), unpack(set))
+end
+function store.save(r)
+  local f = r.f
+  local set, n, gone = {}, 0, nil
+  local run, holder = record.run(r), f.li and f.li .. f.lw or ""
+  if run ~= f.r then
+    set[1], set[2], n = "r", run, 2
+    f.r = run
+  end
+  if holder ~= f.h then
+    set[n + 1], set[n + 2], n = "h", holder, n + 2
+    f.h = holder
+  end
+  if r.changed then
+    for field in pairs(r.changed) do
+      local value = f[field]
+      if value then
+        set[n + 1], set[n + 2], n = field, value, n + 2
+      else
+        gone = gone or {}
+        gone[#gone + 1] = field
+      end
+    end
+    r.changed = nil
+  end
+  local key = keys.execution(r.partition, r.id)
+  if n > 0 then
+    redis.call("HSET", key, unpack(set))
+  end
+  if gone then
+    redis.call("HDEL", key, unpack(gone))
+  end
+  if r.long then
+    save_long(r)
+  end
+end
+return store
+end)()
+
+M.told = (function()
+local keys = M.keys
+local record = M.record
+local told = {}
+local MESSAGE_MAX_BYTES = 262144
+local FIELDS = { "rk", "re", "fc", "fa", "ft", "fm", "fd", "ca", "cr" }
+local function value_of(r, field)
+  if r.f[field] then
+    return r.f[field]
+  end
+  local pending = r.long and r.long[field]
+  if pending == nil and r.f.B then
+    pending = redis.call("HGET", keys.long(r.partition, r.id), field)
+  end
+  return pending or nil
+end
+function told.ended(r)
+  local run = record.run(r)
+  local parts, size = { "r " .. #run .. ":" .. run }, 0
+  for _, field in ipairs(FIELDS) do
+    local value = value_of(r, field)
+    if value then
+      parts[#parts + 1] = field .. " " .. #value .. ":" .. value
+      size = size + #value
+    end
+  end
+  local message = size <= MESSAGE_MAX_BYTES and table.concat(parts) or ""
+  redis.call("SPUBLISH", keys.ended(r.partition, r.id), message)
+  record.set(r, "aw", nil)
+end
+function told.flow_ended(fl)
+  redis.call("SPUBLISH", keys.ended(fl.partition, fl.flow), "")
+  record.set(fl, "aw", nil)
+end
+return told
+end)()
+
+M.waiters = (function()
+local arms = M.arms
+local capabilities = M.capabilities
+local keys = M.keys
+local tags = M.tags
+local waiters = {}
+local SCANNED_AT_ONCE = 64
+local SCANNED_MAX = 1024
+local SCANNED_BY_CALL_MAX = 4096
+local function looked(r)
+  r.looked = r.looked or {}
+  local l = r.looked
+  l.scanned, l.offers, l.from = l.scanned or 0, l.offers or {}, l.from or {}
+  return l
+end
+local function suits(r, kind, l, arm)
+  if kind == "c" and (arm.mode == "f" or not tags.has(r, arm.tag)) then
+    return false
+  elseif not r.f.cl then
+    return true
+  end
+  l.offers[arm.offered] = l.offers[arm.offered] or capabilities.offer(arm.offered)
+  return capabilities.covers(l.offers[arm.offered], r.f.cl)
+end
+local function close_ranks(l, lane, rank)
+  for work, from in pairs(l.from) do
+    if work.lane == lane and from > rank then
+      l.from[work] = from - 1
+    end
+  end
+end
+local function work_of(r, kind, l)
+  local name = kind .. r.f.ln .. " " .. (r.f.cl or "") .. "\t" .. (kind == "c" and r.f.tg or "")
+  l.works = l.works or {}
+  l.works[name] = l.works[name] or { lane = r.f.ln }
+  return l.works[name]
+end
+function waiters.wake(r, kind, start)
+  local partition, lane, l = r.partition, r.f.ln, looked(r)
+  local work, key = work_of(r, kind, l), keys.waiters(partition, lane)
+  local from = l.from[work] or start or 0
+  local last = (start or 0) + SCANNED_MAX
+  while from < last and l.scanned < SCANNED_BY_CALL_MAX do
+    local batch = redis.call("ZRANGE", key, from, from + SCANNED_AT_ONCE - 1)
+    for _, member in ipairs(batch) do
+      l.scanned = l.scanned + 1
+      local arm = arms.read(member)
+      if arm and suits(r, kind, l, arm) then
+        close_ranks(l, lane, from)
+        if arms.fire(partition, lane, arm, r.id) then
+          l.from[work] = from
+          return true
+        end
+      else
+        from = from + 1
+      end
+    end
+    if #batch < SCANNED_AT_ONCE then
+      break
+    end
+  end
+  l.from[work] = from
+  return false
+end
+function waiters.some_rank(partition, lane)
+  local key = keys.waiters(partition, lane)
+  local member = redis.call("ZRANDMEMBER", key)
+  return member and redis.call("ZRANK", key, member) or 0
+end
+function waiters.some(partition, lane, most)
+  local found = {}
+  for _, member in ipairs(redis.call("ZRANDMEMBER", keys.waiters(partition, lane), most)) do
+    local arm = arms.read(member)
+    if arm then
+      arm.fresh, arm.reclaims = arm.mode ~= "c", arm.mode ~= "f"
+      found[#found + 1] = arm
+    end
+  end
+  return found
+end
+return waiters
+end)()
+
 M.waits_store = (function()
 local chunks = M.chunks
 local keys = M.keys
@@ -1073,9 +1539,11 @@ end
 return waits_store
 end)()
 
-M.execution = (function()
+M.places = (function()
+local flow = M.flow
 local kept = M.kept
 local keys = M.keys
+local links = M.links
 local placement = M.placement
 local queue = M.queue
 local record = M.record
@@ -1085,18 +1553,20 @@ local told = M.told
 local waiters = M.waiters
 local waits = M.waits
 local waits_store = M.waits_store
-local execution = {}
+local places = {}
 local function note_places(r)
   r.queue, r.since, r.due = placement.queue(r), r.f.ra, placement.due(r)
+  r.over = r.f.ea and r.f.st
 end
-function execution.open(partition, id)
+function places.open(partition, id)
   local r = record.load(partition, id)
-  if r then
-    note_places(r)
+  if not r or (r.f.nd and flow.hides(r)) then
+    return nil
   end
+  note_places(r)
   return r
 end
-function execution.commit(r, now)
+function places.commit(r, now)
   local was, since, due = r.queue, r.since, r.due
   if r.waits then
     waits.settle(r)
@@ -1128,7 +1598,11 @@ function execution.commit(r, now)
     waiters.wake(r, r.queue)
   end
 end
-function execution.create(r, now)
+function places.stage(r)
+  redis.call("ZADD", keys.all(r.partition), 0, r.id)
+  store.insert(r)
+end
+function places.create(r, now)
   note_places(r)
   redis.call("ZADD", keys.all(r.partition), 0, r.id)
   store.insert(r)
@@ -1140,7 +1614,7 @@ function execution.create(r, now)
     waiters.wake(r, r.queue)
   end
 end
-function execution.remove(r)
+function places.remove(r)
   if r.queue then
     queue.remove(r, r.queue)
   end
@@ -1152,6 +1626,417 @@ function execution.remove(r)
   redis.call("ZREM", keys.all(r.partition), r.id)
   local partition, id = r.partition, r.id
   redis.call("DEL", keys.execution(partition, id), keys.long(partition, id), keys.payload(partition, id))
+  if r.f.nd then
+    links.remove(r)
+  end
+end
+return places
+end)()
+
+M.work = (function()
+local backlog = M.backlog
+local flow = M.flow
+local joins = M.joins
+local links = M.links
+local member = M.member
+local number = M.number
+local places = M.places
+local record = M.record
+local told = M.told
+local work = {}
+local VISITS_MAX = 64
+function work.budget(looked)
+  looked = looked or {}
+  looked.visits = looked.visits or VISITS_MAX
+  return looked
+end
+function work.on(fl, now, looked)
+  looked = work.budget(looked)
+  return {
+    fl = fl, now = now, looked = looked, members = {},
+    starts = backlog.of(fl, "s"), counts = backlog.of(fl, "c"), decided = backlog.of(fl, "d"),
+  }
+end
+function work.again(w)
+  local other = work.on(w.fl, w.now, w.looked)
+  other.members = w.members
+  return other
+end
+function work.member(w, index)
+  index = tonumber(index)
+  if not w.members[index] then
+    local r = places.open(w.fl.partition, member.id(w.fl.flow, index))
+    r.looked = w.looked
+    w.members[index] = r
+  end
+  return w.members[index]
+end
+function work.adopt(w, r)
+  w.members[tonumber(member.node(r).index)] = r
+end
+function work.ended(w, r)
+  local fl, node = w.fl, member.node(r)
+  fl.open = fl.open - 1
+  if joins.of(r).unhandled then
+    fl.unhandled = fl.unhandled + 1
+  end
+  backlog.push(w.counts, "k " .. node.index .. " 0 " .. links.count(r, "c") .. " " .. r.f.st)
+end
+function work.reopened(w, r, state)
+  local fl = w.fl
+  fl.open, fl.state = fl.open + 1, "open"
+  record.set(fl, "ea", nil)
+  backlog.push(w.counts, "r " .. member.node(r).index .. " 0 " .. links.count(r, "c") .. " " .. state)
+end
+local OUTCOMES = { r = "cancelled", f = "failed", d = "failed" }
+local function outcome(fl)
+  local cause = flow.cancel(fl)
+  return OUTCOMES[cause] or fl.unhandled > 0 and "failed" or "completed"
+end
+function work.finish(w)
+  local fl = w.fl
+  local left = backlog.keep(fl, { w.starts, w.counts, w.decided }) or fl.f.sw ~= nil
+  if left then
+    record.set(fl, "lf", fl.f.lf or number.text(w.now))
+  else
+    record.set(fl, "lf", nil)
+  end
+  if not left and fl.open == 0 and fl.state == "open" then
+    fl.state = outcome(fl)
+    record.set_number(fl, "ea", w.now)
+    if fl.f.aw then
+      told.flow_ended(fl)
+    end
+  end
+  flow.save(fl, w.now)
+  return left
+end
+return work
+end)()
+
+M.promote = (function()
+local backlog = M.backlog
+local flow = M.flow
+local joins = M.joins
+local links = M.links
+local member = M.member
+local number = M.number
+local places = M.places
+local reasons = M.reasons
+local run = M.run
+local work = M.work
+local promote = {}
+local function after_decision(w, r)
+  local d, node = joins.of(r), member.node(r)
+  if (d.decision == "f" and d.failed > 0) or node.rest == "c" then
+    backlog.push(w.decided, "d " .. node.index .. " 0 " .. links.count(r, "p"))
+  end
+end
+local function end_cancelled(w, r, at, reason)
+  run.mark_cancelled(r, reason, at)
+  run.finish(r, "cancelled", w.now)
+  joins.of(r).unhandled = true
+  joins.keep(r)
+  places.commit(r, w.now)
+  work.ended(w, r)
+end
+function promote.fire(w, r)
+  joins.of(r).decision = "f"
+  joins.keep(r)
+  reasons.remove(r, reasons.DEPENDENCIES)
+  r.f.st = reasons.state(r)
+  if r.f.st == "ready" then
+    r.f.ra = number.text(w.now)
+  end
+  after_decision(w, r)
+  local _, _, at, reason = flow.cancel(w.fl)
+  if at then
+    end_cancelled(w, r, tonumber(at), reason)
+  else
+    places.commit(r, w.now)
+  end
+end
+local function skip(w, r)
+  joins.of(r).decision = "s"
+  run.finish(r, "skipped", w.now)
+  after_decision(w, r)
+  places.commit(r, w.now)
+  work.ended(w, r)
+end
+function promote.take_failure(w, r)
+  local d = joins.of(r)
+  if d.unhandled then
+    d.unhandled = false
+    joins.keep(r)
+    places.commit(r, w.now)
+    w.fl.unhandled = w.fl.unhandled - 1
+  end
+end
+function promote.count(w, parent, link, state)
+  local r = work.member(w, link.index)
+  local d, takes = joins.of(r), joins.takes(r, link.condition)
+  joins.count(r, link.condition, state, 1)
+  local was, is = d.decision, joins.decided(r)
+  if was == "o" and is == "f" then
+    promote.fire(w, r)
+  elseif was == "o" and is == "s" then
+    skip(w, r)
+  else
+    joins.keep(r)
+    places.commit(r, w.now)
+    if was == "f" and takes and joins.is_failure(state) then
+      promote.take_failure(w, parent)
+    end
+  end
+  return takes and (d.decision == "o" or d.decision == "f")
+end
+function promote.cancel(w, r, at, reason)
+  if r.f.ea then
+    return
+  elseif not r.f.li then
+    end_cancelled(w, r, at, reason)
+  elseif not r.f.ca then
+    run.set_cancelled(r, reason, at)
+    places.commit(r, w.now)
+  end
+end
+return promote
+end)()
+
+M.retract = (function()
+local joins = M.joins
+local number = M.number
+local places = M.places
+local reasons = M.reasons
+local work = M.work
+local retract = {}
+function retract.hold_back(r)
+  joins.of(r).decision = "o"
+  joins.keep(r)
+  reasons.add(r, reasons.DEPENDENCIES)
+  r.f.st = reasons.state(r)
+end
+function retract.at(w, link, state)
+  local r = work.member(w, link.index)
+  joins.count(r, link.condition, state, -1)
+  joins.keep(r)
+  local decision, undecided = joins.of(r).decision, joins.decided(r) == "o"
+  local unskipped = undecided and decision == "s"
+  if unskipped then
+    r.f.ea, r.f.ra = nil, number.text(w.now)
+    retract.hold_back(r)
+  elseif undecided and decision == "f" and not r.f.ai and not r.f.ea then
+    retract.hold_back(r)
+  end
+  places.commit(r, w.now)
+  if unskipped then
+    work.reopened(w, r, "skipped")
+  end
+end
+return retract
+end)()
+
+M.sweep = (function()
+local joins = M.joins
+local number = M.number
+local places = M.places
+local promote = M.promote
+local flow = M.flow
+local record = M.record
+local work = M.work
+local sweep = {}
+function sweep.begin(w, cause, policy, reason)
+  local before, _, at, first = flow.cancel(w.fl)
+  if before then
+    record.set(w.fl, "ca", before .. " " .. policy .. " " .. at .. " " .. first)
+  else
+    record.set(w.fl, "ca", cause .. " " .. policy .. " " .. number.text(w.now) .. " " .. reason)
+  end
+  if policy ~= "o" then
+    record.set(w.fl, "sw", "0")
+  end
+end
+function sweep.go_on(w)
+  local _, policy, at, reason = flow.cancel(w.fl)
+  local from = tonumber(w.fl.f.sw)
+  local to = math.min(w.fl.nodes, from + w.looked.visits)
+  w.looked.visits = w.looked.visits - math.max(to - from, 1)
+  for index = from, to - 1 do
+    local r = work.member(w, index)
+    if policy == "a" or not r.f.ao then
+      promote.cancel(w, r, tonumber(at), reason)
+    end
+  end
+  record.set(w.fl, "sw", to < w.fl.nodes and number.text(to) or nil)
+end
+function sweep.start(w, index)
+  w.looked.visits = w.looked.visits - 1
+  local r = work.member(w, index)
+  local d = joins.of(r)
+  if r.f.ea or not d.staged then
+    return
+  end
+  d.staged, r.due = nil, nil
+  if d.total == 0 then
+    promote.fire(w, r)
+  else
+    joins.keep(r)
+    places.commit(r, w.now)
+  end
+end
+return sweep
+end)()
+
+M.counting = (function()
+local backlog = M.backlog
+local joins = M.joins
+local links = M.links
+local member = M.member
+local number = M.number
+local promote = M.promote
+local retract = M.retract
+local sweep = M.sweep
+local work = M.work
+local counting = {}
+local function over(w, list, step, kind, visit)
+  local letter, index, at, total, rest = string.match(step, "^(%l) (%d+) (%d+) (%d+) ?(.*)$")
+  local r = work.member(w, index)
+  local to = math.min(tonumber(total), tonumber(at) + w.looked.visits)
+  w.looked.visits = w.looked.visits - math.max(to - at, 1)
+  for _, link in ipairs(links.slice(r, kind, tonumber(at), to)) do
+    rest = visit(r, link, rest) or rest
+  end
+  if to < tonumber(total) then
+    backlog.replace(list, letter .. " " .. index .. " " .. number.text(to) .. " " .. total .. " " .. rest)
+    return nil
+  end
+  backlog.drop(list)
+  return r, rest
+end
+function counting.ended(w, step)
+  local r, rest = over(w, w.counts, step, "c", function(parent, link, rest)
+    local state = string.match(rest, "^%l+")
+    return promote.count(w, parent, link, state) and state .. "+" or nil
+  end)
+  if r and joins.is_failure(rest) and w.fl.policy == "f" and not w.fl.f.ca then
+    sweep.begin(w, "f", "a", "node " .. member.node(r).key .. " failed")
+  end
+end
+function counting.late(w, step)
+  over(w, w.counts, step, "c", function(parent, link, state)
+    promote.count(w, parent, link, state)
+  end)
+end
+function counting.reopened(w, step)
+  over(w, w.counts, step, "c", function(_, link, state)
+    retract.at(w, link, state)
+  end)
+end
+local function is_needed(w, r)
+  for _, link in ipairs(links.slice(r, "c", 0, links.count(r, "c"))) do
+    if joins.of(work.member(w, link.index)).decision == "o" then
+      return true
+    end
+  end
+  return false
+end
+function counting.decided(w, step)
+  over(w, w.decided, step, "p", function(r, link)
+    local node, parent = member.node(r), work.member(w, link.index)
+    if joins.of(r).decision == "f" and joins.takes(r, link.condition) then
+      promote.take_failure(w, parent)
+    end
+    if node.rest == "c" and not parent.f.ea and not is_needed(w, parent) then
+      promote.cancel(w, parent, w.now, "node " .. node.key .. " needs it no more")
+    end
+  end)
+end
+return counting
+end)()
+
+M.propagate = (function()
+local backlog = M.backlog
+local counting = M.counting
+local flow = M.flow
+local joins = M.joins
+local member = M.member
+local places = M.places
+local record = M.record
+local sweep = M.sweep
+local work = M.work
+local propagate = {}
+local COUNTS = { k = counting.ended, e = counting.late, r = counting.reopened }
+function propagate.run(w)
+  while w.looked.visits > 0 do
+    local start, counted = backlog.front(w.starts), backlog.front(w.counts)
+    local decided = backlog.front(w.decided)
+    if w.fl.f.sw then
+      sweep.go_on(w)
+    elseif start then
+      backlog.drop(w.starts)
+      sweep.start(w, start)
+    elseif counted then
+      COUNTS[string.sub(counted, 1, 1)](w, counted)
+    elseif decided then
+      counting.decided(w, decided)
+    else
+      break
+    end
+  end
+  return work.finish(w)
+end
+local function work_of(r, now)
+  local fl = flow.load(r.partition, member.node(r).flow)
+  r.looked = r.looked or {}
+  local w = work.on(fl, now, r.looked)
+  work.adopt(w, r)
+  return w
+end
+function propagate.ended(r, now)
+  joins.of(r).unhandled = joins.is_failure(r.f.st)
+  joins.keep(r)
+  places.commit(r, now)
+  local w = work_of(r, now)
+  work.ended(w, r)
+  r.left = propagate.run(w) and w.fl.flow or nil
+end
+function propagate.reopened(r, now)
+  local state, w = r.over, work_of(r, now)
+  local d = joins.of(r)
+  if d.was_unhandled then
+    w.fl.unhandled = w.fl.unhandled - 1
+  end
+  record.set(r, "aw", nil)
+  places.commit(r, now)
+  work.reopened(w, r, state)
+  r.left = propagate.run(w) and w.fl.flow or nil
+end
+return propagate
+end)()
+
+M.execution = (function()
+local places = M.places
+local propagate = M.propagate
+local execution = {}
+function execution.open(partition, id)
+  return places.open(partition, id)
+end
+function execution.commit(r, now)
+  if not r.f.nd then
+    places.commit(r, now)
+  elseif r.f.ea and not r.over then
+    propagate.ended(r, now)
+  elseif r.over and not r.f.ea then
+    propagate.reopened(r, now)
+  else
+    places.commit(r, now)
+  end
+end
+function execution.create(r, now)
+  places.create(r, now)
+end
+function execution.remove(r)
+  places.remove(r)
 end
 return execution
 end)()
@@ -1326,108 +2211,9 @@ end
 return lease
 end)()
 
-M.reasons = (function()
-local record = M.record
-local reasons = { DELAY = 2, HOLD = 8 }
-local function bits(r)
-  return tonumber(r.f.rs or "0")
-end
-function reasons.has(r, reason)
-  return math.floor(bits(r) / reason) % 2 == 1
-end
-function reasons.add(r, reason)
-  if not reasons.has(r, reason) then
-    record.set_number(r, "rs", bits(r) + reason)
-  end
-end
-function reasons.remove(r, reason)
-  if reasons.has(r, reason) then
-    local rest = bits(r) - reason
-    record.set(r, "rs", rest > 0 and string.format("%d", rest) or nil)
-  end
-end
-function reasons.clear(r)
-  record.set(r, "rs", nil)
-end
-function reasons.state(r)
-  local left = bits(r)
-  if left == 0 then
-    return "ready"
-  elseif left == reasons.DELAY then
-    return "delayed"
-  end
-  return "blocked"
-end
-return reasons
-end)()
-
-M.run = (function()
-local kept = M.kept
-local number = M.number
-local reasons = M.reasons
-local record = M.record
-local waits = M.waits
-local run = {}
-function run.close_attempt(r)
-  r.f.ao = nil
-end
-function run.await_turn(r, entry, ready_at)
-  r.f.en = entry
-  r.f.ra = number.text(ready_at)
-  record.set(r, "gi", nil)
-  record.set(r, "gx", nil)
-  r.f.st = reasons.state(r)
-end
-function run.delay(r, at, now)
-  if at > now then
-    reasons.add(r, reasons.DELAY)
-    record.set_number(r, "du", at)
-    return at
-  end
-  return now
-end
-function run.end_delay(r)
-  reasons.remove(r, reasons.DELAY)
-  record.set(r, "du", nil)
-end
-function run.finish(r, state, now)
-  r.f.st = state
-  reasons.clear(r)
-  record.set(r, "du", nil)
-  record.set(r, "gi", nil)
-  record.set(r, "gx", nil)
-  run.close_attempt(r)
-  waits.finish(r)
-  kept.finish(r)
-  r.f.ea = number.text(now)
-end
-function run.missed_deadline(r, now)
-  return r.f.dl ~= nil and tonumber(r.f.dl) <= now
-end
-function run.is_over(r)
-  return r.f.ea ~= nil
-end
-function run.mark_cancelled(r, reason, now)
-  if not r.f.ca then
-    run.set_cancelled(r, reason, now)
-  end
-end
-function run.set_cancelled(r, reason, now)
-  record.set_number(r, "ca", now)
-  record.set_text(r, "cr", reason)
-end
-function run.record_failure(r, class, message, detail, now)
-  record.set(r, "fc", class)
-  record.set(r, "fa", r.f.ai or "0")
-  record.set(r, "ft", number.text(now))
-  record.set_text(r, "fm", message)
-  record.set_text(r, "fd", detail)
-end
-return run
-end)()
-
 M.claims = (function()
 local answers = M.answers
+local barrier = M.barrier
 local capabilities = M.capabilities
 local execution = M.execution
 local heads = M.heads
@@ -1436,7 +2222,6 @@ local lease = M.lease
 local number = M.number
 local queue = M.queue
 local record = M.record
-local run = M.run
 local claims = {}
 local GRANT_TTL_MS = 5000
 local EXPIRED_MAX = 64
@@ -1447,8 +2232,7 @@ local function task_item(r, index)
 end
 local function issue(r, wanted, index, now)
   local id = answers.derived(wanted.request, index)
-  if run.missed_deadline(r, now) then
-    run.finish(r, "expired", now)
+  if barrier.ends(r, now) then
     execution.commit(r, now)
     return nil
   elseif r.queue == "c" then
@@ -1545,6 +2329,14 @@ reply.CODES = {
   "SIGNALS",
   "STEPS",
   "STEP_RESULTS",
+  "FLOW_NOT_FOUND",
+  "FLOW_ID",
+  "FLOW_REVISION",
+  "FLOW_ENDED",
+  "FLOW_CANCELLED",
+  "FLOW_NOT_STAGED",
+  "NODE_STARTED",
+  "DEPENDENCIES_UNMET",
 }
 function reply.ok(...)
   return { "OK", ... }
@@ -1829,6 +2621,7 @@ return resume
 end)()
 
 M.retry = (function()
+local barrier = M.barrier
 local number = M.number
 local policy = M.policy
 local run = M.run
@@ -1858,6 +2651,7 @@ local function backoff(r, n)
   return longest
 end
 function retry.dispose(r, class, retry_after, now)
+  barrier.hear_of(r)
   if r.f.ca or class == "cancelled" then
     run.finish(r, "cancelled", now)
     return "e cancelled"
@@ -1883,6 +2677,7 @@ return retry
 end)()
 
 M.due = (function()
+local barrier = M.barrier
 local execution = M.execution
 local lease = M.lease
 local number = M.number
@@ -1903,6 +2698,7 @@ local function lease_over(r, at, now)
     return "timeouts"
   end
   run.record_failure(r, "infra_crash", "the lease was lost", nil, now)
+  barrier.hear_of(r)
   local reclaims = tonumber(r.f.rc)
   if r.f.ca then
     run.finish(r, "cancelled", now)
@@ -1959,6 +2755,73 @@ end
 return due
 end)()
 
+M.packed = (function()
+local packed = {}
+function packed.read(text)
+  local values, at = {}, 1
+  while at <= #text do
+    local length, from = string.match(text, "^(%d+):()", at)
+    values[#values + 1] = string.sub(text, from, from + length - 1)
+    at = from + length
+  end
+  return values
+end
+return packed
+end)()
+
+M.extension = (function()
+local backlog = M.backlog
+local joins = M.joins
+local links = M.links
+local member = M.member
+local packed = M.packed
+local places = M.places
+local record = M.record
+local reply = M.reply
+local retract = M.retract
+local work = M.work
+local extension = {}
+local VALUES = 4
+function extension.touched(w, text)
+  local values, touched = packed.read(text), {}
+  for at = 1, #values, VALUES do
+    local r = work.member(w, values[at])
+    local one = { r = r, children = values[at + 2], parents = values[at + 3] }
+    if one.parents ~= "" and (r.f.ai or r.f.ea) then
+      return nil, reply.err("NODE_STARTED", values[at + 1])
+    end
+    touched[#touched + 1] = one
+  end
+  return touched
+end
+function extension.apply(w, touched)
+  for _, one in ipairs(touched) do
+    local r = one.r
+    local before = links.count(r, "c")
+    links.add(r, "c", one.children)
+    links.add(r, "p", one.parents)
+    if one.parents ~= "" then
+      joins.of(r).total = links.count(r, "p")
+      joins.keep(r)
+      if joins.decided(r) == "o" then
+        retract.hold_back(r)
+      end
+    end
+    places.commit(r, w.now)
+    local count = links.count(r, "c")
+    if r.f.ea and count > before then
+      backlog.push(w.counts, "e " .. member.node(r).index .. " " .. before .. " " .. count .. " " .. r.f.st)
+    end
+  end
+end
+function extension.note(fl, count, edges)
+  fl.nodes, fl.edges, fl.open = fl.nodes + count, fl.edges + edges, fl.open + count
+  fl.revision = fl.revision + 1
+  record.set(fl, "sx", nil)
+end
+return extension
+end)()
+
 M.fence = (function()
 local lease = M.lease
 local reply = M.reply
@@ -2012,6 +2875,184 @@ end
 return fence
 end)()
 
+M.submission = (function()
+local keys = M.keys
+local number = M.number
+local reasons = M.reasons
+local record = M.record
+local run = M.run
+local submission = {}
+local function optional(text)
+  return text ~= "" and text or nil
+end
+function submission.record(partition, id, values, at, now)
+  local r = record.new(partition, id, values[at + 2], values[at + 4], values[at + 5], now)
+  local f = r.f
+  f.p = values[at + 1] .. " " .. values[at + 9]
+  f.cl, f.ct = optional(values[at + 3]), optional(values[at + 6])
+  f.tg, f.dl = optional(values[at + 8]), optional(values[at + 11])
+  if values[at + 10] ~= "" then
+    f.ra = number.text(run.delay(r, tonumber(values[at + 10]), now))
+    f.st = reasons.state(r)
+  end
+  local payload = values[at + 7]
+  if #payload > record.SHORT_MAX_BYTES then
+    f.pk = "1"
+    redis.call("SET", keys.payload(partition, id), payload)
+  else
+    f.pl = optional(payload)
+  end
+  return r
+end
+return submission
+end)()
+
+M.nodes = (function()
+local joins = M.joins
+local keys = M.keys
+local links = M.links
+local member = M.member
+local number = M.number
+local packed = M.packed
+local places = M.places
+local reasons = M.reasons
+local record = M.record
+local submission = M.submission
+local nodes = {}
+local VALUES = 18
+local SUBMISSION_AT = 6
+local function new(partition, flow, index, values, at, staged, now)
+  local id = member.id(flow, index)
+  local r = submission.record(partition, id, values, at + SUBMISSION_AT, now)
+  r.f.nd = flow .. " " .. number.text(index) .. " " .. values[at + 1] .. " " .. values[at + 2] .. " "
+    .. values[at + 3] .. " " .. values[at]
+  links.add(r, "c", values[at + 4])
+  links.add(r, "p", values[at + 5])
+  local total = links.count(r, "p")
+  local decision = staged and "z" or total == 0 and "f" or "o"
+  r.f.dp = decision .. " " .. number.text(total) .. " 0 0 0 0"
+  if decision ~= "f" then
+    reasons.add(r, reasons.DEPENDENCIES)
+    r.f.st = reasons.state(r)
+  end
+  return r
+end
+function nodes.create(partition, flow, first, text, looked, now)
+  local values, index = packed.read(text), first
+  for at = 1, #values, VALUES do
+    local r = new(partition, flow, index, values, at, false, now)
+    r.looked = looked
+    places.create(r, now)
+    index = index + 1
+  end
+end
+function nodes.remove(partition, flow, index)
+  local r = record.load(partition, member.id(flow, index))
+  if r then
+    places.remove(r)
+  end
+end
+function nodes.stage(partition, flow, first, text, now)
+  local values, index = packed.read(text), first
+  for at = 1, #values, VALUES do
+    nodes.remove(partition, flow, index)
+    local r = new(partition, flow, index, values, at, true, now)
+    places.stage(r)
+    if joins.of(r).total == 0 or r.f.du or r.f.dl then
+      redis.call("RPUSH", keys.backlog(partition, "x", flow), number.text(index))
+    end
+    index = index + 1
+  end
+  return index - first
+end
+return nodes
+end)()
+
+M.staged = (function()
+local keys = M.keys
+local number = M.number
+local record = M.record
+local staged = {}
+staged.KEPT_MS = 600000
+function staged.standing(fl)
+  local by, count = string.match(fl.f.sx or "", "^(%x+) (%d+)$")
+  return by, tonumber(count)
+end
+function staged.may_go_on(fl, by, first)
+  if first == fl.nodes then
+    return true
+  end
+  local before, count = staged.standing(fl)
+  return before == by and first > fl.nodes and first <= count
+end
+function staged.note(fl, by, count)
+  record.set(fl, "sx", by .. " " .. number.text(count))
+end
+function staged.is_complete(fl, by, nodes)
+  local before, count = staged.standing(fl)
+  return before == by and count == nodes
+end
+function staged.seal(fl)
+  record.set(fl, "sx", nil)
+  record.set(fl, "sg", nil)
+  local from = keys.backlog(fl.partition, "x", fl.flow)
+  if redis.call("EXISTS", from) == 1 then
+    redis.call("RENAME", from, keys.backlog(fl.partition, "s", fl.flow))
+    record.set(fl, "bl", (fl.f.bl or "") .. "s")
+  end
+end
+return staged
+end)()
+
+M.flow_due = (function()
+local flow = M.flow
+local keys = M.keys
+local nodes = M.nodes
+local propagate = M.propagate
+local record = M.record
+local staged = M.staged
+local sweep = M.sweep
+local timers = M.timers
+local work = M.work
+local flow_due = {}
+local function remove(fl, now, looked)
+  local _, stored = staged.standing(fl)
+  local from = math.max(stored or 0, fl.nodes)
+  local to = math.max(from - math.max(looked.visits, 1), 0)
+  looked.visits = looked.visits - math.max(from - to, 1)
+  for index = from - 1, to, -1 do
+    nodes.remove(fl.partition, fl.flow, index)
+  end
+  if to > 0 then
+    fl.state, fl.nodes = "staged", to
+    record.set(fl, "sx", nil)
+    record.set(fl, "sg", fl.due)
+    record.set(fl, "ea", nil)
+    flow.save(fl, now)
+    return "flows_advanced"
+  end
+  timers.remove(fl)
+  redis.call("ZREM", keys.flows(fl.partition), fl.flow)
+  redis.call("DEL", keys.flow(fl.partition, fl.flow), keys.backlog(fl.partition, "x", fl.flow))
+  return "flows_removed"
+end
+function flow_due.handle(fl, now, looked)
+  if not fl.due or tonumber(fl.due) > now then
+    return nil
+  elseif fl.f.lf then
+    propagate.run(work.on(fl, now, looked))
+    return "flows_advanced"
+  elseif fl.f.ea or fl.state == "staged" then
+    return remove(fl, now, work.budget(looked))
+  end
+  local w = work.on(fl, now, looked)
+  sweep.begin(w, "d", "a", "the flow missed its deadline")
+  propagate.run(w)
+  return "flows_expired"
+end
+return flow_due
+end)()
+
 M.held = (function()
 local clock = M.clock
 local execution = M.execution
@@ -2028,7 +3069,7 @@ function held.by(partition, id, attempt, epoch, lease_id, call, decide, again)
   local its = fence.of(attempt, epoch, lease_id)
   local before = call and fence.repeated(r, its, call)
   if before then
-    return again and again(r, before) or reply.ok(before)
+    return again and again(r, before) or reply.ok(before, "")
   end
   local refusal = fence.refused(r, its, now)
   if refusal then
@@ -2039,10 +3080,9 @@ function held.by(partition, id, attempt, epoch, lease_id, call, decide, again)
     return answer
   elseif released then
     lease.release(r, call, released)
-    answer = answer or reply.ok(released)
   end
   execution.commit(r, now)
-  return answer
+  return answer or reply.ok(released, r.left or "")
 end
 return held
 end)()
@@ -2151,16 +3191,15 @@ return repair
 end)()
 
 M.specs = (function()
+local packed = M.packed
 local specs = {}
 local FIELDS = { "id", "key", "kind", "matcher", "expires_in", "expires_at" }
 function specs.read(text)
-  local found, at = {}, 1
-  while at <= #text do
+  local values, found = packed.read(text), {}
+  for at = 1, #values, #FIELDS do
     local spec = {}
-    for _, field in ipairs(FIELDS) do
-      local length, from = string.match(text, "^(%d+):()", at)
-      spec[field] = string.sub(text, from, from + length - 1)
-      at = from + length
+    for i, field in ipairs(FIELDS) do
+      spec[field] = values[at + i - 1]
     end
     found[#found + 1] = spec
   end
@@ -2183,7 +3222,7 @@ function steered.by(partition, id, request, own, decide)
   end
   local before = operator.done_by(r, request, own)
   if before then
-    return reply.ok(before)
+    return reply.ok(before, "")
   end
   local outcome, changed, refused = decide(r, now)
   if refused then
@@ -2192,9 +3231,27 @@ function steered.by(partition, id, request, own, decide)
     operator.remember(r, request, outcome)
     execution.commit(r, now)
   end
-  return reply.ok(outcome)
+  return reply.ok(outcome, r.left or "")
 end
 return steered
+end)()
+
+F.advance_flow = (function()
+local clock = M.clock
+local flow = M.flow
+local propagate = M.propagate
+local reply = M.reply
+local work = M.work
+return function(partition, id)
+  local fl = flow.open(partition, id)
+  if not fl then
+    return reply.err("FLOW_NOT_FOUND")
+  elseif not fl.f.lf then
+    return reply.ok(fl.open, "0")
+  end
+  local left = propagate.run(work.on(fl, clock.now_ms(partition)))
+  return reply.ok(fl.open, left and "1" or "0")
+end
 end)()
 
 F.await = (function()
@@ -2213,6 +3270,24 @@ return function(partition, id)
   record.set(r, "aw", "1")
   store.save(r)
   return reply.ok("0")
+end
+end)()
+
+F.await_flow = (function()
+local clock = M.clock
+local flow = M.flow
+local record = M.record
+local reply = M.reply
+return function(partition, id)
+  local fl = flow.open(partition, id)
+  if not fl then
+    return reply.err("FLOW_NOT_FOUND")
+  elseif fl.f.ea then
+    return reply.ok("1", 0)
+  end
+  record.set(fl, "aw", "1")
+  flow.save(fl, clock.now_ms(partition))
+  return reply.ok("0", fl.open)
 end
 end)()
 
@@ -2246,6 +3321,36 @@ return function(partition, id, request, reason)
     run.finish(r, "cancelled", now)
     return "cancelled", true
   end)
+end
+end)()
+
+F.cancel_flow = (function()
+local clock = M.clock
+local flow = M.flow
+local operator = M.operator
+local propagate = M.propagate
+local reply = M.reply
+local sweep = M.sweep
+local work = M.work
+local OWN = { cancelled = true }
+local REACH = { o = 1, p = 2, a = 3 }
+return function(partition, id, request, policy, reason)
+  local now = clock.now_ms(partition)
+  local fl = flow.open(partition, id)
+  if not fl then
+    return reply.err("FLOW_NOT_FOUND")
+  elseif operator.done_by(fl, request, OWN) then
+    return reply.ok("cancelled", fl.open, fl.f.lf and "1" or "0")
+  elseif fl.f.ea then
+    return reply.ok("ended " .. fl.state, 0, "0")
+  end
+  local w, _, reached = work.on(fl, now), flow.cancel(fl)
+  operator.remember(fl, request, "cancelled")
+  if not reached or REACH[reached] < REACH[policy] then
+    sweep.begin(w, "r", policy, reason)
+  end
+  local left = propagate.run(w)
+  return reply.ok("cancelled", fl.open, left and "1" or "0")
 end
 end)()
 
@@ -2293,13 +3398,13 @@ end
 end)()
 
 F.claim_from_reclaim = (function()
+local barrier = M.barrier
 local clock = M.clock
 local execution = M.execution
 local kept = M.kept
 local lease = M.lease
 local record = M.record
 local reply = M.reply
-local run = M.run
 local INSTANCE_AT = 17
 return function(partition, id, grant, holder, ttl)
   local now = clock.now_ms(partition)
@@ -2313,7 +3418,7 @@ return function(partition, id, grant, holder, ttl)
     if not same or tonumber(f.lx) <= now then
       return reply.err("RECLAIM_TOKEN_VOID")
     end
-  elseif f.gi ~= grant or tonumber(f.gx) <= now or run.missed_deadline(r, now) then
+  elseif f.gi ~= grant or tonumber(f.gx) <= now or barrier.ends(r, now) then
     return reply.err("RECLAIM_TOKEN_VOID")
   else
     lease.issue(r, grant, holder, ttl, now)
@@ -2482,12 +3587,81 @@ return function(partition, id)
 end
 end)()
 
+F.describe_flow = (function()
+local flow = M.flow
+local record = M.record
+local reply = M.reply
+return function(partition, id)
+  local fl = flow.open(partition, id)
+  if not fl then
+    return reply.err("FLOW_NOT_FOUND")
+  end
+  return reply.ok(record.flat(fl))
+end
+end)()
+
 F.disarm = (function()
 local arms = M.arms
 local reply = M.reply
 return function(partition, lane, process, arm, mode, offered, tag)
   local removed = arms.remove(partition, lane, arms.member(process, arm, mode, offered, tag))
   return reply.ok(removed and "1" or "0")
+end
+end)()
+
+F.extend_flow = (function()
+local clock = M.clock
+local extension = M.extension
+local flow = M.flow
+local nodes = M.nodes
+local operator = M.operator
+local propagate = M.propagate
+local reply = M.reply
+local staged = M.staged
+local work = M.work
+local OWN = { extended = true }
+local function refusal(fl, by, revision, first, count, are_staged)
+  if fl.f.ea then
+    return reply.err("FLOW_ENDED", fl.state)
+  elseif fl.f.ca then
+    return reply.err("FLOW_CANCELLED", fl.flow)
+  elseif fl.revision ~= tonumber(revision) or fl.nodes ~= tonumber(first) then
+    return reply.err("FLOW_REVISION", fl.revision)
+  elseif are_staged == "1" and not staged.is_complete(fl, by, fl.nodes + tonumber(count)) then
+    return reply.err("FLOW_NOT_STAGED")
+  end
+  return nil
+end
+return function(partition, id, request, by, revision, first, count, edges, are_staged, text, touched_text)
+  local now = clock.now_ms(partition)
+  local fl = flow.open(partition, id)
+  if not fl then
+    return reply.err("FLOW_NOT_FOUND")
+  end
+  local before = operator.done_by(fl, request, OWN)
+  if before then
+    return reply.ok(string.match(before, "%d+"), fl.f.lf and "1" or "0")
+  end
+  local refused = refusal(fl, by, revision, first, count, are_staged)
+  if refused then
+    return refused
+  end
+  local w = work.on(fl, now)
+  local touched, started = extension.touched(w, touched_text)
+  if not touched then
+    return started
+  end
+  local from = fl.nodes
+  if are_staged == "1" then
+    staged.seal(fl)
+  else
+    nodes.create(partition, id, from, text, w.looked, now)
+  end
+  extension.note(fl, tonumber(count), tonumber(edges))
+  operator.remember(fl, request, "extended " .. string.format("%d", fl.revision))
+  w = work.again(w)
+  extension.apply(w, touched)
+  return reply.ok(fl.revision, propagate.run(w) and "1" or "0")
 end
 end)()
 
@@ -2532,6 +3706,7 @@ end
 end)()
 
 F.list = (function()
+local flow = M.flow
 local keys = M.keys
 local record = M.record
 local reply = M.reply
@@ -2552,8 +3727,31 @@ return function(partition, after, examined, most, states, lane, kind, tag)
       return reply.ok(last, seen, "1", items)
     end
     local f = record.summary(partition, id)
-    if f and wants(f, filter) then
+    if f and wants(f, filter) and not (f.nd and flow.hides({ partition = partition, f = f })) then
       items[#items + 1] = { id, f.ln, f.kd, f.st, f.ai or "", f.pr, f.at, f.ea or "" }
+    end
+    last, seen = id, seen + 1
+  end
+  return reply.ok(last, seen, "0", items)
+end
+end)()
+
+F.list_flows = (function()
+local flow = M.flow
+local keys = M.keys
+local reply = M.reply
+local tags = M.tags
+return function(partition, after, examined, most, states, tag)
+  local from = after == "" and "-" or "(" .. after
+  local ids = redis.call("ZRANGE", keys.flows(partition), from, "+", "BYLEX", "LIMIT", 0, examined + 1)
+  local items, last, seen = {}, "", 0
+  for _, id in ipairs(ids) do
+    if seen == tonumber(examined) or #items == tonumber(most) then
+      return reply.ok(last, seen, "1", items)
+    end
+    local fl = flow.open(partition, id)
+    if fl and (states == "" or string.find(states, "," .. fl.state .. ",", 1, true)) and tags.has(fl, tag) then
+      items[#items + 1] = { id, fl.state, fl.nodes, fl.open, fl.at, fl.f.ea or "" }
     end
     last, seen = id, seen + 1
   end
@@ -2687,6 +3885,29 @@ return function(partition, id, attempt, epoch, lease_id, percent, message, told)
 end
 end)()
 
+F.read_graph = (function()
+local flow = M.flow
+local keys = M.keys
+local member = M.member
+local record = M.record
+local reply = M.reply
+return function(partition, id, from, most)
+  local fl = flow.open(partition, id)
+  if not fl then
+    return reply.err("FLOW_NOT_FOUND")
+  end
+  local items = {}
+  for index = tonumber(from), math.min(fl.nodes, from + most) - 1 do
+    local execution = member.id(id, index)
+    local f = record.summary(partition, execution)
+    local edges = redis.call("HMGET", keys.execution(partition, execution), "ch", "ck")
+    local children = edges[1] or edges[2] and redis.call("GET", keys.links(partition, "c", execution)) or ""
+    items[#items + 1] = { f.nd, f.dp, f.ln, f.kd, f.st, f.ai or "", children }
+  end
+  return reply.ok(fl.revision, fl.nodes, items)
+end
+end)()
+
 F.reclaimable = (function()
 local answers = M.answers
 local claims = M.claims
@@ -2795,6 +4016,10 @@ end
 end)()
 
 F.replay = (function()
+local flow = M.flow
+local joins = M.joins
+local member = M.member
+local reasons = M.reasons
 local record = M.record
 local reply = M.reply
 local run = M.run
@@ -2803,10 +4028,31 @@ local waits = M.waits
 local OWN = { replayed = true }
 local SHORT = { "ca", "pp", "fc", "fa", "ft", "rk" }
 local LONG = { "cr", "pm", "fm", "fd", "re" }
+local function reopen(r)
+  if flow.cancel_of(r) then
+    return reply.err("FLOW_CANCELLED", member.node(r).flow)
+  end
+  local d, decision = joins.of(r), joins.decided(r)
+  if decision == "s" then
+    return reply.err("DEPENDENCIES_UNMET")
+  end
+  d.was_unhandled, d.unhandled, d.decision = d.unhandled, false, decision
+  joins.keep(r)
+  if decision == "o" then
+    reasons.add(r, reasons.DEPENDENCIES)
+  end
+  return nil
+end
 return function(partition, id, request)
   return steered.by(partition, id, request, OWN, function(r, now)
     if not run.is_over(r) then
       return nil, false, reply.err("NOT_TERMINAL")
+    end
+    if r.f.nd then
+      local refused = reopen(r)
+      if refused then
+        return nil, false, refused
+      end
     end
     for _, field in ipairs(SHORT) do
       record.set(r, field, nil)
@@ -2842,6 +4088,7 @@ end
 end)()
 
 F.revoke = (function()
+local barrier = M.barrier
 local lease = M.lease
 local run = M.run
 local steered = M.steered
@@ -2852,6 +4099,7 @@ return function(partition, id, request)
       return "not_active", false
     end
     lease.finish(r, lease.REVOKED)
+    barrier.hear_of(r)
     if r.f.ca then
       run.finish(r, "cancelled", now)
     else
@@ -2888,6 +4136,59 @@ return function(partition, proposed)
 end
 end)()
 
+F.stage_flow = (function()
+local clock = M.clock
+local flow = M.flow
+local keys = M.keys
+local nodes = M.nodes
+local number = M.number
+local record = M.record
+local reply = M.reply
+local staged = M.staged
+local function refusal(fl, fingerprint, by, first)
+  if fingerprint ~= "" and fl.fingerprint ~= fingerprint then
+    return reply.err("FLOW_ID")
+  elseif fingerprint == "" and fl.state == "staged" then
+    return reply.err("FLOW_NOT_FOUND")
+  elseif first < fl.nodes then
+    return reply.err("FLOW_REVISION", fl.revision)
+  elseif not staged.may_go_on(fl, by, first) then
+    return reply.err("FLOW_NOT_STAGED")
+  end
+  return nil
+end
+local function fresh(partition, id, fingerprint, now)
+  local submitted, standing = number.text(now) .. " i 0 " .. fingerprint, "staged 0 0 0 0 0"
+  local fl = flow.new(partition, id, submitted, standing)
+  fl.f = {}
+  record.set(fl, "s", submitted)
+  return fl
+end
+return function(partition, id, fingerprint, by, first, text)
+  local now = clock.now_ms(partition)
+  local fl = flow.load(partition, id)
+  first = tonumber(first)
+  if not fl and fingerprint == "" then
+    return reply.err("FLOW_NOT_FOUND")
+  end
+  fl = fl or fresh(partition, id, fingerprint, now)
+  local refused = refusal(fl, fingerprint, by, first)
+  if refused then
+    return fingerprint ~= "" and fl.state ~= "staged" and fl.fingerprint == fingerprint and reply.ok("1") or refused
+  end
+  if first == fl.nodes then
+    redis.call("DEL", keys.backlog(partition, "x", id))
+  end
+  local count = nodes.stage(partition, id, first, text, now)
+  staged.note(fl, by, first + count)
+  if fl.state == "staged" then
+    record.set_number(fl, "sg", number.later(now, staged.KEPT_MS))
+  end
+  flow.save(fl, now)
+  return reply.ok("0")
+end
+end)()
+
 F.steps = (function()
 local clock = M.clock
 local execution = M.execution
@@ -2912,33 +4213,12 @@ local clock = M.clock
 local execution = M.execution
 local idempotency = M.idempotency
 local keys = M.keys
-local number = M.number
-local record = M.record
-local reasons = M.reasons
 local reply = M.reply
-local run = M.run
+local submission = M.submission
 local FIELDS = 15
-local function optional(text)
-  return text ~= "" and text or nil
-end
 local function store(partition, id, args, at, now, looked)
-  local r = record.new(partition, id, args[at + 2], args[at + 4], args[at + 5], now)
+  local r = submission.record(partition, id, args, at, now)
   r.looked = looked
-  local f = r.f
-  f.p = args[at + 1] .. " " .. args[at + 9]
-  f.cl, f.ct = optional(args[at + 3]), optional(args[at + 6])
-  f.tg, f.dl = optional(args[at + 8]), optional(args[at + 11])
-  if args[at + 10] ~= "" then
-    f.ra = number.text(run.delay(r, tonumber(args[at + 10]), now))
-    f.st = reasons.state(r)
-  end
-  local payload = args[at + 7]
-  if #payload > record.SHORT_MAX_BYTES then
-    f.pk = "1"
-    redis.call("SET", keys.payload(partition, id), payload)
-  else
-    f.pl = optional(payload)
-  end
   execution.create(r, now)
 end
 local function one(partition, args, at, now, looked)
@@ -2968,6 +4248,46 @@ return function(partition, args)
     outcomes[#outcomes + 1] = one(partition, args, at, now, looked)
   end
   return reply.ok(outcomes)
+end
+end)()
+
+F.submit_flow = (function()
+local clock = M.clock
+local flow = M.flow
+local keys = M.keys
+local nodes = M.nodes
+local number = M.number
+local propagate = M.propagate
+local record = M.record
+local reply = M.reply
+local staged = M.staged
+local work = M.work
+return function(partition, id, fingerprint, policy, retention, deadline, tags, count, edges, are_staged, text)
+  local now = clock.now_ms(partition)
+  local there = flow.load(partition, id)
+  if there and there.fingerprint ~= fingerprint then
+    return reply.err("FLOW_ID")
+  elseif there and there.state ~= "staged" then
+    return reply.ok(there.f.lf and "1" or "0")
+  elseif are_staged == "1" and not (there and staged.is_complete(there, fingerprint, tonumber(count))) then
+    return reply.err("FLOW_NOT_STAGED")
+  end
+  local submitted = number.text(now) .. " " .. policy .. " " .. retention .. " " .. fingerprint
+  local fl = flow.new(partition, id, submitted, "open 1 " .. count .. " " .. edges .. " " .. count .. " 0")
+  fl.due = there and there.due
+  fl.f = { sx = there and there.f.sx, sg = there and there.f.sg }
+  record.set(fl, "s", submitted)
+  record.set(fl, "dl", deadline ~= "" and deadline or nil)
+  record.set(fl, "tg", tags ~= "" and tags or nil)
+  redis.call("ZADD", keys.flows(partition), 0, id)
+  local w = work.on(fl, now)
+  if are_staged == "1" then
+    staged.seal(fl)
+    w = work.on(fl, now)
+  else
+    nodes.create(partition, id, 0, text, w.looked, now)
+  end
+  return reply.ok(propagate.run(w) and "1" or "0")
 end
 end)()
 
@@ -3051,26 +4371,43 @@ F.tick = (function()
 local clock = M.clock
 local due = M.due
 local execution = M.execution
+local flow = M.flow
+local flow_due = M.flow_due
 local repair = M.repair
 local reply = M.reply
 local timers = M.timers
+local work = M.work
+local ID_DIGITS = 32
+local function handle(partition, id, now, looked)
+  local flow_id = string.match(id, "^f(%x+)$")
+  if flow_id and #flow_id == ID_DIGITS then
+    local fl = flow.load(partition, flow_id)
+    return fl, fl and flow_due.handle(fl, now, looked)
+  end
+  local r = execution.open(partition, id)
+  if r then
+    r.looked = looked
+  end
+  return r, r and due.handle(r, now)
+end
 return function(partition, most, tag, process, wait)
   local now = clock.now_ms(partition)
   clock.purge(partition, now)
   local counts = { delays = 0, leases = 0, timeouts = 0, expired = 0, grants = 0, removed = 0 }
   counts.waits, counts.waitpoints = 0, 0
-  local handled, looked = 0, {}
+  counts.flows_expired, counts.flows_removed, counts.flows_advanced = 0, 0, 0
+  local handled, looked, cut_off = 0, {}, false
   for _, id in ipairs(timers.due(partition, tag, now, most)) do
-    local r = execution.open(partition, id)
-    if r then
-      r.looked = looked
-    end
-    local event = r and due.handle(r, now)
+    local r, event = handle(partition, id, now, looked)
     if event then
       counts[event] = counts[event] + 1
       handled = handled + 1
     else
       timers.correct(partition, tag, id, r, now)
+    end
+    if work.budget(looked).visits <= 0 then
+      cut_off = true
+      break
     end
   end
   local next_due = timers.next(partition, tag)
@@ -3082,7 +4419,42 @@ return function(partition, most, tag, process, wait)
   local c = counts
   return reply.ok(
     now, next_due or "", c.delays, c.leases, c.timeouts, c.expired, c.grants, c.removed,
-    c.waits, c.waitpoints, repaired)
+    c.waits, c.waitpoints, c.flows_expired, c.flows_removed, c.flows_advanced, repaired, cut_off and "1" or "0")
+end
+end)()
+
+F.upstream_results = (function()
+local execution = M.execution
+local keys = M.keys
+local links = M.links
+local member = M.member
+local record = M.record
+local reply = M.reply
+local BYTES_MAX = 4194304
+local function result_of(r)
+  if r.f.rk == nil then
+    return "0", "", ""
+  end
+  return "1", r.f.rk, r.f.re or redis.call("HGET", keys.long(r.partition, r.id), "re") or ""
+end
+return function(partition, id, from, most)
+  local r = execution.open(partition, id)
+  if not r then
+    return reply.err("NOT_FOUND")
+  elseif not r.f.nd then
+    return reply.ok(0, {})
+  end
+  local total, items, bytes = links.count(r, "p"), {}, 0
+  for _, link in ipairs(links.slice(r, "p", tonumber(from), math.min(total, from + most))) do
+    local parent = record.load(partition, member.id(member.node(r).flow, link.index))
+    local given, content_type, result = result_of(parent)
+    if bytes > 0 and bytes + #result > BYTES_MAX then
+      break
+    end
+    bytes = bytes + #result
+    items[#items + 1] = { member.node(parent).key, parent.id, parent.f.st, given, content_type, result }
+  end
+  return reply.ok(total, items)
 end
 end)()
 
@@ -3128,9 +4500,12 @@ local function call_with_items(name)
   end
 end
 
+redis.register_function({ function_name = "fft_advance_flow", callback = call("advance_flow"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_await", callback = call("await"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_await_flow", callback = call("await_flow"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_cancel", callback = call("cancel"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_cancel_execution", callback = call("cancel_execution"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_cancel_flow", callback = call("cancel_flow"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_claim", callback = call("claim"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_claim_from_reclaim", callback = call("claim_from_reclaim"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_close_waitpoint", callback = call("close_waitpoint"), flags = { "allow-oom" } })
@@ -3139,16 +4514,20 @@ redis.register_function({ function_name = "fft_create_waitpoint", callback = cal
 redis.register_function({ function_name = "fft_delay", callback = call("delay"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_deliver_signal", callback = call("deliver_signal"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_describe", callback = call("describe"), flags = { "no-writes" } })
+redis.register_function({ function_name = "fft_describe_flow", callback = call("describe_flow"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_disarm", callback = call("disarm"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_extend_flow", callback = call("extend_flow"), flags = {  } })
 redis.register_function({ function_name = "fft_fail", callback = call("fail"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_hold", callback = call("hold"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_list", callback = call("list"), flags = { "no-writes" } })
+redis.register_function({ function_name = "fft_list_flows", callback = call("list_flows"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_list_waitpoints", callback = call("list_waitpoints"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_now", callback = call("now"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_observe_signals", callback = call("observe_signals"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_open", callback = call("open"), flags = {  } })
 redis.register_function({ function_name = "fft_pass_on", callback = call("pass_on"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_progress", callback = call("progress"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_read_graph", callback = call("read_graph"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_reclaimable", callback = call("reclaimable"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_record_step", callback = call("record_step"), flags = {  } })
 redis.register_function({ function_name = "fft_release_hold", callback = call("release_hold"), flags = { "allow-oom" } })
@@ -3158,9 +4537,12 @@ redis.register_function({ function_name = "fft_resume_execution", callback = cal
 redis.register_function({ function_name = "fft_revoke", callback = call("revoke"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_save_state", callback = call("save_state"), flags = {  } })
 redis.register_function({ function_name = "fft_signing_key", callback = call("signing_key"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_stage_flow", callback = call("stage_flow"), flags = {  } })
 redis.register_function({ function_name = "fft_steps", callback = call("steps"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_submit", callback = call_with_items("submit"), flags = {  } })
+redis.register_function({ function_name = "fft_submit_flow", callback = call("submit_flow"), flags = {  } })
 redis.register_function({ function_name = "fft_suspend", callback = call("suspend"), flags = {  } })
 redis.register_function({ function_name = "fft_tick", callback = call("tick"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_upstream_results", callback = call("upstream_results"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_version", callback = call("version"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_withdraw_waitpoint", callback = call("withdraw_waitpoint"), flags = { "allow-oom" } })

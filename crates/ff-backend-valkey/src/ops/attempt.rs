@@ -98,7 +98,9 @@ impl AttemptOps for ValkeyBackend {
             content_type: result.map_or("", content_type),
             result: result.map_or_else(Bytes::new, |result| result.bytes().clone()),
         };
-        self.inner.about("complete", fence.execution, call).await.map(drop)
+        let answer = self.inner.about("complete", fence.execution, call).await?;
+        self.inner.go_on(&answer.left).await;
+        Ok(())
     }
 
     async fn fail(
@@ -122,6 +124,7 @@ impl AttemptOps for ValkeyBackend {
             retry_after: retry_after.as_deref().unwrap_or(""),
         };
         let answer = self.inner.about("fail", fence.execution, call).await?;
+        self.inner.go_on(&answer.left).await;
         released(&answer.released)
             .map(Released::as_fail)
             .ok_or_else(|| bad_reply("fail", BadReply("release")))
@@ -138,7 +141,9 @@ impl AttemptOps for ValkeyBackend {
             digest: &digest(call_digest::of_reason(reason)),
             reason,
         };
-        self.inner.about("cancel", fence.execution, call).await.map(drop)
+        let answer = self.inner.about("cancel", fence.execution, call).await?;
+        self.inner.go_on(&answer.left).await;
+        Ok(())
     }
 
     async fn delay(&self, handle: &Handle, request: &DelayRequest) -> Result<(), EngineError> {

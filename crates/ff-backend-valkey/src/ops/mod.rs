@@ -2,6 +2,9 @@
 
 mod attempt;
 mod claim;
+mod flow;
+mod flow_graph;
+mod flow_read;
 mod operator;
 mod read;
 mod signal;

@@ -27,6 +27,7 @@ impl OperatorOps for ValkeyBackend {
             reason: &request.reason,
         };
         let answer = self.inner.about("cancel_execution", request.execution_id, call).await?;
+        self.inner.go_on(&answer.left).await;
         let ended = |text: &str| {
             let outcome: Option<TerminalOutcome> = text.strip_prefix("ended ")?.parse().ok();
             outcome.map(CancelOutcome::AlreadyTerminal)
@@ -118,6 +119,7 @@ impl OperatorOps for ValkeyBackend {
             request: bits(request.request_id.to_bytes()),
         };
         let answer = self.inner.about("replay", request.execution_id, call).await?;
+        self.inner.go_on(&answer.left).await;
         let attempt = answer.outcome.strip_prefix("replayed ").and_then(|text| text.parse().ok());
         attempt
             .map(|attempt| ReplayOutcome::new(AttemptIndex(attempt)))

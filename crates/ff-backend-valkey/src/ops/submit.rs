@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ff_engine::{EngineError, OnTerminal, Submission, SubmitOps, Submitted};
-use ff_types::{ExecutionId, TimestampMs, limits};
+use ff_types::{ExecutionId, Tags, TimestampMs, limits};
 
 use super::{at_most, content_type};
 use crate::ValkeyBackend;
@@ -109,18 +109,16 @@ fn outcome(reply: Reply, id: ExecutionId) -> Result<Result<Submitted, EngineErro
 }
 
 /// Texts that are made for a submission and have to live as long as its call.
-struct Texts {
-    fingerprint: String,
-    tags: String,
-    policy: String,
-    start: String,
-    deadline: String,
+pub(super) struct Texts {
+    pub(super) fingerprint: String,
+    pub(super) tags: String,
+    pub(super) policy: String,
+    pub(super) start: String,
+    pub(super) deadline: String,
 }
 
 impl Texts {
-    fn of(submission: &Submission) -> Result<Self, EngineError> {
-        let tags: Vec<String> =
-            submission.tags.iter().map(|(key, value)| format!("{key} {value}")).collect();
+    pub(super) fn of(submission: &Submission) -> Result<Self, EngineError> {
         let time = |at: Option<TimestampMs>| at.map_or_else(String::new, |at| at.to_string());
         let policy = policy_text(&submission.policy).ok_or_else(|| {
             EngineError::validation(
@@ -130,12 +128,18 @@ impl Texts {
         })?;
         Ok(Self {
             fingerprint: format!("{:016x}", submission.fingerprint()),
-            tags: tags.join("\n"),
+            tags: tag_lines(&submission.tags),
             policy,
             start: time(submission.delay_until),
             deadline: time(submission.deadline),
         })
     }
+}
+
+/// Tags as they are stored: `<key> <value>` a line.
+pub(super) fn tag_lines(tags: &Tags) -> String {
+    let lines: Vec<String> = tags.iter().map(|(key, value)| format!("{key} {value}")).collect();
+    lines.join("\n")
 }
 
 fn item<'a>(submission: &'a Submission, texts: &'a Texts) -> SubmitItem<'a> {

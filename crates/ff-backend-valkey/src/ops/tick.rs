@@ -113,7 +113,8 @@ impl Inner {
                     .await?
                     .map_err(|_| bad_reply(OPERATION, BadReply("counts")))?;
                 let handled = ticked.add(&answer)?;
-                if u64::from(handled) < most || most < PER_CALL {
+                let done = u64::from(handled) < most && !answer.cut_off;
+                if done || most < PER_CALL {
                     break;
                 }
             }
@@ -137,6 +138,9 @@ impl Ticked {
         self.outcome.removed += count(answer.removed)?;
         self.outcome.waits_timed_out += count(answer.waits)?;
         self.outcome.waitpoints_expired += count(answer.waitpoints)?;
+        self.outcome.flows_expired += count(answer.flows_expired)?;
+        self.outcome.flows_removed += count(answer.flows_removed)?;
+        self.outcome.flows_advanced += count(answer.flows_advanced)?;
         if answer.repaired > 0 {
             tracing::warn!(count = answer.repaired, "repaired lost wake-ups");
         }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::read::page_size;
 use crate::error::EngineError;
-use crate::machine::{Dependencies, ExecutionRecord, FlowRecord};
+use crate::machine::{Dependencies, ExecutionRecord, FlowRecord, Node};
 
 /// Everything about one flow but its graph.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -178,21 +178,32 @@ pub struct FlowNodeView {
 }
 
 impl FlowNodeView {
+    /// A node of these parts. For backends that read no more than them.
+    pub fn new(
+        node: &Node,
+        execution_id: ExecutionId,
+        lane: LaneId,
+        kind: TaskKind,
+        state: ExecutionState,
+        attempt: Option<AttemptIndex>,
+        dependencies: Dependencies,
+    ) -> Self {
+        let (key, index, join, rest) = (node.key.clone(), node.index, node.join, node.rest);
+        Self { key, index, execution_id, lane, kind, state, attempt, join, rest, dependencies }
+    }
+
     /// The view of a member, or `None` of an execution that belongs to no flow.
     pub fn of(record: &ExecutionRecord) -> Option<Self> {
-        let node = record.node.as_deref()?;
-        Some(Self {
-            key: node.key.clone(),
-            index: node.index,
-            execution_id: record.submission.id(),
-            lane: record.submission.lane.clone(),
-            kind: record.submission.kind().clone(),
-            state: record.run.state,
-            attempt: record.run.attempt.map(|attempt| attempt.index),
-            join: node.join,
-            rest: node.rest,
-            dependencies: record.run.dependencies,
-        })
+        let (submission, run) = (&record.submission, &record.run);
+        Some(Self::new(
+            record.node.as_deref()?,
+            submission.id(),
+            submission.lane.clone(),
+            submission.kind().clone(),
+            run.state,
+            run.attempt.map(|attempt| attempt.index),
+            run.dependencies,
+        ))
     }
 }
 

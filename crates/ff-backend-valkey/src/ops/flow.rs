@@ -1,0 +1,318 @@
+//! Flows: handing in, extending, cancelling. A small flow is one call; the nodes of a larger one are
+//! staged first, and what is left to do after a call is done by further ones.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use ff_engine::{
+    CancelFlow, CancelFlowOutcome, EngineError, ExtendFlow, ExtendOutcome, FlowNode, FlowOps,
+    FlowPage, FlowSpec, FlowView, GraphPage, ListFlows, ReadGraph, SubmittedFlow, UpstreamPage,
+    UpstreamRequest, check_graph,
+};
+use ff_types::backend::{CancelFlowPolicy, CancelFlowWait};
+use ff_types::{ExecutionId, FlowId, FlowPolicy, TimestampMs, limits};
+
+use super::at_most;
+use super::bits;
+use super::flow_graph::{Edges, Packed, edges_by_node};
+use super::submit::tag_lines;
+use crate::ValkeyBackend;
+use crate::call::BadReply;
+use crate::calls;
+use crate::failures::bad_reply;
+use crate::inner::Inner;
+
+/// Most bytes of nodes that one call carries.
+const BYTES_PER_CALL: usize = 1024 * 1024;
+/// How often staging starts anew when somebody else came between.
+const STAGINGS_MAX: u32 = 3;
+/// The longest wait for a message before the store is asked again.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+#[async_trait]
+impl FlowOps for ValkeyBackend {
+    async fn submit_flow(&self, spec: &FlowSpec) -> Result<SubmittedFlow, EngineError> {
+        const OPERATION: &str = "submit_flow";
+        spec.validate()?;
+        let edges = edges_by_node(spec.nodes().iter().map(|node| &node.key), spec.edges());
+        let fingerprint = format!("{:016x}", spec.fingerprint());
+        let stager = Stager {
+            operation: OPERATION,
+            flow: spec.id(),
+            fingerprint: &fingerprint,
+            by: &fingerprint,
+            first: 0,
+        };
+        let nodes = self.inner.one_step(&stager, spec.nodes(), &edges).await?;
+        let call = calls::SubmitFlow {
+            flow: spec.id().as_u128(),
+            fingerprint: &fingerprint,
+            policy: match spec.policy {
+                FlowPolicy::Isolate => "i",
+                FlowPolicy::FailFast => "f",
+            },
+            retention: u64::try_from(spec.retention.as_millis()).unwrap_or(u64::MAX),
+            deadline: &spec.deadline.map_or_else(String::new, |at: TimestampMs| at.to_string()),
+            tags: &tag_lines(&spec.tags),
+            count: spec.nodes().len() as u64,
+            edges: spec.edges().len() as u64,
+            staged: nodes.is_none(),
+            nodes: nodes.unwrap_or_default(),
+        };
+        if self.inner.about_flow(OPERATION, spec.id(), call).await?.left {
+            self.inner.advance(OPERATION, spec.id()).await?;
+        }
+        Ok(SubmittedFlow::new(spec.id()))
+    }
+
+    async fn extend_flow(&self, request: &ExtendFlow) -> Result<ExtendOutcome, EngineError> {
+        const OPERATION: &str = "extend_flow";
+        request.validate()?;
+        let flow = request.flow_id();
+        let by = request.request_id.to_string();
+        let mut call = calls::ExtendFlow {
+            flow: flow.as_u128(),
+            request: bits(request.request_id.to_bytes()),
+            by: &by,
+            revision: request.expected_revision(),
+            first: request.node_count().into(),
+            count: request.nodes().len() as u64,
+            edges: request.edges().len() as u64,
+            staged: false,
+            nodes: Bytes::new(),
+            touched: Bytes::new(),
+        };
+        let graph = self.inner.whole_graph(flow).await?;
+        let as_expected = graph.revision == request.expected_revision()
+            && graph.nodes.len() == request.node_count() as usize;
+        if as_expected {
+            let known: Vec<_> =
+                graph.nodes.iter().map(|node| (node.key.clone(), node.join)).collect();
+            let known_edges: Vec<_> = graph.edges.iter().map(|edge| (edge.from, edge.to)).collect();
+            let flow_as_it_is = self.inner.flow_record(OPERATION, flow).await?;
+            if flow_as_it_is.run.state.is_terminal() || flow_as_it_is.run.cancel.is_some() {
+                return self.inner.extend(call).await;
+            }
+            check_graph(&known, &known_edges, request.nodes(), request.edges())?;
+            let keys = known.iter().map(|(key, _)| key);
+            let keys = keys.chain(request.nodes().iter().map(|node| &node.key));
+            let edges = edges_by_node(keys, request.edges());
+            let there = edges.range(..u16::try_from(known.len()).unwrap_or(u16::MAX));
+            let there: Vec<_> = there.collect();
+            at_most("touched_nodes", there.len(), limits::FLOW_EXTENSION_TOUCHED_MAX)?;
+            let mut touched = Packed::default();
+            for (index, edges) in there {
+                touched.push(index.to_string().as_bytes());
+                touched.push(known[usize::from(*index)].0.as_str().as_bytes());
+                touched.push(&edges.children);
+                touched.push(&edges.parents);
+            }
+            call.touched = touched.freeze();
+            let first = request.node_count();
+            let stager = Stager { operation: OPERATION, flow, fingerprint: "", by: &by, first };
+            let nodes = self.inner.one_step(&stager, request.nodes(), &edges).await?;
+            call.staged = nodes.is_none();
+            call.nodes = nodes.unwrap_or_default();
+        }
+        self.inner.extend(call).await
+    }
+
+    async fn cancel_flow(&self, request: &CancelFlow) -> Result<CancelFlowOutcome, EngineError> {
+        const OPERATION: &str = "cancel_flow";
+        request.validate()?;
+        let flow = request.flow_id;
+        let call = calls::CancelFlow {
+            flow: flow.as_u128(),
+            request: bits(request.request_id.to_bytes()),
+            policy: match request.policy {
+                CancelFlowPolicy::CancelAll => "a",
+                CancelFlowPolicy::CancelPending => "p",
+                _ => "o",
+            },
+            reason: &request.reason,
+        };
+        let answer = self.inner.about_flow(OPERATION, flow, call).await?;
+        if let Some(state) = answer.outcome.strip_prefix("ended ") {
+            let state = state.parse().map_err(|_| bad_reply(OPERATION, BadReply("state")))?;
+            return Ok(CancelFlowOutcome::AlreadyEnded(state));
+        }
+        let mut open = answer.open;
+        if answer.left {
+            open = self.inner.advance(OPERATION, flow).await?;
+        }
+        let wait = match request.wait {
+            CancelFlowWait::WaitTimeout(wait) => Some(wait),
+            CancelFlowWait::WaitIndefinite => Some(Duration::MAX),
+            _ => None,
+        };
+        if let Some(wait) = wait.filter(|_| open > 0) {
+            open = self.inner.await_flow(OPERATION, flow, wait).await?;
+        }
+        let open = u32::try_from(open).map_err(|_| bad_reply(OPERATION, BadReply("count")))?;
+        Ok(CancelFlowOutcome::Cancelled { open })
+    }
+
+    async fn describe_flow(&self, id: FlowId) -> Result<FlowView, EngineError> {
+        self.inner.describe_flow(id).await
+    }
+
+    async fn read_graph(&self, request: &ReadGraph) -> Result<GraphPage, EngineError> {
+        let page_size = request.page_size()?;
+        self.inner.graph(request.flow_id, request.from, page_size).await
+    }
+
+    async fn list_flows(&self, request: &ListFlows) -> Result<FlowPage, EngineError> {
+        self.inner.list_flows(request).await
+    }
+
+    async fn upstream_results(
+        &self,
+        request: &UpstreamRequest,
+    ) -> Result<UpstreamPage, EngineError> {
+        self.inner.upstream(request).await
+    }
+}
+
+/// Whose nodes are staged.
+struct Stager<'s> {
+    operation: &'static str,
+    flow: FlowId,
+    /// Of a new flow; empty for an extension.
+    fingerprint: &'s str,
+    by: &'s str,
+    /// The index of the first node.
+    first: u32,
+}
+
+impl Inner {
+    /// The nodes as one argument when they are few; otherwise stages them and answers nothing.
+    async fn one_step(
+        &self,
+        stager: &Stager<'_>,
+        nodes: &[FlowNode],
+        edges: &BTreeMap<u16, Edges>,
+    ) -> Result<Option<Bytes>, EngineError> {
+        let parts = parts(stager.first, nodes, edges)?;
+        let few_edges: usize = edges.values().map(|of_one| of_one.children.len() / 3).sum();
+        if parts.len() <= 1 && few_edges <= limits::FLOW_ONE_STEP_EDGES_MAX {
+            return Ok(Some(parts.into_iter().next().map_or_else(Bytes::new, |part| part.nodes)));
+        }
+        let mut staging = 1;
+        loop {
+            match self.stage(stager, &parts).await {
+                Err(EngineError::Contention { .. }) if staging < STAGINGS_MAX => staging += 1,
+                other => return other.map(|()| None),
+            }
+        }
+    }
+
+    async fn stage(&self, stager: &Stager<'_>, parts: &[Part]) -> Result<(), EngineError> {
+        for part in parts {
+            let call = calls::StageFlow {
+                flow: stager.flow.as_u128(),
+                fingerprint: stager.fingerprint,
+                by: stager.by,
+                first: part.first.into(),
+                nodes: part.nodes.clone(),
+            };
+            if self.about_flow(stager.operation, stager.flow, call).await?.sealed {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn extend(&self, call: calls::ExtendFlow<'_>) -> Result<ExtendOutcome, EngineError> {
+        const OPERATION: &str = "extend_flow";
+        let flow = FlowId::from_u128(call.flow);
+        let answer = self.about_flow(OPERATION, flow, call).await?;
+        if answer.left {
+            self.advance(OPERATION, flow).await?;
+        }
+        Ok(ExtendOutcome::new(answer.revision))
+    }
+
+    /// Does what is left to do in a flow. Answers how many members are open.
+    async fn advance(&self, operation: &'static str, flow: FlowId) -> Result<u64, EngineError> {
+        loop {
+            let call = calls::AdvanceFlow { flow: flow.as_u128() };
+            match self.about_flow(operation, flow, call).await {
+                Ok(answer) if answer.left => {}
+                Ok(answer) => return Ok(answer.open),
+                Err(EngineError::NotFound { .. }) => return Ok(0),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Goes on with what a call has left to do in the flow that it names. What has been asked for is
+    /// done and acknowledged; if this fails, the timer goes on.
+    pub(super) async fn go_on(&self, flow: &str) {
+        if let Ok(flow) = flow.parse()
+            && let Err(error) = self.advance("advance_flow", flow).await
+        {
+            tracing::warn!(%flow, %error, "the timer goes on with what is left to do in a flow");
+        }
+    }
+
+    /// Waits until all members of a flow have ended. Answers how many have not.
+    async fn await_flow(
+        self: &std::sync::Arc<Self>,
+        operation: &'static str,
+        flow: FlowId,
+        wait: Duration,
+    ) -> Result<u64, EngineError> {
+        // The channel of an end is named by 128 bits, whatever ends.
+        let id = ExecutionId::from_u128(flow.as_u128());
+        let mut over = self.clock.sleep(wait);
+        loop {
+            let mut end = self.waits.ends.listen(self, id).await?;
+            let call = calls::AwaitFlow { flow: flow.as_u128() };
+            let open = match self.about_flow(operation, flow, call).await {
+                Ok(answer) if answer.ended => return Ok(0),
+                Ok(answer) => answer.open,
+                Err(EngineError::NotFound { .. }) => return Ok(0),
+                Err(error) => return Err(error),
+            };
+            let mut pause = self.clock.sleep(LOOK_AGAIN);
+            tokio::select! {
+                biased;
+                _ = end.told() => {}
+                () = &mut over => return Ok(open),
+                () = &mut pause => {}
+            }
+        }
+    }
+}
+
+/// Nodes that fit one call.
+struct Part {
+    first: u32,
+    nodes: Bytes,
+}
+
+fn parts(
+    first: u32,
+    nodes: &[FlowNode],
+    edges: &BTreeMap<u16, Edges>,
+) -> Result<Vec<Part>, EngineError> {
+    let (mut parts, none) = (Vec::new(), Edges::default());
+    let (mut packed, mut from, mut count) = (Packed::default(), first, 0);
+    for (node, index) in nodes.iter().zip(first..) {
+        let of_node = u16::try_from(index).ok().and_then(|index| edges.get(&index));
+        let bytes = packed.len() + node.submission.payload.len();
+        if count == limits::FLOW_ONE_STEP_NODES_MAX || (count > 0 && bytes > BYTES_PER_CALL) {
+            let full = std::mem::take(&mut packed);
+            parts.push(Part { first: from, nodes: full.freeze() });
+            (from, count) = (index, 0);
+        }
+        packed.push_node(node, of_node.unwrap_or(&none))?;
+        count += 1;
+    }
+    if count > 0 {
+        parts.push(Part { first: from, nodes: packed.freeze() });
+    }
+    Ok(parts)
+}

@@ -1,0 +1,108 @@
+//! How nodes and edges are handed to the library: packed, each value as `<length>:<bytes>`.
+
+use std::collections::BTreeMap;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use ff_engine::{EngineError, FlowEdge, FlowNode};
+use ff_types::{EdgeCondition, JoinPolicy, JoinRest, NodeKey};
+
+use super::content_type;
+use super::submit::Texts;
+
+/// Bytes that stand for edges: of each two of the index of the node there, and a letter.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Edges {
+    /// Those that lead out of a node.
+    pub(super) children: Vec<u8>,
+    /// Those that lead into it.
+    pub(super) parents: Vec<u8>,
+}
+
+/// The new edges of every node that has some, by index. All keys are known.
+pub(super) fn edges_by_node<'k>(
+    keys: impl Iterator<Item = &'k NodeKey>,
+    edges: &[FlowEdge],
+) -> BTreeMap<u16, Edges> {
+    let places: BTreeMap<&NodeKey, u16> = keys.zip(0..).collect();
+    let mut by_node: BTreeMap<u16, Edges> = BTreeMap::new();
+    for edge in edges {
+        let (from, to) = (places[&edge.from], places[&edge.to]);
+        let letter = letter(edge.condition);
+        let link = |index: u16| [index.to_be_bytes()[0], index.to_be_bytes()[1], letter];
+        by_node.entry(from).or_default().children.extend(link(to));
+        by_node.entry(to).or_default().parents.extend(link(from));
+    }
+    by_node
+}
+
+const fn letter(condition: EdgeCondition) -> u8 {
+    match condition {
+        EdgeCondition::OnSuccess => b's',
+        EdgeCondition::OnFailure => b'f',
+        EdgeCondition::Always => b'a',
+    }
+}
+
+/// The condition that a letter stands for.
+pub(super) const fn condition(letter: u8) -> Option<EdgeCondition> {
+    match letter {
+        b's' => Some(EdgeCondition::OnSuccess),
+        b'f' => Some(EdgeCondition::OnFailure),
+        b'a' => Some(EdgeCondition::Always),
+        _ => None,
+    }
+}
+
+/// Values that are packed into one argument.
+#[derive(Default)]
+pub(super) struct Packed(BytesMut);
+
+impl Packed {
+    pub(super) fn push(&mut self, value: &[u8]) {
+        self.0.extend_from_slice(value.len().to_string().as_bytes());
+        self.0.put_u8(b':');
+        self.0.extend_from_slice(value);
+    }
+
+    /// The eighteen values of a node, as `nodes.lua` reads them.
+    pub(super) fn push_node(&mut self, node: &FlowNode, edges: &Edges) -> Result<(), EngineError> {
+        let (join, quorum) = match node.join {
+            JoinPolicy::All => ("a", 0),
+            JoinPolicy::Any => ("y", 0),
+            JoinPolicy::Quorum(quorum) => ("q", quorum),
+        };
+        let rest = match node.rest {
+            JoinRest::LetRun => "l",
+            JoinRest::CancelRemaining => "c",
+        };
+        let submission = &node.submission;
+        let texts = Texts::of(submission)?;
+        self.push(node.key.as_str().as_bytes());
+        self.push(join.as_bytes());
+        self.push(quorum.to_string().as_bytes());
+        self.push(rest.as_bytes());
+        self.push(&edges.children);
+        self.push(&edges.parents);
+        self.push(b"");
+        self.push(texts.fingerprint.as_bytes());
+        self.push(submission.lane.as_str().as_bytes());
+        self.push(submission.capabilities.as_str().as_bytes());
+        self.push(submission.priority.to_string().as_bytes());
+        self.push(submission.kind().as_str().as_bytes());
+        self.push(content_type(&submission.payload).as_bytes());
+        self.push(submission.payload.bytes());
+        self.push(texts.tags.as_bytes());
+        self.push(texts.policy.as_bytes());
+        self.push(texts.start.as_bytes());
+        self.push(texts.deadline.as_bytes());
+        Ok(())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn freeze(self) -> Bytes {
+        self.0.freeze()
+    }
+}

@@ -1,0 +1,71 @@
+--- Adds nodes and edges to an open flow, in one step. The nodes are given, or staged before.
+---
+--- @arg flow     id
+--- @arg request  bytes  16 bytes of request id
+--- @arg by       text   the same in hex digits
+--- @arg revision int    that is extended
+--- @arg first    int    how many nodes it has
+--- @arg count    int    of new nodes
+--- @arg edges    int    how many are new
+--- @arg staged   flag   whether the new nodes are staged
+--- @arg nodes    bytes  eighteen values of each, see `nodes`
+--- @arg touched  bytes  four values of each node that is there and gets edges, see `extension`
+--- @ok revision int
+--- @ok left     flag  something is left to do
+--- @err FLOW_NOT_FOUND FLOW_ENDED FLOW_CANCELLED FLOW_REVISION FLOW_NOT_STAGED NODE_STARTED
+local clock = require("clock")
+local extension = require("extension")
+local flow = require("flow")
+local nodes = require("nodes")
+local operator = require("operator")
+local propagate = require("propagate")
+local reply = require("reply")
+local staged = require("staged")
+local work = require("work")
+
+local OWN = { extended = true }
+
+local function refusal(fl, by, revision, first, count, are_staged)
+  if fl.f.ea then
+    return reply.err("FLOW_ENDED", fl.state)
+  elseif fl.f.ca then
+    return reply.err("FLOW_CANCELLED", fl.flow)
+  elseif fl.revision ~= tonumber(revision) or fl.nodes ~= tonumber(first) then
+    return reply.err("FLOW_REVISION", fl.revision)
+  elseif are_staged == "1" and not staged.is_complete(fl, by, fl.nodes + tonumber(count)) then
+    return reply.err("FLOW_NOT_STAGED")
+  end
+  return nil
+end
+
+return function(partition, id, request, by, revision, first, count, edges, are_staged, text, touched_text)
+  local now = clock.now_ms(partition)
+  local fl = flow.open(partition, id)
+  if not fl then
+    return reply.err("FLOW_NOT_FOUND")
+  end
+  local before = operator.done_by(fl, request, OWN)
+  if before then
+    return reply.ok(string.match(before, "%d+"), fl.f.lf and "1" or "0")
+  end
+  local refused = refusal(fl, by, revision, first, count, are_staged)
+  if refused then
+    return refused
+  end
+  local w = work.on(fl, now)
+  local touched, started = extension.touched(w, touched_text)
+  if not touched then
+    return started
+  end
+  local from = fl.nodes
+  if are_staged == "1" then
+    staged.seal(fl)
+  else
+    nodes.create(partition, id, from, text, w.looked, now)
+  end
+  extension.note(fl, tonumber(count), tonumber(edges))
+  operator.remember(fl, request, "extended " .. string.format("%d", fl.revision))
+  w = work.again(w)
+  extension.apply(w, touched)
+  return reply.ok(fl.revision, propagate.run(w) and "1" or "0")
+end

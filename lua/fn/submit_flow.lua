@@ -1,0 +1,52 @@
+--- Stores a flow as a whole: with its nodes, or by sealing those that are staged.
+---
+--- @arg flow        id
+--- @arg fingerprint text  of the whole
+--- @arg policy      text  `i` isolate or `f` fail fast
+--- @arg retention   int   ms
+--- @arg deadline    text  or empty
+--- @arg tags        text  `<key> <value>` a line
+--- @arg count       int   of nodes
+--- @arg edges       int   how many there are
+--- @arg staged      flag  whether the nodes are staged
+--- @arg nodes       bytes eighteen values of each, see `nodes`
+--- @ok left flag  something is left to do
+--- @err FLOW_ID FLOW_NOT_STAGED
+local clock = require("clock")
+local flow = require("flow")
+local keys = require("keys")
+local nodes = require("nodes")
+local number = require("number")
+local propagate = require("propagate")
+local record = require("record")
+local reply = require("reply")
+local staged = require("staged")
+local work = require("work")
+
+return function(partition, id, fingerprint, policy, retention, deadline, tags, count, edges, are_staged, text)
+  local now = clock.now_ms(partition)
+  local there = flow.load(partition, id)
+  if there and there.fingerprint ~= fingerprint then
+    return reply.err("FLOW_ID")
+  elseif there and there.state ~= "staged" then
+    return reply.ok(there.f.lf and "1" or "0")
+  elseif are_staged == "1" and not (there and staged.is_complete(there, fingerprint, tonumber(count))) then
+    return reply.err("FLOW_NOT_STAGED")
+  end
+  local submitted = number.text(now) .. " " .. policy .. " " .. retention .. " " .. fingerprint
+  local fl = flow.new(partition, id, submitted, "open 1 " .. count .. " " .. edges .. " " .. count .. " 0")
+  fl.due = there and there.due
+  fl.f = { sx = there and there.f.sx, sg = there and there.f.sg }
+  record.set(fl, "s", submitted)
+  record.set(fl, "dl", deadline ~= "" and deadline or nil)
+  record.set(fl, "tg", tags ~= "" and tags or nil)
+  redis.call("ZADD", keys.flows(partition), 0, id)
+  local w = work.on(fl, now)
+  if are_staged == "1" then
+    staged.seal(fl)
+    w = work.on(fl, now)
+  else
+    nodes.create(partition, id, 0, text, w.looked, now)
+  end
+  return reply.ok(propagate.run(w) and "1" or "0")
+end

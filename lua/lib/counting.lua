@@ -1,0 +1,84 @@
+--- The steps that go over the edges of one node: its end is counted at its children, or taken back there,
+--- and a node that is decided lets its parents go. A step may stop half-way, and says where.
+local backlog = require("backlog")
+local joins = require("joins")
+local links = require("links")
+local member = require("member")
+local number = require("number")
+local promote = require("promote")
+local retract = require("retract")
+local sweep = require("sweep")
+local work = require("work")
+
+local counting = {}
+
+--- Does a step over the edges of a kind, as far as the call may go: `visit(r, link)` for each. Answers
+--- the node's record when it is through. A step is a letter, the node's index, where to go on, up to
+--- which edge, and what else it says.
+local function over(w, list, step, kind, visit)
+  local letter, index, at, total, rest = string.match(step, "^(%l) (%d+) (%d+) (%d+) ?(.*)$")
+  local r = work.member(w, index)
+  local to = math.min(tonumber(total), tonumber(at) + w.looked.visits)
+  w.looked.visits = w.looked.visits - math.max(to - at, 1)
+  for _, link in ipairs(links.slice(r, kind, tonumber(at), to)) do
+    rest = visit(r, link, rest) or rest
+  end
+  if to < tonumber(total) then
+    backlog.replace(list, letter .. " " .. index .. " " .. number.text(to) .. " " .. total .. " " .. rest)
+    return nil
+  end
+  backlog.drop(list)
+  return r, rest
+end
+
+--- `k`, and the state in which the node ended: its children count that. When it is a failure that none
+--- of them may take, a flow that fails fast is cancelled; `+` behind the state says one may.
+function counting.ended(w, step)
+  local r, rest = over(w, w.counts, step, "c", function(parent, link, rest)
+    local state = string.match(rest, "^%l+")
+    return promote.count(w, parent, link, state) and state .. "+" or nil
+  end)
+  if r and joins.is_failure(rest) and w.fl.policy == "f" and not w.fl.f.ca then
+    sweep.begin(w, "f", "a", "node " .. member.node(r).key .. " failed")
+  end
+end
+
+--- `e`, and the state in which the node had ended when these edges were added.
+function counting.late(w, step)
+  over(w, w.counts, step, "c", function(parent, link, state)
+    promote.count(w, parent, link, state)
+  end)
+end
+
+--- `r`, and the state that the node has left.
+function counting.reopened(w, step)
+  over(w, w.counts, step, "c", function(_, link, state)
+    retract.at(w, link, state)
+  end)
+end
+
+--- Whether an undecided node waits for this one.
+local function is_needed(w, r)
+  for _, link in ipairs(links.slice(r, "c", 0, links.count(r, "c"))) do
+    if joins.of(work.member(w, link.index)).decision == "o" then
+      return true
+    end
+  end
+  return false
+end
+
+--- `d`: a decided node takes the failures that came to it, when it runs, and has those parents cancelled
+--- that nobody needs any more, when it asked for that.
+function counting.decided(w, step)
+  over(w, w.decided, step, "p", function(r, link)
+    local node, parent = member.node(r), work.member(w, link.index)
+    if joins.of(r).decision == "f" and joins.takes(r, link.condition) then
+      promote.take_failure(w, parent)
+    end
+    if node.rest == "c" and not parent.f.ea and not is_needed(w, parent) then
+      promote.cancel(w, parent, w.now, "node " .. node.key .. " needs it no more")
+    end
+  end)
+end
+
+return counting

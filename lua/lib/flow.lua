@@ -1,0 +1,146 @@
+--- A flow in hand: its fields as texts, and those of `s` and `c` as fields of their own.
+---
+--- @field s  submitted: when, failure policy (`i` isolate, `f` fail fast), retention in ms, fingerprint
+--- @field c  state (`staged` while it is not sealed), revision, how many nodes and edges it has, how many members are open, how many failures left to themselves
+--- @field dl deadline
+--- @field ea when it ended
+--- @field tg tags, one `<key> <value>` a line
+--- @field ca cancellation: cause (`r` requested, `f` a failure, `d` deadline), policy (`o` flow only, `p` pending, `a` all), when, reason
+--- @field sw index of the member with which its cancellation goes on
+--- @field bl which lists of what is left to do exist
+--- @field lf since when something is left to do
+--- @field sx how many nodes are stored, staged ones included, while these are more than it has
+--- @field sg when what is staged is given up
+--- @field on how many requests changed it
+--- @field o0 to `o7`: the latest of them, and what they did
+--- @field aw set while somebody waits for the end
+local keys = require("keys")
+local member = require("member")
+local number = require("number")
+local record = require("record")
+local timers = require("timers")
+
+local flow = {}
+
+local SUBMITTED = "^(%d+) (%l) (%d+) (%x+)$"
+local STANDING = "^(%l+) (%d+) (%d+) (%d+) (%d+) (%d+)$"
+local CANCEL = "^(%l) (%l) (%d+) (.*)$"
+
+local function whole(fl, names)
+  for _, name in ipairs(names) do
+    fl[name] = tonumber(fl[name])
+  end
+end
+
+--- What stands first in the due-index for a flow: no id of an execution starts like this.
+function flow.due_name(id)
+  return "f" .. id
+end
+
+--- A flow from its stored fields, a list of names and values.
+local function in_hand(partition, id, flat)
+  local f = {}
+  for i = 1, #flat, 2 do
+    f[flat[i]] = flat[i + 1]
+  end
+  local fl = { partition = partition, flow = id, id = flow.due_name(id), f = f }
+  fl.at, fl.policy, fl.retention, fl.fingerprint = string.match(f.s, SUBMITTED)
+  fl.state, fl.revision, fl.nodes, fl.edges, fl.open, fl.unhandled = string.match(f.c, STANDING)
+  whole(fl, { "retention", "revision", "nodes", "edges", "open", "unhandled" })
+  return fl
+end
+
+--- The flow, staged or not, or nil when there is none.
+function flow.load(partition, id)
+  local flat = redis.call("HGETALL", keys.flow(partition, id))
+  if #flat == 0 then
+    return nil
+  end
+  local fl = in_hand(partition, id, flat)
+  fl.due = flow.due(fl)
+  return fl
+end
+
+--- A flow that is not stored yet, of the fields `s` and `c`.
+function flow.new(partition, id, submitted, standing)
+  return in_hand(partition, id, { "s", submitted, "c", standing })
+end
+
+--- The flow that everybody sees, or nil when there is none.
+function flow.open(partition, id)
+  local fl = flow.load(partition, id)
+  return fl and fl.state ~= "staged" and fl or nil
+end
+
+--- Cause, policy, time and reason of its cancellation, or nil.
+function flow.cancel(fl)
+  if fl.f.ca then
+    return string.match(fl.f.ca, CANCEL)
+  end
+  return nil
+end
+
+--- When time alone changes it, as text, or nil. What is left to do is due.
+function flow.due(fl)
+  local at
+  if fl.f.ea then
+    at = number.text(number.later(tonumber(fl.f.ea), fl.retention))
+  elseif fl.state ~= "staged" then
+    local _, policy = flow.cancel(fl)
+    at = policy ~= "a" and fl.f.dl or nil
+  end
+  return number.earlier(number.earlier(at, fl.f.lf), fl.f.sg)
+end
+
+--- Whether a record is a node that is staged, which nobody sees.
+function flow.hides(r)
+  if string.sub(r.f.dp, 1, 1) ~= "z" then
+    return false
+  end
+  local node = member.node(r)
+  local standing = redis.call("HGET", keys.flow(r.partition, node.flow), "c")
+  local state, _, nodes = string.match(standing or "", STANDING)
+  return not state or state == "staged" or tonumber(node.index) >= tonumber(nodes)
+end
+
+--- Time and reason of the cancellation of the flow of a member, or nil.
+function flow.cancel_of(r)
+  local ca = redis.call("HGET", keys.flow(r.partition, member.node(r).flow), "ca")
+  if ca then
+    local _, _, at, reason = string.match(ca, CANCEL)
+    return tonumber(at), reason
+  end
+  return nil
+end
+
+--- Writes it, and brings its timer along.
+function flow.save(fl, now)
+  local text = number.text
+  record.set(fl, "c", fl.state .. " " .. text(fl.revision) .. " " .. text(fl.nodes) .. " " .. text(fl.edges) .. " "
+    .. text(fl.open) .. " " .. text(fl.unhandled))
+  local set, gone = {}, {}
+  for field in pairs(fl.changed or {}) do
+    if fl.f[field] then
+      set[#set + 1], set[#set + 2] = field, fl.f[field]
+    else
+      gone[#gone + 1] = field
+    end
+  end
+  fl.changed = nil
+  local key = keys.flow(fl.partition, fl.flow)
+  if #set > 0 then
+    redis.call("HSET", key, unpack(set))
+  end
+  if #gone > 0 then
+    redis.call("HDEL", key, unpack(gone))
+  end
+  local due = flow.due(fl)
+  if due and due ~= fl.due then
+    timers.set(fl, due, now)
+  elseif fl.due and not due then
+    timers.remove(fl)
+  end
+  fl.due = due
+end
+
+return flow

@@ -1,0 +1,28 @@
+--- What makes an execution a member of a flow: its field `nd`, which never changes.
+local member = {}
+
+local NODE = "^(%x+) (%d+) (%l) (%d+) (%l) (%S+)$"
+local LOW = 2 ^ 20
+--- 2^20 divided by the golden ratio, made odd.
+local STEP = 648055
+
+--- The node that a record is: `flow`, `index` as text, `join` (`a` all, `y` any, `q` quorum), `quorum`,
+--- `rest` (`l` let run, `c` cancel) and `key`.
+function member.node(r)
+  if not r.node then
+    local node = {}
+    node.flow, node.index, node.join, node.quorum, node.rest, node.key = string.match(r.f.nd, NODE)
+    node.quorum = tonumber(node.quorum)
+    r.node = node
+  end
+  return r.node
+end
+
+--- The id of the member with an index: that of the flow with the index for a sequence, and the low 20
+--- bits moved on by a step for each node.
+function member.id(flow, index)
+  local low = (tonumber(string.sub(flow, -5), 16) + index * STEP) % LOW
+  return string.sub(flow, 1, 12) .. string.format("%04x", index) .. string.sub(flow, 17, 27) .. string.format("%05x", low)
+end
+
+return member

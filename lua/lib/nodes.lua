@@ -1,0 +1,72 @@
+--- New members of a flow. Each is eighteen values in a row: key, join, quorum, what happens to the rest,
+--- the edges that lead out of it and into it, and then those of a submission, behind a value that is
+--- empty.
+local joins = require("joins")
+local keys = require("keys")
+local links = require("links")
+local member = require("member")
+local number = require("number")
+local packed = require("packed")
+local places = require("places")
+local reasons = require("reasons")
+local record = require("record")
+local submission = require("submission")
+
+local nodes = {}
+
+local VALUES = 18
+local SUBMISSION_AT = 6
+
+local function new(partition, flow, index, values, at, staged, now)
+  local id = member.id(flow, index)
+  local r = submission.record(partition, id, values, at + SUBMISSION_AT, now)
+  r.f.nd = flow .. " " .. number.text(index) .. " " .. values[at + 1] .. " " .. values[at + 2] .. " "
+    .. values[at + 3] .. " " .. values[at]
+  links.add(r, "c", values[at + 4])
+  links.add(r, "p", values[at + 5])
+  local total = links.count(r, "p")
+  local decision = staged and "z" or total == 0 and "f" or "o"
+  r.f.dp = decision .. " " .. number.text(total) .. " 0 0 0 0"
+  if decision ~= "f" then
+    reasons.add(r, reasons.DEPENDENCIES)
+    r.f.st = reasons.state(r)
+  end
+  return r
+end
+
+--- Stores new members, from an index on, in the places where they belong.
+function nodes.create(partition, flow, first, text, looked, now)
+  local values, index = packed.read(text), first
+  for at = 1, #values, VALUES do
+    local r = new(partition, flow, index, values, at, false, now)
+    r.looked = looked
+    places.create(r, now)
+    index = index + 1
+  end
+end
+
+--- Removes what is stored of a member that nobody sees or needs.
+function nodes.remove(partition, flow, index)
+  local r = record.load(partition, member.id(flow, index))
+  if r then
+    places.remove(r)
+  end
+end
+
+--- Stores new members, from an index on, where nobody finds them until the flow is sealed. Those that
+--- have to do something then are noted. Answers how many there are.
+function nodes.stage(partition, flow, first, text, now)
+  local values, index = packed.read(text), first
+  for at = 1, #values, VALUES do
+    nodes.remove(partition, flow, index)
+    local r = new(partition, flow, index, values, at, true, now)
+    places.stage(r)
+    if joins.of(r).total == 0 or r.f.du or r.f.dl then
+      redis.call("RPUSH", keys.backlog(partition, "x", flow), number.text(index))
+    end
+    index = index + 1
+  end
+  return index - first
+end
+
+return nodes

@@ -1,0 +1,108 @@
+--- Takes an execution in hand, and puts it back: record, indexes and wake-ups together. What its end
+--- means for the members of its flow is left to `execution`, by which everybody but these goes.
+local flow = require("flow")
+local kept = require("kept")
+local keys = require("keys")
+local links = require("links")
+local placement = require("placement")
+local queue = require("queue")
+local record = require("record")
+local store = require("store")
+local timers = require("timers")
+local told = require("told")
+local waiters = require("waiters")
+local waits = require("waits")
+local waits_store = require("waits_store")
+
+local places = {}
+
+--- Where it stands, and how it ended if it has.
+local function note_places(r)
+  r.queue, r.since, r.due = placement.queue(r), r.f.ra, placement.due(r)
+  r.over = r.f.ea and r.f.st
+end
+
+--- The execution with the places it stands in: its `queue`, `since` when, and when it is `due`. Nil
+--- when there is none, and when it is a node that is staged.
+function places.open(partition, id)
+  local r = record.load(partition, id)
+  if not r or (r.f.nd and flow.hides(r)) then
+    return nil
+  end
+  note_places(r)
+  return r
+end
+
+--- Writes what was changed and brings the indexes along.
+function places.commit(r, now)
+  local was, since, due = r.queue, r.since, r.due
+  if r.waits then
+    waits.settle(r)
+  end
+  note_places(r)
+  if r.f.aw and r.f.ea then
+    told.ended(r)
+  end
+  store.save(r)
+  if r.waits then
+    waits_store.save(r)
+  end
+  if r.kept then
+    kept.save(r)
+  end
+  local moved = was ~= r.queue or since ~= r.since
+  if moved and was then
+    queue.remove(r, was)
+  end
+  if moved and r.queue then
+    queue.insert(r, r.queue, placement.score(r))
+  end
+  if r.due and due ~= r.due then
+    timers.set(r, r.due, now)
+  elseif due and not r.due then
+    timers.remove(r)
+  end
+  if moved and r.queue then
+    waiters.wake(r, r.queue)
+  end
+end
+
+--- Stores a new execution that has no place yet: nobody finds it by itself.
+function places.stage(r)
+  redis.call("ZADD", keys.all(r.partition), 0, r.id)
+  store.insert(r)
+end
+
+--- Stores a new execution.
+function places.create(r, now)
+  note_places(r)
+  redis.call("ZADD", keys.all(r.partition), 0, r.id)
+  store.insert(r)
+  if r.due then
+    timers.set(r, r.due, now)
+  end
+  if r.queue then
+    queue.insert(r, r.queue, placement.score(r))
+    waiters.wake(r, r.queue)
+  end
+end
+
+--- Removes an execution and everything that belongs to it.
+function places.remove(r)
+  if r.queue then
+    queue.remove(r, r.queue)
+  end
+  timers.remove(r)
+  if r.f.wv then
+    waits.forget_all(r)
+    waits_store.save(r)
+  end
+  redis.call("ZREM", keys.all(r.partition), r.id)
+  local partition, id = r.partition, r.id
+  redis.call("DEL", keys.execution(partition, id), keys.long(partition, id), keys.payload(partition, id))
+  if r.f.nd then
+    links.remove(r)
+  end
+end
+
+return places

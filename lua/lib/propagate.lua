@@ -1,0 +1,72 @@
+--- What the end of a member does to the others, step by step in a fixed order: a cancellation of the flow
+--- goes over all its members first; then staged nodes start; then the ends of members are counted at
+--- their children, first come first served; and when no end is left to be counted, the nodes that were
+--- decided meanwhile let their parents go. A call stops after some visits, and another goes on.
+local backlog = require("backlog")
+local counting = require("counting")
+local flow = require("flow")
+local joins = require("joins")
+local member = require("member")
+local places = require("places")
+local record = require("record")
+local sweep = require("sweep")
+local work = require("work")
+
+local propagate = {}
+
+local COUNTS = { k = counting.ended, e = counting.late, r = counting.reopened }
+
+--- Does what is left to do, as much as the call may, and puts the flow back. Answers whether more is
+--- left.
+function propagate.run(w)
+  while w.looked.visits > 0 do
+    local start, counted = backlog.front(w.starts), backlog.front(w.counts)
+    local decided = backlog.front(w.decided)
+    if w.fl.f.sw then
+      sweep.go_on(w)
+    elseif start then
+      backlog.drop(w.starts)
+      sweep.start(w, start)
+    elseif counted then
+      COUNTS[string.sub(counted, 1, 1)](w, counted)
+    elseif decided then
+      counting.decided(w, decided)
+    else
+      break
+    end
+  end
+  return work.finish(w)
+end
+
+local function work_of(r, now)
+  local fl = flow.load(r.partition, member.node(r).flow)
+  r.looked = r.looked or {}
+  local w = work.on(fl, now, r.looked)
+  work.adopt(w, r)
+  return w
+end
+
+--- Puts a member back that has ended, and does what that means for the others.
+function propagate.ended(r, now)
+  joins.of(r).unhandled = joins.is_failure(r.f.st)
+  joins.keep(r)
+  places.commit(r, now)
+  local w = work_of(r, now)
+  work.ended(w, r)
+  r.left = propagate.run(w) and w.fl.flow or nil
+end
+
+--- Puts a member back that has not ended after all, and takes back what its end meant.
+function propagate.reopened(r, now)
+  local state, w = r.over, work_of(r, now)
+  local d = joins.of(r)
+  if d.was_unhandled then
+    w.fl.unhandled = w.fl.unhandled - 1
+  end
+  record.set(r, "aw", nil)
+  places.commit(r, now)
+  work.reopened(w, r, state)
+  r.left = propagate.run(w) and w.fl.flow or nil
+end
+
+return propagate

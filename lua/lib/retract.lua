@@ -1,0 +1,37 @@
+--- Takes the end of a parent back at one child.
+local joins = require("joins")
+local number = require("number")
+local places = require("places")
+local reasons = require("reasons")
+local work = require("work")
+
+local retract = {}
+
+--- Makes a node wait for its edges again.
+function retract.hold_back(r)
+  joins.of(r).decision = "o"
+  joins.keep(r)
+  reasons.add(r, reasons.DEPENDENCIES)
+  r.f.st = reasons.state(r)
+end
+
+--- A node that was skipped may run after all, and one that has not started waits again.
+function retract.at(w, link, state)
+  local r = work.member(w, link.index)
+  joins.count(r, link.condition, state, -1)
+  joins.keep(r)
+  local decision, undecided = joins.of(r).decision, joins.decided(r) == "o"
+  local unskipped = undecided and decision == "s"
+  if unskipped then
+    r.f.ea, r.f.ra = nil, number.text(w.now)
+    retract.hold_back(r)
+  elseif undecided and decision == "f" and not r.f.ai and not r.f.ea then
+    retract.hold_back(r)
+  end
+  places.commit(r, w.now)
+  if unskipped then
+    work.reopened(w, r, "skipped")
+  end
+end
+
+return retract

@@ -1,0 +1,102 @@
+--- Work on one flow within one call: what is in hand of it, what is left to do, and how much of that the
+--- call may still do.
+local backlog = require("backlog")
+local flow = require("flow")
+local joins = require("joins")
+local links = require("links")
+local member = require("member")
+local number = require("number")
+local places = require("places")
+local record = require("record")
+local told = require("told")
+
+local work = {}
+
+--- Members that one call visits. What is left is done by the next call, or when it is due.
+local VISITS_MAX = 64
+
+--- What one call may do, shared by everything that it does: `visits` to members.
+function work.budget(looked)
+  looked = looked or {}
+  looked.visits = looked.visits or VISITS_MAX
+  return looked
+end
+
+--- Work on a flow in hand.
+function work.on(fl, now, looked)
+  looked = work.budget(looked)
+  return {
+    fl = fl, now = now, looked = looked, members = {},
+    starts = backlog.of(fl, "s"), counts = backlog.of(fl, "c"), decided = backlog.of(fl, "d"),
+  }
+end
+
+--- The same work once lists of what is left to do were added to the flow.
+function work.again(w)
+  local other = work.on(w.fl, w.now, w.looked)
+  other.members = w.members
+  return other
+end
+
+--- The member with an index.
+function work.member(w, index)
+  index = tonumber(index)
+  if not w.members[index] then
+    local r = places.open(w.fl.partition, member.id(w.fl.flow, index))
+    r.looked = w.looked
+    w.members[index] = r
+  end
+  return w.members[index]
+end
+
+--- Takes a record, which somebody else opened, for the member that it is.
+function work.adopt(w, r)
+  w.members[tonumber(member.node(r).index)] = r
+end
+
+--- A member has ended: counts that, and leaves what it means to its children to be done.
+function work.ended(w, r)
+  local fl, node = w.fl, member.node(r)
+  fl.open = fl.open - 1
+  if joins.of(r).unhandled then
+    fl.unhandled = fl.unhandled + 1
+  end
+  backlog.push(w.counts, "k " .. node.index .. " 0 " .. links.count(r, "c") .. " " .. r.f.st)
+end
+
+--- A member has not ended after all.
+function work.reopened(w, r, state)
+  local fl = w.fl
+  fl.open, fl.state = fl.open + 1, "open"
+  record.set(fl, "ea", nil)
+  backlog.push(w.counts, "r " .. member.node(r).index .. " 0 " .. links.count(r, "c") .. " " .. state)
+end
+
+local OUTCOMES = { r = "cancelled", f = "failed", d = "failed" }
+
+local function outcome(fl)
+  local cause = flow.cancel(fl)
+  return OUTCOMES[cause] or fl.unhandled > 0 and "failed" or "completed"
+end
+
+--- Puts the flow back. It ends when its last member has and nothing is left to do.
+function work.finish(w)
+  local fl = w.fl
+  local left = backlog.keep(fl, { w.starts, w.counts, w.decided }) or fl.f.sw ~= nil
+  if left then
+    record.set(fl, "lf", fl.f.lf or number.text(w.now))
+  else
+    record.set(fl, "lf", nil)
+  end
+  if not left and fl.open == 0 and fl.state == "open" then
+    fl.state = outcome(fl)
+    record.set_number(fl, "ea", w.now)
+    if fl.f.aw then
+      told.flow_ended(fl)
+    end
+  end
+  flow.save(fl, w.now)
+  return left
+end
+
+return work
