@@ -5,7 +5,6 @@
 --- @ok fields list
 --- @err FLOW_NOT_FOUND
 local flow = require("flow")
-local record = require("record")
 local reply = require("reply")
 
 return function(partition, id)
@@ -13,5 +12,5 @@ return function(partition, id)
   if not fl then
     return reply.err("FLOW_NOT_FOUND")
   end
-  return reply.ok(record.flat(fl))
+  return reply.ok(flow.flat(fl))
 end

@@ -65,6 +65,7 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   end
   extension.note(fl, tonumber(count), tonumber(edges))
   operator.remember(fl, request, "extended " .. string.format("%d", fl.revision))
+  flow.save(fl, now)
   w = work.again(w)
   extension.apply(w, touched)
   return reply.ok(fl.revision, propagate.run(w) and "1" or "0")

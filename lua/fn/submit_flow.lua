@@ -44,6 +44,7 @@ return function(partition, id, fingerprint, policy, retention, deadline, tags, c
   local w = work.on(fl, now)
   if are_staged == "1" then
     staged.seal(fl)
+    flow.save(fl, now)
     w = work.on(fl, now)
   else
     nodes.create(partition, id, 0, text, w.looked, now)

@@ -92,6 +92,15 @@ function flow.due(fl)
   return number.earlier(number.earlier(at, fl.f.lf), fl.f.sg)
 end
 
+--- Its stored fields as a list of names and values, for a reply.
+function flow.flat(fl)
+  local flat = {}
+  for field, value in pairs(fl.f) do
+    flat[#flat + 1], flat[#flat + 2] = field, value
+  end
+  return flat
+end
+
 --- Whether a record is a node that is staged, which nobody sees.
 function flow.hides(r)
   if string.sub(r.f.dp, 1, 1) ~= "z" then

@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "0fa534a98a0ca570aacbaa0a1d6b6cc9" }
+M.library = { PROTOCOL = 1, HASH = "00eee6ad016d1d095334d16264a21113" }
 
 M.number = (function()
 local number = {}
@@ -587,6 +587,13 @@ function flow.due(fl)
     at = policy ~= "a" and fl.f.dl or nil
   end
   return number.earlier(number.earlier(at, fl.f.lf), fl.f.sg)
+end
+function flow.flat(fl)
+  local flat = {}
+  for field, value in pairs(fl.f) do
+    flat[#flat + 1], flat[#flat + 2] = field, value
+  end
+  return flat
 end
 function flow.hides(r)
   if string.sub(r.f.dp, 1, 1) ~= "z" then
@@ -3582,14 +3589,13 @@ end)()
 
 F.describe_flow = (function()
 local flow = M.flow
-local record = M.record
 local reply = M.reply
 return function(partition, id)
   local fl = flow.open(partition, id)
   if not fl then
     return reply.err("FLOW_NOT_FOUND")
   end
-  return reply.ok(record.flat(fl))
+  return reply.ok(flow.flat(fl))
 end
 end)()
 
@@ -3652,6 +3658,7 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   end
   extension.note(fl, tonumber(count), tonumber(edges))
   operator.remember(fl, request, "extended " .. string.format("%d", fl.revision))
+  flow.save(fl, now)
   w = work.again(w)
   extension.apply(w, touched)
   return reply.ok(fl.revision, propagate.run(w) and "1" or "0")
@@ -4276,6 +4283,7 @@ return function(partition, id, fingerprint, policy, retention, deadline, tags, c
   local w = work.on(fl, now)
   if are_staged == "1" then
     staged.seal(fl)
+    flow.save(fl, now)
     w = work.on(fl, now)
   else
     nodes.create(partition, id, 0, text, w.looked, now)

@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "eb8f2dd5179a8bfc34527ccab65c5a22" }
+M.library = { PROTOCOL = 1, HASH = "451a9cebb4766628daad4ab5800e0818" }
 
 M.number = (function()
 local number = {}
@@ -594,6 +594,13 @@ function flow.due(fl)
     at = policy ~= "a" and fl.f.dl or nil
   end
   return number.earlier(number.earlier(at, fl.f.lf), fl.f.sg)
+end
+function flow.flat(fl)
+  local flat = {}
+  for field, value in pairs(fl.f) do
+    flat[#flat + 1], flat[#flat + 2] = field, value
+  end
+  return flat
 end
 function flow.hides(r)
   if string.sub(r.f.dp, 1, 1) ~= "z" then
@@ -3589,14 +3596,13 @@ end)()
 
 F.describe_flow = (function()
 local flow = M.flow
-local record = M.record
 local reply = M.reply
 return function(partition, id)
   local fl = flow.open(partition, id)
   if not fl then
     return reply.err("FLOW_NOT_FOUND")
   end
-  return reply.ok(record.flat(fl))
+  return reply.ok(flow.flat(fl))
 end
 end)()
 
@@ -3659,6 +3665,7 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   end
   extension.note(fl, tonumber(count), tonumber(edges))
   operator.remember(fl, request, "extended " .. string.format("%d", fl.revision))
+  flow.save(fl, now)
   w = work.again(w)
   extension.apply(w, touched)
   return reply.ok(fl.revision, propagate.run(w) and "1" or "0")
@@ -4283,6 +4290,7 @@ return function(partition, id, fingerprint, policy, retention, deadline, tags, c
   local w = work.on(fl, now)
   if are_staged == "1" then
     staged.seal(fl)
+    flow.save(fl, now)
     w = work.on(fl, now)
   else
     nodes.create(partition, id, 0, text, w.looked, now)
