@@ -28,7 +28,7 @@ pub use crate::types::{Namespace, WaitpointKey};
 pub use cancel_flow::{CancelFlowPolicy, CancelFlowWait};
 pub use capabilities::CapabilitySet;
 pub use claim::{ClaimPolicy, LeaseRenewal};
-pub use completion::CompletionPayload;
+pub use completion::{CompletionOf, CompletionPayload};
 pub use config::{
     BackendConfig, BackendConnection, BackendRetry, BackendTimeouts, Password, ValkeyConnection,
 };

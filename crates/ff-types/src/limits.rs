@@ -220,6 +220,12 @@ pub const LIST_LIMIT_DEFAULT: u32 = 100;
 pub const LIST_LIMIT_MAX: u32 = 1_000;
 /// Most records one listing looks at before it answers with a cursor.
 pub const LIST_EXAMINED_MAX: usize = 10_000;
+/// Most completions that a partition of the completion log keeps.
+pub const COMPLETIONS_KEPT_MAX: usize = 100_000;
+/// How long a completion is kept: 24 h.
+pub const COMPLETIONS_KEPT_MS: u64 = DAY_MS;
+/// Most partitions of a store.
+pub const PARTITIONS_MAX: usize = 1_024;
 /// Due items one tick handles unless the caller says otherwise.
 pub const TICK_LIMIT_DEFAULT: u32 = 1_000;
 /// Most due items of one tick.

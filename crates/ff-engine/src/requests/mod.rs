@@ -2,6 +2,7 @@
 
 mod attempt;
 mod claim;
+mod completions;
 mod flow;
 mod flow_graph;
 mod flow_view;
@@ -19,6 +20,9 @@ mod waitpoint;
 pub(crate) use attempt::validate_reason;
 pub use attempt::{DelayRequest, FailRequest, ProgressRequest};
 pub use claim::{ClaimOutcome, ClaimRequest, ReclaimRequest, Task};
+pub use completions::{
+    CompletionCursor, CompletionPage, CompletionsFrom, LogPlace, ReadCompletions,
+};
 pub use flow::{
     CancelFlow, CancelFlowOutcome, ExtendFlow, ExtendOutcome, FlowEdge, FlowNode, FlowSpec,
     SubmittedFlow,

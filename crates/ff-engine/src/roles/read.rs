@@ -5,8 +5,8 @@ use ff_types::ExecutionId;
 
 use crate::error::EngineError;
 use crate::requests::{
-    ExecutionView, Explanation, ListPage, ListRequest, ListWaitpoints, ResultOutcome,
-    ResultRequest, WaitpointPage,
+    CompletionPage, ExecutionView, Explanation, ListPage, ListRequest, ListWaitpoints,
+    ReadCompletions, ResultOutcome, ResultRequest, WaitpointPage,
 };
 
 /// Reads.
@@ -59,6 +59,30 @@ pub trait ReadOps: Send + Sync + 'static {
     /// # Errors
     /// [`EngineError::Validation`] for a wait over 60 s `[result.limits_are_enforced]`.
     async fn result(&self, request: &ResultRequest) -> Result<ResultOutcome, EngineError>;
+
+    /// The ends of executions and flows, in the order of a durable log.
+    ///
+    /// # Behavior
+    /// - Every end makes exactly one event `[completions.one_event_an_end]`, with its time, its result
+    ///   and its flow `[completions.event_is_filled]`; the end of a flow follows that of its last member
+    ///   `[completions.flow_ends_make_one]`.
+    /// - Following the cursors from the start or from a place gives each event once, in order for each
+    ///   execution, over replays too `[completions.cursor_misses_nothing]`; from now, only what comes
+    ///   `[completions.from_now_shows_what_comes]`.
+    /// - With `max_wait` it waits for the next event inside the backend
+    ///   `[completions.wait_for_the_next]`.
+    /// - The filter narrows at the source, and what it leaves out does not hold a page up
+    ///   `[completions.filter_narrows_at_the_source]`.
+    /// - At most 100,000 events of a partition are kept, for 24 h; a reader whose place is behind that is
+    ///   told so `[completions.trimmed_place_is_a_gap]`.
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] for a page size or a wait out of range, and for a cursor of a store
+    /// with other partitions `[completions.limits_are_enforced]`.
+    async fn read_completions(
+        &self,
+        request: &ReadCompletions,
+    ) -> Result<CompletionPage, EngineError>;
 
     /// The first reason why an execution is not running, and when time alone clears it.
     ///
