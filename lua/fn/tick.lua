@@ -22,6 +22,7 @@
 --- @ok cut_off   flag  the call stopped early because it had done enough
 local clock = require("clock")
 local due = require("due")
+local events = require("events")
 local execution = require("execution")
 local flow = require("flow")
 local flow_due = require("flow_due")
@@ -49,6 +50,7 @@ end
 return function(partition, most, tag, process, wait)
   local now = clock.now_ms(partition)
   clock.purge(partition, now)
+  events.trim(partition, now)
   local counts = { delays = 0, leases = 0, timeouts = 0, expired = 0, grants = 0, removed = 0 }
   counts.waits, counts.waitpoints = 0, 0
   counts.flows_expired, counts.flows_removed, counts.flows_advanced = 0, 0, 0

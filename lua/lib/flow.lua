@@ -4,6 +4,7 @@
 --- @field c  state (`staged` while it is not sealed), revision, how many nodes and edges it has, how many members are open, how many failures left to themselves
 --- @field dl deadline
 --- @field ea when it ended
+--- @field le the member that ended last
 --- @field tg tags, one `<key> <value>` a line
 --- @field ca cancellation: cause (`r` requested, `f` a failure, `d` deadline), policy (`o` flow only, `p` pending, `a` all), when, reason
 --- @field sw index of the member with which its cancellation goes on

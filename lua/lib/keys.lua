@@ -78,6 +78,17 @@ function keys.backlog(partition, kind, flow)
   return partition .. "z:" .. kind .. flow
 end
 
+--- The completion log, a stream: an event for each end of an execution or a flow. Events are counted from 1
+--- in the second part of their ids; the first part is always 1.
+function keys.log(partition)
+  return partition .. "h"
+end
+
+--- The processes that wait for the next event, a set.
+function keys.log_readers(partition)
+  return partition .. "h:"
+end
+
 --- All flows, a sorted set in the order of their ids.
 function keys.flows(partition)
   return partition .. "f"

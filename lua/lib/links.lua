@@ -19,14 +19,12 @@ end
 
 --- Those from a place on, up to another, counted from 0: `index` and `condition` of each.
 function links.slice(r, kind, from, to)
-  local inline, bytes = r.f[INLINE[kind]], nil
   if from >= to then
     return {}
-  elseif inline then
-    bytes = string.sub(inline, from * BYTES + 1, to * BYTES)
-  else
-    bytes = redis.call("GETRANGE", keys.links(r.partition, kind, r.id), from * BYTES, to * BYTES - 1)
   end
+  local inline = r.f[INLINE[kind]]
+  local bytes = inline and string.sub(inline, from * BYTES + 1, to * BYTES)
+    or redis.call("GETRANGE", keys.links(r.partition, kind, r.id), from * BYTES, to * BYTES - 1)
   local found = {}
   for at = 1, #bytes, BYTES do
     local high, low = string.byte(bytes, at, at + 1)

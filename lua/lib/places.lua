@@ -1,5 +1,6 @@
 --- Takes an execution in hand, and puts it back: record, indexes and wake-ups together. What its end
 --- means for the members of its flow is left to `execution`, by which everybody but these goes.
+local events = require("events")
 local flow = require("flow")
 local kept = require("kept")
 local keys = require("keys")
@@ -35,13 +36,16 @@ end
 
 --- Writes what was changed and brings the indexes along.
 function places.commit(r, now)
-  local was, since, due = r.queue, r.since, r.due
+  local was, since, due, over = r.queue, r.since, r.due, r.over
   if r.waits then
     waits.settle(r)
   end
   note_places(r)
-  if r.f.aw and r.f.ea then
-    told.ended(r)
+  if r.f.ea and not over then
+    events.ended(r)
+    if r.f.aw then
+      told.ended(r)
+    end
   end
   store.save(r)
   if r.waits then

@@ -1,6 +1,7 @@
 --- Work on one flow within one call: what is in hand of it, what is left to do, and how much of that the
 --- call may still do.
 local backlog = require("backlog")
+local events = require("events")
 local flow = require("flow")
 local joins = require("joins")
 local links = require("links")
@@ -58,6 +59,7 @@ end
 function work.ended(w, r)
   local fl, node = w.fl, member.node(r)
   fl.open = fl.open - 1
+  record.set(fl, "le", r.id)
   if joins.of(r).unhandled then
     fl.unhandled = fl.unhandled + 1
   end
@@ -91,6 +93,7 @@ function work.finish(w)
   if not left and fl.open == 0 and fl.state == "open" then
     fl.state = outcome(fl)
     record.set_number(fl, "ea", w.now)
+    events.flow_ended(fl, fl.f.le)
     if fl.f.aw then
       told.flow_ended(fl)
     end

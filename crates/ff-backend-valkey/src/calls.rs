@@ -1303,6 +1303,61 @@ impl Call for Progress<'_> {
 #[derive(Debug)]
 pub(crate) struct ProgressAnswer;
 
+/// Completions behind a place in the log. When there is none, it lets a process be told of the next.
+///
+/// A place is the number of the last event in front of it, and some digits of that event, which tell
+/// whether it is still the one that was read. An item is what ended, the execution, how, when, the flow or
+/// `-`, whether there is a result, and the result.
+#[derive(Debug, Clone)]
+pub(crate) struct ReadCompletions<'a> {
+    /// `from`: number of an event, `start` or `now`.
+    pub(crate) from: &'a str,
+    /// `check`: hex digits, or empty.
+    pub(crate) check: &'a str,
+    /// `most`.
+    pub(crate) most: u64,
+    /// `tag`: only events with this tag, or empty.
+    pub(crate) tag: &'a str,
+    /// `process`: that would wait, or empty.
+    pub(crate) process: &'a str,
+}
+
+impl Call for ReadCompletions<'_> {
+    const NAME: &'static str = "read_completions";
+    const READS_ONLY: bool = false;
+    type Answer = ReadCompletionsAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.text(self.from);
+        args.text(self.check);
+        args.int(self.most);
+        args.text(self.tag);
+        args.text(self.process);
+    }
+
+    fn decode(values: &mut Values) -> Result<ReadCompletionsAnswer, BadReply> {
+        Ok(ReadCompletionsAnswer {
+            gap: values.flag()?,
+            seq: values.int()?,
+            check: values.text()?,
+            items: values.list()?,
+        })
+    }
+}
+
+/// What `read_completions` answers.
+#[derive(Debug)]
+pub(crate) struct ReadCompletionsAnswer {
+    /// `gap`: events behind the place are gone.
+    pub(crate) gap: bool,
+    /// `seq`: the place to go on from.
+    pub(crate) seq: u64,
+    /// `check`.
+    pub(crate) check: String,
+    /// `items`.
+    pub(crate) items: Vec<Reply>,
+}
+
 /// Some nodes of a flow from an index on, with the edges that lead out of them.
 ///
 /// An item is the fields `nd` and `dp`, lane, kind, state, attempt or empty, and the edges, three bytes

@@ -89,6 +89,16 @@ impl FlowState {
     /// Every state.
     pub const ALL: [Self; 4] = [Self::Open, Self::Completed, Self::Failed, Self::Cancelled];
 
+    /// How the flow ended, if it has.
+    pub const fn outcome(self) -> Option<TerminalOutcome> {
+        match self {
+            Self::Open => None,
+            Self::Completed => Some(TerminalOutcome::Completed),
+            Self::Failed => Some(TerminalOutcome::Failed),
+            Self::Cancelled => Some(TerminalOutcome::Cancelled),
+        }
+    }
+
     /// Whether the flow has ended.
     pub const fn is_terminal(self) -> bool {
         !matches!(self, Self::Open)

@@ -32,7 +32,8 @@ const BANNED: &[&str] = &[
 /// Commands that one module alone calls, and where.
 const OWNED: &[(&str, &[&str])] = &[
     ("TIME", &["clock"]),
-    ("SPUBLISH", &["arms", "timers", "told"]),
+    ("SPUBLISH", &["arms", "events", "timers", "told"]),
+    ("XADD", &["events"]),
     ("HGETALL", &["record", "describe", "flow", "waits", "steps"]),
     ("SRANDMEMBER", &["heads", "repair"]),
 ];

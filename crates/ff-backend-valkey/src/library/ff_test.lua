@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "451a9cebb4766628daad4ab5800e0818" }
+M.library = { PROTOCOL = 1, HASH = "b569b7aac86c313f00eacaffd81efa49" }
 
 M.number = (function()
 local number = {}
@@ -85,6 +85,12 @@ function keys.links(partition, kind, id)
 end
 function keys.backlog(partition, kind, flow)
   return partition .. "z:" .. kind .. flow
+end
+function keys.log(partition)
+  return partition .. "h"
+end
+function keys.log_readers(partition)
+  return partition .. "h:"
 end
 function keys.flows(partition)
   return partition .. "f"
@@ -1112,6 +1118,63 @@ end
 return capabilities
 end)()
 
+M.events = (function()
+local keys = M.keys
+local member = M.member
+local number = M.number
+local events = {}
+local KEPT_MAX = 100000
+local KEPT_MS = 86400000
+local TRIMMED_AT_ONCE = 100
+local READERS_AT_ONCE = 64
+local function tell(partition)
+  local key = keys.log_readers(partition)
+  repeat
+    local waiting = redis.call("SPOP", key, READERS_AT_ONCE)
+    for _, process in ipairs(waiting) do
+      redis.call("SPUBLISH", keys.process(partition, process), "e")
+    end
+  until #waiting < READERS_AT_ONCE
+end
+local function append(partition, what, id, state, at, flow, tags)
+  local event = what .. " " .. id .. " " .. state .. " " .. at .. " " .. flow .. "\n" .. (tags or "")
+  redis.call("XADD", keys.log(partition), "MAXLEN", "~", KEPT_MAX, "1-*", "e", event)
+  tell(partition)
+end
+function events.ended(r)
+  append(r.partition, "x", r.id, r.f.st, r.f.ea, r.f.nd and member.node(r).flow or "-", r.f.tg)
+end
+function events.flow_ended(fl, last)
+  append(fl.partition, "f", last, fl.state, fl.f.ea, fl.flow, fl.f.tg)
+end
+function events.read(entry)
+  local e = { seq = string.match(entry[1], "^1%-(%d+)$"), f = {} }
+  e.what, e.id, e.state, e.at, e.flow, e.f.tg = string.match(entry[2][2], "^(%l) (%x+) (%l+) (%d+) (%S+)\n(.*)$")
+  return e
+end
+function events.trim(partition, now)
+  local key, behind = keys.log(partition), nil
+  for _, entry in ipairs(redis.call("XRANGE", key, "-", "+", "COUNT", 1)) do
+    if now - tonumber(events.read(entry).at) < KEPT_MS then
+      return
+    end
+    behind = entry[1]
+  end
+  if not behind then
+    return
+  end
+  for _, entry in ipairs(redis.call("XRANGE", key, "-", "+", "COUNT", TRIMMED_AT_ONCE)) do
+    local e = events.read(entry)
+    if now - tonumber(e.at) < KEPT_MS then
+      break
+    end
+    behind = "1-" .. number.text(tonumber(e.seq) + 1)
+  end
+  redis.call("XTRIM", key, "MINID", behind)
+end
+return events
+end)()
+
 M.links = (function()
 local keys = M.keys
 local number = M.number
@@ -1125,14 +1188,12 @@ function links.count(r, kind)
   return inline and #inline / BYTES or tonumber(r.f[COUNT[kind]] or "0")
 end
 function links.slice(r, kind, from, to)
-  local inline, bytes = r.f[INLINE[kind]], nil
   if from >= to then
     return {}
-  elseif inline then
-    bytes = string.sub(inline, from * BYTES + 1, to * BYTES)
-  else
-    bytes = redis.call("GETRANGE", keys.links(r.partition, kind, r.id), from * BYTES, to * BYTES - 1)
   end
+  local inline = r.f[INLINE[kind]]
+  local bytes = inline and string.sub(inline, from * BYTES + 1, to * BYTES)
+    or redis.call("GETRANGE", keys.links(r.partition, kind, r.id), from * BYTES, to * BYTES - 1)
   local found = {}
   for at = 1, #bytes, BYTES do
     local high, low = string.byte(bytes, at, at + 1)
@@ -1547,6 +1608,7 @@ return waits_store
 end)()
 
 M.places = (function()
+local events = M.events
 local flow = M.flow
 local kept = M.kept
 local keys = M.keys
@@ -1574,13 +1636,16 @@ function places.open(partition, id)
   return r
 end
 function places.commit(r, now)
-  local was, since, due = r.queue, r.since, r.due
+  local was, since, due, over = r.queue, r.since, r.due, r.over
   if r.waits then
     waits.settle(r)
   end
   note_places(r)
-  if r.f.aw and r.f.ea then
-    told.ended(r)
+  if r.f.ea and not over then
+    events.ended(r)
+    if r.f.aw then
+      told.ended(r)
+    end
   end
   store.save(r)
   if r.waits then
@@ -1642,6 +1707,7 @@ end)()
 
 M.work = (function()
 local backlog = M.backlog
+local events = M.events
 local flow = M.flow
 local joins = M.joins
 local links = M.links
@@ -1684,6 +1750,7 @@ end
 function work.ended(w, r)
   local fl, node = w.fl, member.node(r)
   fl.open = fl.open - 1
+  record.set(fl, "le", r.id)
   if joins.of(r).unhandled then
     fl.unhandled = fl.unhandled + 1
   end
@@ -1711,6 +1778,7 @@ function work.finish(w)
   if not left and fl.open == 0 and fl.state == "open" then
     fl.state = outcome(fl)
     record.set_number(fl, "ea", w.now)
+    events.flow_ended(fl, fl.f.le)
     if fl.f.aw then
       told.flow_ended(fl)
     end
@@ -3124,6 +3192,103 @@ end
 return idempotency
 end)()
 
+M.log = (function()
+local events = M.events
+local keys = M.keys
+local number = M.number
+local record = M.record
+local tags = M.tags
+local log = {}
+local READ_AT_ONCE = 100
+local EXAMINED_MAX = 1000
+local BYTES_MAX = 4194304
+local CHECK_DIGITS = 8
+local function check_of(e)
+  return string.sub(e.id, -CHECK_DIGITS)
+end
+local function last(partition)
+  local key = keys.log(partition)
+  local entry = redis.call("XREVRANGE", key, "+", "-", "COUNT", 1)[1]
+  if entry then
+    local e = events.read(entry)
+    return { seq = e.seq, check = check_of(e) }
+  elseif redis.call("EXISTS", key) == 0 then
+    return { seq = "0", check = "" }
+  end
+  local info = redis.call("XINFO", "STREAM", key)
+  for i = 1, #info, 2 do
+    if info[i] == "last-generated-id" then
+      return { seq = string.match(info[i + 1], "%-(%d+)$"), check = "" }
+    end
+  end
+end
+local function first(partition)
+  local entry = redis.call("XRANGE", keys.log(partition), "-", "+", "COUNT", 1)[1]
+  return entry and events.read(entry)
+end
+local function is_other(partition, seq, check)
+  if tonumber(seq) > tonumber(last(partition).seq) then
+    return true
+  elseif check == "" then
+    return false
+  end
+  local id = "1-" .. seq
+  local entry = redis.call("XRANGE", keys.log(partition), id, id)[1]
+  return entry ~= nil and check_of(events.read(entry)) ~= check
+end
+function log.place(partition, from, check)
+  if from == "now" then
+    return last(partition)
+  elseif from == "start" then
+    local oldest = first(partition)
+    return { seq = oldest and number.text(tonumber(oldest.seq) - 1) or last(partition).seq, check = "" }
+  elseif is_other(partition, from, check) then
+    return { seq = "0", check = "", gap = true }
+  end
+  local oldest = first(partition)
+  local next_kept = oldest and tonumber(oldest.seq) or tonumber(last(partition).seq) + 1
+  return { seq = from, check = check, gap = next_kept > tonumber(from) + 1 }
+end
+local function result_of(partition, e)
+  if e.what ~= "x" or e.state ~= "completed" then
+    return nil
+  end
+  local f = record.summary(partition, e.id)
+  if not f or f.st ~= e.state or f.ea ~= e.at then
+    return nil
+  end
+  local kept = redis.call("HMGET", keys.execution(partition, e.id), "rk", "re")
+  if not kept[1] then
+    return nil
+  end
+  return kept[2] or redis.call("HGET", keys.long(partition, e.id), "re") or ""
+end
+function log.items(partition, place, most, tag)
+  local items, examined, bytes = {}, 0, 0
+  while examined < EXAMINED_MAX do
+    local read = redis.call("XRANGE", keys.log(partition), "(1-" .. place.seq, "+", "COUNT", READ_AT_ONCE)
+    for _, entry in ipairs(read) do
+      local e = events.read(entry)
+      if #items >= most or bytes >= BYTES_MAX then
+        return items
+      end
+      if tags.has(e, tag) then
+        local result = result_of(partition, e)
+        items[#items + 1] = { e.what, e.id, e.state, e.at, e.flow, result and "1" or "0", result or "" }
+        bytes = bytes + #(result or "")
+      end
+      place.seq, place.check = e.seq, check_of(e)
+      examined = examined + 1
+    end
+    if #read < READ_AT_ONCE then
+      break
+    end
+  end
+  return items
+end
+return log
+end)()
+
 M.operator = (function()
 local record = M.record
 local operator = {}
@@ -3892,6 +4057,20 @@ return function(partition, id, attempt, epoch, lease_id, percent, message, told)
 end
 end)()
 
+F.read_completions = (function()
+local keys = M.keys
+local log = M.log
+local reply = M.reply
+return function(partition, from, check, most, tag, process)
+  local place = log.place(partition, from, check)
+  local items = log.items(partition, place, tonumber(most), tag)
+  if process ~= "" and #items == 0 and not place.gap then
+    redis.call("SADD", keys.log_readers(partition), process)
+  end
+  return reply.ok(place.gap and "1" or "0", place.seq, place.check, items)
+end
+end)()
+
 F.read_graph = (function()
 local flow = M.flow
 local keys = M.keys
@@ -4378,6 +4557,7 @@ end)()
 F.tick = (function()
 local clock = M.clock
 local due = M.due
+local events = M.events
 local execution = M.execution
 local flow = M.flow
 local flow_due = M.flow_due
@@ -4401,6 +4581,7 @@ end
 return function(partition, most, tag, process, wait)
   local now = clock.now_ms(partition)
   clock.purge(partition, now)
+  events.trim(partition, now)
   local counts = { delays = 0, leases = 0, timeouts = 0, expired = 0, grants = 0, removed = 0 }
   counts.waits, counts.waitpoints = 0, 0
   counts.flows_expired, counts.flows_removed, counts.flows_advanced = 0, 0, 0
@@ -4535,6 +4716,7 @@ redis.register_function({ function_name = "fft_observe_signals", callback = call
 redis.register_function({ function_name = "fft_open", callback = call("open"), flags = {  } })
 redis.register_function({ function_name = "fft_pass_on", callback = call("pass_on"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_progress", callback = call("progress"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_read_completions", callback = call("read_completions"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_read_graph", callback = call("read_graph"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_reclaimable", callback = call("reclaimable"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_record_step", callback = call("record_step"), flags = {  } })

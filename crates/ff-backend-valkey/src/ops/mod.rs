@@ -2,6 +2,7 @@
 
 mod attempt;
 mod claim;
+mod completions;
 mod flow;
 mod flow_graph;
 mod flow_read;

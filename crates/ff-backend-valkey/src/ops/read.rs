@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use ff_engine::machine::{self, ExecutionRecord};
 use ff_engine::{
-    Cursor, EngineError, ExecutionResult, ExecutionSummary, ExecutionView, Explanation, ListPage,
-    ListRequest, ListWaitpoints, ReadOps, ResultOutcome, ResultRequest, WaitpointPage,
+    CompletionPage, Cursor, EngineError, ExecutionResult, ExecutionSummary, ExecutionView,
+    Explanation, ListPage, ListRequest, ListWaitpoints, ReadCompletions, ReadOps, ResultOutcome,
+    ResultRequest, WaitpointPage,
 };
 use ff_types::{ExecutionId, TimestampMs, limits};
 
@@ -84,6 +85,13 @@ impl ReadOps for ValkeyBackend {
                 None => return self.inner.result_now(id, &record).await,
             }
         }
+    }
+
+    async fn read_completions(
+        &self,
+        request: &ReadCompletions,
+    ) -> Result<CompletionPage, EngineError> {
+        self.inner.read_completions(request).await
     }
 
     async fn explain(&self, id: ExecutionId) -> Result<Explanation, EngineError> {

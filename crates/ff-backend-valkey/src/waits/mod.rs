@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
 use ff_engine::{EngineError, Entropy as _, SeededEntropy};
-use tokio::sync::OnceCell;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{OnceCell, broadcast};
 
 pub(crate) use claims::{Arming, Asked, ClaimWaits, Offer, Wake};
 use ends::EndWaits;
@@ -33,6 +33,8 @@ pub(crate) struct Waits {
     pub(crate) claims: ClaimWaits,
     pub(crate) ends: EndWaits,
     pub(crate) ticks: TickWaits,
+    /// Tells that there is something new in the completion log.
+    log: broadcast::Sender<()>,
 }
 
 impl Waits {
@@ -44,6 +46,7 @@ impl Waits {
             claims: ClaimWaits::new(partitions),
             ends: EndWaits::default(),
             ticks: TickWaits::default(),
+            log: broadcast::channel(1).0,
         }
     }
 
@@ -86,6 +89,8 @@ impl Waits {
         } else if !channel.ends_with(&self.process) {
         } else if payload.as_ref() == b"t" {
             self.ticks.tell();
+        } else if payload.as_ref() == b"e" {
+            self.tell_of_completions();
         } else if let Ok(text) = std::str::from_utf8(payload)
             && let Some((arm, id)) = text.strip_prefix("w ").and_then(|rest| rest.split_once(' '))
             && let (Ok(arm), Ok(id)) = (arm.parse(), id.parse())
@@ -98,6 +103,17 @@ impl Waits {
         self.claims.look_again(inner);
         self.ends.look_again();
         self.ticks.tell();
+        self.tell_of_completions();
+    }
+
+    fn tell_of_completions(&self) {
+        // Without a receiver nobody waits.
+        let _unheard = self.log.send(());
+    }
+
+    /// Receives when there is something new in the completion log.
+    pub(crate) fn completions(&self) -> broadcast::Receiver<()> {
+        self.log.subscribe()
     }
 }
 

@@ -1,0 +1,156 @@
+//! The completion log: one stream a partition, read side by side.
+
+use std::time::Duration;
+
+use ff_engine::{
+    CompletionCursor, CompletionPage, CompletionsFrom, EngineError, LogPlace, ReadCompletions,
+};
+use ff_types::FlowState;
+use ff_types::backend::{CompletionOf, CompletionPayload};
+
+use crate::call::{BadReply, Values};
+use crate::calls;
+use crate::failures::bad_reply;
+use crate::inner::Inner;
+use crate::reply::Reply;
+
+const OPERATION: &str = "read_completions";
+
+/// The longest wait for a message before the store is asked again.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// What one look at all partitions gave.
+struct Looked {
+    page: CompletionPage,
+    /// Whether there is something to answer: events, a gap, or a place that has moved.
+    found: bool,
+}
+
+impl Inner {
+    pub(super) async fn read_completions(
+        &self,
+        request: &ReadCompletions,
+    ) -> Result<CompletionPage, EngineError> {
+        let page_size = request.page_size()?;
+        let mut from = self.places(&request.from)?;
+        let namespace = &request.filter.namespace;
+        let foreign = namespace.as_ref().is_some_and(|one| *one != self.keyspace.namespace);
+        let tag = request.filter.instance_tag.as_ref();
+        let tag = tag.map_or_else(String::new, |(key, value)| format!("{key} {value}"));
+        let mut over = self.clock.sleep(request.max_wait.unwrap_or_default());
+        loop {
+            let mut told = self.waits.completions();
+            if request.max_wait.is_some() {
+                self.waits.subscribe_all(self).await?;
+            }
+            let waits = request.max_wait.is_some() && !foreign;
+            let most = if foreign { 0 } else { page_size };
+            let looked = self.look_at_log(&from, most, &tag, waits).await?;
+            if looked.found || request.max_wait.is_none() {
+                return Ok(looked.page);
+            }
+            from = looked.page.next.places().iter().map(|place| From::Behind(*place)).collect();
+            let mut pause = self.clock.sleep(LOOK_AGAIN);
+            tokio::select! {
+                biased;
+                _ = told.recv() => {}
+                () = &mut over => return Ok(looked.page),
+                () = &mut pause => {}
+            }
+        }
+    }
+
+    /// Where each partition is to be read from.
+    fn places(&self, from: &CompletionsFrom) -> Result<Vec<From>, EngineError> {
+        let partitions = self.keyspace.partitions.len();
+        match from {
+            CompletionsFrom::Start => Ok(vec![From::Start; partitions]),
+            CompletionsFrom::Cursor(cursor) if cursor.places().len() == partitions => {
+                Ok(cursor.places().iter().map(|place| From::Behind(*place)).collect())
+            }
+            CompletionsFrom::Cursor(_) => {
+                Err(EngineError::validation("cursor", "is of a store with other partitions"))
+            }
+            _ => Ok(vec![From::Now; partitions]),
+        }
+    }
+
+    async fn look_at_log(
+        &self,
+        from: &[From],
+        page_size: usize,
+        tag: &str,
+        waits: bool,
+    ) -> Result<Looked, EngineError> {
+        let (mut items, mut gap, mut places) = (Vec::new(), false, Vec::with_capacity(from.len()));
+        for (partition, from) in self.keyspace.partitions.iter().zip(from) {
+            let (start, check) = from.texts();
+            let call = calls::ReadCompletions {
+                from: &start,
+                check: &check,
+                most: (page_size - items.len()) as u64,
+                tag,
+                process: if waits { self.waits.process() } else { "" },
+            };
+            let answer = self
+                .call(OPERATION, partition, call)
+                .await?
+                .map_err(|_| bad_reply(OPERATION, BadReply("page")))?;
+            gap |= answer.gap;
+            let check = match answer.check.as_str() {
+                "" => 0,
+                digits => u32::from_str_radix(digits, 16)
+                    .map_err(|_| bad_reply(OPERATION, BadReply("check")))?,
+            };
+            places.push(LogPlace { seq: answer.seq, check });
+            for item in answer.items {
+                let corrupt = || EngineError::Corrupt { what: "an event of the log".to_owned() };
+                items.push(completion(item).ok_or_else(corrupt)?);
+            }
+        }
+        let found = gap || !items.is_empty();
+        Ok(Looked { page: CompletionPage::new(items, gap, CompletionCursor::new(places)), found })
+    }
+}
+
+/// Where one partition is read from.
+#[derive(Clone, Copy)]
+enum From {
+    Start,
+    Now,
+    Behind(LogPlace),
+}
+
+impl From {
+    /// As the library takes it.
+    fn texts(self) -> (String, String) {
+        match self {
+            Self::Start => ("start".to_owned(), String::new()),
+            Self::Now => ("now".to_owned(), String::new()),
+            Self::Behind(LogPlace { seq, check: 0 }) => (seq.to_string(), String::new()),
+            Self::Behind(LogPlace { seq, check }) => (seq.to_string(), format!("{check:08x}")),
+        }
+    }
+}
+
+/// Reads an item as `read_completions.lua` writes it.
+fn completion(reply: Reply) -> Option<CompletionPayload> {
+    let mut values = Values::new(reply.into_array()?);
+    let mut text = || values.text().ok();
+    let (what, id, state) = (text()?, text()?.parse().ok()?, text()?);
+    let (at, flow) = (values.time().ok()?, values.text().ok()?);
+    let (given, result) = (values.flag().ok()?, values.bytes().ok()?);
+    let (ended, outcome) = match what.as_str() {
+        "x" => (CompletionOf::Execution, state.parse().ok()?),
+        "f" => (CompletionOf::Flow, state.parse::<FlowState>().ok()?.outcome()?),
+        _ => return None,
+    };
+    let mut completion = CompletionPayload::new(id, outcome, at).with_ended(ended);
+    if given {
+        completion = completion.with_payload_bytes(result);
+    }
+    if flow != "-" {
+        completion = completion.with_flow_id(flow.parse().ok()?);
+    }
+    Some(completion)
+}
