@@ -42,9 +42,19 @@ function events.flow_ended(fl, last)
   append(fl.partition, "f", last, fl.state, fl.f.ea, fl.flow, fl.f.tg)
 end
 
+--- The number of an event, counted from 1, as text: the server counts from 0.
+function events.number(id)
+  return number.text(tonumber(string.match(id, "^1%-(%d+)$")) + 1)
+end
+
+--- The id of the event with a number.
+function events.id(seq)
+  return "1-" .. number.text(tonumber(seq) - 1)
+end
+
 --- The parts of an event: `what`, `id`, `state`, `at`, `flow`, and `f.tg`, its tags.
 function events.read(entry)
-  local e = { seq = string.match(entry[1], "^1%-(%d+)$"), f = {} }
+  local e = { seq = events.number(entry[1]), f = {} }
   e.what, e.id, e.state, e.at, e.flow, e.f.tg = string.match(entry[2][2], "^(%l) (%x+) (%l+) (%d+) (%S+)\n(.*)$")
   return e
 end
@@ -66,7 +76,7 @@ function events.trim(partition, now)
     if now - tonumber(e.at) < KEPT_MS then
       break
     end
-    behind = "1-" .. number.text(tonumber(e.seq) + 1)
+    behind = events.id(tonumber(e.seq) + 1)
   end
   redis.call("XTRIM", key, "MINID", behind)
 end

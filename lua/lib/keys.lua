@@ -78,8 +78,8 @@ function keys.backlog(partition, kind, flow)
   return partition .. "z:" .. kind .. flow
 end
 
---- The completion log, a stream: an event for each end of an execution or a flow. Events are counted from 1
---- in the second part of their ids; the first part is always 1.
+--- The completion log, a stream: an event for each end of an execution or a flow. Events are counted in
+--- the second part of their ids; the first part is always 1.
 function keys.log(partition)
   return partition .. "h"
 end

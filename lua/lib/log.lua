@@ -32,7 +32,7 @@ local function last(partition)
   local info = redis.call("XINFO", "STREAM", key)
   for i = 1, #info, 2 do
     if info[i] == "last-generated-id" then
-      return { seq = string.match(info[i + 1], "%-(%d+)$"), check = "" }
+      return { seq = events.number(info[i + 1]), check = "" }
     end
   end
 end
@@ -49,7 +49,7 @@ local function is_other(partition, seq, check)
   elseif check == "" then
     return false
   end
-  local id = "1-" .. seq
+  local id = events.id(seq)
   local entry = redis.call("XRANGE", keys.log(partition), id, id)[1]
   return entry ~= nil and check_of(events.read(entry)) ~= check
 end
@@ -89,7 +89,8 @@ end
 function log.items(partition, place, most, tag)
   local items, examined, bytes = {}, 0, 0
   while examined < EXAMINED_MAX do
-    local read = redis.call("XRANGE", keys.log(partition), "(1-" .. place.seq, "+", "COUNT", READ_AT_ONCE)
+    local from = place.seq == "0" and "-" or "(" .. events.id(place.seq)
+    local read = redis.call("XRANGE", keys.log(partition), from, "+", "COUNT", READ_AT_ONCE)
     for _, entry in ipairs(read) do
       local e = events.read(entry)
       if #items >= most or bytes >= BYTES_MAX then

@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "b569b7aac86c313f00eacaffd81efa49" }
+M.library = { PROTOCOL = 1, HASH = "5a6bcafed486ac42a81792b71b020609" }
 
 M.number = (function()
 local number = {}
@@ -1147,8 +1147,14 @@ end
 function events.flow_ended(fl, last)
   append(fl.partition, "f", last, fl.state, fl.f.ea, fl.flow, fl.f.tg)
 end
+function events.number(id)
+  return number.text(tonumber(string.match(id, "^1%-(%d+)$")) + 1)
+end
+function events.id(seq)
+  return "1-" .. number.text(tonumber(seq) - 1)
+end
 function events.read(entry)
-  local e = { seq = string.match(entry[1], "^1%-(%d+)$"), f = {} }
+  local e = { seq = events.number(entry[1]), f = {} }
   e.what, e.id, e.state, e.at, e.flow, e.f.tg = string.match(entry[2][2], "^(%l) (%x+) (%l+) (%d+) (%S+)\n(.*)$")
   return e
 end
@@ -1168,7 +1174,7 @@ function events.trim(partition, now)
     if now - tonumber(e.at) < KEPT_MS then
       break
     end
-    behind = "1-" .. number.text(tonumber(e.seq) + 1)
+    behind = events.id(tonumber(e.seq) + 1)
   end
   redis.call("XTRIM", key, "MINID", behind)
 end
@@ -3218,7 +3224,7 @@ local function last(partition)
   local info = redis.call("XINFO", "STREAM", key)
   for i = 1, #info, 2 do
     if info[i] == "last-generated-id" then
-      return { seq = string.match(info[i + 1], "%-(%d+)$"), check = "" }
+      return { seq = events.number(info[i + 1]), check = "" }
     end
   end
 end
@@ -3232,7 +3238,7 @@ local function is_other(partition, seq, check)
   elseif check == "" then
     return false
   end
-  local id = "1-" .. seq
+  local id = events.id(seq)
   local entry = redis.call("XRANGE", keys.log(partition), id, id)[1]
   return entry ~= nil and check_of(events.read(entry)) ~= check
 end
@@ -3266,7 +3272,8 @@ end
 function log.items(partition, place, most, tag)
   local items, examined, bytes = {}, 0, 0
   while examined < EXAMINED_MAX do
-    local read = redis.call("XRANGE", keys.log(partition), "(1-" .. place.seq, "+", "COUNT", READ_AT_ONCE)
+    local from = place.seq == "0" and "-" or "(" .. events.id(place.seq)
+    local read = redis.call("XRANGE", keys.log(partition), from, "+", "COUNT", READ_AT_ONCE)
     for _, entry in ipairs(read) do
       local e = events.read(entry)
       if #items >= most or bytes >= BYTES_MAX then
