@@ -42,6 +42,17 @@ macro_rules! forward_roles {
                 -> Vec<Result<::ff_engine::Submitted, ::ff_engine::EngineError>>;
         });
 
+        $crate::layer::role!($layer, FlowOps {
+            submit_flow(spec: &::ff_engine::FlowSpec) -> ::ff_engine::SubmittedFlow;
+            extend_flow(request: &::ff_engine::ExtendFlow) -> ::ff_engine::ExtendOutcome;
+            cancel_flow(request: &::ff_engine::CancelFlow) -> ::ff_engine::CancelFlowOutcome;
+            describe_flow(id: ::ff_types::FlowId) -> ::ff_engine::FlowView;
+            read_graph(request: &::ff_engine::ReadGraph) -> ::ff_engine::GraphPage;
+            list_flows(request: &::ff_engine::ListFlows) -> ::ff_engine::FlowPage;
+            upstream_results(request: &::ff_engine::UpstreamRequest)
+                -> ::ff_engine::UpstreamPage;
+        });
+
         $crate::layer::role!($layer, ClaimOps {
             claim(request: &::ff_engine::ClaimRequest) -> ::ff_engine::ClaimOutcome;
             reclaimable(request: &::ff_engine::ReclaimRequest)
