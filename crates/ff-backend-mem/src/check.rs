@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use ff_engine::machine::{self, ExecutionRecord, Queue};
-use ff_types::{ExecutionId, TimestampMs, WaitpointId};
+use ff_types::{ExecutionId, Tags, TimestampMs, WaitpointId};
 
 use crate::MemBackend;
 use crate::store::{Store, not_closed};
+use crate::timers::Timed;
 
 /// How much an engine holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,6 +15,8 @@ use crate::store::{Store, not_closed};
 pub struct Usage {
     /// Records of executions.
     pub records: usize,
+    /// Flows.
+    pub flows: usize,
     /// Lanes with something queued or someone waiting.
     pub lanes: usize,
     /// Entries in ready and reclaim queues.
@@ -24,7 +27,7 @@ pub struct Usage {
     pub keys: usize,
     /// Remembered answers of claims.
     pub repeats: usize,
-    /// Executions whose end somebody waits for.
+    /// Executions and flows whose end somebody waits for.
     pub awaited: usize,
     /// Waitpoints that are not closed.
     pub waitpoints: usize,
@@ -38,12 +41,13 @@ impl MemBackend {
         let store = self.store();
         Usage {
             records: store.records.len(),
+            flows: store.flows.len(),
             lanes: store.queues.lanes(),
             queued: store.queues.entries().count(),
             timers: store.timers.of(None).map_or(0, BTreeSet::len),
             keys: store.keys.len(),
             repeats: store.repeats.len(),
-            awaited: store.end_waiters.len(),
+            awaited: store.end_waiters.len() + store.flows.awaited(),
             waitpoints: store.waitpoints.len(),
             wakeups: store.queues.wakeups(),
         }
@@ -60,6 +64,11 @@ impl MemBackend {
         for record in store.records.values() {
             faults.extend(machine::contradictions(record));
         }
+        for flow in store.flows.range(..) {
+            let members: Vec<_> = store.members(flow).collect();
+            faults.extend(machine::flow_contradictions(flow, &members));
+        }
+        faults.extend(strays(&store));
         compare("queues", &queued(&store), &queued_by_records(&store), &mut faults);
         compare("timers", &timed(&store), &timed_by_records(&store), &mut faults);
         compare("tagged timers", &tagged(&store), &tagged_by_records(&store), &mut faults);
@@ -74,10 +83,13 @@ impl MemBackend {
         let records: Vec<_> = store
             .records
             .values()
-            .map(|record| (record.submission.id(), record.fingerprint, &record.run))
+            .map(|record| {
+                (record.submission.id(), record.fingerprint, &record.flow_cancel, &record.run)
+            })
             .collect();
+        let flows: Vec<_> = store.flows.range(..).collect();
         format!(
-            "{records:?} {:?} {:?} {:?} {:?}",
+            "{records:?} {flows:?} {:?} {:?} {:?} {:?}",
             queued(&store),
             timed(&store),
             store.keys.entries(),
@@ -116,15 +128,40 @@ fn queued_by_records(store: &Store) -> BTreeSet<Queued> {
     store.records.values().filter_map(|record| entry(record)).collect()
 }
 
-fn timed(store: &Store) -> BTreeSet<(TimestampMs, ExecutionId)> {
+fn timed(store: &Store) -> BTreeSet<(TimestampMs, Timed)> {
     store.timers.of(None).cloned().unwrap_or_default()
 }
 
-fn timed_by_records(store: &Store) -> BTreeSet<(TimestampMs, ExecutionId)> {
-    let entry = |record: &ExecutionRecord| {
-        store.placement(record).due.map(|at| (at, record.submission.id()))
+fn timed_by_records(store: &Store) -> BTreeSet<(TimestampMs, Timed)> {
+    timers_by_records(store).into_iter().map(|(entry, _)| entry).collect()
+}
+
+/// What is due when by the records of executions and flows, and the tags of each.
+fn timers_by_records(store: &Store) -> Vec<((TimestampMs, Timed), &Tags)> {
+    let of_execution = |record: &ExecutionRecord| {
+        Some((store.placement(record).due?, Timed::Execution(record.submission.id())))
     };
-    store.records.values().filter_map(|record| entry(record)).collect()
+    let executions = store
+        .records
+        .values()
+        .filter_map(|record| of_execution(record).map(|entry| (entry, &record.submission.tags)));
+    let flows = store
+        .flows
+        .range(..)
+        .filter_map(|flow| flow.due().map(|at| ((at, Timed::Flow(flow.id)), &flow.tags)));
+    executions.chain(flows).collect()
+}
+
+/// Members whose flow is not there, or does not know them.
+fn strays(store: &Store) -> Vec<String> {
+    let knows = |record: &ExecutionRecord| {
+        record.node.as_deref().is_none_or(|node| {
+            let flow = store.flows.get(node.flow);
+            flow.is_some_and(|flow| (node.index as usize) < flow.nodes.len())
+        })
+    };
+    let strays = store.records.values().filter(|record| !knows(record));
+    strays.map(|record| format!("{}: its flow does not know it", record.submission.id())).collect()
 }
 
 fn waitpoints_by_records(store: &Store) -> BTreeSet<(WaitpointId, ExecutionId)> {
@@ -135,7 +172,7 @@ fn waitpoints_by_records(store: &Store) -> BTreeSet<(WaitpointId, ExecutionId)> 
     store.records.values().flat_map(|record| of(record)).collect()
 }
 
-type Tagged = ((String, String), (TimestampMs, ExecutionId));
+type Tagged = ((String, String), (TimestampMs, Timed));
 
 fn tagged(store: &Store) -> BTreeSet<Tagged> {
     store.timers.tagged().map(|(tag, entry)| (tag.clone(), *entry)).collect()
@@ -143,12 +180,9 @@ fn tagged(store: &Store) -> BTreeSet<Tagged> {
 
 fn tagged_by_records(store: &Store) -> BTreeSet<Tagged> {
     let mut entries = BTreeSet::new();
-    for record in store.records.values() {
-        let Some(at) = store.placement(record).due else {
-            continue;
-        };
-        for (key, value) in record.submission.tags.iter() {
-            entries.insert(((key.to_owned(), value.to_owned()), (at, record.submission.id())));
+    for (entry, tags) in timers_by_records(store) {
+        for (key, value) in tags.iter() {
+            entries.insert(((key.to_owned(), value.to_owned()), entry));
         }
     }
     entries

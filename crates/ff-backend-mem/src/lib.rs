@@ -10,6 +10,7 @@
 //! calls give the same answers every time.
 
 mod check;
+mod flows;
 mod idempotency;
 #[cfg(feature = "mutants")]
 mod mutation;

@@ -2,6 +2,8 @@
 //!
 //! Every change of a record goes through [`Store::insert`], [`Store::apply`] or [`Store::remove`],
 //! which bring the indexes along and wake who waits for the change. Nothing else writes an index.
+//! What the end of a member means for its flow is done by [`Store::apply`], through the tables in
+//! [`crate::flows`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,19 +11,21 @@ use std::sync::Arc;
 use ff_engine::EngineError;
 use ff_engine::WaitpointState;
 use ff_engine::machine::lifecycle::{Verb, allows};
-use ff_engine::machine::{Decision, ExecutionRecord, Placement, RunState};
-use ff_types::{ExecutionId, Namespace, WaitpointId};
+use ff_engine::machine::{self, Decision, ExecutionRecord, Placement, RunState};
+use ff_types::{ExecutionId, Namespace, TimestampMs, WaitpointId};
 
+use crate::flows::Flows;
 use crate::idempotency::Keys;
 use crate::mutation::Distortion;
 use crate::queues::Queues;
 use crate::repeats::Repeats;
-use crate::timers::Timers;
+use crate::timers::{Timed, Timers};
 use crate::waiters::EndWaiters;
 
 pub(crate) struct Store {
     /// In the order of ids, which is the order of listings.
     pub(crate) records: BTreeMap<ExecutionId, Box<ExecutionRecord>>,
+    pub(crate) flows: Flows,
     pub(crate) queues: Queues,
     pub(crate) timers: Timers,
     pub(crate) keys: Keys,
@@ -36,6 +40,7 @@ impl Store {
     pub(crate) fn new(namespace: Namespace, distortion: Distortion) -> Self {
         Self {
             records: BTreeMap::new(),
+            flows: Flows::default(),
             queues: Queues::new(namespace, distortion),
             timers: Timers::default(),
             keys: Keys::new(distortion),
@@ -52,30 +57,49 @@ impl Store {
     }
 
     /// Adds a record that does not exist yet.
-    pub(crate) fn insert(&mut self, record: Box<ExecutionRecord>) {
-        debug_assert!(allows(None, Verb::Submit, Some(record.run.state)));
-        let placement = self.placement(&record);
+    pub(crate) fn insert(&mut self, verb: Verb, record: Box<ExecutionRecord>) {
+        debug_assert!(allows(None, verb, Some(record.run.state)));
+        let (placement, id) = (self.placement(&record), record.submission.id());
         self.queues.insert(&record.submission, &placement);
-        self.timers.insert(&record.submission, &placement);
-        self.records.insert(record.submission.id(), record);
+        self.timers.insert(&record.submission.tags, Timed::Execution(id), placement.due);
+        self.records.insert(id, record);
     }
 
     /// Does what was decided for a record and hands back the answer.
-    pub(crate) fn settle<T>(&mut self, verb: Verb, id: ExecutionId, decision: Decision<T>) -> T {
+    pub(crate) fn settle<T>(
+        &mut self,
+        verb: Verb,
+        id: ExecutionId,
+        decision: Decision<T>,
+        now: TimestampMs,
+    ) -> T {
         match decision {
             Decision::Apply { next, outcome } => {
-                self.apply(verb, id, *next);
+                self.apply(verb, id, *next, now);
                 outcome
             }
             Decision::Keep(outcome) => outcome,
         }
     }
 
-    /// Replaces the run state of a record.
+    /// Replaces the run state of a record, and does what that means for its flow.
     ///
     /// # Panics
     /// When there is no such record; callers have just decided over it.
-    pub(crate) fn apply(&mut self, verb: Verb, id: ExecutionId, mut next: RunState) {
+    pub(crate) fn apply(&mut self, verb: Verb, id: ExecutionId, next: RunState, now: TimestampMs) {
+        let earlier = self.replace(verb, id, next);
+        let after = self.records.get(&id).and_then(|record| record.run.state.outcome());
+        match (earlier.state.outcome(), after) {
+            (None, Some(_)) => machine::member_ended(self, id, now),
+            (Some(outcome), None) => {
+                machine::member_reopened(self, id, outcome, earlier.unhandled, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Replaces the run state of a record, brings the indexes along, and answers what it was.
+    pub(crate) fn replace(&mut self, verb: Verb, id: ExecutionId, mut next: RunState) -> RunState {
         let distortion = self.distortion;
         let record = self.records.get_mut(&id).expect("a decision is over a stored record");
         distortion.next(verb, record, &mut next);
@@ -99,12 +123,14 @@ impl Store {
             self.queues.insert(&record.submission, &after);
         }
         if before.due != after.due {
-            self.timers.remove(&record.submission, &before);
-            self.timers.insert(&record.submission, &after);
+            let (tags, timed) = (&record.submission.tags, Timed::Execution(id));
+            self.timers.remove(tags, timed, before.due);
+            self.timers.insert(tags, timed, after.due);
         }
         if record.run.ended_at.is_some() {
             self.end_waiters.tell(record);
         }
+        earlier
     }
 
     /// Wakes another worker for an execution whose wake-up was given to a claim that did not take
@@ -121,7 +147,7 @@ impl Store {
         if let Some(record) = self.records.remove(&id) {
             let placement = self.placement(&record);
             self.queues.remove(&record.submission, &placement);
-            self.timers.remove(&record.submission, &placement);
+            self.timers.remove(&record.submission.tags, Timed::Execution(id), placement.due);
         }
     }
 

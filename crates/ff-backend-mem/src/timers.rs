@@ -1,15 +1,21 @@
-//! What is due when: one entry an execution, and the same entry under each of its tags, so that a
-//! filtered scanner finds what is its own without stepping over the rest.
+//! What is due when: one entry an execution or flow, and the same entry under each of its tags, so
+//! that a filtered scanner finds what is its own without stepping over the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ff_engine::Submission;
-use ff_engine::machine::Placement;
-use ff_types::{ExecutionId, TimestampMs};
+use ff_types::{ExecutionId, FlowId, Tags, TimestampMs};
 use tokio::sync::Notify;
 
-pub(crate) type Due = BTreeSet<(TimestampMs, ExecutionId)>;
+/// Whose time has come. At one time executions come first, so that what members do by themselves
+/// counts before what their flow does to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Timed {
+    Execution(ExecutionId),
+    Flow(FlowId),
+}
+
+pub(crate) type Due = BTreeSet<(TimestampMs, Timed)>;
 
 #[derive(Default)]
 pub(crate) struct Timers {
@@ -19,12 +25,12 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    pub(crate) fn insert(&mut self, submission: &Submission, placement: &Placement) {
-        let Some(at) = placement.due else { return };
-        let entry = (at, submission.id());
+    pub(crate) fn insert(&mut self, tags: &Tags, timed: Timed, at: Option<TimestampMs>) {
+        let Some(at) = at else { return };
+        let entry = (at, timed);
         self.all.insert(entry);
         let mut is_first = self.all.first() == Some(&entry);
-        for (key, value) in submission.tags.iter() {
+        for (key, value) in tags.iter() {
             let tag = (key.to_owned(), value.to_owned());
             let due = self.by_tag.entry(tag).or_default();
             due.insert(entry);
@@ -35,13 +41,13 @@ impl Timers {
         }
     }
 
-    pub(crate) fn remove(&mut self, submission: &Submission, placement: &Placement) {
-        let Some(at) = placement.due else { return };
-        self.all.remove(&(at, submission.id()));
-        for (key, value) in submission.tags.iter() {
+    pub(crate) fn remove(&mut self, tags: &Tags, timed: Timed, at: Option<TimestampMs>) {
+        let Some(at) = at else { return };
+        self.all.remove(&(at, timed));
+        for (key, value) in tags.iter() {
             let tag = (key.to_owned(), value.to_owned());
             if let Some(due) = self.by_tag.get_mut(&tag) {
-                due.remove(&(at, submission.id()));
+                due.remove(&(at, timed));
                 if due.is_empty() {
                     self.by_tag.remove(&tag);
                 }
@@ -65,7 +71,7 @@ impl Timers {
     /// Every entry with its tag, for comparing with the records.
     pub(crate) fn tagged(
         &self,
-    ) -> impl Iterator<Item = (&(String, String), &(TimestampMs, ExecutionId))> + '_ {
+    ) -> impl Iterator<Item = (&(String, String), &(TimestampMs, Timed))> + '_ {
         self.by_tag.iter().flat_map(|(tag, due)| due.iter().map(move |entry| (tag, entry)))
     }
 }

@@ -49,7 +49,7 @@ impl Inspect for Inside {
 
     async fn leftovers(&self) -> u64 {
         let usage = self.0.usage();
-        let kept = usage.records + usage.lanes + usage.queued + usage.timers;
+        let kept = usage.records + usage.flows + usage.lanes + usage.queued + usage.timers;
         (kept + usage.keys + usage.repeats + usage.awaited + usage.waitpoints) as u64
     }
 }

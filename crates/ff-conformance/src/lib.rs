@@ -13,6 +13,7 @@ pub mod coverage;
 mod expect;
 pub mod faults;
 pub mod fixture;
+mod flows;
 pub mod harness;
 pub mod histories;
 mod layer;

@@ -164,6 +164,6 @@ impl MemBackend {
         let record = store.record(fence.execution)?;
         let (fence, now) = self.inner.distortion.fence(record, fence, self.now());
         let decision = decide(record, &fence, now)?;
-        Ok(store.settle(verb.unwrap_or(Verb::Claim), fence.execution, decision))
+        Ok(store.settle(verb.unwrap_or(Verb::Claim), fence.execution, decision, now))
     }
 }

@@ -32,7 +32,7 @@ impl ClaimOps for MemBackend {
                 }
                 match found {
                     Found::Answer(outcome) => return Ok(outcome),
-                    Found::ExpiredOnly => continue,
+                    Found::EndedOnly => continue,
                     Found::Nothing if request.policy.max_wait.is_none() => {
                         return Ok(ClaimOutcome::default());
                     }
@@ -104,7 +104,7 @@ impl ClaimOps for MemBackend {
         let now = self.now();
         let record = store.record(grant.execution)?;
         let decision = machine::take_up(record, &grant, policy, now)?;
-        store.settle(Verb::ClaimFromReclaim, grant.execution, decision);
+        store.settle(Verb::ClaimFromReclaim, grant.execution, decision, now);
         Ok(task(store.record(grant.execution)?, HandleKind::Resumed, now))
     }
 }
@@ -113,8 +113,8 @@ impl ClaimOps for MemBackend {
 enum Found {
     /// Something, or the answer to a claim that was made before.
     Answer(ClaimOutcome),
-    /// Only executions whose deadline had passed; there may be others behind them.
-    ExpiredOnly,
+    /// Only executions that ended instead of starting; there may be others behind them.
+    EndedOnly,
     /// Nothing.
     Nothing,
 }
@@ -128,9 +128,9 @@ impl MemBackend {
         }
         let mut outcome = ClaimOutcome::default();
         let mut items = Vec::new();
-        let mut expired = 0;
+        let mut ended = 0;
         let most = request.policy.max_tasks as usize;
-        while items.len() < most && expired < limits::EXPIRED_SKIPPED_PER_CLAIM_MAX {
+        while items.len() < most && ended < limits::EXPIRED_SKIPPED_PER_CLAIM_MAX {
             let best = self.best(store, request, most - items.len());
             if best.is_empty() {
                 break;
@@ -147,12 +147,12 @@ impl MemBackend {
                 };
                 match issued {
                     Some(()) => items.push(id),
-                    None => expired += 1,
+                    None => ended += 1,
                 }
             }
         }
         if items.is_empty() {
-            return if expired > 0 { Found::ExpiredOnly } else { Found::Nothing };
+            return if ended > 0 { Found::EndedOnly } else { Found::Nothing };
         }
         if self.inner.distortion.remembers_claims() {
             let ttl = request.policy.lease_ttl;
@@ -214,11 +214,11 @@ fn issue_lease(
     let lease = request.request_id.lease(u16::try_from(index).ok()?);
     let record = store.records.get(&id)?;
     let decision = machine::claim(record, lease, &request.policy, now);
-    match store.settle(Verb::Claim, id, decision) {
+    match store.settle(Verb::Claim, id, decision, now) {
         Claimed::Leased(_) => {
             store.records.get(&id).map(|record| task(record, HandleKind::Fresh, now))
         }
-        Claimed::Expired => None,
+        Claimed::Ended => None,
     }
 }
 
@@ -232,7 +232,7 @@ fn issue_token(
 ) -> Option<ReclaimToken> {
     let grant = Grant { execution: id, id: request_id.grant(u16::try_from(index).ok()?) };
     let decision = machine::grant(store.records.get(&id)?, grant.id, now);
-    store.settle(verb, id, decision).then(|| grant.token())
+    store.settle(verb, id, decision, now).then(|| grant.token())
 }
 
 /// The token of `grant`, if nobody has used it and it has not expired.

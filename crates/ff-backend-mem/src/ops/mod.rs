@@ -2,6 +2,7 @@
 
 mod attempt;
 mod claim;
+mod flow;
 mod operator;
 mod read;
 mod signal;

@@ -74,6 +74,6 @@ impl MemBackend {
         let mut store = self.store();
         let now = self.now();
         let decision = decide(store.record(id)?, now)?;
-        Ok(store.settle(verb, id, decision))
+        Ok(store.settle(verb, id, decision, now))
     }
 }

@@ -24,6 +24,6 @@ impl SignalOps for MemBackend {
         let now = distortion.signal_time(self.now());
         let record = store.record(id).map_err(|_unknown| EngineError::waitpoint_not_found())?;
         let decision = machine::deliver_signal(record, request, verify_until, now)?;
-        Ok(store.settle(Verb::DeliverSignal, id, decision))
+        Ok(store.settle(Verb::DeliverSignal, id, decision, now))
     }
 }

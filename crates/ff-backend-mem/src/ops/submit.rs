@@ -1,6 +1,7 @@
 //! `submit`, `submit_batch`.
 
 use async_trait::async_trait;
+use ff_engine::machine::lifecycle::Verb;
 use ff_engine::machine::{self, KeyHolder, SubmitDecision};
 use ff_engine::{EngineError, Submission, SubmitOps, Submitted};
 use ff_types::{TimestampMs, limits};
@@ -45,7 +46,7 @@ fn submit_one(
     match machine::submit(submission, same_id, key_holder, now)? {
         SubmitDecision::Create(record) => {
             store.keys.take(submission, now);
-            store.insert(record);
+            store.insert(Verb::Submit, record);
             Ok(Submitted::New(submission.id()))
         }
         SubmitDecision::Keep(submitted) => Ok(submitted),

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ff_engine::machine::lifecycle::Verb;
-use ff_engine::machine::{self, DueEvent, ExecutionRecord};
+use ff_engine::machine::{self, ExecutionRecord, FlowDue};
 use ff_engine::roles::BackendInfo;
 use ff_engine::{EngineError, TickOutcome, TickRequest, TimerOps};
-use ff_types::ExecutionId;
 use ff_types::backend::ScannerFilter;
+use ff_types::{ExecutionId, FlowId, TimestampMs};
 
 use crate::MemBackend;
 use crate::store::Store;
+use crate::timers::Timed;
 
 #[async_trait]
 impl TimerOps for MemBackend {
@@ -52,19 +53,20 @@ impl MemBackend {
         store.keys.purge(now);
         store.repeats.purge(now);
         store.end_waiters.purge();
-        let due: Vec<ExecutionId> = store
+        store.flows.purge();
+        let due: Vec<Timed> = store
             .timers
             .of(filter.instance_tag.as_ref())
             .into_iter()
             .flatten()
             .take_while(|(at, _)| *at <= now)
             .take(request.limit as usize)
-            .map(|(_, id)| *id)
+            .map(|(_, timed)| *timed)
             .collect();
-        for id in due {
-            let event = store.records.get(&id).and_then(|record| machine::due(record, now));
-            if let Some(event) = event {
-                handle(&mut store, &mut outcome, id, event);
+        for timed in due {
+            match timed {
+                Timed::Execution(id) => handle(&mut store, &mut outcome, id, now),
+                Timed::Flow(id) => handle_flow(&mut store, &mut outcome, id, now),
             }
         }
         outcome.next_due = store
@@ -76,11 +78,26 @@ impl MemBackend {
     }
 }
 
-fn handle(store: &mut Store, outcome: &mut TickOutcome, id: ExecutionId, event: DueEvent) {
+/// Does what is due of an execution, unless something that came before it has changed that.
+fn handle(store: &mut Store, outcome: &mut TickOutcome, id: ExecutionId, now: TimestampMs) {
+    let event = store.records.get(&id).and_then(|record| machine::due(record, now));
+    let Some(event) = event else { return };
     outcome.count(&event);
     match event.into_next() {
-        Some(next) => store.apply(Verb::Tick, id, next),
+        Some(next) => store.apply(Verb::Tick, id, next, now),
         None => store.remove(id),
+    }
+}
+
+/// Does what is due of a flow.
+fn handle_flow(store: &mut Store, outcome: &mut TickOutcome, id: FlowId, now: TimestampMs) {
+    match machine::flow_tick(store, id, now) {
+        Some(FlowDue::Expired) => outcome.flows_expired += 1,
+        Some(FlowDue::Remove) => {
+            store.remove_flow(id);
+            outcome.flows_removed += 1;
+        }
+        None => {}
     }
 }
 

@@ -1,12 +1,18 @@
-//! The cases, one file an area.
+//! The cases, one file an area, or one folder where an area has many.
 
+/// The areas, or the parts of one, each a file or a folder.
 macro_rules! areas {
-    ($($area:ident)+) => {
-        $(mod $area;)+
+    ($($file:ident)+ $(; $($folder:ident)+)?) => {
+        $(mod $file;)+
+        $($(mod $folder;)+)?
 
         /// Every case, by area.
         pub(crate) fn all() -> Vec<crate::case::Case> {
-            [$($area::CASES),+].concat()
+            [
+                $($file::CASES.to_vec(),)+
+                $($($folder::all(),)+)?
+            ]
+            .concat()
         }
     };
 }
@@ -14,5 +20,6 @@ macro_rules! areas {
 areas! {
     all attempt block cancel claim complete deadline delay explain fail handle hold idempotency
     lease list namespace operator progress read reclaim release replay result retention revoke
-    signal state step submit suspend tick timeout token wait waitpoint
+    signal state step submit suspend tick timeout token wait waitpoint;
+    flow
 }

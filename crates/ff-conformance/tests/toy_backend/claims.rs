@@ -1,16 +1,16 @@
 //! The claims: who gets which row.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ff_engine::machine::lifecycle::Verb;
 use ff_engine::machine::{self, Claimed, Decision, Entry, ExecutionRecord, Placement, Queue};
 use ff_engine::roles::BackendInfo;
 use ff_engine::{
     ClaimOps, ClaimOutcome, ClaimRequest, EngineError, Grant, ReclaimRequest, Task, TickRequest,
 };
 use ff_types::backend::{CapabilitySet, ClaimPolicy, HandleKind, ReclaimToken, ScannerFilter};
-use ff_types::{ExecutionId, LaneId, RequestId, TimestampMs, limits};
+use ff_types::{ExecutionId, FlowId, LaneId, RequestId, Tags, TimestampMs, limits};
 
 use crate::toy::{Answer, TAG, Table, Toy};
 
@@ -73,7 +73,9 @@ impl ClaimOps for Toy {
     ) -> Result<Task, EngineError> {
         policy.validate()?;
         let grant = Grant::of(token)?;
-        self.change(grant.execution, |row, now| machine::take_up(row, &grant, policy, now))?;
+        self.change(Verb::ClaimFromReclaim, grant.execution, |row, now| {
+            machine::take_up(row, &grant, policy, now)
+        })?;
         let table = self.table();
         let row = table.rows.get(&grant.execution);
         row.and_then(|row| task(row, HandleKind::Resumed, self.clock.now()))
@@ -152,17 +154,21 @@ impl Toy {
     }
     // endregion
 
-    /// When each row that the filter matches is due.
-    pub(crate) fn due(
-        &self,
-        rows: &BTreeMap<ExecutionId, ExecutionRecord>,
-        request: &TickRequest,
-    ) -> Vec<(TimestampMs, ExecutionId)> {
-        let matching = rows
-            .iter()
-            .filter(|(_, row)| request.filter.matches(self.namespace(), &row.submission.tags));
-        matching.filter_map(|(id, row)| Some((Placement::of(row).due?, *id))).collect()
+    /// When each execution and each flow that the filter matches is due.
+    pub(crate) fn due(&self, table: &Table, request: &TickRequest) -> Vec<(TimestampMs, Due)> {
+        let matches = |tags: &Tags| request.filter.matches(self.namespace(), tags);
+        let rows = table.rows.iter().filter(|(_, row)| matches(&row.submission.tags));
+        let rows = rows.filter_map(|(id, row)| Some((Placement::of(row).due?, Due::Row(*id))));
+        let flows = table.flows.iter().filter(|(_, flow)| matches(&flow.tags));
+        rows.chain(flows.filter_map(|(id, flow)| Some((flow.due()?, Due::Flow(*id))))).collect()
     }
+}
+
+/// Whose time has come; executions first, at one time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Due {
+    Row(ExecutionId),
+    Flow(FlowId),
 }
 
 impl Table {
@@ -195,14 +201,14 @@ fn issue_lease(
     index: usize,
     now: TimestampMs,
 ) -> Option<Task> {
-    let row = table.rows.get_mut(&id)?;
+    let row = table.rows.get(&id)?;
     let lease = request.request_id.lease(u16::try_from(index).ok()?);
     match machine::claim(row, lease, &request.policy, now) {
         Decision::Apply { next, outcome } => {
-            row.run = *next;
+            table.apply(Verb::Claim, id, *next, now);
             match outcome {
-                Claimed::Leased(_) => task(row, HandleKind::Fresh, now),
-                Claimed::Expired => None,
+                Claimed::Leased(_) => task(table.rows.get(&id)?, HandleKind::Fresh, now),
+                Claimed::Ended => None,
             }
         }
         Decision::Keep(_) => None,
@@ -216,11 +222,11 @@ fn issue_token(
     index: usize,
     now: TimestampMs,
 ) -> Option<ReclaimToken> {
-    let row = table.rows.get_mut(&id)?;
+    let row = table.rows.get(&id)?;
     let grant = Grant { execution: id, id: request_id.grant(u16::try_from(index).ok()?) };
     match machine::grant(row, grant.id, now) {
         Decision::Apply { next, outcome: issued } => {
-            row.run = *next;
+            table.apply(Verb::Reclaimable, id, *next, now);
             issued.then(|| grant.token())
         }
         Decision::Keep(_) => None,

@@ -4,6 +4,7 @@
 //! authors walks through the code. It is correct and slow: every call looks at every row.
 
 mod claims;
+mod flows;
 mod toy;
 mod verbs;
 mod waits;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ff_conformance::{Harness, HarnessError, Inspect, Opened};
 use ff_engine::ManualClock;
+use ff_engine::machine::{self, ExecutionRecord};
 
 use toy::Toy;
 
@@ -43,19 +45,29 @@ struct Inside(Arc<Toy>);
 
 #[async_trait]
 impl Inspect for Inside {
-    /// A backend without indexes has none that could differ from its records.
+    /// A backend without indexes has none that could differ from its records, but what a flow
+    /// counts could differ from its members.
     async fn check(&self) -> Result<(), Vec<String>> {
-        Ok(())
+        let table = self.0.table();
+        let mut faults = Vec::new();
+        for flow in table.flows.values() {
+            let is_member = |row: &&ExecutionRecord| {
+                row.node.as_deref().is_some_and(|node| node.flow == flow.id)
+            };
+            let members: Vec<_> = table.rows.values().filter(is_member).collect();
+            faults.extend(machine::flow_contradictions(flow, &members));
+        }
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 
     async fn snapshot(&self) -> String {
         let table = self.0.table();
-        format!("{:?} {:?}", table.rows, table.keys)
+        format!("{:?} {:?} {:?}", table.rows, table.flows, table.keys)
     }
 
     async fn leftovers(&self) -> u64 {
         let table = self.0.table();
-        (table.rows.len() + table.keys.len() + table.answers.len()) as u64
+        (table.rows.len() + table.flows.len() + table.keys.len() + table.answers.len()) as u64
     }
 }
 // endregion

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ff_engine::machine::{Decision, ExecutionRecord};
+use ff_engine::machine::lifecycle::Verb;
+use ff_engine::machine::{Decision, ExecutionRecord, FlowRecord};
 use ff_engine::roles::BackendInfo;
 use ff_engine::{Clock, EngineError, ExecutionResult, KeyRing, OsSecrets};
 use ff_types::backend::BackendTag;
 use ff_types::{
-    ExecutionId, IdempotencyKey, LaneId, Namespace, RequestId, TaskKind, TimestampMs,
+    ExecutionId, FlowId, IdempotencyKey, LaneId, Namespace, RequestId, TaskKind, TimestampMs,
     WorkerInstanceId,
 };
 use tokio::sync::{Notify, oneshot};
@@ -23,10 +24,11 @@ pub(crate) struct Toy {
     table: Mutex<Table>,
 }
 
-/// What would be three tables in a SQL store.
+/// What would be four tables in a SQL store.
 #[derive(Default)]
 pub(crate) struct Table {
     pub(crate) rows: BTreeMap<ExecutionId, ExecutionRecord>,
+    pub(crate) flows: BTreeMap<FlowId, FlowRecord>,
     pub(crate) keys: BTreeMap<(TaskKind, IdempotencyKey), (ExecutionId, TimestampMs)>,
     pub(crate) answers: BTreeMap<(WorkerInstanceId, LaneId, bool), Answer>,
     pub(crate) awaiting: Vec<(ExecutionId, oneshot::Sender<ExecutionResult>)>,
@@ -84,20 +86,20 @@ impl Toy {
     }
 
     // region: change
-    /// Loads a row, decides, and stores the answer: one transaction.
+    /// Loads a row, decides, and stores the answer and what follows from it: one transaction.
     pub(crate) fn change<T>(
         &self,
+        verb: Verb,
         id: ExecutionId,
         decide: impl FnOnce(&ExecutionRecord, TimestampMs) -> Result<Decision<T>, EngineError>,
     ) -> Result<T, EngineError> {
         let mut table = self.table();
         let now = self.clock.now();
-        let row = table.rows.get_mut(&id).ok_or_else(|| EngineError::execution_not_found(id))?;
+        let row = table.rows.get(&id).ok_or_else(|| EngineError::execution_not_found(id))?;
         match decide(row, now)? {
             Decision::Keep(outcome) => Ok(outcome),
             Decision::Apply { next, outcome } => {
-                row.run = *next;
-                table.tell(id);
+                table.apply(verb, id, *next, now);
                 self.changed.notify_waiters();
                 Ok(outcome)
             }

@@ -4,7 +4,8 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ff_engine::machine::{self, Decision, DueEvent, KeyHolder, Placement, SubmitDecision};
+use ff_engine::machine::lifecycle::Verb;
+use ff_engine::machine::{self, Decision, KeyHolder, Placement, SubmitDecision};
 use ff_engine::{
     AttemptOps, CancelExecution, CancelOutcome, CloseOutcome, CreateWaitpoint, Cursor,
     DelayRequest, EngineError, ExecutionResult, ExecutionSummary, ExecutionView, Explanation,
@@ -16,11 +17,12 @@ use ff_engine::{
     WithdrawWaitpoint,
 };
 use ff_types::backend::{FailOutcome, Handle, LeaseRenewal, PendingWaitpoint};
-use ff_types::{ExecutionId, Payload, WaitpointId, limits};
+use ff_types::{ExecutionId, Payload, TimestampMs, WaitpointId, limits};
 
 use tokio::sync::oneshot;
 
-use crate::toy::{TAG, Toy};
+use crate::claims::Due;
+use crate::toy::{TAG, Table, Toy};
 
 // region: submit
 #[async_trait]
@@ -73,12 +75,14 @@ impl SubmitOps for Toy {
 impl AttemptOps for Toy {
     async fn renew(&self, handle: &Handle) -> Result<LeaseRenewal, EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(fence.execution, |row, now| machine::renew(row, &fence, now))
+        self.change(Verb::Claim, fence.execution, |row, now| machine::renew(row, &fence, now))
     }
 
     async fn complete(&self, handle: &Handle, result: Option<&Payload>) -> Result<(), EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(fence.execution, |row, now| machine::complete(row, &fence, result, now))
+        self.change(Verb::Complete, fence.execution, |row, now| {
+            machine::complete(row, &fence, result, now)
+        })
     }
     // endregion
 
@@ -100,7 +104,9 @@ impl AttemptOps for Toy {
         request: &ProgressRequest,
     ) -> Result<(), EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(fence.execution, |row, now| machine::progress(row, &fence, request, now))
+        self.change(Verb::Claim, fence.execution, |row, now| {
+            machine::progress(row, &fence, request, now)
+        })
     }
 
     async fn fail(
@@ -109,17 +115,23 @@ impl AttemptOps for Toy {
         request: &FailRequest,
     ) -> Result<FailOutcome, EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(fence.execution, |row, now| machine::fail(row, &fence, request, now))
+        self.change(Verb::Fail, fence.execution, |row, now| {
+            machine::fail(row, &fence, request, now)
+        })
     }
 
     async fn cancel(&self, handle: &Handle, reason: &str) -> Result<(), EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(fence.execution, |row, now| machine::cancel(row, &fence, reason, now))
+        self.change(Verb::Cancel, fence.execution, |row, now| {
+            machine::cancel(row, &fence, reason, now)
+        })
     }
 
     async fn delay(&self, handle: &Handle, request: &DelayRequest) -> Result<(), EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(fence.execution, |row, now| machine::delay(row, &fence, request, now))
+        self.change(Verb::Delay, fence.execution, |row, now| {
+            machine::delay(row, &fence, request, now)
+        })
     }
 
     async fn create_waitpoint(
@@ -140,7 +152,7 @@ impl AttemptOps for Toy {
 
     async fn observe_signals(&self, handle: &Handle) -> Result<ResumeView, EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(fence.execution, |row, now| {
+        self.change(Verb::Claim, fence.execution, |row, now| {
             machine::observe_signals(row, &fence, now).map(Decision::Keep)
         })
     }
@@ -152,7 +164,9 @@ impl AttemptOps for Toy {
     ) -> Result<CloseOutcome, EngineError> {
         let fence = Fence::of(handle, TAG)?;
         let id = waitpoint_id;
-        self.change(fence.execution, |row, now| machine::close_waitpoint(row, &fence, id, now))
+        self.change(Verb::Claim, fence.execution, |row, now| {
+            machine::close_waitpoint(row, &fence, id, now)
+        })
     }
 
     async fn save_state(
@@ -161,7 +175,9 @@ impl AttemptOps for Toy {
         state: Option<&SavedState>,
     ) -> Result<(), EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(fence.execution, |row, now| machine::save_state(row, &fence, state, now))
+        self.change(Verb::Claim, fence.execution, |row, now| {
+            machine::save_state(row, &fence, state, now)
+        })
     }
 
     async fn record_step(
@@ -170,12 +186,14 @@ impl AttemptOps for Toy {
         request: &RecordStep,
     ) -> Result<StepOutcome, EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(fence.execution, |row, now| machine::record_step(row, &fence, request, now))
+        self.change(Verb::Claim, fence.execution, |row, now| {
+            machine::record_step(row, &fence, request, now)
+        })
     }
 
     async fn steps(&self, handle: &Handle) -> Result<Vec<StepView>, EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(fence.execution, |row, now| {
+        self.change(Verb::Claim, fence.execution, |row, now| {
             machine::steps(row, &fence, now).map(Decision::Keep)
         })
     }
@@ -187,37 +205,49 @@ impl OperatorOps for Toy {
         &self,
         request: &CancelExecution,
     ) -> Result<CancelOutcome, EngineError> {
-        self.change(request.execution_id, |row, now| machine::cancel_execution(row, request, now))
+        self.change(Verb::CancelExecution, request.execution_id, |row, now| {
+            machine::cancel_execution(row, request, now)
+        })
     }
 
     async fn hold(&self, request: &Hold) -> Result<HoldOutcome, EngineError> {
-        self.change(request.execution_id, |row, _| machine::hold(row, request))
+        self.change(Verb::Hold, request.execution_id, |row, _| machine::hold(row, request))
     }
 
     async fn release_hold(&self, request: &ReleaseHold) -> Result<ReleaseHoldOutcome, EngineError> {
-        self.change(request.execution_id, |row, now| machine::release_hold(row, request, now))
+        self.change(Verb::ReleaseHold, request.execution_id, |row, now| {
+            machine::release_hold(row, request, now)
+        })
     }
 
     async fn revoke(&self, request: &RevokeLease) -> Result<RevokeOutcome, EngineError> {
-        self.change(request.execution_id, |row, now| machine::revoke(row, request, now))
+        self.change(Verb::Revoke, request.execution_id, |row, now| {
+            machine::revoke(row, request, now)
+        })
     }
 
     async fn withdraw_waitpoint(
         &self,
         request: &WithdrawWaitpoint,
     ) -> Result<CloseOutcome, EngineError> {
-        self.change(request.execution_id, |row, now| machine::withdraw_waitpoint(row, request, now))
+        self.change(Verb::WithdrawWaitpoint, request.execution_id, |row, now| {
+            machine::withdraw_waitpoint(row, request, now)
+        })
     }
 
     async fn resume_execution(
         &self,
         request: &ResumeExecution,
     ) -> Result<ResumeOutcome, EngineError> {
-        self.change(request.execution_id, |row, now| machine::resume_execution(row, request, now))
+        self.change(Verb::ResumeExecution, request.execution_id, |row, now| {
+            machine::resume_execution(row, request, now)
+        })
     }
 
     async fn replay(&self, request: &ReplayExecution) -> Result<ReplayOutcome, EngineError> {
-        self.change(request.execution_id, |row, now| machine::replay(row, request, now))
+        self.change(Verb::Replay, request.execution_id, |row, now| {
+            machine::replay(row, request, now)
+        })
     }
 }
 
@@ -329,27 +359,32 @@ impl Toy {
         table.keys.retain(|_, (_, ends_at)| *ends_at > now);
         table.answers.retain(|_, answer| answer.ends_at > now);
 
-        let mut due = self.due(&table.rows, request);
+        let mut due = self.due(&table, request);
         due.sort_unstable();
         let reached = due.iter().take_while(|(at, _)| *at <= now).take(request.limit as usize);
-        for (_, id) in reached {
-            let Some(row) = table.rows.get_mut(id) else { continue };
-            let Some(event) = machine::due(row, now) else { continue };
-            outcome.count(&event);
-            match event {
-                DueEvent::Remove => drop(table.rows.remove(id)),
-                event => {
-                    row.run = event.into_next().unwrap_or_else(|| row.run.clone());
-                    table.tell(*id);
-                }
+        for (_, due) in reached {
+            match due {
+                Due::Row(id) => table.tick_row(*id, &mut outcome, now),
+                Due::Flow(id) => table.tick_flow(*id, &mut outcome, now),
             }
         }
 
-        outcome.next_due = self.due(&table.rows, request).iter().map(|(at, _)| *at).min();
+        outcome.next_due = self.due(&table, request).iter().map(|(at, _)| *at).min();
         if outcome.handled() > 0 {
             self.changed.notify_waiters();
         }
         outcome
+    }
+}
+
+impl Table {
+    fn tick_row(&mut self, id: ExecutionId, outcome: &mut TickOutcome, now: TimestampMs) {
+        let Some(event) = self.rows.get(&id).and_then(|row| machine::due(row, now)) else { return };
+        outcome.count(&event);
+        match event.into_next() {
+            Some(next) => self.apply(Verb::Tick, id, next, now),
+            None => drop(self.rows.remove(&id)),
+        }
     }
 }
 // endregion

@@ -8,6 +8,7 @@
 //! decide are kept with each node as [`Dependencies`].
 
 mod cancel;
+mod contradictions;
 mod dependencies;
 mod extend;
 mod propagate;
@@ -16,6 +17,7 @@ mod submit;
 mod tick;
 
 pub use cancel::{CancelledFlow, cancel_flow};
+pub use contradictions::flow_contradictions;
 pub use dependencies::{Dependencies, JoinDecision};
 pub use extend::extend_flow;
 pub use propagate::{FlowTables, member_ended, member_reopened};

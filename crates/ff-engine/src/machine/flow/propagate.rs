@@ -71,6 +71,9 @@ pub fn member_reopened(
         work.flow_mut().run.unhandled -= 1;
     }
     work.reopened(node.index, outcome);
+    if work.member(node.index).run.dependencies.is_fired() {
+        work.take_failures(node.index);
+    }
     work.run();
 }
 
@@ -152,10 +155,15 @@ impl<'t, T: FlowTables> Propagation<'t, T> {
         self.steps.push_back(Step::Count { node, outcome });
     }
 
-    /// Notes that a member has not ended after all.
+    /// Notes that a member has not ended after all. A flow that had is open again, and as with an
+    /// execution, a deadline that has passed is dropped.
     fn reopened(&mut self, node: u32, outcome: TerminalOutcome) {
+        let now = self.now;
         let flow = self.flow_mut();
         flow.count(false);
+        if flow.run.state.is_terminal() {
+            flow.run.deadline = flow.run.deadline.filter(|deadline| *deadline > now);
+        }
         flow.run.state = FlowState::Open;
         flow.run.ended_at = None;
         self.steps.push_back(Step::Retract { node, outcome });
@@ -263,16 +271,24 @@ impl<'t, T: FlowTables> Propagation<'t, T> {
         }
     }
 
+    /// A node that runs takes the failures that came to it.
+    fn take_failures(&mut self, node: u32) {
+        let join = self.node(node).join;
+        let parents = self.flow().nodes[node as usize].parents.clone();
+        for link in parents.iter().filter(|link| Dependencies::takes(join, link.condition)) {
+            self.take_failure(link.node);
+        }
+    }
+
     /// A decided node takes the failures that came to it, when it runs, and has those parents cancelled
     /// that nobody needs any more, when it asked for that.
     fn let_parents_go(&mut self, node: u32) {
-        let (join, rest) = (self.node(node).join, self.node(node).rest);
-        let fired = self.member(node).run.dependencies.is_fired();
+        if self.member(node).run.dependencies.is_fired() {
+            self.take_failures(node);
+        }
+        let rest = self.node(node).rest;
         let parents = self.flow().nodes[node as usize].parents.clone();
         for link in parents {
-            if fired && Dependencies::takes(join, link.condition) {
-                self.take_failure(link.node);
-            }
             if rest == JoinRest::CancelRemaining && !self.is_needed(link.node) {
                 let reason = format!("node {} needs it no more", self.node(node).key);
                 self.cancel_member(
@@ -344,6 +360,7 @@ impl<'t, T: FlowTables> Propagation<'t, T> {
                 JoinDecision::Fired if undecided && has_not_started(&next) => hold_back(&mut next),
                 JoinDecision::Skipped if undecided => {
                     next.ended_at = None;
+                    next.deadline = next.deadline.filter(|deadline| *deadline > self.now);
                     hold_back(&mut next);
                     next.ready_at = self.now;
                     self.put(Verb::Promote, link.node, next);
