@@ -89,7 +89,8 @@ impl MemBackend {
             .collect();
         let flows: Vec<_> = store.flows.range(..).collect();
         format!(
-            "{records:?} {flows:?} {:?} {:?} {:?} {:?}",
+            "{records:?} {flows:?} {:?} {:?} {:?} {:?} {:?}",
+            store.log.entries().collect::<Vec<_>>(),
             queued(&store),
             timed(&store),
             store.keys.entries(),

@@ -139,6 +139,13 @@ impl FlowTables for Store {
         }
     }
 
+    fn flow_ended(&mut self, id: FlowId, last: ExecutionId) {
+        if let Some(kept) = self.flows.records.get(&id) {
+            self.log.flow_ended(&kept.flow, last);
+            self.logged.notify_waiters();
+        }
+    }
+
     fn member(&self, id: ExecutionId) -> Option<&ExecutionRecord> {
         self.records.get(&id).map(Box::as_ref)
     }

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use ff_engine::EngineError;
 use ff_engine::WaitpointState;
 use ff_engine::machine::lifecycle::{Verb, allows};
-use ff_engine::machine::{self, Decision, ExecutionRecord, Placement, RunState};
+use ff_engine::machine::{self, CompletionLog, Decision, ExecutionRecord, Placement, RunState};
 use ff_types::{ExecutionId, Namespace, TimestampMs, WaitpointId};
+use tokio::sync::Notify;
 
 use crate::flows::Flows;
 use crate::idempotency::Keys;
@@ -26,6 +27,9 @@ pub(crate) struct Store {
     /// In the order of ids, which is the order of listings.
     pub(crate) records: BTreeMap<ExecutionId, Box<ExecutionRecord>>,
     pub(crate) flows: Flows,
+    pub(crate) log: CompletionLog,
+    /// Notified of every event of the log.
+    pub(crate) logged: Arc<Notify>,
     pub(crate) queues: Queues,
     pub(crate) timers: Timers,
     pub(crate) keys: Keys,
@@ -41,6 +45,8 @@ impl Store {
         Self {
             records: BTreeMap::new(),
             flows: Flows::default(),
+            log: CompletionLog::default(),
+            logged: Arc::default(),
             queues: Queues::new(namespace, distortion),
             timers: Timers::default(),
             keys: Keys::new(distortion),
@@ -129,6 +135,10 @@ impl Store {
         }
         if record.run.ended_at.is_some() {
             self.end_waiters.tell(record);
+            if earlier.ended_at.is_none() {
+                self.log.execution_ended(record);
+                self.logged.notify_waiters();
+            }
         }
         earlier
     }

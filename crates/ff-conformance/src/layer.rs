@@ -124,6 +124,8 @@ macro_rules! forward_roles {
             describe_execution(id: ::ff_types::ExecutionId) -> ::ff_engine::ExecutionView;
             list_executions(request: &::ff_engine::ListRequest) -> ::ff_engine::ListPage;
             list_waitpoints(request: &::ff_engine::ListWaitpoints) -> ::ff_engine::WaitpointPage;
+            read_completions(request: &::ff_engine::ReadCompletions)
+                -> ::ff_engine::CompletionPage;
             result(request: &::ff_engine::ResultRequest) -> ::ff_engine::ResultOutcome;
             explain(id: ::ff_types::ExecutionId) -> ::ff_engine::Explanation;
         });

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
+use std::pin::pin;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use ff_engine::machine::{self, Placement};
+use ff_engine::roles::BackendInfo;
 use ff_engine::{
-    Cursor, EngineError, ExecutionResult, ExecutionSummary, ExecutionView, Explanation, ListPage,
-    ListRequest, ListWaitpoints, ReadOps, ResultOutcome, ResultRequest, WaitpointCursor,
-    WaitpointPage,
+    CompletionPage, Cursor, EngineError, ExecutionResult, ExecutionSummary, ExecutionView,
+    Explanation, ListPage, ListRequest, ListWaitpoints, ReadCompletions, ReadOps, ResultOutcome,
+    ResultRequest, WaitpointCursor, WaitpointPage,
 };
 use ff_types::{ExecutionId, limits};
 
@@ -96,6 +99,35 @@ impl ReadOps for MemBackend {
                     .map_or(ResultOutcome::Pending(record.run.state), ResultOutcome::Ended)),
                 Err(_gone) => Ok(ResultOutcome::Pending(state)),
             },
+        }
+    }
+
+    async fn read_completions(
+        &self,
+        request: &ReadCompletions,
+    ) -> Result<CompletionPage, EngineError> {
+        let page_size = request.page_size()?;
+        let written = Arc::clone(&self.store().logged);
+        let mut from = self.store().log.place(&request.from)?;
+        let mut over = self.inner.clock.sleep(request.max_wait.unwrap_or_default());
+        loop {
+            let mut next = pin!(written.notified());
+            next.as_mut().enable();
+            let page = {
+                let store = self.store();
+                let (filter, namespace) = (&request.filter, self.namespace());
+                let record = |id| store.records.get(&id).map(Box::as_ref);
+                store.log.page(from, page_size, filter, namespace, record)
+            };
+            if !page.items.is_empty() || page.gap || request.max_wait.is_none() {
+                return Ok(page);
+            }
+            from = (page.next.places()[0], false);
+            tokio::select! {
+                biased;
+                () = &mut over => return Ok(page),
+                () = next => {}
+            }
         }
     }
 

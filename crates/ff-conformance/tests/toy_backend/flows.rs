@@ -33,6 +33,12 @@ impl FlowTables for Table {
 
     fn flow_changed(&mut self, _: FlowId) {}
 
+    fn flow_ended(&mut self, id: FlowId, last: ExecutionId) {
+        if let Some(flow) = self.flows.get(&id) {
+            self.log.flow_ended(flow, last);
+        }
+    }
+
     fn member(&self, id: ExecutionId) -> Option<&ExecutionRecord> {
         self.rows.get(&id)
     }
@@ -43,7 +49,11 @@ impl FlowTables for Table {
 
     fn put(&mut self, _: Verb, id: ExecutionId, next: RunState) {
         if let Some(row) = self.rows.get_mut(&id) {
+            let was_over = row.run.state.is_terminal();
             row.run = next;
+            if !was_over {
+                self.log.execution_ended(row);
+            }
             self.tell(id);
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ff_engine::machine::lifecycle::Verb;
-use ff_engine::machine::{Decision, ExecutionRecord, FlowRecord};
+use ff_engine::machine::{CompletionLog, Decision, ExecutionRecord, FlowRecord};
 use ff_engine::roles::BackendInfo;
 use ff_engine::{Clock, EngineError, ExecutionResult, KeyRing, OsSecrets};
 use ff_types::backend::BackendTag;
@@ -29,6 +29,7 @@ pub(crate) struct Toy {
 pub(crate) struct Table {
     pub(crate) rows: BTreeMap<ExecutionId, ExecutionRecord>,
     pub(crate) flows: BTreeMap<FlowId, FlowRecord>,
+    pub(crate) log: CompletionLog,
     pub(crate) keys: BTreeMap<(TaskKind, IdempotencyKey), (ExecutionId, TimestampMs)>,
     pub(crate) answers: BTreeMap<(WorkerInstanceId, LaneId, bool), Answer>,
     pub(crate) awaiting: Vec<(ExecutionId, oneshot::Sender<ExecutionResult>)>,

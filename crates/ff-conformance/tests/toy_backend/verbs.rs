@@ -7,14 +7,14 @@ use async_trait::async_trait;
 use ff_engine::machine::lifecycle::Verb;
 use ff_engine::machine::{self, Decision, KeyHolder, Placement, SubmitDecision};
 use ff_engine::{
-    AttemptOps, CancelExecution, CancelOutcome, CloseOutcome, CreateWaitpoint, Cursor,
-    DelayRequest, EngineError, ExecutionResult, ExecutionSummary, ExecutionView, Explanation,
-    FailRequest, Fence, Hold, HoldOutcome, ListPage, ListRequest, ListWaitpoints, OperatorOps,
-    ProgressRequest, ReadOps, RecordStep, ReleaseHold, ReleaseHoldOutcome, ReplayExecution,
-    ReplayOutcome, ResultOutcome, ResultRequest, ResumeExecution, ResumeOutcome, ResumeView,
-    RevokeLease, RevokeOutcome, SavedState, StepOutcome, StepView, Submission, SubmitOps,
-    Submitted, SuspendOutcome, SuspendRequest, TickOutcome, TickRequest, TimerOps, WaitpointPage,
-    WithdrawWaitpoint,
+    AttemptOps, CancelExecution, CancelOutcome, CloseOutcome, CompletionPage, CreateWaitpoint,
+    Cursor, DelayRequest, EngineError, ExecutionResult, ExecutionSummary, ExecutionView,
+    Explanation, FailRequest, Fence, Hold, HoldOutcome, ListPage, ListRequest, ListWaitpoints,
+    OperatorOps, ProgressRequest, ReadCompletions, ReadOps, RecordStep, ReleaseHold,
+    ReleaseHoldOutcome, ReplayExecution, ReplayOutcome, ResultOutcome, ResultRequest,
+    ResumeExecution, ResumeOutcome, ResumeView, RevokeLease, RevokeOutcome, SavedState,
+    StepOutcome, StepView, Submission, SubmitOps, Submitted, SuspendOutcome, SuspendRequest,
+    TickOutcome, TickRequest, TimerOps, WaitpointPage, WithdrawWaitpoint,
 };
 use ff_types::backend::{FailOutcome, Handle, LeaseRenewal, PendingWaitpoint};
 use ff_types::{ExecutionId, Payload, TimestampMs, WaitpointId, limits};
@@ -309,6 +309,33 @@ impl ReadOps for Toy {
         }
     }
 
+    async fn read_completions(
+        &self,
+        request: &ReadCompletions,
+    ) -> Result<CompletionPage, EngineError> {
+        let page_size = request.page_size()?;
+        let mut from = self.table().log.place(&request.from)?;
+        let mut over = self.clock.sleep(request.max_wait.unwrap_or_default());
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let page = {
+                let table = self.table();
+                let row = |id| table.rows.get(&id);
+                table.log.page(from, page_size, &request.filter, self.namespace(), row)
+            };
+            if !page.items.is_empty() || page.gap || request.max_wait.is_none() {
+                return Ok(page);
+            }
+            from = (page.next.places()[0], false);
+            tokio::select! {
+                biased;
+                () = &mut over => return Ok(page),
+                () = changed => {}
+            }
+        }
+    }
+
     async fn explain(&self, id: ExecutionId) -> Result<Explanation, EngineError> {
         let table = self.table();
         let row = table.rows.get(&id).ok_or_else(|| EngineError::execution_not_found(id))?;
@@ -358,6 +385,7 @@ impl Toy {
         let now = self.clock.now();
         table.keys.retain(|_, (_, ends_at)| *ends_at > now);
         table.answers.retain(|_, answer| answer.ends_at > now);
+        table.log.trim(now);
 
         let mut due = self.due(&table, request);
         due.sort_unstable();

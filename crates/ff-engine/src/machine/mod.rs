@@ -11,6 +11,7 @@
 mod cancel;
 mod claim;
 mod complete;
+mod completion_log;
 mod condition;
 mod contradictions;
 mod decision;
@@ -43,6 +44,7 @@ mod waits;
 pub use cancel::{cancel, cancel_execution};
 pub use claim::{Claimed, claim};
 pub use complete::complete;
+pub use completion_log::CompletionLog;
 pub use contradictions::contradictions;
 pub use decision::Decision;
 pub use delay::delay;

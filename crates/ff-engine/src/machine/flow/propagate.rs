@@ -32,6 +32,9 @@ pub trait FlowTables {
     /// The flow was changed.
     fn flow_changed(&mut self, id: FlowId);
 
+    /// The flow has ended with the end of this member: the completion log says so.
+    fn flow_ended(&mut self, id: FlowId, last: ExecutionId);
+
     /// An execution.
     fn member(&self, id: ExecutionId) -> Option<&ExecutionRecord>;
 
@@ -89,11 +92,13 @@ pub(super) struct Propagation<'t, T> {
     now: TimestampMs,
     steps: VecDeque<Step>,
     decided: VecDeque<u32>,
+    /// The member that ended last.
+    last: Option<u32>,
 }
 
 impl<'t, T: FlowTables> Propagation<'t, T> {
     pub(super) fn of(tables: &'t mut T, id: FlowId, now: TimestampMs) -> Self {
-        Self { tables, id, now, steps: VecDeque::new(), decided: VecDeque::new() }
+        Self { tables, id, now, steps: VecDeque::new(), decided: VecDeque::new(), last: None }
     }
 
     pub(super) fn flow(&self) -> &FlowRecord {
@@ -139,12 +144,15 @@ impl<'t, T: FlowTables> Propagation<'t, T> {
         if run.open == 0 && run.state == FlowState::Open {
             run.state = run.outcome();
             run.ended_at = Some(now);
+            let last = self.last.expect("a flow ends with a member");
+            self.tables.flow_ended(self.id, self.execution(last));
         }
         self.tables.flow_changed(self.id);
     }
 
     /// Notes that a member has ended.
     pub(super) fn ended(&mut self, node: u32, outcome: TerminalOutcome) {
+        self.last = Some(node);
         self.flow_mut().count(true);
         if outcome.is_failure() {
             let mut next = self.member(node).run.clone();
