@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "d415774904704368c26f8f35847a7c21" }
+M.library = { PROTOCOL = 1, HASH = "922f42c09c7c9f5c3f11a8d6cbfb2e96" }
 
 M.number = (function()
 local number = {}
@@ -3249,14 +3249,15 @@ local function last(partition)
     end
   end
 end
-local function first(partition)
+local function start(partition)
   local entry = redis.call("XRANGE", keys.log(partition), "-", "+", "COUNT", 1)[1]
-  return entry and events.read(entry)
+  local seq = entry and number.text(tonumber(events.read(entry).seq) - 1) or last(partition).seq
+  return { seq = seq, check = "" }
 end
 local function is_other(partition, seq, check)
   if tonumber(seq) > tonumber(last(partition).seq) then
     return true
-  elseif check == "" then
+  elseif check == "" or tonumber(seq) == 0 then
     return false
   end
   local id = events.id(seq)
@@ -3266,15 +3267,15 @@ end
 function log.place(partition, from, check)
   if from == "now" then
     return last(partition)
-  elseif from == "start" then
-    local oldest = first(partition)
-    return { seq = oldest and number.text(tonumber(oldest.seq) - 1) or last(partition).seq, check = "" }
-  elseif is_other(partition, from, check) then
-    return { seq = "0", check = "", gap = true }
   end
-  local oldest = first(partition)
-  local next_kept = oldest and tonumber(oldest.seq) or tonumber(last(partition).seq) + 1
-  return { seq = from, check = check, gap = next_kept > tonumber(from) + 1 }
+  local place = start(partition)
+  if from == "start" then
+    return place
+  elseif is_other(partition, from, check) or tonumber(place.seq) > tonumber(from) then
+    place.gap = true
+    return place
+  end
+  return { seq = from, check = check }
 end
 local function result_of(partition, e)
   if e.what ~= "x" or e.state ~= "completed" then
