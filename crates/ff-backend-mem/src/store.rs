@@ -96,7 +96,7 @@ impl Store {
         let earlier = self.replace(verb, id, next);
         let after = self.records.get(&id).and_then(|record| record.run.state.outcome());
         match (earlier.state.outcome(), after) {
-            (None, Some(_)) => machine::member_ended(self, id, now),
+            (None, Some(_)) => machine::execution_ended(self, id, &earlier, now),
             (Some(outcome), None) => {
                 machine::member_reopened(self, id, outcome, earlier.unhandled, now);
             }
