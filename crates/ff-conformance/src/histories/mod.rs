@@ -151,6 +151,7 @@ type Observed = (String, Views, Vec<Move>);
 /// Does a step and checks everything that can be checked about it.
 async fn observe(world: &mut World, op: &Op) -> Result<Observed, String> {
     let earlier = Views::of(world).await?;
+    world.flows.seen.clone_from(earlier.flows());
     let snapshot = world.opened.inspect.snapshot().await;
     let Some(step) = world.step(op).await else {
         return Ok((String::new(), earlier, Vec::new()));

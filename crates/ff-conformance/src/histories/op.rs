@@ -301,7 +301,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => any::<u8>().prop_map(Op::Read),
         50 => wait(),
         9 => keep(),
-        24 => flow(),
+        60 => flow(),
         2 => (1_u8..5, option::of(0_u8..11)).prop_map(|(limit, state)| Op::List { limit, state }),
     ]
 }
