@@ -47,8 +47,13 @@ pub(super) enum FlowCall {
     Upstream(UpstreamRequest),
 }
 
-const POLICIES: [CancelFlowPolicy; 3] =
-    [CancelFlowPolicy::FlowOnly, CancelFlowPolicy::CancelPending, CancelFlowPolicy::CancelAll];
+/// The one after which most can still happen twice.
+const POLICIES: [CancelFlowPolicy; 4] = [
+    CancelFlowPolicy::FlowOnly,
+    CancelFlowPolicy::FlowOnly,
+    CancelFlowPolicy::CancelPending,
+    CancelFlowPolicy::CancelAll,
+];
 
 impl World {
     /// The call of such a step; `None` when it means nothing yet.

@@ -42,9 +42,9 @@ pub struct HistoryOptions {
 }
 
 impl HistoryOptions {
-    /// `count` histories of up to 160 steps.
+    /// `count` histories of up to 180 steps.
     pub const fn new(count: u32, seed: u64) -> Self {
-        Self { count, most_steps: 160, seed }
+        Self { count, most_steps: 180, seed }
     }
 }
 
