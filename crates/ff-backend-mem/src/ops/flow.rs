@@ -14,7 +14,7 @@ use ff_engine::{
     GraphPage, ListFlows, ReadGraph, SubmittedFlow, UpstreamPage, UpstreamRequest, UpstreamResult,
 };
 use ff_types::backend::{BackendTag, CancelFlowWait};
-use ff_types::{FlowId, limits};
+use ff_types::{FlowId, NodeKey, limits};
 
 use super::within;
 use crate::MemBackend;
@@ -44,7 +44,9 @@ impl FlowOps for MemBackend {
 
     async fn extend_flow(&self, request: &ExtendFlow) -> Result<ExtendOutcome, EngineError> {
         let mut store = self.store();
-        machine::extend_flow(&mut *store, request, self.now())
+        let has_ended = |key: &NodeKey| store.has_ended(request.flow_id(), key);
+        let request = self.inner.distortion.extending(request, has_ended);
+        machine::extend_flow(&mut *store, &request, self.now())
     }
 
     async fn cancel_flow(&self, request: &CancelFlow) -> Result<CancelFlowOutcome, EngineError> {
