@@ -10,6 +10,7 @@
 --- @err NOT_FOUND
 local run = require("run")
 local steered = require("steered")
+local told = require("told")
 
 local OWN = { cancelled = true, requested = true }
 
@@ -22,6 +23,7 @@ return function(partition, id, request, reason)
     end
     run.set_cancelled(r, reason, now)
     if r.f.li then
+      told.cancelled(r)
       return "requested", true
     end
     run.finish(r, "cancelled", now)

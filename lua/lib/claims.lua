@@ -81,7 +81,9 @@ function claims.take(partition, ask, wanted, most, now)
         ids[count], items[count] = r.id, item
         bytes = bytes + (item[5] and #item[5] + #item[6] or 0)
       else
+        -- Its end may have changed the others.
         idle = idle + 1
+        break
       end
       if bytes >= BYTES_MAX then
         return { ids = ids, items = items, cut_off = true }

@@ -115,11 +115,11 @@ function flow.hides(r)
   return not state or state == "staged" or tonumber(node.index) >= tonumber(nodes)
 end
 
---- Time and reason of the cancellation of the flow of a member, or nil.
+--- Time and reason of the cancellation of the flow of a member while that is under way, or nil.
 function flow.cancel_of(r)
-  local ca = redis.call("HGET", keys.flow(r.partition, member.node(r).flow), "ca")
-  if ca then
-    local _, _, at, reason = string.match(ca, CANCEL)
+  local kept = redis.call("HMGET", keys.flow(r.partition, member.node(r).flow), "ca", "ea")
+  if kept[1] and not kept[2] then
+    local _, _, at, reason = string.match(kept[1], CANCEL)
     return tonumber(at), reason
   end
   return nil

@@ -160,6 +160,11 @@ function keys.process(partition, process)
   return partition .. "n:" .. process
 end
 
+--- The channel of one worker instance, for what it must hear while it works.
+function keys.instance(partition, instance)
+  return partition .. "y:" .. instance
+end
+
 --- The channel on which the end of an execution is told to those who wait for it.
 function keys.ended(partition, id)
   return partition .. "x:" .. id

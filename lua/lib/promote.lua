@@ -9,6 +9,7 @@ local number = require("number")
 local places = require("places")
 local reasons = require("reasons")
 local run = require("run")
+local told = require("told")
 local work = require("work")
 
 local promote = {}
@@ -99,6 +100,7 @@ function promote.cancel(w, r, at, reason)
   elseif not r.f.ca then
     run.set_cancelled(r, reason, at)
     places.commit(r, w.now)
+    told.cancelled(r)
   end
 end
 

@@ -7,6 +7,8 @@ local record = require("record")
 
 local told = {}
 
+--- Where the holder has its instance, behind the worker.
+local INSTANCE_AT = 17
 local MESSAGE_MAX_BYTES = 262144
 local FIELDS = { "rk", "re", "fc", "fa", "ft", "fm", "fd", "ca", "cr" }
 
@@ -36,6 +38,14 @@ function told.ended(r)
   local message = size <= MESSAGE_MAX_BYTES and table.concat(parts) or ""
   redis.call("SPUBLISH", keys.ended(r.partition, r.id), message)
   record.set(r, "aw", nil)
+end
+
+--- Tells the holder of the lease that the execution is to be cancelled.
+function told.cancelled(r)
+  local instance = string.gsub(string.sub(r.f.lw, INSTANCE_AT), ".", function(byte)
+    return string.format("%02x", string.byte(byte))
+  end)
+  redis.call("SPUBLISH", keys.instance(r.partition, instance), r.id)
 end
 
 --- Announces the end of a flow.

@@ -1,16 +1,14 @@
 --- Work on one flow within one call: what is in hand of it, what is left to do, and how much of that the
 --- call may still do.
 local backlog = require("backlog")
-local children = require("children")
-local events = require("events")
 local flow = require("flow")
+local flow_end = require("flow_end")
 local joins = require("joins")
 local links = require("links")
 local member = require("member")
 local number = require("number")
 local places = require("places")
 local record = require("record")
-local told = require("told")
 
 local work = {}
 
@@ -67,31 +65,24 @@ function work.ended(w, r)
   backlog.push(w.counts, "k " .. node.index .. " 0 " .. links.count(r, "c") .. " " .. r.f.st)
 end
 
---- A member has not ended after all. A flow that had is open again, and a deadline that has passed is
+--- A flow that had ended is open again: its cancellation is lifted, and a deadline that has passed is
 --- dropped, as that of an execution is.
-function work.reopened(w, r, state)
-  local fl = w.fl
-  if fl.f.ea and fl.f.dl and tonumber(fl.f.dl) <= w.now then
+local function reopen(fl, now)
+  record.set(fl, "ca", nil)
+  if fl.f.dl and tonumber(fl.f.dl) <= now then
     record.set(fl, "dl", nil)
   end
-  fl.open, fl.state = fl.open + 1, "open"
   record.set(fl, "ea", nil)
-  backlog.push(w.counts, "r " .. member.node(r).index .. " 0 " .. links.count(r, "c") .. " " .. state)
 end
 
-local OUTCOMES = { r = "cancelled", f = "failed", d = "failed" }
-
-local function outcome(fl)
-  local cause = flow.cancel(fl)
-  return OUTCOMES[cause] or fl.unhandled > 0 and "failed" or "completed"
-end
-
---- The flow has ended: the execution that started it may be waiting for that.
-local function tell_parent(fl, now)
-  local r = fl.f.pa and places.open(fl.partition, fl.f.pa)
-  if r and r.f.cf and children.ended(r, fl.flow, now) then
-    places.commit(r, now)
+--- A member has not ended after all.
+function work.reopened(w, r, state)
+  local fl = w.fl
+  if fl.f.ea then
+    reopen(fl, w.now)
   end
+  fl.open, fl.state = fl.open + 1, "open"
+  backlog.push(w.counts, "r " .. member.node(r).index .. " 0 " .. links.count(r, "c") .. " " .. state)
 end
 
 --- Puts the flow back. It ends when its last member has and nothing is left to do.
@@ -104,13 +95,7 @@ function work.finish(w)
     record.set(fl, "lf", nil)
   end
   if not left and fl.open == 0 and fl.state == "open" then
-    fl.state = outcome(fl)
-    record.set_number(fl, "ea", w.now)
-    events.flow_ended(fl, fl.f.le)
-    if fl.f.aw then
-      told.flow_ended(fl)
-    end
-    tell_parent(fl, w.now)
+    flow_end.now(fl, w.now)
   end
   flow.save(fl, w.now)
   return left

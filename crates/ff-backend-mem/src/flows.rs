@@ -167,10 +167,10 @@ impl FlowTables for Store {
         self.replace(verb, id, next);
     }
 
-    fn set_flow_cancel(&mut self, id: ExecutionId, cancel: Arc<CancelView>) {
+    fn set_flow_cancel(&mut self, id: ExecutionId, cancel: Option<Arc<CancelView>>) {
         let record = self.records.get_mut(&id).filter(|_| self.distortion.tells_members());
         if let Some(record) = record {
-            record.flow_cancel = Some(cancel);
+            record.flow_cancel = cancel;
         }
     }
 }

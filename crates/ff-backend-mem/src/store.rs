@@ -21,7 +21,7 @@ use crate::mutation::Distortion;
 use crate::queues::Queues;
 use crate::repeats::Repeats;
 use crate::timers::{Timed, Timers};
-use crate::waiters::EndWaiters;
+use crate::waiters::{CancelWaiters, EndWaiters};
 
 pub(crate) struct Store {
     /// In the order of ids, which is the order of listings.
@@ -35,6 +35,7 @@ pub(crate) struct Store {
     pub(crate) keys: Keys,
     pub(crate) repeats: Repeats,
     pub(crate) end_waiters: EndWaiters,
+    pub(crate) cancel_waiters: CancelWaiters,
     /// The waitpoints that are not closed, in the order of listings.
     pub(crate) waitpoints: BTreeSet<(WaitpointId, ExecutionId)>,
     pub(crate) distortion: Distortion,
@@ -52,6 +53,7 @@ impl Store {
             keys: Keys::new(distortion),
             repeats: Repeats::default(),
             end_waiters: EndWaiters::default(),
+            cancel_waiters: CancelWaiters::default(),
             waitpoints: BTreeSet::new(),
             distortion,
         }
@@ -135,6 +137,9 @@ impl Store {
             let (tags, timed) = (&record.submission.tags, Timed::Execution(id));
             self.timers.remove(tags, timed, before.due);
             self.timers.insert(tags, timed, after.due);
+        }
+        if record.run.cancel.is_some() && earlier.cancel.is_none() {
+            self.cancel_waiters.tell(record);
         }
         if record.run.ended_at.is_some() {
             self.end_waiters.tell(record);

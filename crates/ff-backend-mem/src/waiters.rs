@@ -1,4 +1,4 @@
-//! Calls that wait: claims for work, reads for an end.
+//! Calls that wait: claims for work, reads for an end, workers for cancellations.
 //!
 //! A wait is a one-shot channel that the change itself completes. One ready execution completes
 //! one claim's wait.
@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use ff_engine::machine::{ExecutionRecord, Queue};
 use ff_engine::{ExecutionResult, Submission};
 use ff_types::backend::{CapabilitySet, ScannerFilter};
-use ff_types::{ExecutionId, Namespace};
+use ff_types::{ExecutionId, Namespace, WorkerInstanceId};
 use tokio::sync::oneshot;
 
 /// Resolves with the execution that has become ready.
@@ -117,5 +117,38 @@ impl EndWaiters {
 
     pub(crate) fn len(&self) -> usize {
         self.waiting.len()
+    }
+}
+
+/// Workers that wait to hear of cancellations.
+#[derive(Default)]
+pub(crate) struct CancelWaiters {
+    waiting: HashMap<WorkerInstanceId, Vec<oneshot::Sender<ExecutionId>>>,
+}
+
+impl CancelWaiters {
+    pub(crate) fn add(&mut self, instance: WorkerInstanceId) -> Wakeup {
+        let (wake, wakeup) = oneshot::channel();
+        let waiting = self.waiting.entry(instance).or_default();
+        waiting.retain(|other| !other.is_closed());
+        waiting.push(wake);
+        wakeup
+    }
+
+    /// Tells the holder of a lease whose execution is to be cancelled.
+    pub(crate) fn tell(&mut self, record: &ExecutionRecord) {
+        let Some(lease) = &record.run.lease else { return };
+        for wait in self.waiting.remove(&lease.instance).into_iter().flatten() {
+            // A wait that was given up has dropped its end.
+            let _gone = wait.send(record.submission.id());
+        }
+    }
+
+    /// Forgets waits that were given up.
+    pub(crate) fn purge(&mut self) {
+        self.waiting.retain(|_, waiting| {
+            waiting.retain(|wake| !wake.is_closed());
+            !waiting.is_empty()
+        });
     }
 }

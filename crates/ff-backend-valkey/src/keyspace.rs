@@ -5,7 +5,7 @@
 //! are not all in one place, and so it refuses every call on that slot before it has done anything.
 
 use bytes::Bytes;
-use ff_types::{ExecutionId, FlowId, Namespace};
+use ff_types::{ExecutionId, FlowId, Namespace, WorkerInstanceId};
 
 use crate::transport::Transport;
 
@@ -61,6 +61,11 @@ impl Partition {
     /// The channel of a process.
     pub(crate) fn process_channel(&self, process: &str) -> String {
         format!("{}n:{process}", self.prefix)
+    }
+
+    /// The channel of a worker instance.
+    pub(crate) fn instance_channel(&self, instance: WorkerInstanceId) -> String {
+        format!("{}y:{instance}", self.prefix)
     }
 
     /// The channel on which the end of an execution is told.

@@ -87,6 +87,10 @@ macro_rules! forward_roles {
                 handle: &::ff_types::backend::Handle,
                 request: &::ff_engine::SuspendRequest
             ) -> ::ff_engine::SuspendOutcome;
+            await_cancels(
+                instance: ::ff_types::WorkerInstanceId,
+                max_wait: ::std::time::Duration
+            ) -> Vec<::ff_types::ExecutionId>;
             wait_children(
                 handle: &::ff_types::backend::Handle,
                 request: &::ff_engine::WaitChildren

@@ -99,7 +99,7 @@ codes! {
         "Submit another flow, or replay this one.";
     FLOW_CANCELLED = "flow_cancelled", "Flow", Rule,
         "The flow is being cancelled.",
-        "Submit another flow: no member of this one runs again.";
+        "Wait for its end; then its members can be replayed.";
     KEY_CONFLICT = "key_conflict", "KeyConflict", Store,
         "The key ring was given one key id with two secrets.",
         "Give the new secret a key id of its own.";

@@ -2,14 +2,18 @@
 
 use async_trait::async_trait;
 use ff_types::backend::ScannerFilter;
+use ff_types::{FlowId, TerminalOutcome, limits};
 
-use crate::error::EngineError;
-use crate::requests::{ExecutionSummary, ListRequest, TickOutcome, TickRequest};
-use crate::roles::{ReadOps, TimerOps};
+use crate::error::{EngineError, StateKind};
+use crate::ids::IdSource;
+use crate::requests::{
+    ExecutionSummary, GraphPage, ListRequest, ReadGraph, ReplayExecution, TickOutcome, TickRequest,
+};
+use crate::roles::{FlowOps, OperatorOps, ReadOps, TimerOps};
 
 /// Calls that repeat a verb until it has nothing more to say.
 #[async_trait]
-pub trait EngineBackendExt: ReadOps + TimerOps {
+pub trait EngineBackendExt: ReadOps + TimerOps + FlowOps + OperatorOps {
     /// Ticks until a call finds nothing due, and answers the sum of what was done.
     async fn tick_until_quiet(&self, filter: &ScannerFilter) -> Result<TickOutcome, EngineError> {
         let mut total = TickOutcome::default();
@@ -33,6 +37,51 @@ pub trait EngineBackendExt: ReadOps + TimerOps {
         }
     }
 
+    /// Replays every member of a flow that failed, expired or was cancelled, those first that others
+    /// depend on. Answers how many that were. Members whose parents do not let them run stay as they are.
+    ///
+    /// It is many calls: when one fails, make it again; what was replayed stays so.
+    ///
+    /// # Errors
+    /// Those of [`OperatorOps::replay`] and [`FlowOps::read_graph`].
+    async fn replay_failed(&self, flow: FlowId, ids: &IdSource) -> Result<u32, EngineError> {
+        let mut replayed = 0;
+        loop {
+            let before = replayed;
+            for node in self.whole_graph(flow).await?.nodes {
+                if !node.state.outcome().is_some_and(TerminalOutcome::is_failure) {
+                    continue;
+                }
+                let request = ReplayExecution::new(ids.request_id(), node.execution_id);
+                match self.replay(&request).await {
+                    Ok(_) => replayed += 1,
+                    Err(EngineError::State { kind: StateKind::DependenciesUnmet, .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            if replayed == before {
+                return Ok(replayed);
+            }
+        }
+    }
+
+    /// All nodes and edges of a flow.
+    ///
+    /// # Errors
+    /// Those of [`FlowOps::read_graph`].
+    async fn whole_graph(&self, flow: FlowId) -> Result<GraphPage, EngineError> {
+        let mut request = ReadGraph::new(flow).with_limit(limits::LIST_LIMIT_MAX);
+        let mut whole = self.read_graph(&request).await?;
+        while let Some(next) = whole.next {
+            request = request.with_from(next);
+            let page = self.read_graph(&request).await?;
+            whole.nodes.extend(page.nodes);
+            whole.edges.extend(page.edges);
+            whole.next = page.next;
+        }
+        Ok(whole)
+    }
+
     /// Follows the pages of a listing to its end, or until `at_most` items are there.
     async fn list_all(
         &self,
@@ -53,4 +102,4 @@ pub trait EngineBackendExt: ReadOps + TimerOps {
     }
 }
 
-impl<B: ReadOps + TimerOps + ?Sized> EngineBackendExt for B {}
+impl<B: ReadOps + TimerOps + FlowOps + OperatorOps + ?Sized> EngineBackendExt for B {}

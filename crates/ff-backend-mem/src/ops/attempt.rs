@@ -1,5 +1,7 @@
 //! The verbs of a lease holder.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use ff_engine::machine::lifecycle::Verb;
 use ff_engine::machine::{self, Decision, ExecutionRecord};
@@ -7,11 +9,12 @@ use ff_engine::roles::BackendInfo;
 use ff_engine::{
     AttemptOps, CloseOutcome, CreateWaitpoint, DelayRequest, EngineError, FailRequest, Fence,
     ProgressRequest, RecordStep, ResumeView, SavedState, StepOutcome, StepView, SuspendOutcome,
-    SuspendRequest, WaitChildren, WaitChildrenOutcome,
+    SuspendRequest, WaitChildren, WaitChildrenOutcome, valid_wait,
 };
 use ff_types::backend::{BackendTag, FailOutcome, Handle, LeaseRenewal, PendingWaitpoint};
-use ff_types::{Payload, TimestampMs, WaitpointId, limits};
+use ff_types::{ExecutionId, Payload, TimestampMs, WaitpointId, WorkerInstanceId, limits};
 
+use super::within;
 use crate::MemBackend;
 
 #[async_trait]
@@ -121,6 +124,17 @@ impl AttemptOps for MemBackend {
         let flow = store.flows.get(request.flow_id);
         let decision = machine::wait_children(record, &fence, request, flow, now)?;
         Ok(store.settle(Verb::WaitChildren, fence.execution, decision, now))
+    }
+
+    async fn await_cancels(
+        &self,
+        instance: WorkerInstanceId,
+        max_wait: Duration,
+    ) -> Result<Vec<ExecutionId>, EngineError> {
+        valid_wait(Some(max_wait))?;
+        let mut over = self.inner.clock.sleep(max_wait);
+        let mut told = self.store().cancel_waiters.add(instance);
+        Ok(within(&mut told, over.as_mut()).await.into_iter().collect())
     }
 
     async fn observe_signals(&self, handle: &Handle) -> Result<ResumeView, EngineError> {

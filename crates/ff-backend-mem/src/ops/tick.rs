@@ -53,6 +53,7 @@ impl MemBackend {
         store.keys.purge(now);
         store.repeats.purge(now);
         store.end_waiters.purge();
+        store.cancel_waiters.purge();
         store.log.trim(now);
         store.flows.purge();
         let due: Vec<Timed> = store

@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "4c17aee33cdefb7a0cec7bdde0ac2fb0" }
+M.library = { PROTOCOL = 1, HASH = "fd0b1db8571f5c6ebe37b10bd40c9d1f" }
 
 M.number = (function()
 local number = {}
@@ -130,6 +130,9 @@ function keys.answer(partition, asked, instance, lane)
 end
 function keys.process(partition, process)
   return partition .. "n:" .. process
+end
+function keys.instance(partition, instance)
+  return partition .. "y:" .. instance
 end
 function keys.ended(partition, id)
   return partition .. "x:" .. id
@@ -614,9 +617,9 @@ function flow.hides(r)
   return not state or state == "staged" or tonumber(node.index) >= tonumber(nodes)
 end
 function flow.cancel_of(r)
-  local ca = redis.call("HGET", keys.flow(r.partition, member.node(r).flow), "ca")
-  if ca then
-    local _, _, at, reason = string.match(ca, CANCEL)
+  local kept = redis.call("HMGET", keys.flow(r.partition, member.node(r).flow), "ca", "ea")
+  if kept[1] and not kept[2] then
+    local _, _, at, reason = string.match(kept[1], CANCEL)
     return tonumber(at), reason
   end
   return nil
@@ -1433,6 +1436,7 @@ M.told = (function()
 local keys = M.keys
 local record = M.record
 local told = {}
+local INSTANCE_AT = 17
 local MESSAGE_MAX_BYTES = 262144
 local FIELDS = { "rk", "re", "fc", "fa", "ft", "fm", "fd", "ca", "cr" }
 local function value_of(r, field)
@@ -1458,6 +1462,12 @@ function told.ended(r)
   local message = size <= MESSAGE_MAX_BYTES and table.concat(parts) or ""
   redis.call("SPUBLISH", keys.ended(r.partition, r.id), message)
   record.set(r, "aw", nil)
+end
+function told.cancelled(r)
+  local instance = string.gsub(string.sub(r.f.lw, INSTANCE_AT), ".", function(byte)
+    return string.format("%02x", string.byte(byte))
+  end)
+  redis.call("SPUBLISH", keys.instance(r.partition, instance), r.id)
 end
 function told.flow_ended(fl)
   redis.call("SPUBLISH", keys.ended(fl.partition, fl.flow), "")
@@ -1750,18 +1760,47 @@ end
 return places
 end)()
 
-M.work = (function()
-local backlog = M.backlog
+M.flow_end = (function()
 local children = M.children
 local events = M.events
 local flow = M.flow
+local places = M.places
+local record = M.record
+local told = M.told
+local flow_end = {}
+local OUTCOMES = { r = "cancelled", f = "failed", d = "failed" }
+local function outcome(fl)
+  local cause = flow.cancel(fl)
+  return OUTCOMES[cause] or fl.unhandled > 0 and "failed" or "completed"
+end
+local function tell_parent(fl, now)
+  local r = fl.f.pa and places.open(fl.partition, fl.f.pa)
+  if r and r.f.cf and children.ended(r, fl.flow, now) then
+    places.commit(r, now)
+  end
+end
+function flow_end.now(fl, now)
+  fl.state = outcome(fl)
+  record.set_number(fl, "ea", now)
+  events.flow_ended(fl, fl.f.le)
+  if fl.f.aw then
+    told.flow_ended(fl)
+  end
+  tell_parent(fl, now)
+end
+return flow_end
+end)()
+
+M.work = (function()
+local backlog = M.backlog
+local flow = M.flow
+local flow_end = M.flow_end
 local joins = M.joins
 local links = M.links
 local member = M.member
 local number = M.number
 local places = M.places
 local record = M.record
-local told = M.told
 local work = {}
 local VISITS_MAX = 64
 function work.budget(looked)
@@ -1802,25 +1841,20 @@ function work.ended(w, r)
   end
   backlog.push(w.counts, "k " .. node.index .. " 0 " .. links.count(r, "c") .. " " .. r.f.st)
 end
-function work.reopened(w, r, state)
-  local fl = w.fl
-  if fl.f.ea and fl.f.dl and tonumber(fl.f.dl) <= w.now then
+local function reopen(fl, now)
+  record.set(fl, "ca", nil)
+  if fl.f.dl and tonumber(fl.f.dl) <= now then
     record.set(fl, "dl", nil)
   end
-  fl.open, fl.state = fl.open + 1, "open"
   record.set(fl, "ea", nil)
-  backlog.push(w.counts, "r " .. member.node(r).index .. " 0 " .. links.count(r, "c") .. " " .. state)
 end
-local OUTCOMES = { r = "cancelled", f = "failed", d = "failed" }
-local function outcome(fl)
-  local cause = flow.cancel(fl)
-  return OUTCOMES[cause] or fl.unhandled > 0 and "failed" or "completed"
-end
-local function tell_parent(fl, now)
-  local r = fl.f.pa and places.open(fl.partition, fl.f.pa)
-  if r and r.f.cf and children.ended(r, fl.flow, now) then
-    places.commit(r, now)
+function work.reopened(w, r, state)
+  local fl = w.fl
+  if fl.f.ea then
+    reopen(fl, w.now)
   end
+  fl.open, fl.state = fl.open + 1, "open"
+  backlog.push(w.counts, "r " .. member.node(r).index .. " 0 " .. links.count(r, "c") .. " " .. state)
 end
 function work.finish(w)
   local fl = w.fl
@@ -1831,13 +1865,7 @@ function work.finish(w)
     record.set(fl, "lf", nil)
   end
   if not left and fl.open == 0 and fl.state == "open" then
-    fl.state = outcome(fl)
-    record.set_number(fl, "ea", w.now)
-    events.flow_ended(fl, fl.f.le)
-    if fl.f.aw then
-      told.flow_ended(fl)
-    end
-    tell_parent(fl, w.now)
+    flow_end.now(fl, w.now)
   end
   flow.save(fl, w.now)
   return left
@@ -1855,6 +1883,7 @@ local number = M.number
 local places = M.places
 local reasons = M.reasons
 local run = M.run
+local told = M.told
 local work = M.work
 local promote = {}
 local function after_decision(w, r)
@@ -1932,6 +1961,7 @@ function promote.cancel(w, r, at, reason)
   elseif not r.f.ca then
     run.set_cancelled(r, reason, at)
     places.commit(r, w.now)
+    told.cancelled(r)
   end
 end
 return promote
@@ -2450,6 +2480,7 @@ function claims.take(partition, ask, wanted, most, now)
         bytes = bytes + (item[5] and #item[5] + #item[6] or 0)
       else
         idle = idle + 1
+        break
       end
       if bytes >= BYTES_MAX then
         return { ids = ids, items = items, cut_off = true }
@@ -3613,6 +3644,7 @@ end)()
 F.cancel_execution = (function()
 local run = M.run
 local steered = M.steered
+local told = M.told
 local OWN = { cancelled = true, requested = true }
 return function(partition, id, request, reason)
   return steered.by(partition, id, request, OWN, function(r, now)
@@ -3623,6 +3655,7 @@ return function(partition, id, request, reason)
     end
     run.set_cancelled(r, reason, now)
     if r.f.li then
+      told.cancelled(r)
       return "requested", true
     end
     run.finish(r, "cancelled", now)

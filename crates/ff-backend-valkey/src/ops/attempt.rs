@@ -1,14 +1,16 @@
 //! The verbs of a lease holder.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use ff_engine::{
     AttemptOps, CloseOutcome, CreateWaitpoint, DelayRequest, EngineError, FailRequest, Fence,
     ProgressRequest, RecordStep, Released, ResumeView, SavedState, StepOutcome, StepView,
-    SuspendOutcome, SuspendRequest, WaitChildren, WaitChildrenOutcome, call_digest,
+    SuspendOutcome, SuspendRequest, WaitChildren, WaitChildrenOutcome, call_digest, valid_wait,
 };
 use ff_types::backend::{BackendTag, FailOutcome, Handle, LeaseRenewal, PendingWaitpoint};
-use ff_types::{ExecutionId, Payload, WaitpointId, limits};
+use ff_types::{ExecutionId, Payload, WaitpointId, WorkerInstanceId, limits};
 
 use super::step::bytes_of;
 use super::{at_most, bits, content_type, digest, wait};
@@ -18,6 +20,7 @@ use crate::calls::{self, Cancel, Complete, Delay, Fail, Progress, Renew, RenewIt
 use crate::failures::{Refusal, bad_reply, refused, released};
 use crate::inner::{Inner, code};
 use crate::reply::Reply;
+use crate::waits::within;
 
 /// Most leases that one call of the function renews.
 const PER_CALL: usize = 100;
@@ -219,6 +222,32 @@ impl AttemptOps for ValkeyBackend {
                 .map(WaitChildrenOutcome::AlreadyEnded)
                 .ok_or_else(|| bad_reply("wait_children", BadReply("outcome"))),
         }
+    }
+
+    async fn await_cancels(
+        &self,
+        instance: WorkerInstanceId,
+        max_wait: Duration,
+    ) -> Result<Vec<ExecutionId>, EngineError> {
+        valid_wait(Some(max_wait))?;
+        let mut over = self.inner.clock.sleep(max_wait);
+        let (told, is_new) = self.inner.waits.cancels.of(instance);
+        if is_new {
+            for partition in &self.inner.keyspace.partitions {
+                let channel = partition.instance_channel(instance);
+                if let Err(error) = self.inner.subscribe(&channel).await {
+                    self.inner.waits.cancels.forget(instance);
+                    return Err(error);
+                }
+            }
+        }
+        let mut told = told.lock().await;
+        let mut cancelled: Vec<_> =
+            within(told.recv(), over.as_mut()).await.flatten().into_iter().collect();
+        while let Ok(another) = told.try_recv() {
+            cancelled.push(another);
+        }
+        Ok(cancelled)
     }
 
     async fn observe_signals(&self, handle: &Handle) -> Result<ResumeView, EngineError> {

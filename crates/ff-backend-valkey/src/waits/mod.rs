@@ -4,6 +4,7 @@
 //! What it is told there is a hint, not state: every wait ends with a look at the store. When
 //! messages may have been missed, everything that waits looks again.
 
+mod cancels;
 mod claims;
 mod ends;
 mod ticks;
@@ -17,6 +18,7 @@ use ff_engine::{EngineError, Entropy as _, SeededEntropy};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OnceCell, broadcast};
 
+use cancels::CancelWaits;
 pub(crate) use claims::{Arming, Asked, ClaimWaits, Offer, Wake};
 use ends::EndWaits;
 pub(crate) use ticks::Rest;
@@ -31,6 +33,7 @@ pub(crate) struct Waits {
     /// Whether the channel of a partition is listened on.
     listened: Vec<OnceCell<()>>,
     pub(crate) claims: ClaimWaits,
+    pub(crate) cancels: CancelWaits,
     pub(crate) ends: EndWaits,
     pub(crate) ticks: TickWaits,
     /// Tells that there is something new in the completion log.
@@ -44,6 +47,7 @@ impl Waits {
             process: format!("{:016x}{:016x}", entropy.next_u64(), entropy.next_u64()),
             listened: (0..partitions).map(|_| OnceCell::new()).collect(),
             claims: ClaimWaits::new(partitions),
+            cancels: CancelWaits::default(),
             ends: EndWaits::default(),
             ticks: TickWaits::default(),
             log: broadcast::channel(1).0,
@@ -85,6 +89,12 @@ impl Waits {
             let ours = inner.keyspace.partitions.iter().any(|own| own.prefix == prefix);
             if let (true, Ok(id)) = (ours, id.parse()) {
                 self.ends.told(id, payload);
+            }
+        } else if let Some((prefix, instance)) = channel.rsplit_once("y:") {
+            let ours = inner.keyspace.partitions.iter().any(|own| own.prefix == prefix);
+            let id = std::str::from_utf8(payload).ok().and_then(|id| id.parse().ok());
+            if let (true, Ok(instance), Some(id)) = (ours, instance.parse(), id) {
+                self.cancels.told(instance, id);
             }
         } else if !channel.ends_with(&self.process) {
         } else if payload.as_ref() == b"t" {

@@ -26,7 +26,7 @@ pub(super) fn check(
                 let ids = (0..).take(flow.nodes.len()).map(|index| flow.id.member(index));
                 // The library looks the cancellation up in the flow.
                 let told = |record: &ExecutionRecord| ExecutionRecord {
-                    flow_cancel: flow.run.member_cancel(),
+                    flow_cancel: flow.run.member_cancel().filter(|_| flow.run.ended_at.is_none()),
                     ..record.clone()
                 };
                 let its: Vec<_> = ids.filter_map(|id| records.get(&id)).map(told).collect();

@@ -58,9 +58,9 @@ impl FlowTables for Table {
         }
     }
 
-    fn set_flow_cancel(&mut self, id: ExecutionId, cancel: Arc<CancelView>) {
+    fn set_flow_cancel(&mut self, id: ExecutionId, cancel: Option<Arc<CancelView>>) {
         if let Some(row) = self.rows.get_mut(&id) {
-            row.flow_cancel = Some(cancel);
+            row.flow_cancel = cancel;
         }
     }
 }

@@ -16,7 +16,7 @@ use ff_engine::{
     ResumeExecution, ResumeOutcome, ResumeView, RevokeLease, RevokeOutcome, SavedState,
     StepOutcome, StepView, Submission, SubmitOps, Submitted, SuspendOutcome, SuspendRequest,
     TickOutcome, TickRequest, TimerOps, WaitChildren, WaitChildrenOutcome, WaitpointPage,
-    WithdrawWaitpoint,
+    WithdrawWaitpoint, valid_wait,
 };
 use ff_types::backend::{FailOutcome, Handle, LeaseRenewal, PendingWaitpoint};
 use ff_types::{ExecutionId, Payload, TimestampMs, WaitpointId, limits};
@@ -169,6 +169,33 @@ impl AttemptOps for Toy {
             Decision::Apply { next, outcome } => {
                 table.apply(Verb::WaitChildren, fence.execution, *next, now);
                 Ok(outcome)
+            }
+        }
+    }
+
+    async fn await_cancels(
+        &self,
+        instance: WorkerInstanceId,
+        max_wait: Duration,
+    ) -> Result<Vec<ExecutionId>, EngineError> {
+        valid_wait(Some(max_wait))?;
+        let mut over = self.clock.sleep(max_wait);
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let told = |row: &&ExecutionRecord| {
+                let held = row.run.lease.is_some_and(|lease| lease.instance == instance);
+                held && row.run.cancel.is_some()
+            };
+            let told: Vec<_> =
+                self.table().rows.values().filter(told).map(|row| row.submission.id()).collect();
+            if !told.is_empty() {
+                return Ok(told);
+            }
+            tokio::select! {
+                biased;
+                () = &mut over => return Ok(Vec::new()),
+                () = changed => {}
             }
         }
     }

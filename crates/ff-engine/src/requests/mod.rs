@@ -82,8 +82,11 @@ pub(crate) fn at_most(field: &'static str, actual: usize, limit: usize) -> Resul
     Ok(())
 }
 
-/// Refuses a wait over 60 s.
-pub(crate) fn valid_wait(max_wait: Option<Duration>) -> Result<(), EngineError> {
+/// Refuses a wait over 60 s. For backends, of calls that take no request.
+///
+/// # Errors
+/// [`EngineError::Validation`].
+pub fn valid_wait(max_wait: Option<Duration>) -> Result<(), EngineError> {
     let max = ff_types::limits::MAX_WAIT_MAX_MS;
     match max_wait.map(millis) {
         Some(ms) if ms > max => {

@@ -1,8 +1,10 @@
 //! What the holder of a lease does.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use ff_types::backend::{FailOutcome, Handle, LeaseRenewal, PendingWaitpoint};
-use ff_types::{Payload, WaitpointId};
+use ff_types::{ExecutionId, Payload, WaitpointId, WorkerInstanceId};
 
 use crate::error::EngineError;
 use crate::requests::{
@@ -276,4 +278,21 @@ pub trait AttemptOps: Send + Sync + 'static {
         handle: &Handle,
         request: &WaitChildren,
     ) -> Result<WaitChildrenOutcome, EngineError>;
+
+    /// Waits until somebody asks that an attempt of this instance be cancelled. Answers which, or nothing
+    /// when the wait is over.
+    ///
+    /// # Behavior
+    /// - It is told as soon as the cancellation stands, of a member when its flow is cancelled, too
+    ///   `[cancel.instance_is_told_at_once]`.
+    /// - It is a hint, by which a worker renews sooner: what it misses, the next renewal answers
+    ///   `[cancel.running_is_told]`.
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] for a wait over 60 s `[cancel.wait_is_bounded]`.
+    async fn await_cancels(
+        &self,
+        instance: WorkerInstanceId,
+        max_wait: Duration,
+    ) -> Result<Vec<ExecutionId>, EngineError>;
 }

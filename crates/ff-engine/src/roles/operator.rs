@@ -108,7 +108,8 @@ pub trait OperatorOps: Send + Sync + 'static {
     ///   ended `[flow.replay_waits_for_parents]`; children that were skipped because of it wait again
     ///   `[flow.replay_unskips_children]`, and so do those that have not started
     ///   `[flow.replay_holds_children_back]`. It takes the failures that it runs because of
-    ///   `[flow.replay_takes_failures]`.
+    ///   `[flow.replay_takes_failures]`. A flow that was cancelled and has ended is open again, too
+    ///   `[flow.replay_lifts_a_cancellation]`.
     ///
     /// # Errors
     /// [`EngineError::State`] with `NotTerminal` when it has not ended `[replay.needs_an_end]`, and

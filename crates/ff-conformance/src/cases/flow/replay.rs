@@ -17,6 +17,7 @@ pub(crate) const CASES: &[Case] = &cases!["flow":
     replay_reopens_the_flow,
     replay_of_a_skipped_node_is_refused,
     replay_in_a_cancelled_flow_is_refused,
+    replay_lifts_a_cancellation,
 ];
 
 impl Fixture {
@@ -138,25 +139,40 @@ pub(crate) async fn replay_of_a_skipped_node_is_refused(fx: Fixture) -> CaseResu
     Ok(())
 }
 
-/// No member of a cancelled flow runs again, whoever cancelled it.
+/// While a flow is being cancelled, none of its members is replayed: none starts a new attempt.
 pub(crate) async fn replay_in_a_cancelled_flow_is_refused(fx: Fixture) -> CaseResult {
     let asked = fx.submit_flow("a b", "").await?;
     fx.complete_nodes(asked, "a").await?;
+    let running = fx.claim_node("b").await?;
     fx.cancel_flow(asked, CancelFlowPolicy::CancelAll).await?;
-    let spec = fx.flow("c d", "")?.with_policy(ff_types::FlowPolicy::FailFast);
-    let failed = fx.backend.submit_flow(&spec).await?.flow_id;
-    fx.end(failed, "c", Failed).await?;
-    fx.assert_states(failed, "c failed, d cancelled").await?;
     let before = fx.snapshot().await;
 
-    for (id, keys) in [(asked, ["a", "b"]), (failed, ["c", "d"])] {
-        for key in keys {
-            let member = fx.member(id, key).await?;
-            let refused = fx.backend.replay(&fx.replay_request(member)).await;
-            assert_code(refused, "flow_cancelled")?;
-        }
-    }
+    let member = fx.member(asked, "a").await?;
+    let refused = fx.backend.replay(&fx.replay_request(member)).await;
 
+    assert_code(refused, "flow_cancelled")?;
     ensure_eq!(fx.snapshot().await, before);
+    fx.backend.cancel(&running.handle, "told").await?;
+    fx.assert_flow_is(asked, FlowState::Cancelled).await
+}
+
+/// Once a cancelled flow has ended, the replay of a member lifts the cancellation: it and the others that
+/// are replayed run again, and the flow ends anew.
+pub(crate) async fn replay_lifts_a_cancellation(fx: Fixture) -> CaseResult {
+    let spec = fx.flow("c d e", "d>e")?.with_policy(ff_types::FlowPolicy::FailFast);
+    let id = fx.backend.submit_flow(&spec).await?.flow_id;
+    fx.end(id, "c", Failed).await?;
+    fx.assert_states(id, "c failed, d cancelled, e cancelled").await?;
+    fx.assert_flow_is(id, FlowState::Failed).await?;
+
+    fx.replay_node(id, "d").await?;
+    fx.assert_flow_is(id, FlowState::Open).await?;
+    fx.replay_node(id, "e").await?;
+    fx.replay_node(id, "c").await?;
+    fx.assert_states(id, "c ready, d ready, e blocked").await?;
+    fx.complete_nodes(id, "c d e").await?;
+
+    fx.assert_flow_is(id, FlowState::Completed).await?;
+    ensure_eq!(fx.backend.describe_flow(id).await?.cancel, None);
     Ok(())
 }

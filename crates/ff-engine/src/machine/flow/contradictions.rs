@@ -87,8 +87,9 @@ fn of_member(
         (!skipped || decided == JoinDecision::Skipped, "a skipped node cannot run"),
         (!(member.run.unhandled && taken), "a failure that a node took is not left to itself"),
         (
-            member.flow_cancel.is_some() == flow.run.cancel.is_some(),
-            "members know that their flow is cancelled",
+            member.flow_cancel.is_some()
+                == (flow.run.cancel.is_some() && !flow.run.state.is_terminal()),
+            "members know that their flow is being cancelled",
         ),
     ];
     broken(&rules).into_iter().map(|rule| format!("{}: {rule}", node.key)).collect()

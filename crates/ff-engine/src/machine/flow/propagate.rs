@@ -46,8 +46,8 @@ pub trait FlowTables {
     /// others is not the store's concern here.
     fn put(&mut self, verb: Verb, id: ExecutionId, next: RunState);
 
-    /// Tells a member that its flow is cancelled.
-    fn set_flow_cancel(&mut self, id: ExecutionId, cancel: Arc<CancelView>);
+    /// Tells a member that its flow is being cancelled, or is not any more.
+    fn set_flow_cancel(&mut self, id: ExecutionId, cancel: Option<Arc<CancelView>>);
 }
 
 /// An execution that was as `before` has ended by a verb of its own, and its record says so: does what
@@ -164,12 +164,23 @@ impl<'t, T: FlowTables> Propagation<'t, T> {
             run.ended_at = Some(now);
             let last = self.last.expect("a flow ends with a member");
             self.tables.flow_ended(self.id, self.execution(last));
+            if self.flow().run.cancel.is_some() {
+                self.end_cancellation();
+            }
             if let Some(parent) = self.flow().parent {
                 child_ended(self.tables, parent, self.id, now);
             }
         }
         self.tables.flow_changed(self.id);
         cancel_orphans(self.tables, self.orphans, now);
+    }
+
+    /// No member can start any more but by a replay.
+    fn end_cancellation(&mut self) {
+        let count = u32::try_from(self.flow().nodes.len()).expect("a flow has fewer nodes");
+        for node in 0..count {
+            self.tables.set_flow_cancel(self.execution(node), None);
+        }
     }
 
     /// Notes that a member has ended.
@@ -185,13 +196,14 @@ impl<'t, T: FlowTables> Propagation<'t, T> {
         self.steps.push_back(Step::Count { node, outcome });
     }
 
-    /// Notes that a member has not ended after all. A flow that had is open again, and as with an
-    /// execution, a deadline that has passed is dropped.
+    /// Notes that a member has not ended after all. A flow that had is open again: its cancellation is
+    /// lifted, and as with an execution, a deadline that has passed is dropped.
     fn reopened(&mut self, node: u32, outcome: TerminalOutcome) {
         let now = self.now;
         let flow = self.flow_mut();
         flow.count(false);
         if flow.run.state.is_terminal() {
+            flow.run.cancel = None;
             flow.run.deadline = flow.run.deadline.filter(|deadline| *deadline > now);
         }
         flow.run.state = FlowState::Open;
@@ -365,7 +377,7 @@ impl<'t, T: FlowTables> Propagation<'t, T> {
         let verb = if cause == CancelCause::Requested { Verb::CancelFlow } else { Verb::Promote };
         let count = u32::try_from(self.flow().nodes.len()).expect("a flow has fewer nodes");
         for node in 0..count {
-            self.tables.set_flow_cancel(self.execution(node), Arc::clone(&shown));
+            self.tables.set_flow_cancel(self.execution(node), Some(Arc::clone(&shown)));
             let run = &self.member(node).run;
             let goes_on = run.attempt.is_some_and(|attempt| attempt.open);
             let reached = match policy {
