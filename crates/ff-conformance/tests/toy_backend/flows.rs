@@ -42,10 +42,7 @@ impl FlowTables for Table {
     }
 
     fn put(&mut self, _: Verb, id: ExecutionId, next: RunState) {
-        if let Some(row) = self.rows.get_mut(&id) {
-            row.run = next;
-            self.tell(id);
-        }
+        self.replace(id, next);
     }
 
     fn set_flow_cancel(&mut self, id: ExecutionId, cancel: Arc<CancelView>) {
@@ -57,15 +54,22 @@ impl FlowTables for Table {
 
 impl Table {
     /// Stores what was decided over a row, and does what that means for its flow.
-    pub(crate) fn apply(&mut self, verb: Verb, id: ExecutionId, next: RunState, now: TimestampMs) {
+    pub(crate) fn apply(&mut self, id: ExecutionId, next: RunState, now: TimestampMs) {
         let Some(row) = self.rows.get(&id) else { return };
         let (before, was_unhandled) = (row.run.state.outcome(), row.run.unhandled);
         let after = next.state.outcome();
-        self.put(verb, id, next);
+        self.replace(id, next);
         match (before, after) {
             (None, Some(_)) => machine::member_ended(self, id, now),
             (Some(end), None) => machine::member_reopened(self, id, end, was_unhandled, now),
             _ => {}
+        }
+    }
+
+    fn replace(&mut self, id: ExecutionId, next: RunState) {
+        if let Some(row) = self.rows.get_mut(&id) {
+            row.run = next;
+            self.tell(id);
         }
     }
 }
@@ -111,7 +115,9 @@ impl FlowOps for Toy {
             SubmitFlowDecision::Keep(submitted) => Ok(submitted),
             SubmitFlowDecision::Create(flow, members) => {
                 table.flows.insert(spec.id(), *flow);
-                members.into_iter().for_each(|member| table.insert(member));
+                for member in members {
+                    table.insert(member);
+                }
                 self.changed.notify_waiters();
                 Ok(SubmittedFlow::new(spec.id()))
             }

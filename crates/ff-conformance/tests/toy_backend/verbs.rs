@@ -4,7 +4,6 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ff_engine::machine::lifecycle::Verb;
 use ff_engine::machine::{self, Decision, KeyHolder, Placement, SubmitDecision};
 use ff_engine::{
     AttemptOps, CancelExecution, CancelOutcome, CloseOutcome, CreateWaitpoint, Cursor,
@@ -75,14 +74,12 @@ impl SubmitOps for Toy {
 impl AttemptOps for Toy {
     async fn renew(&self, handle: &Handle) -> Result<LeaseRenewal, EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(Verb::Claim, fence.execution, |row, now| machine::renew(row, &fence, now))
+        self.change(fence.execution, |row, now| machine::renew(row, &fence, now))
     }
 
     async fn complete(&self, handle: &Handle, result: Option<&Payload>) -> Result<(), EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(Verb::Complete, fence.execution, |row, now| {
-            machine::complete(row, &fence, result, now)
-        })
+        self.change(fence.execution, |row, now| machine::complete(row, &fence, result, now))
     }
     // endregion
 
@@ -104,9 +101,7 @@ impl AttemptOps for Toy {
         request: &ProgressRequest,
     ) -> Result<(), EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(Verb::Claim, fence.execution, |row, now| {
-            machine::progress(row, &fence, request, now)
-        })
+        self.change(fence.execution, |row, now| machine::progress(row, &fence, request, now))
     }
 
     async fn fail(
@@ -115,23 +110,17 @@ impl AttemptOps for Toy {
         request: &FailRequest,
     ) -> Result<FailOutcome, EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(Verb::Fail, fence.execution, |row, now| {
-            machine::fail(row, &fence, request, now)
-        })
+        self.change(fence.execution, |row, now| machine::fail(row, &fence, request, now))
     }
 
     async fn cancel(&self, handle: &Handle, reason: &str) -> Result<(), EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(Verb::Cancel, fence.execution, |row, now| {
-            machine::cancel(row, &fence, reason, now)
-        })
+        self.change(fence.execution, |row, now| machine::cancel(row, &fence, reason, now))
     }
 
     async fn delay(&self, handle: &Handle, request: &DelayRequest) -> Result<(), EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(Verb::Delay, fence.execution, |row, now| {
-            machine::delay(row, &fence, request, now)
-        })
+        self.change(fence.execution, |row, now| machine::delay(row, &fence, request, now))
     }
 
     async fn create_waitpoint(
@@ -152,7 +141,7 @@ impl AttemptOps for Toy {
 
     async fn observe_signals(&self, handle: &Handle) -> Result<ResumeView, EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(Verb::Claim, fence.execution, |row, now| {
+        self.change(fence.execution, |row, now| {
             machine::observe_signals(row, &fence, now).map(Decision::Keep)
         })
     }
@@ -164,9 +153,7 @@ impl AttemptOps for Toy {
     ) -> Result<CloseOutcome, EngineError> {
         let fence = Fence::of(handle, TAG)?;
         let id = waitpoint_id;
-        self.change(Verb::Claim, fence.execution, |row, now| {
-            machine::close_waitpoint(row, &fence, id, now)
-        })
+        self.change(fence.execution, |row, now| machine::close_waitpoint(row, &fence, id, now))
     }
 
     async fn save_state(
@@ -175,9 +162,7 @@ impl AttemptOps for Toy {
         state: Option<&SavedState>,
     ) -> Result<(), EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(Verb::Claim, fence.execution, |row, now| {
-            machine::save_state(row, &fence, state, now)
-        })
+        self.change(fence.execution, |row, now| machine::save_state(row, &fence, state, now))
     }
 
     async fn record_step(
@@ -186,14 +171,12 @@ impl AttemptOps for Toy {
         request: &RecordStep,
     ) -> Result<StepOutcome, EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(Verb::Claim, fence.execution, |row, now| {
-            machine::record_step(row, &fence, request, now)
-        })
+        self.change(fence.execution, |row, now| machine::record_step(row, &fence, request, now))
     }
 
     async fn steps(&self, handle: &Handle) -> Result<Vec<StepView>, EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(Verb::Claim, fence.execution, |row, now| {
+        self.change(fence.execution, |row, now| {
             machine::steps(row, &fence, now).map(Decision::Keep)
         })
     }
@@ -205,49 +188,37 @@ impl OperatorOps for Toy {
         &self,
         request: &CancelExecution,
     ) -> Result<CancelOutcome, EngineError> {
-        self.change(Verb::CancelExecution, request.execution_id, |row, now| {
-            machine::cancel_execution(row, request, now)
-        })
+        self.change(request.execution_id, |row, now| machine::cancel_execution(row, request, now))
     }
 
     async fn hold(&self, request: &Hold) -> Result<HoldOutcome, EngineError> {
-        self.change(Verb::Hold, request.execution_id, |row, _| machine::hold(row, request))
+        self.change(request.execution_id, |row, _| machine::hold(row, request))
     }
 
     async fn release_hold(&self, request: &ReleaseHold) -> Result<ReleaseHoldOutcome, EngineError> {
-        self.change(Verb::ReleaseHold, request.execution_id, |row, now| {
-            machine::release_hold(row, request, now)
-        })
+        self.change(request.execution_id, |row, now| machine::release_hold(row, request, now))
     }
 
     async fn revoke(&self, request: &RevokeLease) -> Result<RevokeOutcome, EngineError> {
-        self.change(Verb::Revoke, request.execution_id, |row, now| {
-            machine::revoke(row, request, now)
-        })
+        self.change(request.execution_id, |row, now| machine::revoke(row, request, now))
     }
 
     async fn withdraw_waitpoint(
         &self,
         request: &WithdrawWaitpoint,
     ) -> Result<CloseOutcome, EngineError> {
-        self.change(Verb::WithdrawWaitpoint, request.execution_id, |row, now| {
-            machine::withdraw_waitpoint(row, request, now)
-        })
+        self.change(request.execution_id, |row, now| machine::withdraw_waitpoint(row, request, now))
     }
 
     async fn resume_execution(
         &self,
         request: &ResumeExecution,
     ) -> Result<ResumeOutcome, EngineError> {
-        self.change(Verb::ResumeExecution, request.execution_id, |row, now| {
-            machine::resume_execution(row, request, now)
-        })
+        self.change(request.execution_id, |row, now| machine::resume_execution(row, request, now))
     }
 
     async fn replay(&self, request: &ReplayExecution) -> Result<ReplayOutcome, EngineError> {
-        self.change(Verb::Replay, request.execution_id, |row, now| {
-            machine::replay(row, request, now)
-        })
+        self.change(request.execution_id, |row, now| machine::replay(row, request, now))
     }
 }
 
@@ -382,7 +353,7 @@ impl Table {
         let Some(event) = self.rows.get(&id).and_then(|row| machine::due(row, now)) else { return };
         outcome.count(&event);
         match event.into_next() {
-            Some(next) => self.apply(Verb::Tick, id, next, now),
+            Some(next) => self.apply(id, next, now),
             None => drop(self.rows.remove(&id)),
         }
     }
