@@ -82,7 +82,7 @@ impl Store {
     pub(crate) fn insert_flow(
         &mut self,
         flow: Box<FlowRecord>,
-        members: Vec<Box<ExecutionRecord>>,
+        members: impl IntoIterator<Item = Box<ExecutionRecord>>,
     ) {
         for member in members {
             self.insert(Verb::SubmitFlow, member);

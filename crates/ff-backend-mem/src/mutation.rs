@@ -376,11 +376,11 @@ impl Distortion {
     }
 
     /// Changes an extension of a flow.
-    pub(crate) fn extending<'r>(
+    pub(crate) fn extending(
         self,
-        request: &'r ExtendFlow,
+        request: &ExtendFlow,
         has_ended: impl Fn(&NodeKey) -> bool,
-    ) -> Cow<'r, ExtendFlow> {
+    ) -> Cow<'_, ExtendFlow> {
         if !self.is(Mutation::ExtensionForgetsEnds) {
             return Cow::Borrowed(request);
         }

@@ -71,11 +71,11 @@ impl Distortion {
         Cow::Borrowed(record)
     }
 
-    pub(crate) const fn extending<'r>(
+    pub(crate) const fn extending(
         self,
-        request: &'r ExtendFlow,
+        request: &ExtendFlow,
         _: impl Fn(&NodeKey) -> bool + Copy,
-    ) -> Cow<'r, ExtendFlow> {
+    ) -> Cow<'_, ExtendFlow> {
         Cow::Borrowed(request)
     }
 

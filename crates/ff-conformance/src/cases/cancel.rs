@@ -1,11 +1,13 @@
 //! Cancellations: by an operator or by the holder.
 
+use std::sync::Arc;
+
 use ff_engine::{CancelOutcome, DelayRequest};
-use ff_types::backend::FailureClass;
-use ff_types::{ExecutionId, ExecutionPolicy, ExecutionState, TerminalOutcome};
+use ff_types::backend::{CancelFlowPolicy, FailureClass};
+use ff_types::{ExecutionId, ExecutionPolicy, ExecutionState, TerminalOutcome, limits};
 
 use crate::Fixture;
-use crate::expect::{Case, CaseResult, assert_state, cases, ensure, ensure_eq};
+use crate::expect::{Case, CaseResult, assert_invalid, assert_state, cases, ensure, ensure_eq};
 use crate::fixture::{LEASE_TTL_MS, failure, ms};
 
 pub(crate) const CASES: &[Case] = &cases!["cancel":
@@ -15,6 +17,8 @@ pub(crate) const CASES: &[Case] = &cases!["cancel":
     pending_turns_failure_into_cancel,
     ended_is_an_outcome,
     by_its_holder,
+    instance_is_told_at_once,
+    wait_is_bounded,
 ];
 
 async fn cancel(fx: &Fixture, id: ExecutionId, reason: &str) -> CaseResult<CancelOutcome> {
@@ -160,4 +164,50 @@ pub(crate) async fn by_its_holder(fx: Fixture) -> CaseResult {
     cancel(&fx, told.execution_id, "the operator's").await?;
     fx.backend.cancel(&told.handle, "my own").await?;
     assert_cancelled(&fx, told.execution_id, "the operator's").await
+}
+
+/// A worker that waits for it hears at once that one of its attempts is to be cancelled, whether by itself
+/// or with its flow, and nothing of others; and nothing at the latest when the wait is over.
+pub(crate) async fn instance_is_told_at_once(fx: Fixture) -> CaseResult {
+    let other = fx.worker();
+    let (task, theirs) = (fx.running().await?, other.running().await?);
+    let flow = fx.submit_flow("a", "").await?;
+    let member = fx.claim_node("a").await?;
+    let wait = |max_wait_ms| {
+        let (backend, instance) = (Arc::clone(&fx.faultless), fx.policy().instance);
+        tokio::spawn(async move { backend.await_cancels(instance, ms(max_wait_ms)).await })
+    };
+    let brief = wait(50);
+    fx.let_others_run().await;
+    let cancel = fx.cancel_request(theirs.execution_id, "theirs");
+    fx.backend.cancel_execution(&cancel).await?;
+    let heard = fx
+        .promptly(async {
+            while !brief.is_finished() {
+                fx.let_others_run().await;
+                fx.advance(50).await;
+            }
+            brief.await
+        })
+        .await???;
+    ensure!(heard.is_empty(), "it heard of another's: {heard:?}");
+
+    let first = wait(limits::MAX_WAIT_MAX_MS);
+    fx.let_others_run().await;
+    let cancel = fx.cancel_request(task.execution_id, "ours");
+    fx.backend.cancel_execution(&cancel).await?;
+    ensure_eq!(fx.promptly(first).await???, [task.execution_id]);
+
+    let second = wait(limits::MAX_WAIT_MAX_MS);
+    fx.let_others_run().await;
+    fx.cancel_flow(flow, CancelFlowPolicy::CancelAll).await?;
+    ensure_eq!(fx.promptly(second).await???, [member.execution_id]);
+    Ok(())
+}
+
+/// A wait over 60 s is refused, and the field is named.
+pub(crate) async fn wait_is_bounded(fx: Fixture) -> CaseResult {
+    let longest = limits::MAX_WAIT_MAX_MS;
+    let wait = fx.backend.await_cancels(fx.policy().instance, ms(longest + 1)).await;
+    assert_invalid(wait, "max_wait")
 }

@@ -247,7 +247,9 @@ impl World {
         if graph.doubled {
             edges.extend(edges.first().copied());
         }
-        edges.into_iter().for_each(|edge| spec.add_edge(edge_of(edge)));
+        for edge in edges {
+            spec.add_edge(edge_of(edge));
+        }
         spec.retention = Duration::from_millis(u64::from(graph.retention));
         spec.deadline = graph.deadline.map(|ms| after(now, ms));
         if graph.fail_fast {
@@ -278,7 +280,9 @@ impl World {
         for (node, index) in nodes.iter().zip(known.nodes..) {
             request.add_node(self.node(node, index, &edges, now));
         }
-        edges.iter().for_each(|edge| request.add_edge(edge_of(*edge)));
+        for edge in &edges {
+            request.add_edge(edge_of(*edge));
+        }
         let edges = edges.into_iter().map(|(from, to, _)| (from, to)).collect();
         Some(FlowCall::Extend(Box::new(request), edges))
     }

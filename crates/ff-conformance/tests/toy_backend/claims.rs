@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ff_engine::machine::lifecycle::Verb;
 use ff_engine::machine::{self, Claimed, Decision, Entry, ExecutionRecord, Placement, Queue};
 use ff_engine::roles::BackendInfo;
 use ff_engine::{
@@ -73,9 +72,7 @@ impl ClaimOps for Toy {
     ) -> Result<Task, EngineError> {
         policy.validate()?;
         let grant = Grant::of(token)?;
-        self.change(Verb::ClaimFromReclaim, grant.execution, |row, now| {
-            machine::take_up(row, &grant, policy, now)
-        })?;
+        self.change(grant.execution, |row, now| machine::take_up(row, &grant, policy, now))?;
         let table = self.table();
         let row = table.rows.get(&grant.execution);
         row.and_then(|row| task(row, HandleKind::Resumed, self.clock.now()))
@@ -205,7 +202,7 @@ fn issue_lease(
     let lease = request.request_id.lease(u16::try_from(index).ok()?);
     match machine::claim(row, lease, &request.policy, now) {
         Decision::Apply { next, outcome } => {
-            table.apply(Verb::Claim, id, *next, now);
+            table.apply(id, *next, now);
             match outcome {
                 Claimed::Leased(_) => task(table.rows.get(&id)?, HandleKind::Fresh, now),
                 Claimed::Ended => None,
@@ -226,7 +223,7 @@ fn issue_token(
     let grant = Grant { execution: id, id: request_id.grant(u16::try_from(index).ok()?) };
     match machine::grant(row, grant.id, now) {
         Decision::Apply { next, outcome: issued } => {
-            table.apply(Verb::Reclaimable, id, *next, now);
+            table.apply(id, *next, now);
             issued.then(|| grant.token())
         }
         Decision::Keep(_) => None,

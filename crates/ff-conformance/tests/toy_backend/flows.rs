@@ -48,14 +48,7 @@ impl FlowTables for Table {
     }
 
     fn put(&mut self, _: Verb, id: ExecutionId, next: RunState) {
-        if let Some(row) = self.rows.get_mut(&id) {
-            let was_over = row.run.state.is_terminal();
-            row.run = next;
-            if !was_over {
-                self.log.execution_ended(row);
-            }
-            self.tell(id);
-        }
+        self.replace(id, next);
     }
 
     fn set_flow_cancel(&mut self, id: ExecutionId, cancel: Option<Arc<CancelView>>) {
@@ -67,16 +60,27 @@ impl FlowTables for Table {
 
 impl Table {
     /// Stores what was decided over a row, and does what that means for its flow.
-    pub(crate) fn apply(&mut self, verb: Verb, id: ExecutionId, next: RunState, now: TimestampMs) {
+    pub(crate) fn apply(&mut self, id: ExecutionId, next: RunState, now: TimestampMs) {
         let Some(row) = self.rows.get(&id) else { return };
         let (earlier, after) = (row.run.clone(), next.state.outcome());
-        self.put(verb, id, next);
+        self.replace(id, next);
         match (earlier.state.outcome(), after) {
             (None, Some(_)) => machine::execution_ended(self, id, &earlier, now),
             (Some(end), None) => {
                 machine::member_reopened(self, id, end, earlier.unhandled, now);
             }
             _ => {}
+        }
+    }
+
+    fn replace(&mut self, id: ExecutionId, next: RunState) {
+        if let Some(row) = self.rows.get_mut(&id) {
+            let was_over = row.run.state.is_terminal();
+            row.run = next;
+            if !was_over {
+                self.log.execution_ended(row);
+            }
+            self.tell(id);
         }
     }
 }
@@ -137,9 +141,11 @@ impl FlowOps for Toy {
             SubmitFlowDecision::Create(new) => {
                 let NewFlow { flow, members, parent } = *new;
                 table.flows.insert(spec.id(), *flow);
-                members.into_iter().for_each(|member| table.insert(member));
+                for member in members {
+                    table.insert(member);
+                }
                 if let Some((parent, next)) = parent {
-                    table.put(Verb::SubmitFlow, parent, next);
+                    table.replace(parent, next);
                 }
                 self.changed.notify_waiters();
                 Ok(SubmittedFlow::new(spec.id()))

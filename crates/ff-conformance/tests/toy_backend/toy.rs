@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ff_engine::machine::lifecycle::Verb;
 use ff_engine::machine::{CompletionLog, Decision, ExecutionRecord, FlowRecord};
 use ff_engine::roles::BackendInfo;
 use ff_engine::{Clock, EngineError, ExecutionResult, KeyRing, OsSecrets};
@@ -90,7 +89,6 @@ impl Toy {
     /// Loads a row, decides, and stores the answer and what follows from it: one transaction.
     pub(crate) fn change<T>(
         &self,
-        verb: Verb,
         id: ExecutionId,
         decide: impl FnOnce(&ExecutionRecord, TimestampMs) -> Result<Decision<T>, EngineError>,
     ) -> Result<T, EngineError> {
@@ -100,7 +98,7 @@ impl Toy {
         match decide(row, now)? {
             Decision::Keep(outcome) => Ok(outcome),
             Decision::Apply { next, outcome } => {
-                table.apply(verb, id, *next, now);
+                table.apply(id, *next, now);
                 self.changed.notify_waiters();
                 Ok(outcome)
             }

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ff_engine::BackendInfo;
-use ff_engine::machine::lifecycle::Verb;
-use ff_engine::machine::{self, Decision, KeyHolder, Placement, SubmitDecision};
+use ff_engine::machine::{self, Decision, ExecutionRecord, KeyHolder, Placement, SubmitDecision};
 use ff_engine::{
     AttemptOps, CancelExecution, CancelOutcome, CloseOutcome, CompletionPage, CreateWaitpoint,
     Cursor, DelayRequest, EngineError, ExecutionResult, ExecutionSummary, ExecutionView,
@@ -19,7 +18,7 @@ use ff_engine::{
     WithdrawWaitpoint, valid_wait,
 };
 use ff_types::backend::{FailOutcome, Handle, LeaseRenewal, PendingWaitpoint};
-use ff_types::{ExecutionId, Payload, TimestampMs, WaitpointId, limits};
+use ff_types::{ExecutionId, Payload, TimestampMs, WaitpointId, WorkerInstanceId, limits};
 
 use tokio::sync::oneshot;
 
@@ -77,14 +76,12 @@ impl SubmitOps for Toy {
 impl AttemptOps for Toy {
     async fn renew(&self, handle: &Handle) -> Result<LeaseRenewal, EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(Verb::Claim, fence.execution, |row, now| machine::renew(row, &fence, now))
+        self.change(fence.execution, |row, now| machine::renew(row, &fence, now))
     }
 
     async fn complete(&self, handle: &Handle, result: Option<&Payload>) -> Result<(), EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(Verb::Complete, fence.execution, |row, now| {
-            machine::complete(row, &fence, result, now)
-        })
+        self.change(fence.execution, |row, now| machine::complete(row, &fence, result, now))
     }
     // endregion
 
@@ -106,9 +103,7 @@ impl AttemptOps for Toy {
         request: &ProgressRequest,
     ) -> Result<(), EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(Verb::Claim, fence.execution, |row, now| {
-            machine::progress(row, &fence, request, now)
-        })
+        self.change(fence.execution, |row, now| machine::progress(row, &fence, request, now))
     }
 
     async fn fail(
@@ -117,23 +112,17 @@ impl AttemptOps for Toy {
         request: &FailRequest,
     ) -> Result<FailOutcome, EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(Verb::Fail, fence.execution, |row, now| {
-            machine::fail(row, &fence, request, now)
-        })
+        self.change(fence.execution, |row, now| machine::fail(row, &fence, request, now))
     }
 
     async fn cancel(&self, handle: &Handle, reason: &str) -> Result<(), EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(Verb::Cancel, fence.execution, |row, now| {
-            machine::cancel(row, &fence, reason, now)
-        })
+        self.change(fence.execution, |row, now| machine::cancel(row, &fence, reason, now))
     }
 
     async fn delay(&self, handle: &Handle, request: &DelayRequest) -> Result<(), EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(Verb::Delay, fence.execution, |row, now| {
-            machine::delay(row, &fence, request, now)
-        })
+        self.change(fence.execution, |row, now| machine::delay(row, &fence, request, now))
     }
 
     async fn create_waitpoint(
@@ -167,7 +156,7 @@ impl AttemptOps for Toy {
         match machine::wait_children(row, &fence, request, flow, now)? {
             Decision::Keep(outcome) => Ok(outcome),
             Decision::Apply { next, outcome } => {
-                table.apply(Verb::WaitChildren, fence.execution, *next, now);
+                table.apply(fence.execution, *next, now);
                 Ok(outcome)
             }
         }
@@ -202,7 +191,7 @@ impl AttemptOps for Toy {
 
     async fn observe_signals(&self, handle: &Handle) -> Result<ResumeView, EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(Verb::Claim, fence.execution, |row, now| {
+        self.change(fence.execution, |row, now| {
             machine::observe_signals(row, &fence, now).map(Decision::Keep)
         })
     }
@@ -214,9 +203,7 @@ impl AttemptOps for Toy {
     ) -> Result<CloseOutcome, EngineError> {
         let fence = Fence::of(handle, TAG)?;
         let id = waitpoint_id;
-        self.change(Verb::Claim, fence.execution, |row, now| {
-            machine::close_waitpoint(row, &fence, id, now)
-        })
+        self.change(fence.execution, |row, now| machine::close_waitpoint(row, &fence, id, now))
     }
 
     async fn save_state(
@@ -225,9 +212,7 @@ impl AttemptOps for Toy {
         state: Option<&SavedState>,
     ) -> Result<(), EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(Verb::Claim, fence.execution, |row, now| {
-            machine::save_state(row, &fence, state, now)
-        })
+        self.change(fence.execution, |row, now| machine::save_state(row, &fence, state, now))
     }
 
     async fn record_step(
@@ -236,14 +221,12 @@ impl AttemptOps for Toy {
         request: &RecordStep,
     ) -> Result<StepOutcome, EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(Verb::Claim, fence.execution, |row, now| {
-            machine::record_step(row, &fence, request, now)
-        })
+        self.change(fence.execution, |row, now| machine::record_step(row, &fence, request, now))
     }
 
     async fn steps(&self, handle: &Handle) -> Result<Vec<StepView>, EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(Verb::Claim, fence.execution, |row, now| {
+        self.change(fence.execution, |row, now| {
             machine::steps(row, &fence, now).map(Decision::Keep)
         })
     }
@@ -255,49 +238,37 @@ impl OperatorOps for Toy {
         &self,
         request: &CancelExecution,
     ) -> Result<CancelOutcome, EngineError> {
-        self.change(Verb::CancelExecution, request.execution_id, |row, now| {
-            machine::cancel_execution(row, request, now)
-        })
+        self.change(request.execution_id, |row, now| machine::cancel_execution(row, request, now))
     }
 
     async fn hold(&self, request: &Hold) -> Result<HoldOutcome, EngineError> {
-        self.change(Verb::Hold, request.execution_id, |row, _| machine::hold(row, request))
+        self.change(request.execution_id, |row, _| machine::hold(row, request))
     }
 
     async fn release_hold(&self, request: &ReleaseHold) -> Result<ReleaseHoldOutcome, EngineError> {
-        self.change(Verb::ReleaseHold, request.execution_id, |row, now| {
-            machine::release_hold(row, request, now)
-        })
+        self.change(request.execution_id, |row, now| machine::release_hold(row, request, now))
     }
 
     async fn revoke(&self, request: &RevokeLease) -> Result<RevokeOutcome, EngineError> {
-        self.change(Verb::Revoke, request.execution_id, |row, now| {
-            machine::revoke(row, request, now)
-        })
+        self.change(request.execution_id, |row, now| machine::revoke(row, request, now))
     }
 
     async fn withdraw_waitpoint(
         &self,
         request: &WithdrawWaitpoint,
     ) -> Result<CloseOutcome, EngineError> {
-        self.change(Verb::WithdrawWaitpoint, request.execution_id, |row, now| {
-            machine::withdraw_waitpoint(row, request, now)
-        })
+        self.change(request.execution_id, |row, now| machine::withdraw_waitpoint(row, request, now))
     }
 
     async fn resume_execution(
         &self,
         request: &ResumeExecution,
     ) -> Result<ResumeOutcome, EngineError> {
-        self.change(Verb::ResumeExecution, request.execution_id, |row, now| {
-            machine::resume_execution(row, request, now)
-        })
+        self.change(request.execution_id, |row, now| machine::resume_execution(row, request, now))
     }
 
     async fn replay(&self, request: &ReplayExecution) -> Result<ReplayOutcome, EngineError> {
-        self.change(Verb::Replay, request.execution_id, |row, now| {
-            machine::replay(row, request, now)
-        })
+        self.change(request.execution_id, |row, now| machine::replay(row, request, now))
     }
 }
 
@@ -460,7 +431,7 @@ impl Table {
         let Some(event) = self.rows.get(&id).and_then(|row| machine::due(row, now)) else { return };
         outcome.count(&event);
         match event.into_next() {
-            Some(next) => self.apply(Verb::Tick, id, next, now),
+            Some(next) => self.apply(id, next, now),
             None => drop(self.rows.remove(&id)),
         }
     }

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use ff_engine::machine;
-use ff_engine::machine::lifecycle::Verb;
 use ff_engine::roles::BackendInfo;
 use ff_engine::{
     CreateWaitpoint, DeliverSignal, EngineError, Fence, ListWaitpoints, SignalOps, SignalOutcome,
@@ -21,7 +20,7 @@ impl Toy {
     ) -> Result<PendingWaitpoint, EngineError> {
         let fence = Fence::of(handle, TAG)?;
         let kids = self.kids();
-        let parts = self.change(Verb::Claim, fence.execution, |row, now| {
+        let parts = self.change(fence.execution, |row, now| {
             machine::create_waitpoint(row, &fence, request, &kids, now)
         })?;
         parts.signed(&self.ring, self.namespace())
@@ -36,7 +35,7 @@ impl Toy {
         request.validate()?;
         request.verify(&self.ring, self.namespace(), fence.execution)?;
         let kids = self.kids();
-        let suspended = self.change(Verb::Suspend, fence.execution, |row, now| {
+        let suspended = self.change(fence.execution, |row, now| {
             machine::suspend(row, &fence, request, &kids, now)
         })?;
         suspended.into_outcome(&fence, TAG, &self.ring, self.namespace())
@@ -49,7 +48,7 @@ impl SignalOps for Toy {
         request.validate()?;
         let verified = self.ring.verify(self.namespace(), &request.token)?;
         let id = request.token.address().execution_id;
-        let delivered = self.change(Verb::DeliverSignal, id, |row, now| {
+        let delivered = self.change(id, |row, now| {
             machine::deliver_signal(row, request, verified.verify_until, now)
         });
         // A token for an execution that is gone is refused as any other that is no good.

@@ -115,7 +115,9 @@ pub(crate) async fn member_ends_while_it_waits(fx: Fixture) -> CaseResult {
         spec.add_node(node);
     }
     let edges = crate::flows::edges("a>late a>b late!h b!k")?;
-    edges.into_iter().for_each(|edge| spec.add_edge(edge));
+    for edge in edges {
+        spec.add_edge(edge);
+    }
     let id = fx.backend.submit_flow(&spec).await?.flow_id;
 
     fx.end(id, "b", TerminalOutcome::Cancelled).await?;
