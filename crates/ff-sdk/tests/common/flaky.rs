@@ -1,5 +1,7 @@
 //! A backend in front of another one.
 
+mod flows;
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
@@ -24,6 +26,12 @@ pub(crate) struct Flaky {
     /// Operations whose next calls are passed on and their answers lost, once for each time they
     /// are here.
     lost: Mutex<Vec<&'static str>>,
+    /// The next pages of the completion log that have items lose them, and say that there is a gap.
+    pub(crate) gaps: AtomicUsize,
+    /// While set, graphs and parents come two at a time.
+    pub(crate) small_pages: AtomicBool,
+    pub(crate) flow_looks: AtomicUsize,
+    pub(crate) upstream_reads: AtomicUsize,
     pub(crate) observations: AtomicUsize,
     pub(crate) step_reads: AtomicUsize,
     pub(crate) claims: AtomicUsize,
@@ -41,6 +49,10 @@ impl Flaky {
             failing_completes: AtomicUsize::new(0),
             hung: Mutex::default(),
             lost: Mutex::default(),
+            gaps: AtomicUsize::new(0),
+            small_pages: AtomicBool::new(false),
+            flow_looks: AtomicUsize::new(0),
+            upstream_reads: AtomicUsize::new(0),
             observations: AtomicUsize::new(0),
             step_reads: AtomicUsize::new(0),
             claims: AtomicUsize::new(0),
@@ -325,6 +337,17 @@ impl ReadOps for Flaky {
 
     async fn result(&self, request: &ResultRequest) -> Result<ResultOutcome, EngineError> {
         self.there("result").await?.result(request).await
+    }
+
+    async fn read_completions(
+        &self,
+        request: &ReadCompletions,
+    ) -> Result<CompletionPage, EngineError> {
+        let page = self.there("read_completions").await?.read_completions(request).await?;
+        if !page.items.is_empty() && takes_one(&self.gaps) {
+            return Ok(CompletionPage::new(Vec::new(), true, page.next));
+        }
+        Ok(page)
     }
 
     async fn explain(&self, id: ExecutionId) -> Result<Explanation, EngineError> {
