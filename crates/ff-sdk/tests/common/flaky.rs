@@ -28,6 +28,8 @@ pub(crate) struct Flaky {
     lost: Mutex<Vec<&'static str>>,
     /// The next pages of the completion log that have items lose them, and say that there is a gap.
     pub(crate) gaps: AtomicUsize,
+    /// What the next description of a flow is, instead of how it stands.
+    pub(crate) old_view: Mutex<Option<FlowView>>,
     /// While set, graphs and parents come two at a time.
     pub(crate) small_pages: AtomicBool,
     pub(crate) flow_looks: AtomicUsize,
@@ -50,6 +52,7 @@ impl Flaky {
             hung: Mutex::default(),
             lost: Mutex::default(),
             gaps: AtomicUsize::new(0),
+            old_view: Mutex::default(),
             small_pages: AtomicBool::new(false),
             flow_looks: AtomicUsize::new(0),
             upstream_reads: AtomicUsize::new(0),

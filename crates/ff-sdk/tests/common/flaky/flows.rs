@@ -27,6 +27,9 @@ impl FlowOps for Flaky {
 
     async fn describe_flow(&self, id: FlowId) -> Result<FlowView, EngineError> {
         self.flow_looks.fetch_add(1, Relaxed);
+        if let Some(view) = self.old_view.lock().expect("no test panics here").take() {
+            return Ok(view);
+        }
         self.there("describe_flow").await?.describe_flow(id).await
     }
 
