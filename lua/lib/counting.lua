@@ -67,14 +67,25 @@ local function is_needed(w, r)
   return false
 end
 
---- `d`: a decided node takes the failures that came to it, when it runs, and has those parents cancelled
---- that nobody needs any more, when it asked for that.
+local function take(w, r, link)
+  if joins.of(r).decision == "f" and joins.takes(r, link.condition) then
+    promote.take_failure(w, work.member(w, link.index))
+  end
+end
+
+--- `t`: a node that runs takes the failures that came to it.
+function counting.takes(w, step)
+  over(w, w.decided, step, "p", function(r, link)
+    take(w, r, link)
+  end)
+end
+
+--- `d`: a decided node takes failures, too, and has those parents cancelled that nobody needs any more,
+--- when it asked for that.
 function counting.decided(w, step)
   over(w, w.decided, step, "p", function(r, link)
+    take(w, r, link)
     local node, parent = member.node(r), work.member(w, link.index)
-    if joins.of(r).decision == "f" and joins.takes(r, link.condition) then
-      promote.take_failure(w, parent)
-    end
     if node.rest == "c" and not parent.f.ea and not is_needed(w, parent) then
       promote.cancel(w, parent, w.now, "node " .. node.key .. " needs it no more")
     end

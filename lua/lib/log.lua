@@ -37,16 +37,18 @@ local function last(partition)
   end
 end
 
-local function first(partition)
+--- The place in front of the oldest event that is kept.
+local function start(partition)
   local entry = redis.call("XRANGE", keys.log(partition), "-", "+", "COUNT", 1)[1]
-  return entry and events.read(entry)
+  local seq = entry and number.text(tonumber(events.read(entry).seq) - 1) or last(partition).seq
+  return { seq = seq, check = "" }
 end
 
 --- Whether the event in front of a place is another one than was read, or lies behind the last.
 local function is_other(partition, seq, check)
   if tonumber(seq) > tonumber(last(partition).seq) then
     return true
-  elseif check == "" then
+  elseif check == "" or tonumber(seq) == 0 then
     return false
   end
   local id = events.id(seq)
@@ -58,15 +60,15 @@ end
 function log.place(partition, from, check)
   if from == "now" then
     return last(partition)
-  elseif from == "start" then
-    local oldest = first(partition)
-    return { seq = oldest and number.text(tonumber(oldest.seq) - 1) or last(partition).seq, check = "" }
-  elseif is_other(partition, from, check) then
-    return { seq = "0", check = "", gap = true }
   end
-  local oldest = first(partition)
-  local next_kept = oldest and tonumber(oldest.seq) or tonumber(last(partition).seq) + 1
-  return { seq = from, check = check, gap = next_kept > tonumber(from) + 1 }
+  local place = start(partition)
+  if from == "start" then
+    return place
+  elseif is_other(partition, from, check) or tonumber(place.seq) > tonumber(from) then
+    place.gap = true
+    return place
+  end
+  return { seq = from, check = check }
 end
 
 --- The result of an execution, when it is still that of this end.

@@ -6,6 +6,7 @@ local backlog = require("backlog")
 local counting = require("counting")
 local flow = require("flow")
 local joins = require("joins")
+local links = require("links")
 local member = require("member")
 local places = require("places")
 local record = require("record")
@@ -14,6 +15,7 @@ local work = require("work")
 
 local propagate = {}
 
+local DECIDED = { d = counting.decided, t = counting.takes }
 local COUNTS = { k = counting.ended, e = counting.late, r = counting.reopened }
 
 --- Does what is left to do, as much as the call may, and puts the flow back. Answers whether more is
@@ -30,7 +32,7 @@ function propagate.run(w)
     elseif counted then
       COUNTS[string.sub(counted, 1, 1)](w, counted)
     elseif decided then
-      counting.decided(w, decided)
+      DECIDED[string.sub(decided, 1, 1)](w, decided)
     else
       break
     end
@@ -66,6 +68,9 @@ function propagate.reopened(r, now)
   record.set(r, "aw", nil)
   places.commit(r, now)
   work.reopened(w, r, state)
+  if d.decision == "f" and d.failed > 0 then
+    backlog.push(w.decided, "t " .. member.node(r).index .. " 0 " .. links.count(r, "p"))
+  end
   r.left = propagate.run(w) and w.fl.flow or nil
 end
 

@@ -3,6 +3,8 @@ local joins = require("joins")
 local number = require("number")
 local places = require("places")
 local reasons = require("reasons")
+local record = require("record")
+local run = require("run")
 local work = require("work")
 
 local retract = {}
@@ -24,6 +26,9 @@ function retract.at(w, link, state)
   local unskipped = undecided and decision == "s"
   if unskipped then
     r.f.ea, r.f.ra = nil, number.text(w.now)
+    if run.missed_deadline(r, w.now) then
+      record.set(r, "dl", nil)
+    end
     retract.hold_back(r)
   elseif undecided and decision == "f" and not r.f.ai and not r.f.ea then
     retract.hold_back(r)

@@ -66,9 +66,13 @@ function work.ended(w, r)
   backlog.push(w.counts, "k " .. node.index .. " 0 " .. links.count(r, "c") .. " " .. r.f.st)
 end
 
---- A member has not ended after all.
+--- A member has not ended after all. A flow that had is open again, and a deadline that has passed is
+--- dropped, as that of an execution is.
 function work.reopened(w, r, state)
   local fl = w.fl
+  if fl.f.ea and fl.f.dl and tonumber(fl.f.dl) <= w.now then
+    record.set(fl, "dl", nil)
+  end
   fl.open, fl.state = fl.open + 1, "open"
   record.set(fl, "ea", nil)
   backlog.push(w.counts, "r " .. member.node(r).index .. " 0 " .. links.count(r, "c") .. " " .. state)

@@ -4,7 +4,7 @@
 mod flows;
 mod waits;
 
-pub(crate) use flows::{flow, node_view};
+pub(crate) use flows::{flow, letter, links, node_view};
 pub(crate) use waits::{kind_of, state_of};
 
 use std::time::Duration;

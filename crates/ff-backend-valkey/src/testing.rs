@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use ff_engine::machine::ExecutionRecord;
+use ff_engine::machine::{ExecutionRecord, FlowRecord, Link};
 use ff_engine::{Clock, EngineError, KeyRing};
-use ff_types::{ExecutionId, Namespace};
+use ff_types::{ExecutionId, FlowId, Namespace};
 
 use crate::codec::{self, Fields};
 use crate::{ValkeyBackend, library};
@@ -62,9 +62,29 @@ pub fn decode(
     fields: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
     payload: Vec<u8>,
 ) -> Result<ExecutionRecord, EngineError> {
+    codec::record(id, &all(fields), Bytes::from(payload))
+}
+
+/// The record of a flow with these fields. Its nodes have no edges yet.
+///
+/// # Errors
+/// [`EngineError::Corrupt`] names the field that cannot be read.
+pub fn decode_flow(
+    id: FlowId,
+    fields: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
+) -> Result<FlowRecord, EngineError> {
+    codec::flow(id, &all(fields))
+}
+
+/// The edges that these bytes stand for.
+pub fn decode_links(bytes: &[u8]) -> Option<Vec<Link>> {
+    codec::links(bytes)
+}
+
+fn all(fields: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Fields {
     let mut all = Fields::default();
     for (name, value) in fields {
         all.set(Bytes::from(name), Bytes::from(value));
     }
-    codec::record(id, &all, Bytes::from(payload))
+    all
 }

@@ -63,6 +63,7 @@ fn edge(word: &str) -> CaseResult<FlowEdge> {
 }
 
 /// Everything there is to know of a flow at one moment.
+#[derive(Debug, PartialEq)]
 pub(crate) struct Seen {
     pub(crate) view: FlowView,
     pub(crate) nodes: Vec<FlowNodeView>,

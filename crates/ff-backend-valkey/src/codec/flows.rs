@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ff_engine::machine::{Dependencies, FlowRecord, FlowRun, JoinDecision, Links, Node, Recent};
+use ff_engine::machine::{
+    Dependencies, FlowRecord, FlowRun, JoinDecision, Link, Links, Node, Recent,
+};
 use ff_engine::{CancelCause, EngineError, FlowCancelView, FlowNodeView};
 use ff_types::backend::CancelFlowPolicy;
 use ff_types::{
-    AttemptIndex, ExecutionId, FlowId, FlowPolicy, FlowState, JoinPolicy, JoinRest, LaneId, Tags,
-    TaskKind, TimestampMs,
+    AttemptIndex, EdgeCondition, ExecutionId, FlowId, FlowPolicy, FlowState, JoinPolicy, JoinRest,
+    LaneId, Tags, TaskKind, TimestampMs,
 };
 
 use super::{Fields, Reader};
@@ -83,6 +85,30 @@ pub(crate) fn node_view(texts: &[&str; 6]) -> Option<FlowNodeView> {
         attempt.map(AttemptIndex),
         dependencies_of(edges)?.0,
     ))
+}
+
+/// The letter that stands for a condition in an edge.
+pub(crate) const fn letter(condition: EdgeCondition) -> u8 {
+    match condition {
+        EdgeCondition::OnSuccess => b's',
+        EdgeCondition::OnFailure => b'f',
+        EdgeCondition::Always => b'a',
+    }
+}
+
+/// The edges that bytes stand for: of each two of the index of the node there, and a letter.
+pub(crate) fn links(bytes: &[u8]) -> Option<Vec<Link>> {
+    let link = |bytes: &[u8]| {
+        let [high, low, letter] = *bytes else { return None };
+        let condition = match letter {
+            b's' => EdgeCondition::OnSuccess,
+            b'f' => EdgeCondition::OnFailure,
+            b'a' => EdgeCondition::Always,
+            _ => return None,
+        };
+        Some(Link { node: u16::from_be_bytes([high, low]).into(), condition })
+    };
+    bytes.chunks(3).map(link).collect()
 }
 
 /// The record of a flow with these fields. Of its nodes it has no more than their number.

@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "79071d4a0896d0bd2a98e053a2edf828" }
+M.library = { PROTOCOL = 1, HASH = "164d425fff43ea3cf899696bd4a21c3a" }
 
 M.number = (function()
 local number = {}
@@ -1757,6 +1757,9 @@ function work.ended(w, r)
 end
 function work.reopened(w, r, state)
   local fl = w.fl
+  if fl.f.ea and fl.f.dl and tonumber(fl.f.dl) <= w.now then
+    record.set(fl, "dl", nil)
+  end
   fl.open, fl.state = fl.open + 1, "open"
   record.set(fl, "ea", nil)
   backlog.push(w.counts, "r " .. member.node(r).index .. " 0 " .. links.count(r, "c") .. " " .. state)
@@ -1882,6 +1885,8 @@ local joins = M.joins
 local number = M.number
 local places = M.places
 local reasons = M.reasons
+local record = M.record
+local run = M.run
 local work = M.work
 local retract = {}
 function retract.hold_back(r)
@@ -1898,6 +1903,9 @@ function retract.at(w, link, state)
   local unskipped = undecided and decision == "s"
   if unskipped then
     r.f.ea, r.f.ra = nil, number.text(w.now)
+    if run.missed_deadline(r, w.now) then
+      record.set(r, "dl", nil)
+    end
     retract.hold_back(r)
   elseif undecided and decision == "f" and not r.f.ai and not r.f.ea then
     retract.hold_back(r)
@@ -2014,12 +2022,20 @@ local function is_needed(w, r)
   end
   return false
 end
+local function take(w, r, link)
+  if joins.of(r).decision == "f" and joins.takes(r, link.condition) then
+    promote.take_failure(w, work.member(w, link.index))
+  end
+end
+function counting.takes(w, step)
+  over(w, w.decided, step, "p", function(r, link)
+    take(w, r, link)
+  end)
+end
 function counting.decided(w, step)
   over(w, w.decided, step, "p", function(r, link)
+    take(w, r, link)
     local node, parent = member.node(r), work.member(w, link.index)
-    if joins.of(r).decision == "f" and joins.takes(r, link.condition) then
-      promote.take_failure(w, parent)
-    end
     if node.rest == "c" and not parent.f.ea and not is_needed(w, parent) then
       promote.cancel(w, parent, w.now, "node " .. node.key .. " needs it no more")
     end
@@ -2033,12 +2049,14 @@ local backlog = M.backlog
 local counting = M.counting
 local flow = M.flow
 local joins = M.joins
+local links = M.links
 local member = M.member
 local places = M.places
 local record = M.record
 local sweep = M.sweep
 local work = M.work
 local propagate = {}
+local DECIDED = { d = counting.decided, t = counting.takes }
 local COUNTS = { k = counting.ended, e = counting.late, r = counting.reopened }
 function propagate.run(w)
   while w.looked.visits > 0 do
@@ -2052,7 +2070,7 @@ function propagate.run(w)
     elseif counted then
       COUNTS[string.sub(counted, 1, 1)](w, counted)
     elseif decided then
-      counting.decided(w, decided)
+      DECIDED[string.sub(decided, 1, 1)](w, decided)
     else
       break
     end
@@ -2083,6 +2101,9 @@ function propagate.reopened(r, now)
   record.set(r, "aw", nil)
   places.commit(r, now)
   work.reopened(w, r, state)
+  if d.decision == "f" and d.failed > 0 then
+    backlog.push(w.decided, "t " .. member.node(r).index .. " 0 " .. links.count(r, "p"))
+  end
   r.left = propagate.run(w) and w.fl.flow or nil
 end
 return propagate
@@ -3221,14 +3242,15 @@ local function last(partition)
     end
   end
 end
-local function first(partition)
+local function start(partition)
   local entry = redis.call("XRANGE", keys.log(partition), "-", "+", "COUNT", 1)[1]
-  return entry and events.read(entry)
+  local seq = entry and number.text(tonumber(events.read(entry).seq) - 1) or last(partition).seq
+  return { seq = seq, check = "" }
 end
 local function is_other(partition, seq, check)
   if tonumber(seq) > tonumber(last(partition).seq) then
     return true
-  elseif check == "" then
+  elseif check == "" or tonumber(seq) == 0 then
     return false
   end
   local id = events.id(seq)
@@ -3238,15 +3260,15 @@ end
 function log.place(partition, from, check)
   if from == "now" then
     return last(partition)
-  elseif from == "start" then
-    local oldest = first(partition)
-    return { seq = oldest and number.text(tonumber(oldest.seq) - 1) or last(partition).seq, check = "" }
-  elseif is_other(partition, from, check) then
-    return { seq = "0", check = "", gap = true }
   end
-  local oldest = first(partition)
-  local next_kept = oldest and tonumber(oldest.seq) or tonumber(last(partition).seq) + 1
-  return { seq = from, check = check, gap = next_kept > tonumber(from) + 1 }
+  local place = start(partition)
+  if from == "start" then
+    return place
+  elseif is_other(partition, from, check) or tonumber(place.seq) > tonumber(from) then
+    place.gap = true
+    return place
+  end
+  return { seq = from, check = check }
 end
 local function result_of(partition, e)
   if e.what ~= "x" or e.state ~= "completed" then

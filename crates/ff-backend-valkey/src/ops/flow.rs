@@ -267,6 +267,7 @@ impl Inner {
         // The channel of an end is named by 128 bits, whatever ends.
         let id = ExecutionId::from_u128(flow.as_u128());
         let mut over = self.clock.sleep(wait);
+        let mut is_over = false;
         loop {
             let mut end = self.waits.ends.listen(self, id).await?;
             let call = calls::AwaitFlow { flow: flow.as_u128() };
@@ -276,11 +277,14 @@ impl Inner {
                 Err(EngineError::NotFound { .. }) => return Ok(0),
                 Err(error) => return Err(error),
             };
+            if is_over {
+                return Ok(open);
+            }
             let mut pause = self.clock.sleep(LOOK_AGAIN);
             tokio::select! {
                 biased;
                 _ = end.told() => {}
-                () = &mut over => return Ok(open),
+                () = &mut over, if !is_over => is_over = true,
                 () = &mut pause => {}
             }
         }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use ff_engine::{EngineError, FlowEdge, FlowNode};
-use ff_types::{EdgeCondition, JoinPolicy, JoinRest, NodeKey};
+use ff_types::{JoinPolicy, JoinRest, NodeKey};
 
 use super::content_type;
 use super::submit::Texts;
+use crate::codec::letter;
 
 /// Bytes that stand for edges: of each two of the index of the node there, and a letter.
 #[derive(Debug, Default, Clone)]
@@ -33,24 +34,6 @@ pub(super) fn edges_by_node<'k>(
         by_node.entry(to).or_default().parents.extend(link(from));
     }
     by_node
-}
-
-const fn letter(condition: EdgeCondition) -> u8 {
-    match condition {
-        EdgeCondition::OnSuccess => b's',
-        EdgeCondition::OnFailure => b'f',
-        EdgeCondition::Always => b'a',
-    }
-}
-
-/// The condition that a letter stands for.
-pub(super) const fn condition(letter: u8) -> Option<EdgeCondition> {
-    match letter {
-        b's' => Some(EdgeCondition::OnSuccess),
-        b'f' => Some(EdgeCondition::OnFailure),
-        b'a' => Some(EdgeCondition::Always),
-        _ => None,
-    }
 }
 
 /// Values that are packed into one argument.

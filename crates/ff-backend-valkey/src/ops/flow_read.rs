@@ -7,7 +7,6 @@ use ff_engine::{
 };
 use ff_types::{FlowId, Payload, TimestampMs, limits};
 
-use super::flow_graph::condition;
 use crate::call::{BadReply, Values};
 use crate::calls;
 use crate::codec::{self, Fields};
@@ -202,10 +201,8 @@ fn node(reply: Reply, edges: &mut Vec<FlowEdgeView>) -> Option<FlowNodeView> {
     let mut text = || values.text().ok();
     let texts = [text()?, text()?, text()?, text()?, text()?, text()?];
     let view = codec::node_view(&texts.each_ref().map(String::as_str))?;
-    for link in values.bytes().ok()?.chunks(3) {
-        let [high, low, letter] = *link else { return None };
-        let to = u32::from(u16::from_be_bytes([high, low]));
-        edges.push(FlowEdgeView::new(view.index, to, condition(letter)?));
+    for link in codec::links(&values.bytes().ok()?)? {
+        edges.push(FlowEdgeView::new(view.index, link.node, link.condition));
     }
     Some(view)
 }

@@ -12,6 +12,7 @@ use ff_engine::machine::{ExecutionRecord, Placement, Queue, contradictions};
 use ff_types::{ExecutionId, Namespace, TimestampMs};
 use ff_valkey_server::{Connection, Reply};
 
+use super::flows;
 use super::servers::Servers;
 
 /// The distance of two ranks in a score, as `placement.lua` has it.
@@ -30,6 +31,7 @@ pub(crate) enum Kept {
     Text(Vec<u8>),
     Hash(BTreeMap<Vec<u8>, Vec<u8>>),
     Set(BTreeSet<Vec<u8>>),
+    List(Vec<Vec<u8>>),
     Sorted(BTreeMap<Vec<u8>, String>),
 }
 
@@ -43,6 +45,14 @@ for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
     out[#out + 1] = { key, kind, redis.call('HGETALL', key) }
   elseif kind == 'set' then
     out[#out + 1] = { key, kind, redis.call('SMEMBERS', key) }
+  elseif kind == 'list' then
+    out[#out + 1] = { key, kind, redis.call('LRANGE', key, 0, -1) }
+  elseif kind == 'stream' then
+    local events = {}
+    for _, event in ipairs(redis.call('XRANGE', key, '-', '+')) do
+      events[#events + 1] = event[1] .. ' ' .. event[2][2]
+    end
+    out[#out + 1] = { key, kind, events }
   elseif kind == 'zset' then
     out[#out + 1] = { key, kind, redis.call('ZRANGE', key, 0, -1, 'WITHSCORES') }
   end
@@ -125,13 +135,14 @@ impl Store {
     }
 
     fn is_constant(key: &str) -> bool {
-        key.ends_with(":mark") || key.ends_with(":clock")
+        key.ends_with(":mark") || key.ends_with(":clock") || key.ends_with(":h")
     }
 
     fn is_passing(&self, key: &str) -> bool {
         key.ends_with(":clock")
             || key.ends_with(":m")
             || key.ends_with(":w")
+            || key.ends_with(":h:")
             || self.partitions.iter().any(|partition| {
                 key.strip_prefix(partition.as_str()).is_some_and(|rest| rest.starts_with("w:"))
             })
@@ -177,6 +188,7 @@ fn kept(entry: &Reply) -> Option<(String, Kept)> {
         "string" => Kept::Text(content.first()?.clone()),
         "hash" => Kept::Hash(pairs().collect()),
         "set" => Kept::Set(content.iter().cloned().collect()),
+        "list" | "stream" => Kept::List(content),
         _ => Kept::Sorted(
             pairs()
                 .map(|(member, score)| String::from_utf8(score).ok().map(|score| (member, score)))
@@ -189,22 +201,25 @@ fn kept(entry: &Reply) -> Option<(String, Kept)> {
 }
 
 /// The members of the sorted sets and sets of one partition, by key.
-type Index = BTreeMap<String, BTreeMap<String, i64>>;
+pub(super) type Index = BTreeMap<String, BTreeMap<String, i64>>;
 
 fn check_partition(part: &BTreeMap<&str, &Kept>, faults: &mut Vec<String>) {
     let mut rebuilt = Index::new();
+    let mut records = BTreeMap::new();
     for (key, kept) in part {
         let Some(id) = key.strip_prefix("e:") else { continue };
         match record(part, id, kept) {
             Ok(record) => {
                 faults.extend(contradictions(&record));
                 place(&record, &mut rebuilt);
+                records.insert(record.submission.id(), record);
             }
             Err(problem) => faults.push(format!("{id}: {problem}")),
         }
     }
+    flows::check(part, &records, &mut rebuilt, faults);
     for key in part.keys() {
-        let named = ["b:", "p:", "v:", "y:", "u:", "t:", "g:"]
+        let named = ["b:", "p:", "v:", "y:", "u:", "t:", "g:", "j:c", "j:p"]
             .iter()
             .find_map(|kind| key.strip_prefix(kind));
         let owner = named.map(|rest| rest.get(..32).unwrap_or(rest));
@@ -334,7 +349,7 @@ fn place(record: &ExecutionRecord, index: &mut Index) {
 
 fn indexes(part: &BTreeMap<&str, &Kept>) -> Index {
     let is_index = |key: &str| {
-        matches!(key, "a" | "d" | "o")
+        matches!(key, "a" | "d" | "f" | "o")
             || ["d:", "q:", "l:"].iter().any(|start| key.starts_with(start))
     };
     let text = |bytes: &Vec<u8>| bytes.iter().map(|byte| char::from(*byte)).collect::<String>();

@@ -1,12 +1,37 @@
 //! What must hold after every step of every history, on every backend.
 
 use ff_engine::ExecutionView;
-use ff_engine::machine::lifecycle::{Move, Verb, allows};
-use ff_types::{BlockReason, ExecutionId, ExecutionState, TimestampMs};
+use ff_engine::machine::lifecycle::{Move, Verb};
+use ff_types::{BlockReason, ExecutionId, ExecutionState, FlowId, TimestampMs};
 
-use super::world::Step;
+use super::moves::moved;
+use super::world::{Step, World};
+use crate::flows::Seen;
 
-type Views = [(ExecutionId, Option<ExecutionView>)];
+/// Everything that can be described at one moment.
+#[derive(Debug, PartialEq)]
+pub(super) struct Views {
+    executions: Vec<(ExecutionId, Option<ExecutionView>)>,
+    flows: Vec<(FlowId, Option<Seen>)>,
+}
+
+impl Views {
+    pub(super) async fn of(world: &World) -> Result<Self, String> {
+        Ok(Self { executions: world.views().await, flows: world.flow_views().await? })
+    }
+
+    fn execution(&self, id: ExecutionId) -> Option<&ExecutionView> {
+        self.executions.iter().find(|(other, _)| *other == id).and_then(|(_, view)| view.as_ref())
+    }
+
+    fn flow(&self, id: FlowId) -> Option<&Seen> {
+        self.flows.iter().find(|(other, _)| *other == id).and_then(|(_, seen)| seen.as_ref())
+    }
+
+    fn flow_of(&self, id: ExecutionId) -> Option<FlowId> {
+        self.execution(id).and_then(|view| view.node.as_ref()).map(|(flow, _)| *flow)
+    }
+}
 
 /// The faults of one step, each in a sentence, and the moves it made.
 pub(super) fn check(
@@ -25,27 +50,86 @@ pub(super) fn check(
             faults.push("a repeat had an effect".to_owned());
         }
     }
-    for (id, view) in after {
-        let earlier = before.iter().find(|(other, _)| other == id).and_then(|(_, v)| v.as_ref());
+    for (id, view) in &after.executions {
+        let earlier = before.execution(*id);
         faults.extend(view.iter().flat_map(one));
         if step.refused && earlier != view.as_ref() {
             faults.push(format!("{id}: a refused call changed it"));
         }
-        if step.about.is_some_and(|about| about != *id) && earlier != view.as_ref() {
+        let flow = before.flow_of(*id).or_else(|| after.flow_of(*id));
+        let about_flow = step.flow.or_else(|| step.about.and_then(|about| after.flow_of(about)));
+        let is_related = flow.is_some() && flow == about_flow;
+        let is_other = step.about.is_some_and(|about| about != *id)
+            || step.about.is_none() && step.flow.is_some();
+        if is_other && !is_related && earlier != view.as_ref() {
             faults.push(format!("{id}: a call about another execution changed it"));
         }
         let (from, to) = (earlier.map(|v| v.state), view.as_ref().map(|v| v.state));
         if from != to {
-            match step.verb {
-                Some(verb) if allows(from, verb, to) => moves.push(Move { from, verb, to }),
-                verb => faults.push(format!("{id}: {verb:?} moved {from:?} to {to:?}")),
+            let own = step.verb.filter(|_| step.about.is_none_or(|about| about == *id));
+            let own = own.into_iter().collect::<Vec<_>>();
+            let by_flow = flow.filter(|_| step.about != Some(*id)).map(|_| Verb::Promote);
+            match moved(from, to, &own, by_flow) {
+                Some(made) => moves.extend(made),
+                None => faults.push(format!("{id}: {:?} moved {from:?} to {to:?}", step.verb)),
             }
         }
         if let (Some(earlier), Some(view)) = (earlier, view) {
             faults.extend(both(earlier, view, step, now));
+            let cancelled = flow.and_then(|flow| before.flow(flow));
+            let cancelled = cancelled.is_some_and(|seen| seen.view.cancel.is_some());
+            if cancelled && attempts(view) > attempts(earlier) {
+                faults.push(format!("{id}: an attempt started in a cancelled flow"));
+            }
         }
     }
+    for (id, seen) in &after.flows {
+        let found = seen.iter().flat_map(Seen::faults).chain(flow(*id, before, after, step));
+        faults.extend(found.map(|fault| format!("flow {id}: {fault}")));
+    }
     (faults, moves)
+}
+
+/// What holds of a flow between two moments with one step between them.
+fn flow(id: FlowId, before: &Views, after: &Views, step: &Step) -> Vec<String> {
+    let (earlier, seen) = (before.flow(id), after.flow(id));
+    let members = after.executions.iter().filter(|(member, _)| {
+        after.flow_of(*member) == Some(id) || before.flow_of(*member) == Some(id)
+    });
+    let mut members = members.map(|(_, view)| view.is_some());
+    let mut holds =
+        vec![(members.all(|there| there == seen.is_some()), "members come and go with it")];
+    if let (Some(earlier), Some(seen)) = (earlier, seen) {
+        let (was, is) = (&earlier.view, &seen.view);
+        let ended = was.summary.state.is_terminal();
+        let extended = step.verb == Some(Verb::ExtendFlow) && step.flow == Some(id);
+        let grown = seen.nodes.len() > earlier.nodes.len() || is.edges > was.edges;
+        holds.extend([
+            (
+                !ended || was.summary == is.summary || step.verb == Some(Verb::Replay),
+                "an end is left by replay only",
+            ),
+            (
+                is.revision == was.revision + u64::from(grown) && (!grown || extended),
+                "it grows by an extension only, and its revision with it",
+            ),
+            (
+                was.cancel.is_none()
+                    || was.cancel.as_ref().is_some_and(|was| {
+                        is.cancel.as_ref().is_some_and(|is| {
+                            (is.cause, &is.reason, is.requested_at)
+                                == (was.cause, &was.reason, was.requested_at)
+                        })
+                    }),
+                "a cancellation stays",
+            ),
+        ]);
+    }
+    holds.into_iter().filter(|(holds, _)| !holds).map(|(_, rule)| rule.to_owned()).collect()
+}
+
+fn attempts(view: &ExecutionView) -> u64 {
+    view.attempt.as_ref().map_or(0, |attempt| u64::from(attempt.index.0) + 1)
 }
 
 /// What holds for an execution at any time.
@@ -99,8 +183,6 @@ fn both(
     step: &Step,
     now: TimestampMs,
 ) -> Vec<String> {
-    let index = |view: &ExecutionView| view.attempt.as_ref().map(|attempt| attempt.index.0);
-    let attempts = |view: &ExecutionView| index(view).map_or(0, |index| u64::from(index) + 1);
     let leased = earlier.lease.is_none() && view.lease.is_some();
     let issues = matches!(step.verb, Some(Verb::Claim | Verb::ClaimFromReclaim));
     let ended = earlier.state.is_terminal() && view.state.is_terminal();
@@ -109,7 +191,10 @@ fn both(
         Some(Verb::Complete | Verb::Fail | Verb::Cancel | Verb::Delay | Verb::Suspend)
     );
     let was_live = earlier.lease.is_some_and(|lease| lease.expires_at > now);
-    let changed = earlier != view;
+    let own = step.about.is_none_or(|about| about == view.execution_id);
+    let changed = own && earlier != view;
+    let fired = view.node.as_ref().is_none_or(|(_, node)| node.dependencies.is_fired());
+    let reasons = earlier.reasons.without(BlockReason::Dependencies);
     let holds = [
         (
             view.epoch.0 == earlier.epoch.0 + u64::from(leased),
@@ -121,7 +206,7 @@ fn both(
             "attempts are dense, and start with a lease",
         ),
         (!leased || issues, "only a claim issues a lease"),
-        (!leased || earlier.reasons.is_empty(), "it was handed out with a reason left"),
+        (!leased || (fired && reasons.is_empty()), "it was handed out with a reason left"),
         (!ended || earlier.result == view.result, "a result changed after the end"),
         (view.steps >= earlier.steps || view.state.is_terminal(), "a step was lost before the end"),
         (!ended || earlier.ended_at == view.ended_at, "the end changed"),

@@ -7,6 +7,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
+use super::flow_op::{FlowOp, flow};
+
 /// A step.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Op {
@@ -78,6 +80,8 @@ pub(super) enum Op {
     Read(u8),
     /// Lists with a page size and a state filter.
     List { limit: u8, state: Option<u8> },
+    /// Does something about flows.
+    Flow(FlowOp),
 }
 
 /// What is submitted.
@@ -145,7 +149,7 @@ pub(super) struct SignalOp {
     pub(super) forged: bool,
 }
 
-/// How many executions one history submits at most.
+/// How many executions of no flow one history submits at most.
 pub(super) const EXECUTIONS_MAX: usize = 8;
 
 /// A history of up to `most` steps.
@@ -153,18 +157,13 @@ pub(super) fn history(most: usize) -> impl Strategy<Value = Vec<Op>> {
     vec(op(), 1..=most)
 }
 
-/// Spans around the TTLs, grants and delays that histories use.
-fn span() -> impl Strategy<Value = u16> {
-    prop_oneof![
-        2 => Just(0),
-        2 => Just(1),
-        2 => Just(999),
-        3 => Just(1_000),
-        2 => Just(2_500),
-        2 => Just(5_000),
-        1 => Just(20_000),
-        2 => 0_u16..6_000,
-    ]
+/// Spans around the TTLs, grants and delays that histories use. They are drawn from a table, which
+/// costs less than a choice of strategies.
+pub(super) fn span() -> impl Strategy<Value = u16> {
+    const SPANS: [u16; 14] =
+        [0, 0, 1, 1, 999, 999, 1_000, 1_000, 1_000, 2_500, 2_500, 5_000, 5_000, 20_000];
+    (0..SPANS.len() + 2, 0_u16..6_000)
+        .prop_map(|(at, other)| SPANS.get(at).copied().unwrap_or(other))
 }
 
 fn submit() -> impl Strategy<Value = SubmitOp> {
@@ -302,6 +301,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => any::<u8>().prop_map(Op::Read),
         50 => wait(),
         9 => keep(),
+        24 => flow(),
         2 => (1_u8..5, option::of(0_u8..11)).prop_map(|(limit, state)| Op::List { limit, state }),
     ]
 }

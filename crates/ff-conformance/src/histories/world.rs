@@ -15,9 +15,10 @@ use ff_types::backend::{
     CapabilitySet, ClaimPolicy, FailureClass, FailureReason, Handle, ReclaimToken, ScannerFilter,
 };
 use ff_types::{
-    ExecutionId, ExecutionState, LaneId, Payload, TimestampMs, WorkerId, WorkerInstanceId,
+    ExecutionId, ExecutionState, FlowId, LaneId, Payload, TimestampMs, WorkerId, WorkerInstanceId,
 };
 
+use super::flows::{FlowCall, Flows};
 use super::keeps::{KeepCall, Keeps, saved};
 use super::op::{EXECUTIONS_MAX, Op};
 use super::waits::{WaitCall, Waits};
@@ -33,10 +34,13 @@ pub(super) struct World {
     worker: WorkerId,
     instances: [WorkerInstanceId; 2],
     submissions: Vec<Submission>,
+    /// Every execution that was submitted, by itself or in a flow.
+    pub(super) executions: Vec<ExecutionId>,
     handles: Vec<(ExecutionId, Handle)>,
     tokens: Vec<ReclaimToken>,
     pub(super) waits: Waits,
     pub(super) keeps: Keeps,
+    pub(super) flows: Flows,
     latest: Option<Call>,
     latest_answer: Option<String>,
 }
@@ -48,6 +52,8 @@ pub(super) struct Step {
     pub(super) verb: Option<Verb>,
     /// The execution it was about, when it was about one.
     pub(super) about: Option<ExecutionId>,
+    /// The flow it was about, when it was about one.
+    pub(super) flow: Option<FlowId>,
     /// Whether the backend refused it.
     pub(super) refused: bool,
     /// The answer in a form that is the same on every backend.
@@ -75,6 +81,7 @@ enum Call {
     Delay(Handle, DelayRequest),
     Wait(WaitCall),
     Keep(KeepCall),
+    Flow(FlowCall),
     CancelExecution(CancelExecution),
     Hold(Hold),
     ReleaseHold(ReleaseHold),
@@ -95,10 +102,12 @@ impl World {
             worker,
             instances,
             submissions: Vec::new(),
+            executions: Vec::new(),
             handles: Vec::new(),
             tokens: Vec::new(),
             waits: Waits::default(),
             keeps: Keeps::default(),
+            flows: Flows::default(),
             latest: None,
             latest_answer: None,
         }
@@ -113,6 +122,7 @@ impl World {
             Op::Submit(spec) => {
                 let submission = self.submission(spec, now);
                 self.submissions.push(submission.clone());
+                self.executions.push(submission.id());
                 Call::Submit(Box::new(submission))
             }
             Op::Resubmit(which) => Call::Submit(Box::new(pick(&self.submissions, *which)?.clone())),
@@ -198,6 +208,7 @@ impl World {
                 self.opened.clock.set(TimestampMs(to)).await;
                 return Some(Step::silent());
             }
+            Op::Flow(op) => Call::Flow(self.flow_call(op, now)?),
             Op::Read(which) => return Some(self.read(self.execution(*which)?).await),
             Op::List { limit, state } => return Some(self.list(*limit, *state).await),
         };
@@ -256,6 +267,7 @@ impl World {
             }
             Call::Wait(call) => self.make_wait(call).await,
             Call::Keep(call) => self.make_keep(call).await,
+            Call::Flow(call) => self.make_flow(call).await,
             Call::CancelExecution(request) => {
                 let outcome = backend.cancel_execution(&request).await;
                 Step::of(Verb::CancelExecution, Some(request.execution_id), &outcome)
@@ -308,7 +320,7 @@ impl World {
             request = request.with_state(ExecutionState::ALL[usize::from(state)]);
         }
         let mut answer = String::new();
-        for _ in 0..=EXECUTIONS_MAX {
+        for _ in 0..=self.executions.len() {
             let page = self.opened.backend.list_executions(&request).await;
             answer.push_str(&tell(&page.as_ref().map(|page| &page.items)));
             match page.ok().and_then(|page| page.next) {
@@ -321,10 +333,9 @@ impl World {
 
     /// Every execution that was submitted, as it stands; `None` for one that is not there.
     pub(super) async fn views(&self) -> Vec<(ExecutionId, Option<ExecutionView>)> {
-        let mut views = Vec::with_capacity(self.submissions.len());
-        for submission in &self.submissions {
-            let id = submission.id();
-            views.push((id, self.opened.backend.describe_execution(id).await.ok()));
+        let mut views = Vec::with_capacity(self.executions.len());
+        for id in &self.executions {
+            views.push((*id, self.opened.backend.describe_execution(*id).await.ok()));
         }
         views
     }
@@ -347,7 +358,7 @@ impl World {
     }
 
     pub(super) fn execution(&self, which: u8) -> Option<ExecutionId> {
-        pick(&self.submissions, which).map(Submission::id)
+        pick(&self.executions, which).copied()
     }
 
     /// An execution, most often one that was handed out lately.
@@ -375,6 +386,7 @@ impl Step {
         Self {
             verb: Some(verb),
             about,
+            flow: None,
             refused,
             answer: tell(answer),
             by: None,
@@ -391,12 +403,18 @@ impl Step {
         Self {
             verb: None,
             about: None,
+            flow: None,
             refused: false,
             answer: String::new(),
             by: None,
             first_answer: None,
             faults: Vec::new(),
         }
+    }
+
+    pub(super) const fn about_flow(mut self, flow: FlowId) -> Self {
+        self.flow = Some(flow);
+        self
     }
 
     pub(super) fn asked_by(mut self, handle: Handle) -> Self {
@@ -457,8 +475,9 @@ fn told(outcome: &ClaimOutcome) -> String {
 fn told_task(task: &Task) -> String {
     let fence = Fence::of(&task.handle, task.handle.backend);
     format!(
-        "{} {:?} {:?} retries {} reclaims {} until {} state {:?}",
+        "{} {:?} {:?} {:?} retries {} reclaims {} until {} state {:?}",
         task.execution_id,
+        task.node,
         fence.map_err(|error| error.code()),
         task.handle.kind,
         task.retries,

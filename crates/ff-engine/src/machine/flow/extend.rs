@@ -160,11 +160,13 @@ fn apply(
         }
         work.put(Verb::ExtendFlow, index, next);
     }
-    for (from, link) in &added.edges {
-        let ended = (*from < added.first).then(|| work.member(*from).run.state.outcome()).flatten();
-        if let Some(outcome) = ended {
-            work.count_one(*from, *link, outcome);
-        }
+    // What ends by one of these edges counts its own later, and not here.
+    let ended = added.edges.iter().filter_map(|(from, link)| {
+        let outcome = (*from < added.first).then(|| work.member(*from).run.state.outcome());
+        Some((*from, *link, outcome.flatten()?))
+    });
+    for (from, link, outcome) in ended.collect::<Vec<_>>() {
+        work.count_one(from, link, outcome);
     }
     work.run();
     ExtendOutcome::new(revision)

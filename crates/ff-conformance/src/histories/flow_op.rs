@@ -1,0 +1,140 @@
+//! The steps of a history that are about flows, in numbers as the others.
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use super::op::{Op, SubmitOp, span};
+
+/// How many flows one history submits at most.
+pub(super) const FLOWS_MAX: usize = 2;
+/// How many nodes a flow of a history has at most, extensions included.
+pub(super) const NODES_MAX: u32 = 8;
+
+/// A step about flows.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum FlowOp {
+    /// Submits a new flow.
+    Submit(GraphOp),
+    /// Repeats an earlier submission.
+    Resubmit(u8),
+    /// Extends a flow, now and then one that has another revision.
+    Extend { flow: u8, nodes: Vec<NodeOp>, edges: Vec<EdgeOp>, stale: bool },
+    /// Cancels a flow with one of the policies.
+    Cancel { flow: u8, policy: u8 },
+    /// Reads all of a flow, its graph with this page size.
+    Read { flow: u8, limit: u8 },
+    /// Lists flows with a page size, a state filter and a tag filter.
+    List { limit: u8, state: Option<u8>, tagged: bool },
+    /// Reads the results of the parents with a page size.
+    Upstream { of: u8, limit: u8 },
+}
+
+/// A flow.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct GraphOp {
+    /// Its nodes.
+    pub(super) nodes: Vec<NodeOp>,
+    /// Its edges; those that are there already do not count.
+    pub(super) edges: Vec<EdgeOp>,
+    /// Whether it fails fast.
+    pub(super) fail_fast: bool,
+    /// Deadline in ms from now.
+    pub(super) deadline: Option<u16>,
+    /// Tagged for the filtered scanner.
+    pub(super) tagged: bool,
+    /// Retention in ms.
+    pub(super) retention: u16,
+    /// Whether an edge is given twice, which is refused.
+    pub(super) doubled: bool,
+}
+
+/// A node.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct NodeOp {
+    /// What runs.
+    pub(super) submit: SubmitOp,
+    /// All, any, or a quorum of so many.
+    pub(super) join: u8,
+    /// Whether the other parents are cancelled.
+    pub(super) cancels: bool,
+}
+
+/// An edge from an earlier node to a later one.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct EdgeOp {
+    /// Counted back from the child.
+    pub(super) back: u8,
+    /// The child, which wraps around.
+    pub(super) to: u8,
+    /// Which condition.
+    pub(super) condition: u8,
+}
+
+/// What a node submits: no idempotency key, and fewer delays, deadlines and requirements than by
+/// itself, so that graphs get somewhere.
+fn node() -> impl Strategy<Value = NodeOp> {
+    let place = (0_u8..2, -1_i8..=1, 0_u8..15, any::<bool>());
+    let times = (0_u8..16, span(), 0_u8..16, span());
+    let policy = (0_u8..3, span(), 0_u8..3, 0_u8..4, span());
+    (place, times, policy, (0_u8..5, 0_u8..4)).prop_map(|(place, times, policy, (join, rest))| {
+        let submit = SubmitOp {
+            lane: place.0,
+            priority: place.1,
+            required: place.2.saturating_sub(12),
+            tagged: place.3,
+            delay: (times.0 == 15).then_some(times.1),
+            deadline: (times.2 == 15).then_some(times.3),
+            key: None,
+            retries: policy.0,
+            backoff: policy.1,
+            reclaims: policy.2,
+            timeout: (policy.3 == 3).then_some(policy.4),
+            retention: policy.4,
+        };
+        NodeOp { submit, join, cancels: rest == 3 }
+    })
+}
+
+fn edge() -> impl Strategy<Value = EdgeOp> {
+    let condition = prop_oneof![4 => Just(0), 2 => Just(1), 2 => Just(2)];
+    (any::<u8>(), any::<u8>(), condition).prop_map(|(back, to, condition)| EdgeOp {
+        back,
+        to,
+        condition,
+    })
+}
+
+fn graph() -> impl Strategy<Value = GraphOp> {
+    let parts = (vec(node(), 2..=6), vec(edge(), 1..=8));
+    let times = (option::weighted(0.2, span()), span());
+    let kinds = (prop::bool::weighted(0.3), any::<bool>(), prop::bool::weighted(0.05));
+    (parts, times, kinds).prop_map(
+        |((nodes, edges), (deadline, retention), (fail_fast, tagged, doubled))| GraphOp {
+            nodes,
+            edges,
+            fail_fast,
+            deadline,
+            tagged,
+            retention,
+            doubled,
+        },
+    )
+}
+
+/// Steps about flows.
+pub(super) fn flow() -> impl Strategy<Value = Op> {
+    let extend = (any::<u8>(), vec(node(), 0..=2), vec(edge(), 0..=3), prop::bool::weighted(0.1))
+        .prop_map(|(flow, nodes, edges, stale)| FlowOp::Extend { flow, nodes, edges, stale });
+    let ops = prop_oneof![
+        8 => graph().prop_map(FlowOp::Submit),
+        1 => any::<u8>().prop_map(FlowOp::Resubmit),
+        6 => extend,
+        3 => (any::<u8>(), 0_u8..3).prop_map(|(flow, policy)| FlowOp::Cancel { flow, policy }),
+        1 => (any::<u8>(), 1_u8..4).prop_map(|(flow, limit)| FlowOp::Read { flow, limit }),
+        1 => (1_u8..3, option::of(0_u8..4), any::<bool>())
+            .prop_map(|(limit, state, tagged)| FlowOp::List { limit, state, tagged }),
+        1 => (any::<u8>(), 1_u8..4).prop_map(|(of, limit)| FlowOp::Upstream { of, limit }),
+    ];
+    ops.prop_map(Op::Flow)
+}

@@ -1,0 +1,290 @@
+//! The steps of a history that are about flows.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ff_engine::machine::lifecycle::Verb;
+use ff_engine::{
+    CancelFlow, EngineError, ExtendFlow, FlowEdge, FlowNode, FlowSpec, ListFlows, ReadGraph,
+    UpstreamRequest,
+};
+use ff_types::backend::CancelFlowPolicy;
+use ff_types::{
+    EdgeCondition, ExecutionId, FlowId, FlowPolicy, FlowState, JoinPolicy, JoinRest, NodeKey, Tags,
+    TimestampMs, limits,
+};
+
+use super::flow_op::{EdgeOp, FLOWS_MAX, FlowOp, GraphOp, NODES_MAX, NodeOp};
+use super::world::{Step, TAG, World, after, pick, tell};
+use crate::flows::Seen;
+
+/// The flows that a history has made.
+#[derive(Default)]
+pub(super) struct Flows(Vec<Known>);
+
+/// A flow as the history knows it.
+struct Known {
+    spec: FlowSpec,
+    revision: u64,
+    nodes: u32,
+    edges: BTreeSet<(u32, u32)>,
+}
+
+/// A call about flows that can be made again.
+#[derive(Debug, Clone)]
+pub(super) enum FlowCall {
+    Submit(Box<FlowSpec>),
+    Extend(Box<ExtendFlow>, BTreeSet<(u32, u32)>),
+    Cancel(CancelFlow),
+    Read(ReadGraph),
+    List(ListFlows),
+    Upstream(UpstreamRequest),
+}
+
+const POLICIES: [CancelFlowPolicy; 3] =
+    [CancelFlowPolicy::FlowOnly, CancelFlowPolicy::CancelPending, CancelFlowPolicy::CancelAll];
+
+impl World {
+    /// The call of such a step; `None` when it means nothing yet.
+    pub(super) fn flow_call(&mut self, op: &FlowOp, now: TimestampMs) -> Option<FlowCall> {
+        Some(match op {
+            FlowOp::Submit(_) if self.flows.0.len() >= FLOWS_MAX => return None,
+            FlowOp::Submit(graph) => FlowCall::Submit(Box::new(self.flow_spec(graph, now))),
+            FlowOp::Resubmit(which) => {
+                FlowCall::Submit(Box::new(pick(&self.flows.0, *which)?.spec.clone()))
+            }
+            FlowOp::Extend { flow, nodes, edges, stale } => {
+                self.extension(*flow, nodes, edges, *stale, now)?
+            }
+            FlowOp::Cancel { flow, policy } => {
+                let (request, id) = (self.ids.request_id(), self.flow(*flow)?);
+                let policy = POLICIES[usize::from(*policy) % POLICIES.len()];
+                FlowCall::Cancel(CancelFlow::new(request, id, "no longer").with_policy(policy))
+            }
+            FlowOp::Read { flow, limit } => {
+                FlowCall::Read(ReadGraph::new(self.flow(*flow)?).with_limit(u32::from(*limit)))
+            }
+            FlowOp::List { limit, state, tagged } => {
+                let mut request = ListFlows::new().with_limit(u32::from(*limit));
+                if let Some(state) = state {
+                    request = request.with_state(FlowState::ALL[usize::from(*state)]);
+                }
+                FlowCall::List(if *tagged { request.with_tag(TAG.0, TAG.1) } else { request })
+            }
+            FlowOp::Upstream { of, limit } => {
+                let request = UpstreamRequest::new(self.execution(*of)?);
+                FlowCall::Upstream(request.with_limit(u32::from(*limit)))
+            }
+        })
+    }
+
+    pub(super) async fn make_flow(&mut self, call: FlowCall) -> Step {
+        let backend = Arc::clone(&self.opened.backend);
+        match call {
+            FlowCall::Submit(spec) => {
+                let submitted = backend.submit_flow(&spec).await;
+                if submitted.is_ok() {
+                    self.learn_flow(&spec);
+                }
+                Step::of(Verb::SubmitFlow, None, &submitted).about_flow(spec.id())
+            }
+            FlowCall::Extend(request, edges) => {
+                let extended = backend.extend_flow(&request).await;
+                let known = self.flows.0.iter_mut();
+                let known = known.filter(|known| known.spec.id() == request.flow_id()).last();
+                if let (Ok(outcome), Some(known)) = (&extended, known)
+                    && known.revision < outcome.revision
+                {
+                    known.revision = outcome.revision;
+                    known.nodes += u32::try_from(request.nodes().len()).unwrap_or(0);
+                    known.edges.extend(edges);
+                    let new = request.nodes().iter().map(|node| node.submission.id());
+                    self.executions.extend(new);
+                }
+                Step::of(Verb::ExtendFlow, None, &extended).about_flow(request.flow_id())
+            }
+            FlowCall::Cancel(request) => {
+                let cancelled = backend.cancel_flow(&request).await;
+                Step::of(Verb::CancelFlow, None, &cancelled).about_flow(request.flow_id)
+            }
+            FlowCall::Read(mut request) => {
+                let mut answer = tell(&backend.describe_flow(request.flow_id).await);
+                for _ in 0..=NODES_MAX {
+                    let page = backend.read_graph(&request).await;
+                    answer.push_str(&tell(&page));
+                    match page.ok().and_then(|page| page.next) {
+                        Some(next) => request = request.with_from(next),
+                        None => break,
+                    }
+                }
+                Step { answer, ..Step::silent() }
+            }
+            FlowCall::List(mut request) => {
+                let mut answer = String::new();
+                for _ in 0..limits::LIST_LIMIT_MAX {
+                    let page = backend.list_flows(&request).await;
+                    answer.push_str(&tell(&page.as_ref().map(|page| &page.items)));
+                    match page.ok().and_then(|page| page.next) {
+                        Some(next) => request.cursor = Some(next),
+                        None => break,
+                    }
+                }
+                Step { answer, ..Step::silent() }
+            }
+            FlowCall::Upstream(mut request) => {
+                let mut answer = String::new();
+                for _ in 0..=NODES_MAX {
+                    let page = backend.upstream_results(&request).await;
+                    answer.push_str(&tell(&page));
+                    match page.ok().and_then(|page| page.next) {
+                        Some(next) => request = request.with_from(next),
+                        None => break,
+                    }
+                }
+                Step { answer, ..Step::silent() }
+            }
+        }
+    }
+
+    /// Every flow that was submitted, as it stands; `None` for one that is not there.
+    pub(super) async fn flow_views(&self) -> Result<Vec<(FlowId, Option<Seen>)>, String> {
+        let mut views = Vec::with_capacity(self.flows.0.len());
+        for known in &self.flows.0 {
+            let id = known.spec.id();
+            views.push((
+                id,
+                match Seen::of(self.opened.backend.as_ref(), id).await {
+                    Ok(seen) => Some(seen),
+                    Err(EngineError::NotFound { .. }) => None,
+                    Err(error) => return Err(error.to_string()),
+                },
+            ));
+        }
+        Ok(views)
+    }
+
+    fn flow(&self, which: u8) -> Option<FlowId> {
+        pick(&self.flows.0, which).map(|known| known.spec.id())
+    }
+
+    /// A flow was made, or was there.
+    fn learn_flow(&mut self, spec: &FlowSpec) {
+        let members: Vec<ExecutionId> =
+            spec.nodes().iter().map(|node| node.submission.id()).collect();
+        let is_new = self.flows.0.iter().all(|known| known.spec.id() != spec.id());
+        for member in members {
+            self.keeps.forget(member);
+            if is_new {
+                self.executions.push(member);
+            }
+        }
+        if is_new {
+            let place = |key: &NodeKey| {
+                let place = spec.nodes().iter().position(|node| node.key == *key);
+                u32::try_from(place.unwrap_or(0)).unwrap_or(0)
+            };
+            let edges = spec.edges().iter().map(|edge| (place(&edge.from), place(&edge.to)));
+            let nodes = u32::try_from(spec.nodes().len()).unwrap_or(0);
+            let edges = edges.collect();
+            self.flows.0.push(Known { spec: spec.clone(), revision: 1, nodes, edges });
+        }
+    }
+
+    fn flow_spec(&self, graph: &GraphOp, now: TimestampMs) -> FlowSpec {
+        let mut spec = FlowSpec::new(self.ids.flow_id());
+        let count = u32::try_from(graph.nodes.len()).unwrap_or(0);
+        let mut edges = chosen(&graph.edges, 0, count, &BTreeSet::new());
+        for (node, index) in graph.nodes.iter().zip(0..) {
+            spec.add_node(self.node(node, index, &edges, now));
+        }
+        if graph.doubled {
+            edges.extend(edges.first().copied());
+        }
+        edges.into_iter().for_each(|edge| spec.add_edge(edge_of(edge)));
+        spec.retention = Duration::from_millis(u64::from(graph.retention));
+        spec.deadline = graph.deadline.map(|ms| after(now, ms));
+        if graph.fail_fast {
+            spec.policy = FlowPolicy::FailFast;
+        }
+        if graph.tagged {
+            spec.tags = Tags::new().with(TAG.0, TAG.1).expect("the tag is valid");
+        }
+        spec
+    }
+
+    fn extension(
+        &self,
+        which: u8,
+        nodes: &[NodeOp],
+        edges: &[EdgeOp],
+        stale: bool,
+        now: TimestampMs,
+    ) -> Option<FlowCall> {
+        let known = pick(&self.flows.0, which)?;
+        let room = NODES_MAX.saturating_sub(known.nodes) as usize;
+        let nodes = &nodes[..nodes.len().min(room)];
+        let count = known.nodes + u32::try_from(nodes.len()).unwrap_or(0);
+        let edges = chosen(edges, u32::from(known.nodes < 2), count, &known.edges);
+        let revision = known.revision - u64::from(stale);
+        let (request, id) = (self.ids.request_id(), known.spec.id());
+        let mut request = ExtendFlow::new(request, id, revision, known.nodes);
+        for (node, index) in nodes.iter().zip(known.nodes..) {
+            request.add_node(self.node(node, index, &edges, now));
+        }
+        edges.iter().for_each(|edge| request.add_edge(edge_of(*edge)));
+        let edges = edges.into_iter().map(|(from, to, _)| (from, to)).collect();
+        Some(FlowCall::Extend(Box::new(request), edges))
+    }
+
+    fn node(
+        &self,
+        node: &NodeOp,
+        index: u32,
+        edges: &[(u32, u32, EdgeCondition)],
+        now: TimestampMs,
+    ) -> FlowNode {
+        let parents = edges.iter().filter(|(_, to, _)| *to == index).count();
+        let parents = u32::try_from(parents).unwrap_or(0);
+        let join = match node.join {
+            0 | 1 => JoinPolicy::All,
+            2 => JoinPolicy::Any,
+            _ if parents == 0 => JoinPolicy::All,
+            more => JoinPolicy::Quorum(1 + u32::from(more) % parents),
+        };
+        let rest = if node.cancels { JoinRest::CancelRemaining } else { JoinRest::LetRun };
+        let submission = self.submission(&node.submit, now);
+        FlowNode::new(key(index), submission).with_join(join).with_rest(rest)
+    }
+}
+
+/// The edges among `count` nodes that are not there yet, each from an earlier node to a later one.
+fn chosen(
+    edges: &[EdgeOp],
+    first: u32,
+    count: u32,
+    known: &BTreeSet<(u32, u32)>,
+) -> Vec<(u32, u32, EdgeCondition)> {
+    let mut seen = known.clone();
+    let mut chosen = Vec::new();
+    for edge in edges {
+        if count < 2 {
+            break;
+        }
+        let to = (1 + u32::from(edge.to) % (count - 1)).max(first);
+        let from = to - 1 - u32::from(edge.back) % to;
+        if seen.insert((from, to)) {
+            let condition = EdgeCondition::ALL[usize::from(edge.condition) % 3];
+            chosen.push((from, to, condition));
+        }
+    }
+    chosen
+}
+
+fn key(index: u32) -> NodeKey {
+    NodeKey::new(format!("node-{index}")).expect("the key is valid")
+}
+
+fn edge_of((from, to, condition): (u32, u32, EdgeCondition)) -> FlowEdge {
+    FlowEdge::new(key(from), key(to)).with_condition(condition)
+}
