@@ -98,7 +98,7 @@ async fn a_wait_ends_with_the_end_and_not_with_its_time() {
     let flow = chain();
     let client = rig.client.clone();
     let run = tokio::spawn(async move { client.run_flow(&flow).await.map(|end| end.state()) });
-    rig.pass(Duration::from_secs(60)).await;
+    rig.pass(Duration::from_mins(1)).await;
     assert!(!run.is_finished());
 
     let worker = worker(&rig);
@@ -139,6 +139,41 @@ async fn a_gap_in_the_log_loses_no_end() {
         assert!(rig.backend.flow_looks.load(Relaxed) >= 1);
         stop(&rig, worker).await;
     }
+}
+
+#[tokio::test]
+async fn what_was_found_by_a_look_is_not_told_again_by_the_log() {
+    let rig = Rig::new();
+    let mut flow = chain();
+    flow.node("late", Job::new("number", &2).delay(10 * SECOND));
+    rig.backend.gaps_in_front.store(1, Relaxed);
+    let run = rig.client.start_flow(&flow).await.expect("it is accepted");
+    let worker = worker(&rig);
+    rig.pass(SECOND).await;
+
+    let (told, ()) = tokio::join!(events(run), rig.pass(15 * SECOND));
+
+    assert_eq!(told, ["a:completed", "b:failed", "c:skipped", "late:completed", "failed"]);
+    assert_eq!(rig.backend.flow_looks.load(Relaxed), 1);
+    stop(&rig, worker).await;
+}
+
+#[tokio::test]
+async fn what_the_log_has_told_is_not_told_again_by_a_look() {
+    let rig = Rig::new();
+    let mut flow = chain();
+    flow.node("late", Job::new("number", &2).delay(10 * SECOND));
+    let mut run = rig.client.start_flow(&flow).await.expect("it is accepted");
+    let worker = worker(&rig);
+    rig.pass(SECOND).await;
+    let first = run.next().await.expect("the rig is up");
+    assert!(matches!(first, Some(FlowEvent::NodeEnded { key, .. }) if key.as_str() == "a"));
+    rig.backend.gaps.store(1, Relaxed);
+
+    let (told, ()) = tokio::join!(events(run), rig.pass(15 * SECOND));
+
+    assert_eq!(told, ["b:failed", "c:skipped", "late:completed", "failed"]);
+    stop(&rig, worker).await;
 }
 
 #[tokio::test]

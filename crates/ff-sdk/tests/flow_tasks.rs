@@ -93,7 +93,7 @@ async fn results_of_parents_come_in_the_order_of_the_edges() {
     flow.node("b", Job::new("number", &2));
     flow.node("a", Job::new("number", &1));
     flow.node("bad", Job::new("number", &-1));
-    flow.node("late", Job::new("number", &3).delay(Duration::from_secs(60)));
+    flow.node("late", Job::new("number", &3).delay(Duration::from_mins(1)));
     let join = flow.node("join", Job::new("all", &())).after_any(["late"]);
     join.always_after("bad").after(["b", "a"]).quorum(3);
 

@@ -99,7 +99,7 @@ async fn joins_run_with_as_many_as_they_ask_for() {
 
 #[tokio::test]
 async fn what_a_join_does_not_need_is_cancelled() {
-    let later = Duration::from_secs(3_600);
+    let later = Duration::from_hours(1);
     let mut flow = Flow::new();
     flow.node("now", good());
     flow.node("later", good().delay(later));
@@ -124,7 +124,7 @@ async fn a_flow_that_fails_fast_cancels_the_rest() {
 
 #[tokio::test]
 async fn a_flow_fails_at_its_deadline() {
-    let hour = Duration::from_secs(3_600);
+    let hour = Duration::from_hours(1);
     let engine = engine();
     let mut flow = Flow::new().deadline(hour);
     flow.node("a", good().delay(2 * hour));
@@ -140,7 +140,7 @@ async fn a_flow_fails_at_its_deadline() {
 
 #[tokio::test]
 async fn retention_and_tags_are_those_of_the_flow() {
-    let minute = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     let engine = engine();
     let mut flow = Flow::new().retention(minute).tag("tenant", "acme");
     flow.node("a", good());
@@ -161,7 +161,7 @@ async fn retention_and_tags_are_those_of_the_flow() {
 async fn a_repeat_is_the_same_flow_and_a_clone_another() {
     let engine = engine();
     let client = engine.client();
-    let mut flow = Flow::new().deadline(Duration::from_secs(60));
+    let mut flow = Flow::new().deadline(Duration::from_mins(1));
     flow.node("a", good());
 
     let first = client.submit_flow(&flow).await.expect("it is accepted");

@@ -28,6 +28,8 @@ pub(crate) struct Flaky {
     lost: Mutex<Vec<&'static str>>,
     /// The next pages of the completion log that have items lose them, and say that there is a gap.
     pub(crate) gaps: AtomicUsize,
+    /// The same, and the items come again with the next page.
+    pub(crate) gaps_in_front: AtomicUsize,
     /// What the next description of a flow is, instead of how it stands.
     pub(crate) old_view: Mutex<Option<FlowView>>,
     /// While set, graphs and parents come two at a time.
@@ -52,6 +54,7 @@ impl Flaky {
             hung: Mutex::default(),
             lost: Mutex::default(),
             gaps: AtomicUsize::new(0),
+            gaps_in_front: AtomicUsize::new(0),
             old_view: Mutex::default(),
             small_pages: AtomicBool::new(false),
             flow_looks: AtomicUsize::new(0),
@@ -349,6 +352,12 @@ impl ReadOps for Flaky {
         let page = self.there("read_completions").await?.read_completions(request).await?;
         if !page.items.is_empty() && takes_one(&self.gaps) {
             return Ok(CompletionPage::new(Vec::new(), true, page.next));
+        }
+        if let CompletionsFrom::Cursor(place) = &request.from
+            && !page.items.is_empty()
+            && takes_one(&self.gaps_in_front)
+        {
+            return Ok(CompletionPage::new(Vec::new(), true, place.clone()));
         }
         Ok(page)
     }
