@@ -23,7 +23,7 @@ return function(partition, id, request)
     reasons.add(r, reasons.HOLD)
     record.set(r, "gi", nil)
     record.set(r, "gx", nil)
-    if not r.f.li and r.f.st ~= "suspended" then
+    if not r.f.li and r.f.st ~= "suspended" and not r.f.cw then
       r.f.st = reasons.state(r)
     end
     return "held", true

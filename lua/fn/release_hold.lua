@@ -21,7 +21,7 @@ return function(partition, id, request)
       return "not_held", false
     end
     reasons.remove(r, reasons.HOLD)
-    if not r.f.li and r.f.st ~= "suspended" then
+    if not r.f.li and r.f.st ~= "suspended" and not r.f.cw then
       r.f.st = reasons.state(r)
       if r.f.st == "ready" then
         r.f.ra = number.text(now)

@@ -8,11 +8,16 @@
 --- @arg tags        text  `<key> <value>` a line
 --- @arg count       int   of nodes
 --- @arg edges       int   how many there are
+--- @arg parent      text  the execution that starts it, or empty
+--- @arg attempt     int   of its lease
+--- @arg epoch       int
+--- @arg lease       bytes 16 bytes
 --- @arg staged      flag  whether the nodes are staged
 --- @arg nodes       bytes eighteen values of each, see `nodes`
 --- @ok left flag  something is left to do
---- @err FLOW_ID FLOW_NOT_STAGED
+--- @err FLOW_ID FLOW_NOT_STAGED NOT_FOUND STALE_LEASE LEASE_EXPIRED LEASE_REVOKED ALREADY_TERMINAL ALREADY_RELEASED CANCEL_REQUESTED FLOW_DEPTH CHILD_FLOWS
 local clock = require("clock")
+local fence = require("fence")
 local flow = require("flow")
 local keys = require("keys")
 local nodes = require("nodes")
@@ -21,9 +26,12 @@ local propagate = require("propagate")
 local record = require("record")
 local reply = require("reply")
 local staged = require("staged")
+local starters = require("starters")
 local work = require("work")
 
-return function(partition, id, fingerprint, policy, retention, deadline, tags, count, edges, are_staged, text)
+return function(
+  partition, id, fingerprint, policy, retention, deadline, tags, count, edges,
+  parent, attempt, epoch, lease_id, are_staged, text)
   local now = clock.now_ms(partition)
   local there = flow.load(partition, id)
   if there and there.fingerprint ~= fingerprint then
@@ -33,6 +41,13 @@ return function(partition, id, fingerprint, policy, retention, deadline, tags, c
   elseif are_staged == "1" and not (there and staged.is_complete(there, fingerprint, tonumber(count))) then
     return reply.err("FLOW_NOT_STAGED")
   end
+  local starter, depth, refused
+  if parent ~= "" then
+    starter, depth, refused = starters.of(partition, parent, fence.of(attempt, epoch, lease_id), now)
+    if refused then
+      return refused
+    end
+  end
   local submitted = number.text(now) .. " " .. policy .. " " .. retention .. " " .. fingerprint
   local fl = flow.new(partition, id, submitted, "open 1 " .. count .. " " .. edges .. " " .. count .. " 0")
   fl.due = there and there.due
@@ -41,6 +56,11 @@ return function(partition, id, fingerprint, policy, retention, deadline, tags, c
   record.set(fl, "dl", deadline ~= "" and deadline or nil)
   record.set(fl, "tg", tags ~= "" and tags or nil)
   redis.call("ZADD", keys.flows(partition), 0, id)
+  if starter then
+    record.set(fl, "pa", parent)
+    record.set_number(fl, "dd", depth)
+    starters.add(starter, id, now)
+  end
   local w = work.on(fl, now)
   if are_staged == "1" then
     staged.seal(fl)

@@ -17,6 +17,10 @@ end
 function execution.commit(r, now)
   if not r.f.nd then
     places.commit(r, now)
+    if r.orphans then
+      propagate.cancel_orphans(r.partition, r.orphans, now, r.looked)
+      r.orphans = nil
+    end
   elseif r.f.ea and not r.over then
     propagate.ended(r, now)
   elseif r.over and not r.f.ea then

@@ -5,6 +5,8 @@
 --- @field dl deadline
 --- @field ea when it ended
 --- @field le the member that ended last
+--- @field pa the execution that started it
+--- @field dd how many flows it lies within
 --- @field tg tags, one `<key> <value>` a line
 --- @field ca cancellation: cause (`r` requested, `f` a failure, `d` deadline), policy (`o` flow only, `p` pending, `a` all), when, reason
 --- @field sw index of the member with which its cancellation goes on

@@ -89,6 +89,11 @@ function keys.log_readers(partition)
   return partition .. "h:"
 end
 
+--- The open child flows of an execution, a sorted set.
+function keys.child_flows(partition, id)
+  return partition .. "i:" .. id
+end
+
 --- All flows, a sorted set in the order of their ids.
 function keys.flows(partition)
   return partition .. "f"

@@ -1,5 +1,6 @@
 --- Takes an execution in hand, and puts it back: record, indexes and wake-ups together. What its end
 --- means for the members of its flow is left to `execution`, by which everybody but these goes.
+local children = require("children")
 local events = require("events")
 local flow = require("flow")
 local kept = require("kept")
@@ -34,7 +35,8 @@ function places.open(partition, id)
   return r
 end
 
---- Writes what was changed and brings the indexes along.
+--- Writes what was changed and brings the indexes along. Child flows that are to end with the execution are
+--- its `orphans` afterwards.
 function places.commit(r, now)
   local was, since, due, over = r.queue, r.since, r.due, r.over
   if r.waits then
@@ -53,6 +55,9 @@ function places.commit(r, now)
   end
   if r.kept then
     kept.save(r)
+  end
+  if r.forsakes then
+    r.forsakes, r.orphans = nil, children.forsake(r)
   end
   local moved = was ~= r.queue or since ~= r.since
   if moved and was then

@@ -28,6 +28,9 @@ local function end_cancelled(w, r, at, reason)
   joins.keep(r)
   places.commit(r, w.now)
   work.ended(w, r)
+  for _, flow_id in ipairs(r.orphans or {}) do
+    w.orphans[#w.orphans + 1] = flow_id
+  end
 end
 
 --- Lets a node run.

@@ -37,7 +37,22 @@ function propagate.run(w)
       break
     end
   end
-  return work.finish(w)
+  local left = work.finish(w)
+  propagate.cancel_orphans(w.fl.partition, w.orphans, w.now, w.looked)
+  return left
+end
+
+--- Cancels flows whose parents have ended without success, each with what hangs on it in turn.
+function propagate.cancel_orphans(partition, orphans, now, looked)
+  for _, id in ipairs(orphans) do
+    local fl = flow.open(partition, id)
+    local _, policy = flow.cancel(fl or { f = {} })
+    if fl and not fl.f.ea and policy ~= "a" then
+      local w = work.on(fl, now, looked)
+      sweep.begin(w, "r", "a", "the execution that started the flow has ended")
+      propagate.run(w)
+    end
+  end
 end
 
 local function work_of(r, now)
@@ -56,6 +71,7 @@ function propagate.ended(r, now)
   local w = work_of(r, now)
   work.ended(w, r)
   r.left = propagate.run(w) and w.fl.flow or nil
+  propagate.cancel_orphans(r.partition, r.orphans or {}, now, w.looked)
 end
 
 --- Puts a member back that has not ended after all, and takes back what its end meant.

@@ -45,6 +45,8 @@
 --- @field ck  how many these are, when they have a key of their own
 --- @field pa  the edges that lead into it
 --- @field hk  how many these are, when they have a key of their own
+--- @field cf  set while some of the child flows that it started are open
+--- @field cw  the child flow that it waits for, while it does
 --- @field aw  set while somebody waits for the end
 --- @field B   set when the execution has long values
 local keys = require("keys")
@@ -57,7 +59,7 @@ local record = {}
 record.SHORT_MAX_BYTES = 64
 
 local SUBMITTED = "^(%S+) (%S+) (%d+) (%S+)$"
-local RUN = "^(%l+) (%d+) (%S+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+) (%l)$"
+local RUN = "^(%S+) (%d+) (%S+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+) (%l)$"
 local LEASE_ID_BYTES = 16
 
 --- The states in which an execution has ended.

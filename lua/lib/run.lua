@@ -50,6 +50,11 @@ function run.finish(r, state, now)
   waits.finish(r)
   kept.finish(r)
   joins.close(r)
+  if r.f.cf then
+    r.forsakes = true
+    record.set(r, "cf", nil)
+    record.set(r, "cw", nil)
+  end
   r.f.ea = number.text(now)
 end
 

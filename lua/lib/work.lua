@@ -1,6 +1,7 @@
 --- Work on one flow within one call: what is in hand of it, what is left to do, and how much of that the
 --- call may still do.
 local backlog = require("backlog")
+local children = require("children")
 local events = require("events")
 local flow = require("flow")
 local joins = require("joins")
@@ -27,7 +28,7 @@ end
 function work.on(fl, now, looked)
   looked = work.budget(looked)
   return {
-    fl = fl, now = now, looked = looked, members = {},
+    fl = fl, now = now, looked = looked, members = {}, orphans = {},
     starts = backlog.of(fl, "s"), counts = backlog.of(fl, "c"), decided = backlog.of(fl, "d"),
   }
 end
@@ -85,6 +86,14 @@ local function outcome(fl)
   return OUTCOMES[cause] or fl.unhandled > 0 and "failed" or "completed"
 end
 
+--- The flow has ended: the execution that started it may be waiting for that.
+local function tell_parent(fl, now)
+  local r = fl.f.pa and places.open(fl.partition, fl.f.pa)
+  if r and r.f.cf and children.ended(r, fl.flow, now) then
+    places.commit(r, now)
+  end
+end
+
 --- Puts the flow back. It ends when its last member has and nothing is left to do.
 function work.finish(w)
   local fl = w.fl
@@ -101,6 +110,7 @@ function work.finish(w)
     if fl.f.aw then
       told.flow_ended(fl)
     end
+    tell_parent(fl, w.now)
   end
   flow.save(fl, w.now)
   return left

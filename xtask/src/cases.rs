@@ -3,6 +3,7 @@
 //! `cases/<area>.rs` holds one `async fn <rule>(fx: Fixture) -> CaseResult` per rule, whose doc
 //! comment is the rule in a sentence, and one list `const CASES` made by
 //! `cases!["<area>": rule_a, rule_b]`. A function that borrows its fixture is a helper, not a case.
+//! An area with many rules is a folder of such files, `cases/<area>/<theme>.rs`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ pub const CASES_FOLDER: &str = "crates/ff-conformance/src/cases";
 /// One case file: an area and its rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaseFile {
-    /// The area, which is the file's name.
+    /// The area, which is the name of the file, or of the folder that it is a part of.
     pub area: String,
     /// The file, seen from the workspace root.
     pub path: PathBuf,
@@ -101,15 +102,17 @@ pub fn read_all(root: &Path) -> anyhow::Result<Vec<CaseFile>> {
     if files.iter().all(|file| file.rules.is_empty()) {
         bail!("no conformance case found under {CASES_FOLDER}");
     }
-    files.sort_by(|a, b| a.area.cmp(&b.area));
+    files.sort_by(|a, b| (&a.area, &a.path).cmp(&(&b.area, &b.path)));
     Ok(files)
 }
 
 /// The case file at `path` with the source `text`.
 pub fn parse(path: &Path, text: &str) -> anyhow::Result<CaseFile> {
-    let area = path
-        .file_stem()
-        .and_then(|stem| stem.to_str())
+    let folder = path.parent().filter(|folder| !folder.ends_with("cases"));
+    let area = folder
+        .and_then(Path::file_name)
+        .or_else(|| path.file_stem())
+        .and_then(|name| name.to_str())
         .with_context(|| format!("{} does not name an area", path.display()))?;
     let file = syn::parse_file(text).with_context(|| format!("parsing {}", path.display()))?;
 
@@ -230,6 +233,14 @@ mod tests {
                 },
             ]
         );
+        assert_eq!(file.problems(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_folder_is_an_area_of_several_files() {
+        let file = parse(Path::new("cases/lease/fences.rs"), LEASE).unwrap();
+
+        assert_eq!(file.area, "lease");
         assert_eq!(file.problems(), Vec::<String>::new());
     }
 

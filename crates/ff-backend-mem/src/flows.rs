@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ff_engine::machine::lifecycle::Verb;
 use ff_engine::machine::{ExecutionRecord, FlowRecord, FlowTables, RunState};
 use ff_engine::{CancelView, EngineError};
-use ff_types::{ExecutionId, FlowId, TimestampMs};
+use ff_types::{ExecutionId, FlowId, NodeKey, TimestampMs};
 use tokio::sync::oneshot;
 
 use crate::store::Store;
@@ -96,10 +96,19 @@ impl Store {
     pub(crate) fn remove_flow(&mut self, id: FlowId) {
         let Some(Kept { flow, timed_at }) = self.flows.records.remove(&id) else { return };
         self.timers.remove(&flow.tags, Timed::Flow(id), timed_at);
-        for member in members_of(&flow) {
-            self.remove(member);
+        if self.distortion.removes_members() {
+            members_of(&flow).for_each(|member| self.remove(member));
         }
         self.flows.tell(id);
+    }
+
+    /// Whether the node of this key has ended.
+    pub(crate) fn has_ended(&self, id: FlowId, key: &NodeKey) -> bool {
+        let mut members = self.flows.get(id).into_iter().flat_map(|flow| self.members(flow));
+        members.any(|member| {
+            member.run.state.is_terminal()
+                && member.node.as_deref().is_some_and(|node| node.key == *key)
+        })
     }
 
     /// The members of a flow, in the order of their indexes.
@@ -159,7 +168,8 @@ impl FlowTables for Store {
     }
 
     fn set_flow_cancel(&mut self, id: ExecutionId, cancel: Arc<CancelView>) {
-        if let Some(record) = self.records.get_mut(&id) {
+        let record = self.records.get_mut(&id).filter(|_| self.distortion.tells_members());
+        if let Some(record) = record {
             record.flow_cancel = Some(cancel);
         }
     }

@@ -7,10 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ff_engine::machine::lifecycle::Verb;
-use ff_engine::machine::{Entry, ExecutionRecord, Placement, Recent, RunState, Waitpoint};
-use ff_engine::{Fence, RecordStep, WaitpointState};
+use ff_engine::machine::{self, Entry, ExecutionRecord, Placement, Recent, RunState, Waitpoint};
+use ff_engine::{CancelExecution, ExtendFlow, Fence, RecordStep, WaitpointState};
 use ff_types::backend::{CapabilitySet, ScannerFilter};
-use ff_types::{BlockReason, ExecutionId, ExecutionState, ReasonSet, TimestampMs};
+use ff_types::{
+    BlockReason, ExecutionId, ExecutionState, JoinRest, NodeKey, ReasonSet, RequestId, TimestampMs,
+};
+
+use crate::store::Store;
 
 macro_rules! mutations {
     ($($(#[$doc:meta])* $name:ident,)*) => {
@@ -130,6 +134,20 @@ mutations! {
     StepsSurviveReplay,
     /// A state that comes with a pause is not saved.
     StateNotReleased,
+    /// A node that ran runs again for the next parent.
+    FiresAgain,
+    /// An edge that has become impossible is not counted.
+    ImpossibleForgotten,
+    /// A node that cannot run is not skipped.
+    NoSkip,
+    /// Members do not hear that their flow is cancelled.
+    NoBarrier,
+    /// Parents that another node needs are cancelled as well.
+    SiblingsNotSpared,
+    /// New edges from nodes that have ended do not count.
+    ExtensionForgetsEnds,
+    /// A flow that goes leaves its members.
+    MembersLeft,
 }
 
 /// The rule that is broken, if any.
@@ -226,6 +244,19 @@ impl Distortion {
             Mutation::StateNotReleased if verb == Verb::Delay => {
                 next.saved_state.clone_from(&before.saved_state);
             }
+            Mutation::FiresAgain
+                if verb == Verb::Promote
+                    && before.state.is_terminal()
+                    && before.attempt.is_some()
+                    && next.dependencies.satisfied > before.dependencies.satisfied =>
+            {
+                next.state = ExecutionState::Ready;
+                next.ended_at = None;
+            }
+            Mutation::ImpossibleForgotten if verb == Verb::Promote => {
+                next.dependencies.impossible = before.dependencies.impossible;
+            }
+            Mutation::NoSkip if next.state == ExecutionState::Skipped => next.clone_from(before),
             Mutation::ProgressStays if claimed => next.progress.clone_from(&before.progress),
             Mutation::TimeoutArmedOnce if claimed && before.attempt.is_some() => {
                 if let Some(lease) = &mut next.lease {
@@ -342,6 +373,59 @@ impl Distortion {
             Arc::make_mut(steps).retain(|step| step.name != request.name);
         }
         Cow::Owned(seen)
+    }
+
+    /// Changes an extension of a flow.
+    pub(crate) fn extending<'r>(
+        self,
+        request: &'r ExtendFlow,
+        has_ended: impl Fn(&NodeKey) -> bool,
+    ) -> Cow<'r, ExtendFlow> {
+        if !self.is(Mutation::ExtensionForgetsEnds) {
+            return Cow::Borrowed(request);
+        }
+        let (id, revision) = (request.flow_id(), request.expected_revision());
+        let mut seen = ExtendFlow::new(request.request_id, id, revision, request.node_count());
+        request.nodes().iter().for_each(|node| {
+            seen.add_node(node.clone());
+        });
+        let counting = request.edges().iter().filter(|edge| !has_ended(&edge.from));
+        counting.for_each(|edge| seen.add_edge(edge.clone()));
+        Cow::Owned(seen)
+    }
+
+    /// Does more when a member has ended.
+    pub(crate) fn member_ended(self, store: &mut Store, id: ExecutionId, now: TimestampMs) {
+        let record = store.records.get(&id).and_then(|record| record.node.clone());
+        let (true, Some(node)) = (self.is(Mutation::SiblingsNotSpared), record) else { return };
+        let Some(flow) = store.flows.get(node.flow) else { return };
+        let lets_go = |member: &ExecutionRecord| {
+            member.node.as_deref().is_some_and(|node| node.rest == JoinRest::CancelRemaining)
+                && !member.run.dependencies.is_undecided()
+        };
+        let nodes = flow.nodes.iter().zip(store.members(flow));
+        let parents =
+            nodes.filter(|(_, member)| lets_go(member)).flat_map(|(node, _)| &node.parents);
+        let parents: Vec<_> = parents
+            .filter_map(|link| Some(node.flow.member(u16::try_from(link.node).ok()?)))
+            .collect();
+        for parent in parents {
+            let request = CancelExecution::new(RequestId::from_u128(1), parent, "a sibling");
+            let decision = store
+                .record(parent)
+                .and_then(|record| machine::cancel_execution(record, &request, now));
+            if let Ok(decision) = decision {
+                store.settle(Verb::CancelExecution, parent, decision, now);
+            }
+        }
+    }
+
+    pub(crate) fn tells_members(self) -> bool {
+        !self.is(Mutation::NoBarrier)
+    }
+
+    pub(crate) fn removes_members(self) -> bool {
+        !self.is(Mutation::MembersLeft)
     }
 
     pub(crate) fn verifies(self) -> bool {

@@ -5,9 +5,11 @@ use std::ops::Bound;
 
 use ff_engine::machine::lifecycle::Verb;
 use ff_engine::machine::{ExecutionRecord, Placement, RunState};
-use ff_engine::{Fence, RecordStep};
+use ff_engine::{ExtendFlow, Fence, RecordStep};
 use ff_types::backend::{CapabilitySet, ScannerFilter};
-use ff_types::{ExecutionId, TimestampMs};
+use ff_types::{ExecutionId, NodeKey, TimestampMs};
+
+use crate::store::Store;
 
 /// Changes nothing, at no cost.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +69,24 @@ impl Distortion {
         _: &RecordStep,
     ) -> Cow<'r, ExecutionRecord> {
         Cow::Borrowed(record)
+    }
+
+    pub(crate) const fn extending<'r>(
+        self,
+        request: &'r ExtendFlow,
+        _: impl Fn(&NodeKey) -> bool + Copy,
+    ) -> Cow<'r, ExtendFlow> {
+        Cow::Borrowed(request)
+    }
+
+    pub(crate) const fn member_ended(self, _: &mut Store, _: ExecutionId, _: TimestampMs) {}
+
+    pub(crate) const fn tells_members(self) -> bool {
+        true
+    }
+
+    pub(crate) const fn removes_members(self) -> bool {
+        true
     }
 
     pub(crate) const fn verifies(self) -> bool {

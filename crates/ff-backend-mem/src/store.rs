@@ -37,7 +37,7 @@ pub(crate) struct Store {
     pub(crate) end_waiters: EndWaiters,
     /// The waitpoints that are not closed, in the order of listings.
     pub(crate) waitpoints: BTreeSet<(WaitpointId, ExecutionId)>,
-    distortion: Distortion,
+    pub(crate) distortion: Distortion,
 }
 
 impl Store {
@@ -96,7 +96,10 @@ impl Store {
         let earlier = self.replace(verb, id, next);
         let after = self.records.get(&id).and_then(|record| record.run.state.outcome());
         match (earlier.state.outcome(), after) {
-            (None, Some(_)) => machine::member_ended(self, id, now),
+            (None, Some(_)) => {
+                machine::execution_ended(self, id, &earlier, now);
+                self.distortion.member_ended(self, id, now);
+            }
             (Some(outcome), None) => {
                 machine::member_reopened(self, id, outcome, earlier.unhandled, now);
             }

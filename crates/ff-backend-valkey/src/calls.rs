@@ -57,6 +57,10 @@ pub(crate) enum Code {
     FlowCancelled,
     /// `FLOW_NOT_STAGED`.
     FlowNotStaged,
+    /// `FLOW_DEPTH`.
+    FlowDepth,
+    /// `CHILD_FLOWS`.
+    ChildFlows,
     /// `NODE_STARTED`.
     NodeStarted,
     /// `DEPENDENCIES_UNMET`.
@@ -90,6 +94,8 @@ impl Code {
             b"FLOW_ENDED" => Self::FlowEnded,
             b"FLOW_CANCELLED" => Self::FlowCancelled,
             b"FLOW_NOT_STAGED" => Self::FlowNotStaged,
+            b"FLOW_DEPTH" => Self::FlowDepth,
+            b"CHILD_FLOWS" => Self::ChildFlows,
             b"NODE_STARTED" => Self::NodeStarted,
             b"DEPENDENCIES_UNMET" => Self::DependenciesUnmet,
             _ => return None,
@@ -1931,6 +1937,14 @@ pub(crate) struct SubmitFlow<'a> {
     pub(crate) count: u64,
     /// `edges`: how many there are.
     pub(crate) edges: u64,
+    /// `parent`: the execution that starts it, or empty.
+    pub(crate) parent: &'a str,
+    /// `attempt`: of its lease.
+    pub(crate) attempt: u64,
+    /// `epoch`.
+    pub(crate) epoch: u64,
+    /// `lease`: 16 bytes.
+    pub(crate) lease: Bytes,
     /// `staged`: whether the nodes are staged.
     pub(crate) staged: bool,
     /// `nodes`: eighteen values of each, see `nodes`.
@@ -1951,6 +1965,10 @@ impl Call for SubmitFlow<'_> {
         args.text(self.tags);
         args.int(self.count);
         args.int(self.edges);
+        args.text(self.parent);
+        args.int(self.attempt);
+        args.int(self.epoch);
+        args.bytes(self.lease);
         args.flag(self.staged);
         args.bytes(self.nodes);
     }
@@ -2173,6 +2191,55 @@ pub(crate) struct VersionAnswer {
     pub(crate) protocol: u64,
     /// `hash`.
     pub(crate) hash: String,
+}
+
+/// Gives the lease back until a child flow has ended. The outcome is `waiting`, or `ended` and its state.
+#[derive(Debug, Clone)]
+pub(crate) struct WaitChildren<'a> {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `attempt`.
+    pub(crate) attempt: u64,
+    /// `epoch`.
+    pub(crate) epoch: u64,
+    /// `lease`: 16 bytes.
+    pub(crate) lease: Bytes,
+    /// `digest`: of the arguments.
+    pub(crate) digest: &'a str,
+    /// `flow`.
+    pub(crate) flow: u128,
+    /// `saves`: whether a state is saved with it.
+    pub(crate) saves: bool,
+    /// `state`.
+    pub(crate) state: Bytes,
+}
+
+impl Call for WaitChildren<'_> {
+    const NAME: &'static str = "wait_children";
+    const READS_ONLY: bool = false;
+    type Answer = WaitChildrenAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.int(self.attempt);
+        args.int(self.epoch);
+        args.bytes(self.lease);
+        args.text(self.digest);
+        args.id(self.flow);
+        args.flag(self.saves);
+        args.bytes(self.state);
+    }
+
+    fn decode(values: &mut Values) -> Result<WaitChildrenAnswer, BadReply> {
+        Ok(WaitChildrenAnswer { outcome: values.text()? })
+    }
+}
+
+/// What `wait_children` answers.
+#[derive(Debug)]
+pub(crate) struct WaitChildrenAnswer {
+    /// `outcome`.
+    pub(crate) outcome: String,
 }
 
 /// Closes a waitpoint from outside. The outcome is `withdrawn` or `already_closed`.

@@ -313,6 +313,8 @@ fn run(r: &Reader<'_>) -> Result<RunState, EngineError> {
         steps: None,
         result: result(r)?,
         ended_at: state.is_terminal().then_some(at),
+        child_flows: flows::child_flows(r)?,
+        waits_for: r.parsed("cw")?,
         dependencies: flows::dependencies(r)?,
         unhandled: flows::unhandled(r)?,
         operator: Recent::default(),

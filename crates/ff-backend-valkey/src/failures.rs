@@ -47,8 +47,15 @@ pub(crate) fn refused(refusal: Refusal, execution: ExecutionId) -> EngineError {
             Some(flow) => EngineError::flow(FlowProblem::Cancelled, flow),
             None => bad_reply("flow_cancelled", BadReply("id")),
         },
-        Code::FlowNotFound
-        | Code::FlowId
+        Code::FlowNotFound => match details.text().ok().and_then(|id| id.parse().ok()) {
+            Some(flow) => EngineError::flow_not_found(flow),
+            None => bad_reply("flow_not_found", BadReply("id")),
+        },
+        Code::FlowDepth => too_many("flow_depth", limits::FLOW_DEPTH_MAX.into(), &mut details),
+        Code::ChildFlows => {
+            too_many("child_flows", limits::CHILD_FLOWS_OPEN_MAX as u64, &mut details)
+        }
+        Code::FlowId
         | Code::FlowRevision
         | Code::FlowEnded
         | Code::FlowNotStaged
@@ -64,8 +71,13 @@ pub(crate) fn refused(refusal: Refusal, execution: ExecutionId) -> EngineError {
     }
 }
 
-/// The error that a refusal about `flow` means.
-pub(crate) fn refused_flow(operation: &'static str, refusal: Refusal, flow: FlowId) -> EngineError {
+/// The error that a refusal about `flow` means, or about the execution that starts it.
+pub(crate) fn refused_flow(
+    operation: &'static str,
+    refusal: Refusal,
+    flow: FlowId,
+    starter: Option<ExecutionId>,
+) -> EngineError {
     let Refusal { code, mut details } = refusal;
     let problem = |kind| EngineError::flow(kind, flow);
     match code {
@@ -85,7 +97,17 @@ pub(crate) fn refused_flow(operation: &'static str, refusal: Refusal, flow: Flow
             Some(key) => GraphProblem::NodeStarted { key }.into(),
             None => bad_reply(operation, BadReply("key")),
         },
-        _ => bad_reply(operation, BadReply("code of a flow")),
+        code => match starter {
+            Some(execution) => refused(Refusal { code, details }, execution),
+            None => bad_reply(operation, BadReply("code of a flow")),
+        },
+    }
+}
+
+fn too_many(field: &'static str, limit: u64, details: &mut Values) -> EngineError {
+    match details.int() {
+        Ok(actual) => EngineError::LimitExceeded { field: field.into(), limit, actual },
+        Err(bad) => bad_reply(field, bad),
     }
 }
 
@@ -110,10 +132,12 @@ const fn code_name(code: Code) -> &'static str {
 }
 
 /// What a release did, as a lease remembers it: `e <outcome>`, `t <time>` for a retry, `p <time>` for
-/// a pause, or `s` for a suspend.
+/// a pause, `s` for a suspend, or `w` for the wait for a child flow.
 pub(crate) fn released(text: &str) -> Option<Released> {
-    if text == "s" {
-        return Some(Released::Suspended);
+    match text {
+        "s" => return Some(Released::Suspended),
+        "w" => return Some(Released::WaitingChildren),
+        _ => {}
     }
     let (what, rest) = text.split_once(' ')?;
     let time = || rest.parse().ok().map(TimestampMs);

@@ -94,7 +94,7 @@ impl Inner {
     ) -> Result<C::Answer, EngineError> {
         self.call(operation, self.partition_of_flow(id), call)
             .await?
-            .map_err(|refusal| refused_flow(operation, refusal, id))
+            .map_err(|refusal| refused_flow(operation, refusal, id, None))
     }
 
     /// Calls a function, and loads the library when it has gone missing. A call of a function that is

@@ -63,7 +63,7 @@ fn edge(word: &str) -> CaseResult<FlowEdge> {
 }
 
 /// Everything there is to know of a flow at one moment.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Seen {
     pub(crate) view: FlowView,
     pub(crate) nodes: Vec<FlowNodeView>,

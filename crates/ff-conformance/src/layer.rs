@@ -87,6 +87,10 @@ macro_rules! forward_roles {
                 handle: &::ff_types::backend::Handle,
                 request: &::ff_engine::SuspendRequest
             ) -> ::ff_engine::SuspendOutcome;
+            wait_children(
+                handle: &::ff_types::backend::Handle,
+                request: &::ff_engine::WaitChildren
+            ) -> ::ff_engine::WaitChildrenOutcome;
             observe_signals(handle: &::ff_types::backend::Handle) -> ::ff_engine::ResumeView;
             close_waitpoint(
                 handle: &::ff_types::backend::Handle,

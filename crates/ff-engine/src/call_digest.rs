@@ -4,7 +4,7 @@
 use ff_types::{Payload, TimestampMs};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
 
-use crate::requests::{DelayRequest, FailRequest, SuspendRequest, millis};
+use crate::requests::{DelayRequest, FailRequest, SuspendRequest, WaitChildren, millis};
 
 /// Of the result that `complete` was given.
 pub fn of_result(result: Option<&Payload>) -> u64 {
@@ -35,6 +35,12 @@ pub fn of_reason(reason: &str) -> u64 {
 pub fn of_delay(request: &DelayRequest) -> u64 {
     let until = request.until.as_i64().cast_unsigned();
     request.state.as_ref().map_or(until, |state| xxh3_64_with_seed(&state.0, until))
+}
+
+/// Of the flow and the state that `wait_children` was given.
+pub fn of_wait_children(request: &WaitChildren) -> u64 {
+    let flow = xxh3_64(&request.flow_id.to_bytes());
+    request.state.as_ref().map_or(flow, |state| xxh3_64_with_seed(&state.0, flow))
 }
 
 /// Of the waitpoints, the condition, the timeout and the state that `suspend` was given.

@@ -258,6 +258,8 @@ pub enum Released {
     },
     /// The attempt waits for signals.
     Suspended,
+    /// The attempt waits for a child flow.
+    WaitingChildren,
 }
 
 /// Why a backend gave no answer.
@@ -509,6 +511,7 @@ impl fmt::Display for Released {
             Self::RetryScheduled { delay_until } => write!(f, "retry scheduled at {delay_until}"),
             Self::Delayed { until } => write!(f, "delayed until {until}"),
             Self::Suspended => f.write_str("suspended"),
+            Self::WaitingChildren => f.write_str("waiting for a child flow"),
         }
     }
 }

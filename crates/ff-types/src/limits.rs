@@ -205,6 +205,10 @@ pub const FLOW_ONE_STEP_NODES_MAX: usize = 64;
 pub const FLOW_ONE_STEP_EDGES_MAX: usize = 1_024;
 /// How long a flow that is staged and was not sealed is kept: 10 min.
 pub const FLOW_STAGED_MS: u64 = 10 * MINUTE_MS;
+/// Most child flows of one execution that are open at once.
+pub const CHILD_FLOWS_OPEN_MAX: usize = 64;
+/// How deep child flows may lie within each other.
+pub const FLOW_DEPTH_MAX: u32 = 8;
 /// Most results of parents that one page holds.
 pub const UPSTREAM_PAGE_MAX: u32 = 256;
 /// Most bytes of results of parents that one page holds, unless one result alone is larger: 4 MiB.

@@ -12,9 +12,14 @@ pub fn render_guarantees(files: &[CaseFile]) -> String {
          Every rule below is a case of the conformance suite, which every backend passes. The \
          engine's\nAPI documentation cites the rules by name where it promises them.\n",
     );
+    let mut area = None;
     for file in files.iter().filter(|file| !file.rules.is_empty()) {
         let path = file.path.to_string_lossy().replace('\\', "/");
-        let _ = write!(page, "\n## {}\n\n", file.area);
+        if area != Some(&file.area) {
+            let _ = write!(page, "\n## {}\n", file.area);
+        }
+        area = Some(&file.area);
+        page.push('\n');
         if !file.intro.is_empty() {
             let _ = write!(page, "{}\n\n", without_code_links(&file.intro));
         }

@@ -7,7 +7,7 @@ use ff_engine::roles::BackendInfo;
 use ff_engine::{
     AttemptOps, CloseOutcome, CreateWaitpoint, DelayRequest, EngineError, FailRequest, Fence,
     ProgressRequest, RecordStep, ResumeView, SavedState, StepOutcome, StepView, SuspendOutcome,
-    SuspendRequest,
+    SuspendRequest, WaitChildren, WaitChildrenOutcome,
 };
 use ff_types::backend::{BackendTag, FailOutcome, Handle, LeaseRenewal, PendingWaitpoint};
 use ff_types::{Payload, TimestampMs, WaitpointId, limits};
@@ -106,6 +106,21 @@ impl AttemptOps for MemBackend {
             machine::suspend(&record, fence, request, &kids, now)
         })?;
         ring.with(|ring| suspended.into_outcome(&fence, BackendTag::Mem, ring, namespace))
+    }
+
+    async fn wait_children(
+        &self,
+        handle: &Handle,
+        request: &WaitChildren,
+    ) -> Result<WaitChildrenOutcome, EngineError> {
+        let fence = Fence::of(handle, BackendTag::Mem)?;
+        request.validate()?;
+        let mut store = self.store();
+        let record = store.record(fence.execution)?;
+        let (fence, now) = self.inner.distortion.fence(record, fence, self.now());
+        let flow = store.flows.get(request.flow_id);
+        let decision = machine::wait_children(record, &fence, request, flow, now)?;
+        Ok(store.settle(Verb::WaitChildren, fence.execution, decision, now))
     }
 
     async fn observe_signals(&self, handle: &Handle) -> Result<ResumeView, EngineError> {

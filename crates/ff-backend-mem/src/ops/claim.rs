@@ -80,10 +80,12 @@ impl ClaimOps for MemBackend {
             for ((_, id), _) in best {
                 let verb = Verb::Reclaimable;
                 let token = issue_token(&mut store, verb, id, request.request_id, items.len(), now);
-                if let Some(token) = token {
-                    items.push(id);
-                    tokens.push(token);
-                }
+                let Some(token) = token else {
+                    // Its end may have changed what else there is.
+                    break;
+                };
+                items.push(id);
+                tokens.push(token);
             }
         }
         if !items.is_empty() {
@@ -145,9 +147,12 @@ impl MemBackend {
                             .map(|token| outcome.reclaims.push(token))
                     }
                 };
-                match issued {
-                    Some(()) => items.push(id),
-                    None => ended += 1,
+                if issued.is_some() {
+                    items.push(id);
+                } else {
+                    // Its end may have changed what else there is.
+                    ended += 1;
+                    break;
                 }
             }
         }

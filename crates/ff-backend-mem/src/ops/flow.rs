@@ -4,14 +4,17 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ff_engine::machine::{self, CancelledFlow, ExecutionRecord, Link, SubmitFlowDecision};
-use ff_engine::{
-    CancelFlow, CancelFlowOutcome, EngineError, ExtendFlow, ExtendOutcome, FlowCursor,
-    FlowEdgeView, FlowNodeView, FlowOps, FlowPage, FlowSpec, FlowSummary, FlowView, GraphPage,
-    ListFlows, ReadGraph, SubmittedFlow, UpstreamPage, UpstreamRequest, UpstreamResult,
+use ff_engine::machine::lifecycle::Verb;
+use ff_engine::machine::{
+    self, CancelledFlow, ExecutionRecord, Link, NewFlow, Starter, SubmitFlowDecision,
 };
-use ff_types::backend::CancelFlowWait;
-use ff_types::{FlowId, limits};
+use ff_engine::{
+    CancelFlow, CancelFlowOutcome, EngineError, ExtendFlow, ExtendOutcome, Fence, FlowCursor,
+    FlowEdgeView, FlowNodeView, FlowOps, FlowPage, FlowParent, FlowSpec, FlowSummary, FlowView,
+    GraphPage, ListFlows, ReadGraph, SubmittedFlow, UpstreamPage, UpstreamRequest, UpstreamResult,
+};
+use ff_types::backend::{BackendTag, CancelFlowWait};
+use ff_types::{FlowId, NodeKey, limits};
 
 use super::within;
 use crate::MemBackend;
@@ -21,9 +24,18 @@ use crate::store::Store;
 impl FlowOps for MemBackend {
     async fn submit_flow(&self, spec: &FlowSpec) -> Result<SubmittedFlow, EngineError> {
         let mut store = self.store();
-        match machine::submit_flow(spec, store.flows.get(spec.id()), self.now())? {
-            SubmitFlowDecision::Create(flow, members) => {
+        let same_id = store.flows.get(spec.id());
+        let starter = match spec.parent() {
+            Some(parent) if same_id.is_none() => Some(self.starter(&store, parent)?),
+            _ => None,
+        };
+        match machine::submit_flow(spec, same_id, starter, self.now())? {
+            SubmitFlowDecision::Create(new) => {
+                let NewFlow { flow, members, parent } = *new;
                 store.insert_flow(flow, members);
+                if let Some((parent, next)) = parent {
+                    store.replace(Verb::SubmitFlow, parent, next);
+                }
                 Ok(SubmittedFlow::new(spec.id()))
             }
             SubmitFlowDecision::Keep(submitted) => Ok(submitted),
@@ -32,7 +44,9 @@ impl FlowOps for MemBackend {
 
     async fn extend_flow(&self, request: &ExtendFlow) -> Result<ExtendOutcome, EngineError> {
         let mut store = self.store();
-        machine::extend_flow(&mut *store, request, self.now())
+        let has_ended = |key: &NodeKey| store.has_ended(request.flow_id(), key);
+        let request = self.inner.distortion.extending(request, has_ended);
+        machine::extend_flow(&mut *store, &request, self.now())
     }
 
     async fn cancel_flow(&self, request: &CancelFlow) -> Result<CancelFlowOutcome, EngineError> {
@@ -149,4 +163,22 @@ fn upstream<'s>(
 /// How many members of a flow have not ended; none of one that is gone.
 fn open_members(store: &Store, id: FlowId) -> u32 {
     store.flows.get(id).map_or(0, |flow| flow.run.open)
+}
+
+impl MemBackend {
+    /// The execution that starts a flow.
+    fn starter<'s>(
+        &self,
+        store: &'s Store,
+        parent: &FlowParent,
+    ) -> Result<Starter<'s>, EngineError> {
+        let fence = Fence::of(&parent.handle, BackendTag::Mem)?;
+        if fence.execution != parent.execution_id {
+            return Err(EngineError::validation("parent", "has the handle of another execution"));
+        }
+        let record = store.record(fence.execution)?;
+        let (fence, _) = self.inner.distortion.fence(record, fence, self.now());
+        let own = record.node.as_deref().and_then(|node| store.flows.get(node.flow));
+        Ok(Starter { record, fence, depth: own.map(|flow| flow.depth) })
+    }
 }

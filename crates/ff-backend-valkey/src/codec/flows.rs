@@ -1,5 +1,6 @@
 //! What the fields of a member and of a flow say.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +45,11 @@ fn node_of(text: &str) -> Option<Node> {
 pub(super) fn dependencies(r: &Reader<'_>) -> Result<Dependencies, EngineError> {
     let Some(text) = r.text("dp")? else { return Ok(Dependencies::default()) };
     dependencies_of(text).map(|(edges, _)| edges).ok_or_else(|| r.corrupt("dp"))
+}
+
+/// The child flow that it waits for; of its others the record does not tell.
+pub(super) fn child_flows(r: &Reader<'_>) -> Result<Option<Arc<BTreeSet<FlowId>>>, EngineError> {
+    Ok(r.parsed::<FlowId>("cw")?.map(|flow| Arc::new(BTreeSet::from([flow]))))
 }
 
 /// Whether its failure is left to itself.
@@ -140,7 +146,20 @@ pub(crate) fn flow(id: FlowId, fields: &Fields) -> Result<FlowRecord, EngineErro
     }
     let (submitted_at, policy, retention, fingerprint) = submitted;
     let nodes = vec![Links::default(); nodes];
-    Ok(FlowRecord { id, fingerprint, policy, retention, tags, submitted_at, nodes, run })
+    let parent = text("pa")?.map(str::parse).transpose().map_err(|_| corrupt("pa"))?;
+    let depth = text("dd")?.map(str::parse).transpose().map_err(|_| corrupt("dd"))?.unwrap_or(0);
+    Ok(FlowRecord {
+        id,
+        fingerprint,
+        policy,
+        retention,
+        tags,
+        submitted_at,
+        parent,
+        depth,
+        nodes,
+        run,
+    })
 }
 
 fn submitted(text: &str) -> Option<(TimestampMs, FlowPolicy, Duration, u64)> {

@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "164d425fff43ea3cf899696bd4a21c3a" }
+M.library = { PROTOCOL = 1, HASH = "4c17aee33cdefb7a0cec7bdde0ac2fb0" }
 
 M.number = (function()
 local number = {}
@@ -84,6 +84,9 @@ function keys.log(partition)
 end
 function keys.log_readers(partition)
   return partition .. "h:"
+end
+function keys.child_flows(partition, id)
+  return partition .. "i:" .. id
 end
 function keys.flows(partition)
   return partition .. "f"
@@ -251,7 +254,7 @@ local number = M.number
 local record = {}
 record.SHORT_MAX_BYTES = 64
 local SUBMITTED = "^(%S+) (%S+) (%d+) (%S+)$"
-local RUN = "^(%l+) (%d+) (%S+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+) (%l)$"
+local RUN = "^(%S+) (%d+) (%S+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+) (%l)$"
 local LEASE_ID_BYTES = 16
 record.TERMINAL = { completed = true, failed = true, cancelled = true, expired = true, skipped = true }
 local function in_hand(s, p, r, h)
@@ -1033,6 +1036,11 @@ function run.finish(r, state, now)
   waits.finish(r)
   kept.finish(r)
   joins.close(r)
+  if r.f.cf then
+    r.forsakes = true
+    record.set(r, "cf", nil)
+    record.set(r, "cw", nil)
+  end
   r.f.ea = number.text(now)
 end
 function run.missed_deadline(r, now)
@@ -1109,6 +1117,40 @@ function capabilities.covers(offer, class)
   return true
 end
 return capabilities
+end)()
+
+M.children = (function()
+local keys = M.keys
+local record = M.record
+local run = M.run
+local children = {}
+children.OPEN_MAX = 64
+function children.count(r)
+  return r.f.cf and redis.call("ZCARD", keys.child_flows(r.partition, r.id)) or 0
+end
+function children.add(r, flow)
+  redis.call("ZADD", keys.child_flows(r.partition, r.id), 0, flow)
+  record.set(r, "cf", "1")
+end
+function children.ended(r, flow, now)
+  local key = keys.child_flows(r.partition, r.id)
+  if redis.call("ZREM", key, flow) == 0 then
+    return false
+  end
+  record.set(r, "cf", redis.call("EXISTS", key) == 1 and "1" or nil)
+  if r.f.cw == flow then
+    record.set(r, "cw", nil)
+    run.await_turn(r, "c", now)
+  end
+  return true
+end
+function children.forsake(r)
+  local key = keys.child_flows(r.partition, r.id)
+  local open = r.f.st ~= "completed" and redis.call("ZRANGE", key, 0, children.OPEN_MAX - 1) or {}
+  redis.call("DEL", key)
+  return open
+end
+return children
 end)()
 
 M.events = (function()
@@ -1607,6 +1649,7 @@ return waits_store
 end)()
 
 M.places = (function()
+local children = M.children
 local events = M.events
 local flow = M.flow
 local kept = M.kept
@@ -1652,6 +1695,9 @@ function places.commit(r, now)
   end
   if r.kept then
     kept.save(r)
+  end
+  if r.forsakes then
+    r.forsakes, r.orphans = nil, children.forsake(r)
   end
   local moved = was ~= r.queue or since ~= r.since
   if moved and was then
@@ -1706,6 +1752,7 @@ end)()
 
 M.work = (function()
 local backlog = M.backlog
+local children = M.children
 local events = M.events
 local flow = M.flow
 local joins = M.joins
@@ -1725,7 +1772,7 @@ end
 function work.on(fl, now, looked)
   looked = work.budget(looked)
   return {
-    fl = fl, now = now, looked = looked, members = {},
+    fl = fl, now = now, looked = looked, members = {}, orphans = {},
     starts = backlog.of(fl, "s"), counts = backlog.of(fl, "c"), decided = backlog.of(fl, "d"),
   }
 end
@@ -1769,6 +1816,12 @@ local function outcome(fl)
   local cause = flow.cancel(fl)
   return OUTCOMES[cause] or fl.unhandled > 0 and "failed" or "completed"
 end
+local function tell_parent(fl, now)
+  local r = fl.f.pa and places.open(fl.partition, fl.f.pa)
+  if r and r.f.cf and children.ended(r, fl.flow, now) then
+    places.commit(r, now)
+  end
+end
 function work.finish(w)
   local fl = w.fl
   local left = backlog.keep(fl, { w.starts, w.counts, w.decided }) or fl.f.sw ~= nil
@@ -1784,6 +1837,7 @@ function work.finish(w)
     if fl.f.aw then
       told.flow_ended(fl)
     end
+    tell_parent(fl, w.now)
   end
   flow.save(fl, w.now)
   return left
@@ -1816,6 +1870,9 @@ local function end_cancelled(w, r, at, reason)
   joins.keep(r)
   places.commit(r, w.now)
   work.ended(w, r)
+  for _, flow_id in ipairs(r.orphans or {}) do
+    w.orphans[#w.orphans + 1] = flow_id
+  end
 end
 function promote.fire(w, r)
   joins.of(r).decision = "f"
@@ -2075,7 +2132,20 @@ function propagate.run(w)
       break
     end
   end
-  return work.finish(w)
+  local left = work.finish(w)
+  propagate.cancel_orphans(w.fl.partition, w.orphans, w.now, w.looked)
+  return left
+end
+function propagate.cancel_orphans(partition, orphans, now, looked)
+  for _, id in ipairs(orphans) do
+    local fl = flow.open(partition, id)
+    local _, policy = flow.cancel(fl or { f = {} })
+    if fl and not fl.f.ea and policy ~= "a" then
+      local w = work.on(fl, now, looked)
+      sweep.begin(w, "r", "a", "the execution that started the flow has ended")
+      propagate.run(w)
+    end
+  end
 end
 local function work_of(r, now)
   local fl = flow.load(r.partition, member.node(r).flow)
@@ -2091,6 +2161,7 @@ function propagate.ended(r, now)
   local w = work_of(r, now)
   work.ended(w, r)
   r.left = propagate.run(w) and w.fl.flow or nil
+  propagate.cancel_orphans(r.partition, r.orphans or {}, now, w.looked)
 end
 function propagate.reopened(r, now)
   local state, w = r.over, work_of(r, now)
@@ -2119,6 +2190,10 @@ end
 function execution.commit(r, now)
   if not r.f.nd then
     places.commit(r, now)
+    if r.orphans then
+      propagate.cancel_orphans(r.partition, r.orphans, now, r.looked)
+      r.orphans = nil
+    end
   elseif r.f.ea and not r.over then
     propagate.ended(r, now)
   elseif r.over and not r.f.ea then
@@ -2430,6 +2505,8 @@ reply.CODES = {
   "FLOW_ENDED",
   "FLOW_CANCELLED",
   "FLOW_NOT_STAGED",
+  "FLOW_DEPTH",
+  "CHILD_FLOWS",
   "NODE_STARTED",
   "DEPENDENCIES_UNMET",
 }
@@ -3402,6 +3479,42 @@ end
 return specs
 end)()
 
+M.starters = (function()
+local children = M.children
+local execution = M.execution
+local fence = M.fence
+local flow = M.flow
+local member = M.member
+local reply = M.reply
+local starters = {}
+local DEPTH_MAX = 8
+function starters.of(partition, id, its, now)
+  local r = execution.open(partition, id)
+  if not r then
+    return nil, nil, reply.err("NOT_FOUND")
+  end
+  local refused = fence.refused(r, its, now)
+  if refused then
+    return nil, nil, refused
+  elseif r.f.ca then
+    return nil, nil, reply.err("CANCEL_REQUESTED")
+  end
+  local own = r.f.nd and flow.open(partition, member.node(r).flow)
+  local depth = (own and tonumber(own.f.dd or "0") or 0) + 1
+  if depth > DEPTH_MAX then
+    return nil, nil, reply.err("FLOW_DEPTH", depth)
+  elseif children.count(r) + 1 > children.OPEN_MAX then
+    return nil, nil, reply.err("CHILD_FLOWS", children.count(r) + 1)
+  end
+  return r, depth
+end
+function starters.add(r, flow_id, now)
+  children.add(r, flow_id)
+  execution.commit(r, now)
+end
+return starters
+end)()
+
 M.steered = (function()
 local clock = M.clock
 local execution = M.execution
@@ -3891,7 +4004,7 @@ return function(partition, id, request)
     reasons.add(r, reasons.HOLD)
     record.set(r, "gi", nil)
     record.set(r, "gx", nil)
-    if not r.f.li and r.f.st ~= "suspended" then
+    if not r.f.li and r.f.st ~= "suspended" and not r.f.cw then
       r.f.st = reasons.state(r)
     end
     return "held", true
@@ -4177,7 +4290,7 @@ return function(partition, id, request)
       return "not_held", false
     end
     reasons.remove(r, reasons.HOLD)
-    if not r.f.li and r.f.st ~= "suspended" then
+    if not r.f.li and r.f.st ~= "suspended" and not r.f.cw then
       r.f.st = reasons.state(r)
       if r.f.st == "ready" then
         r.f.ra = number.text(now)
@@ -4461,6 +4574,7 @@ end)()
 
 F.submit_flow = (function()
 local clock = M.clock
+local fence = M.fence
 local flow = M.flow
 local keys = M.keys
 local nodes = M.nodes
@@ -4469,8 +4583,11 @@ local propagate = M.propagate
 local record = M.record
 local reply = M.reply
 local staged = M.staged
+local starters = M.starters
 local work = M.work
-return function(partition, id, fingerprint, policy, retention, deadline, tags, count, edges, are_staged, text)
+return function(
+  partition, id, fingerprint, policy, retention, deadline, tags, count, edges,
+  parent, attempt, epoch, lease_id, are_staged, text)
   local now = clock.now_ms(partition)
   local there = flow.load(partition, id)
   if there and there.fingerprint ~= fingerprint then
@@ -4480,6 +4597,13 @@ return function(partition, id, fingerprint, policy, retention, deadline, tags, c
   elseif are_staged == "1" and not (there and staged.is_complete(there, fingerprint, tonumber(count))) then
     return reply.err("FLOW_NOT_STAGED")
   end
+  local starter, depth, refused
+  if parent ~= "" then
+    starter, depth, refused = starters.of(partition, parent, fence.of(attempt, epoch, lease_id), now)
+    if refused then
+      return refused
+    end
+  end
   local submitted = number.text(now) .. " " .. policy .. " " .. retention .. " " .. fingerprint
   local fl = flow.new(partition, id, submitted, "open 1 " .. count .. " " .. edges .. " " .. count .. " 0")
   fl.due = there and there.due
@@ -4488,6 +4612,11 @@ return function(partition, id, fingerprint, policy, retention, deadline, tags, c
   record.set(fl, "dl", deadline ~= "" and deadline or nil)
   record.set(fl, "tg", tags ~= "" and tags or nil)
   redis.call("ZADD", keys.flows(partition), 0, id)
+  if starter then
+    record.set(fl, "pa", parent)
+    record.set_number(fl, "dd", depth)
+    starters.add(starter, id, now)
+  end
   local w = work.on(fl, now)
   if are_staged == "1" then
     staged.seal(fl)
@@ -4677,6 +4806,38 @@ return function(_)
 end
 end)()
 
+F.wait_children = (function()
+local children = M.children
+local flow = M.flow
+local held = M.held
+local kept = M.kept
+local number = M.number
+local record = M.record
+local reply = M.reply
+return function(partition, id, attempt, epoch, lease_id, digest, flow_id, saves, state)
+  return held.by(partition, id, attempt, epoch, lease_id, "w" .. digest, function(r, now)
+    if r.f.ca then
+      return reply.err("CANCEL_REQUESTED"), false
+    end
+    local fl = flow.open(partition, flow_id)
+    if not fl or fl.f.pa ~= r.id then
+      return reply.err("FLOW_NOT_FOUND", flow_id), false
+    elseif fl.f.ea then
+      return reply.ok("ended " .. fl.state), false
+    end
+    if saves == "1" then
+      kept.set_state(r, state)
+    end
+    children.add(r, flow_id)
+    record.set(r, "cw", flow_id)
+    r.f.st, r.f.ra = "waiting_children", number.text(now)
+    return reply.ok("waiting"), "w"
+  end, function()
+    return reply.ok("waiting")
+  end)
+end
+end)()
+
 F.withdraw_waitpoint = (function()
 local reply = M.reply
 local resume = M.resume
@@ -4757,4 +4918,5 @@ redis.register_function({ function_name = "ff_suspend", callback = call("suspend
 redis.register_function({ function_name = "ff_tick", callback = call("tick"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_upstream_results", callback = call("upstream_results"), flags = { "no-writes" } })
 redis.register_function({ function_name = "ff_version", callback = call("version"), flags = { "no-writes" } })
+redis.register_function({ function_name = "ff_wait_children", callback = call("wait_children"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_withdraw_waitpoint", callback = call("withdraw_waitpoint"), flags = { "allow-oom" } })

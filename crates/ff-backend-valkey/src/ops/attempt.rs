@@ -5,7 +5,7 @@ use bytes::Bytes;
 use ff_engine::{
     AttemptOps, CloseOutcome, CreateWaitpoint, DelayRequest, EngineError, FailRequest, Fence,
     ProgressRequest, RecordStep, Released, ResumeView, SavedState, StepOutcome, StepView,
-    SuspendOutcome, SuspendRequest, call_digest,
+    SuspendOutcome, SuspendRequest, WaitChildren, WaitChildrenOutcome, call_digest,
 };
 use ff_types::backend::{BackendTag, FailOutcome, Handle, LeaseRenewal, PendingWaitpoint};
 use ff_types::{ExecutionId, Payload, WaitpointId, limits};
@@ -192,6 +192,33 @@ impl AttemptOps for ValkeyBackend {
         let fence = fence(handle)?;
         request.validate()?;
         self.inner.suspend(&fence, request).await
+    }
+
+    async fn wait_children(
+        &self,
+        handle: &Handle,
+        request: &WaitChildren,
+    ) -> Result<WaitChildrenOutcome, EngineError> {
+        let fence = fence(handle)?;
+        request.validate()?;
+        let call = calls::WaitChildren {
+            id: fence.execution.as_u128(),
+            attempt: fence.attempt.0.into(),
+            epoch: fence.epoch.0,
+            lease: bits(fence.lease.to_bytes()),
+            digest: &digest(call_digest::of_wait_children(request)),
+            flow: request.flow_id.as_u128(),
+            saves: request.state.is_some(),
+            state: bytes_of(request.state.as_ref()),
+        };
+        let answer = self.inner.about("wait_children", fence.execution, call).await?;
+        let ended = |text: &str| text.strip_prefix("ended ")?.parse().ok();
+        match answer.outcome.as_str() {
+            "waiting" => Ok(WaitChildrenOutcome::Waiting),
+            other => ended(other)
+                .map(WaitChildrenOutcome::AlreadyEnded)
+                .ok_or_else(|| bad_reply("wait_children", BadReply("outcome"))),
+        }
     }
 
     async fn observe_signals(&self, handle: &Handle) -> Result<ResumeView, EngineError> {

@@ -7,11 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use ff_engine::{
-    CancelFlow, CancelFlowOutcome, EngineError, ExtendFlow, ExtendOutcome, FlowNode, FlowOps,
-    FlowPage, FlowSpec, FlowView, GraphPage, ListFlows, ReadGraph, SubmittedFlow, UpstreamPage,
-    UpstreamRequest, check_graph,
+    CancelFlow, CancelFlowOutcome, EngineError, ExtendFlow, ExtendOutcome, Fence, FlowNode,
+    FlowOps, FlowPage, FlowParent, FlowSpec, FlowView, GraphPage, ListFlows, ReadGraph,
+    SubmittedFlow, UpstreamPage, UpstreamRequest, check_graph,
 };
-use ff_types::backend::{CancelFlowPolicy, CancelFlowWait};
+use ff_types::backend::{BackendTag, CancelFlowPolicy, CancelFlowWait};
 use ff_types::{ExecutionId, FlowId, FlowPolicy, TimestampMs, limits};
 
 use super::at_most;
@@ -21,7 +21,7 @@ use super::submit::tag_lines;
 use crate::ValkeyBackend;
 use crate::call::BadReply;
 use crate::calls;
-use crate::failures::bad_reply;
+use crate::failures::{bad_reply, refused_flow};
 use crate::inner::Inner;
 
 /// Most bytes of nodes that one call carries.
@@ -36,6 +36,7 @@ impl FlowOps for ValkeyBackend {
     async fn submit_flow(&self, spec: &FlowSpec) -> Result<SubmittedFlow, EngineError> {
         const OPERATION: &str = "submit_flow";
         spec.validate()?;
+        let starter = spec.parent().map(starter).transpose()?;
         let edges = edges_by_node(spec.nodes().iter().map(|node| &node.key), spec.edges());
         let fingerprint = format!("{:016x}", spec.fingerprint());
         let stager = Stager {
@@ -58,10 +59,19 @@ impl FlowOps for ValkeyBackend {
             tags: &tag_lines(&spec.tags),
             count: spec.nodes().len() as u64,
             edges: spec.edges().len() as u64,
+            parent: &starter.map_or_else(String::new, |fence| fence.execution.to_string()),
+            attempt: starter.map_or(0, |fence| fence.attempt.0.into()),
+            epoch: starter.map_or(0, |fence| fence.epoch.0),
+            lease: starter.map_or_else(Bytes::new, |fence| bits(fence.lease.to_bytes())),
             staged: nodes.is_none(),
             nodes: nodes.unwrap_or_default(),
         };
-        if self.inner.about_flow(OPERATION, spec.id(), call).await?.left {
+        let partition = self.inner.partition_of_flow(spec.id());
+        let execution = starter.map(|fence| fence.execution);
+        let answer = self.inner.call(OPERATION, partition, call).await?;
+        let answer =
+            answer.map_err(|refusal| refused_flow(OPERATION, refusal, spec.id(), execution))?;
+        if answer.left {
             self.inner.advance(OPERATION, spec.id()).await?;
         }
         Ok(SubmittedFlow::new(spec.id()))
@@ -173,6 +183,15 @@ impl FlowOps for ValkeyBackend {
     ) -> Result<UpstreamPage, EngineError> {
         self.inner.upstream(request).await
     }
+}
+
+/// The lease of the execution that starts a flow.
+fn starter(parent: &FlowParent) -> Result<Fence, EngineError> {
+    let fence = Fence::of(&parent.handle, BackendTag::Valkey)?;
+    if fence.execution == parent.execution_id {
+        return Ok(fence);
+    }
+    Err(EngineError::validation("parent", "has the handle of another execution"))
 }
 
 /// Whose nodes are staged.

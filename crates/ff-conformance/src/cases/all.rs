@@ -3,8 +3,8 @@
 use std::pin::Pin;
 
 use ff_engine::{
-    DelayRequest, EngineError, FailRequest, ListRequest, ListWaitpoints, ProgressRequest,
-    ResultRequest, SavedState, SuspendCondition, TickRequest,
+    DelayRequest, EngineError, FailRequest, ListFlows, ListRequest, ListWaitpoints, ProgressRequest,
+    ReadGraph, ResultRequest, SavedState, SuspendCondition, TickRequest, UpstreamRequest,
 };
 use ff_types::backend::{FailureClass, FailureReason, ReclaimGrant, ReclaimToken};
 use ff_types::{Payload, TimestampMs, limits};
@@ -81,6 +81,19 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
     let tick = TickRequest::all().with_limit(0);
     let page = ListRequest::new().with_limit(0);
     let read = ResultRequest::new(waiting.id()).with_max_wait(ms(limits::MAX_WAIT_MAX_MS + 1));
+    let flow = fx.submit_flow("a b", "a>b").await?;
+    let unknown_flow = fx.ids.flow_id();
+    let circle = fx.flow("a b", "a>b b>a")?;
+    let loose = fx.extension(flow, "c", "z>c").await?;
+    let mut stale = ff_engine::ExtendFlow::new(fx.ids.request_id(), flow, 9, 2);
+    stale.add_edge(crate::flows::edges("a>b")?.remove(0));
+    let all = ff_types::backend::CancelFlowPolicy::CancelAll;
+    let cancel_flow_unknown = fx.cancel_flow_request(unknown_flow, all);
+    let mut cancel_flow_over = fx.cancel_flow_request(flow, all);
+    cancel_flow_over.reason.clone_from(&over);
+    let graph = ReadGraph::new(flow).with_limit(0);
+    let flows = ListFlows::new().with_limit(0);
+    let upstream = UpstreamRequest::new(unknown);
     macro_rules! rejected {
         ($($verb:ident($($argument:expr),*);)+) => {
             [$((stringify!($verb($($argument),*)), Box::pin(async {
@@ -88,7 +101,7 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
             }) as Pin<Box<dyn Future<Output = _> + Send + '_>>)),+]
         };
     }
-    let calls: [Rejected<'_>; 54] = rejected![
+    let calls: [Rejected<'_>; 63] = rejected![
         submit(&clash);
         submit(&invalid);
         submit_batch(&batch);
@@ -138,6 +151,15 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
         revoke(&revoke_over);
         replay(&replay_unknown);
         replay(&replay_living);
+        submit_flow(&circle);
+        extend_flow(&loose);
+        extend_flow(&stale);
+        cancel_flow(&cancel_flow_unknown);
+        cancel_flow(&cancel_flow_over);
+        describe_flow(unknown_flow);
+        read_graph(&graph);
+        list_flows(&flows);
+        upstream_results(&upstream);
         tick(&tick);
         describe_execution(unknown);
         explain(unknown);
@@ -230,6 +252,12 @@ pub(crate) async fn repeat_is_harmless(fx: Fixture) -> CaseResult {
     twice!(replay(&replay));
     let release = fx.release_hold_request(id);
     twice!(release_hold(&release));
+    let flow = fx.flow("a b", "a>b")?;
+    twice!(submit_flow(&flow));
+    let extension = fx.extension(flow.id(), "c", "a!c").await?;
+    twice!(extend_flow(&extension));
+    let cancel = fx.cancel_flow_request(flow.id(), ff_types::backend::CancelFlowPolicy::CancelAll);
+    twice!(cancel_flow(&cancel));
 
     for release in Release::DISTINCT {
         let fx = fx.second().await?;

@@ -22,6 +22,8 @@ pub(super) enum FlowOp {
     Extend { flow: u8, nodes: Vec<NodeOp>, edges: Vec<EdgeOp>, stale: bool },
     /// Cancels a flow with one of the policies.
     Cancel { flow: u8, policy: u8 },
+    /// Replays a member, most often one whose parents or children make it interesting.
+    Replay { flow: u8, which: u8 },
     /// Reads all of a flow, its graph with this page size.
     Read { flow: u8, limit: u8 },
     /// Lists flows with a page size, a state filter and a tag filter.
@@ -83,7 +85,7 @@ fn node() -> impl Strategy<Value = NodeOp> {
             priority: place.1,
             required: place.2.saturating_sub(12),
             tagged: place.3,
-            delay: (times.0 == 15).then_some(times.1),
+            delay: (times.0 > 12).then_some(times.1),
             deadline: (times.2 == 15).then_some(times.3),
             key: None,
             retries: policy.0,
@@ -122,7 +124,7 @@ fn graph() -> impl Strategy<Value = GraphOp> {
     )
 }
 
-/// Steps about flows.
+/// Steps about flows, and such as bring them on.
 pub(super) fn flow() -> impl Strategy<Value = Op> {
     let extend = (any::<u8>(), vec(node(), 0..=2), vec(edge(), 0..=3), prop::bool::weighted(0.1))
         .prop_map(|(flow, nodes, edges, stale)| FlowOp::Extend { flow, nodes, edges, stale });
@@ -130,11 +132,21 @@ pub(super) fn flow() -> impl Strategy<Value = Op> {
         8 => graph().prop_map(FlowOp::Submit),
         1 => any::<u8>().prop_map(FlowOp::Resubmit),
         6 => extend,
-        3 => (any::<u8>(), 0_u8..3).prop_map(|(flow, policy)| FlowOp::Cancel { flow, policy }),
+        4 => (any::<u8>(), 0_u8..4).prop_map(|(flow, policy)| FlowOp::Cancel { flow, policy }),
+        10 => (any::<u8>(), any::<u8>()).prop_map(|(flow, which)| FlowOp::Replay { flow, which }),
         1 => (any::<u8>(), 1_u8..4).prop_map(|(flow, limit)| FlowOp::Read { flow, limit }),
         1 => (1_u8..3, option::of(0_u8..4), any::<bool>())
             .prop_map(|(limit, state, tagged)| FlowOp::List { limit, state, tagged }),
         1 => (any::<u8>(), 1_u8..4).prop_map(|(of, limit)| FlowOp::Upstream { of, limit }),
     ];
-    ops.prop_map(Op::Flow)
+    let claim = (0_u8..2).prop_map(|lane| {
+        let (offered, max_tasks) = (3, 1);
+        Op::Claim { lane, offered, max_tasks, reclaims: false, instance: 0 }
+    });
+    prop_oneof![
+        5 => ops.prop_map(Op::Flow),
+        2 => claim,
+        3 => Just(Op::Complete { handle: 0, result: None }),
+        1 => Just(Op::Fail { handle: 0, class: 1, retry_after: None }),
+    ]
 }

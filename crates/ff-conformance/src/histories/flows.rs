@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use ff_engine::machine::lifecycle::Verb;
 use ff_engine::{
-    CancelFlow, EngineError, ExtendFlow, FlowEdge, FlowNode, FlowSpec, ListFlows, ReadGraph,
-    UpstreamRequest,
+    CancelFlow, EngineError, ExtendFlow, FlowEdge, FlowNode, FlowNodeView, FlowSpec, ListFlows,
+    ReadGraph, ReplayExecution, UpstreamRequest,
 };
 use ff_types::backend::CancelFlowPolicy;
 use ff_types::{
-    EdgeCondition, ExecutionId, FlowId, FlowPolicy, FlowState, JoinPolicy, JoinRest, NodeKey, Tags,
-    TimestampMs, limits,
+    EdgeCondition, ExecutionId, ExecutionState, FlowId, FlowPolicy, FlowState, JoinPolicy,
+    JoinRest, NodeKey, Tags, TimestampMs, limits,
 };
 
 use super::flow_op::{EdgeOp, FLOWS_MAX, FlowOp, GraphOp, NODES_MAX, NodeOp};
@@ -21,7 +21,11 @@ use crate::flows::Seen;
 
 /// The flows that a history has made.
 #[derive(Default)]
-pub(super) struct Flows(Vec<Known>);
+pub(super) struct Flows {
+    known: Vec<Known>,
+    /// How they stood before the step.
+    pub(super) seen: Vec<(FlowId, Option<Seen>)>,
+}
 
 /// A flow as the history knows it.
 struct Known {
@@ -37,22 +41,28 @@ pub(super) enum FlowCall {
     Submit(Box<FlowSpec>),
     Extend(Box<ExtendFlow>, BTreeSet<(u32, u32)>),
     Cancel(CancelFlow),
+    Replay(ReplayExecution),
     Read(ReadGraph),
     List(ListFlows),
     Upstream(UpstreamRequest),
 }
 
-const POLICIES: [CancelFlowPolicy; 3] =
-    [CancelFlowPolicy::FlowOnly, CancelFlowPolicy::CancelPending, CancelFlowPolicy::CancelAll];
+/// The one after which most can still happen twice.
+const POLICIES: [CancelFlowPolicy; 4] = [
+    CancelFlowPolicy::FlowOnly,
+    CancelFlowPolicy::FlowOnly,
+    CancelFlowPolicy::CancelPending,
+    CancelFlowPolicy::CancelAll,
+];
 
 impl World {
     /// The call of such a step; `None` when it means nothing yet.
     pub(super) fn flow_call(&mut self, op: &FlowOp, now: TimestampMs) -> Option<FlowCall> {
         Some(match op {
-            FlowOp::Submit(_) if self.flows.0.len() >= FLOWS_MAX => return None,
+            FlowOp::Submit(_) if self.flows.known.len() >= FLOWS_MAX => return None,
             FlowOp::Submit(graph) => FlowCall::Submit(Box::new(self.flow_spec(graph, now))),
             FlowOp::Resubmit(which) => {
-                FlowCall::Submit(Box::new(pick(&self.flows.0, *which)?.spec.clone()))
+                FlowCall::Submit(Box::new(pick(&self.flows.known, *which)?.spec.clone()))
             }
             FlowOp::Extend { flow, nodes, edges, stale } => {
                 self.extension(*flow, nodes, edges, *stale, now)?
@@ -61,6 +71,10 @@ impl World {
                 let (request, id) = (self.ids.request_id(), self.flow(*flow)?);
                 let policy = POLICIES[usize::from(*policy) % POLICIES.len()];
                 FlowCall::Cancel(CancelFlow::new(request, id, "no longer").with_policy(policy))
+            }
+            FlowOp::Replay { flow, which } => {
+                let id = self.worth_replaying(self.flow(*flow)?, *which)?;
+                FlowCall::Replay(ReplayExecution::new(self.ids.request_id(), id))
             }
             FlowOp::Read { flow, limit } => {
                 FlowCall::Read(ReadGraph::new(self.flow(*flow)?).with_limit(u32::from(*limit)))
@@ -91,7 +105,7 @@ impl World {
             }
             FlowCall::Extend(request, edges) => {
                 let extended = backend.extend_flow(&request).await;
-                let known = self.flows.0.iter_mut();
+                let known = self.flows.known.iter_mut();
                 let known = known.filter(|known| known.spec.id() == request.flow_id()).last();
                 if let (Ok(outcome), Some(known)) = (&extended, known)
                     && known.revision < outcome.revision
@@ -107,6 +121,11 @@ impl World {
             FlowCall::Cancel(request) => {
                 let cancelled = backend.cancel_flow(&request).await;
                 Step::of(Verb::CancelFlow, None, &cancelled).about_flow(request.flow_id)
+            }
+            FlowCall::Replay(request) => {
+                let id = request.execution_id;
+                self.keeps.forget(id);
+                Step::of(Verb::Replay, Some(id), &backend.replay(&request).await)
             }
             FlowCall::Read(mut request) => {
                 let mut answer = tell(&backend.describe_flow(request.flow_id).await);
@@ -149,8 +168,8 @@ impl World {
 
     /// Every flow that was submitted, as it stands; `None` for one that is not there.
     pub(super) async fn flow_views(&self) -> Result<Vec<(FlowId, Option<Seen>)>, String> {
-        let mut views = Vec::with_capacity(self.flows.0.len());
-        for known in &self.flows.0 {
+        let mut views = Vec::with_capacity(self.flows.known.len());
+        for known in &self.flows.known {
             let id = known.spec.id();
             views.push((
                 id,
@@ -165,14 +184,41 @@ impl World {
     }
 
     fn flow(&self, which: u8) -> Option<FlowId> {
-        pick(&self.flows.0, which).map(|known| known.spec.id())
+        pick(&self.flows.known, which).map(|known| known.spec.id())
+    }
+
+    /// A member that has ended: most often one that has a parent which has not, or else a child that
+    /// is delayed, completed or failed.
+    fn worth_replaying(&self, flow: FlowId, which: u8) -> Option<ExecutionId> {
+        let (_, seen) = self.flows.seen.iter().find(|(id, _)| *id == flow)?;
+        let seen = seen.as_ref()?;
+        let state = |index: u32| seen.nodes.get(index as usize).map(|node| node.state);
+        let ended = |state: ExecutionState| state.is_terminal() && state != ExecutionState::Skipped;
+        let ended: Vec<_> = seen.nodes.iter().filter(|node| ended(node.state)).collect();
+        let open = |index: u32| state(index).is_some_and(|state| !state.is_terminal());
+        let going = [ExecutionState::Delayed, ExecutionState::Completed, ExecutionState::Failed];
+        let waits = |node: &FlowNodeView| {
+            seen.edges.iter().any(|edge| edge.to == node.index && open(edge.from))
+        };
+        let leads = |node: &FlowNodeView| {
+            seen.edges.iter().any(|edge| {
+                edge.from == node.index
+                    && state(edge.to).is_some_and(|state| going.contains(&state))
+            })
+        };
+        let among = |which: &dyn Fn(&FlowNodeView) -> bool| {
+            ended.iter().filter(|node| which(node)).copied().collect::<Vec<_>>()
+        };
+        let chosen = [among(&waits), among(&leads)].into_iter().find(|chosen| !chosen.is_empty());
+        let among = chosen.filter(|_| which < 192).unwrap_or(ended);
+        pick(&among, which).map(|node| node.execution_id)
     }
 
     /// A flow was made, or was there.
     fn learn_flow(&mut self, spec: &FlowSpec) {
         let members: Vec<ExecutionId> =
             spec.nodes().iter().map(|node| node.submission.id()).collect();
-        let is_new = self.flows.0.iter().all(|known| known.spec.id() != spec.id());
+        let is_new = self.flows.known.iter().all(|known| known.spec.id() != spec.id());
         for member in members {
             self.keeps.forget(member);
             if is_new {
@@ -187,7 +233,7 @@ impl World {
             let edges = spec.edges().iter().map(|edge| (place(&edge.from), place(&edge.to)));
             let nodes = u32::try_from(spec.nodes().len()).unwrap_or(0);
             let edges = edges.collect();
-            self.flows.0.push(Known { spec: spec.clone(), revision: 1, nodes, edges });
+            self.flows.known.push(Known { spec: spec.clone(), revision: 1, nodes, edges });
         }
     }
 
@@ -221,7 +267,7 @@ impl World {
         stale: bool,
         now: TimestampMs,
     ) -> Option<FlowCall> {
-        let known = pick(&self.flows.0, which)?;
+        let known = pick(&self.flows.known, which)?;
         let room = NODES_MAX.saturating_sub(known.nodes) as usize;
         let nodes = &nodes[..nodes.len().min(room)];
         let count = known.nodes + u32::try_from(nodes.len()).unwrap_or(0);

@@ -20,6 +20,10 @@ impl Views {
         Ok(Self { executions: world.views().await, flows: world.flow_views().await? })
     }
 
+    pub(super) const fn flows(&self) -> &Vec<(FlowId, Option<Seen>)> {
+        &self.flows
+    }
+
     fn execution(&self, id: ExecutionId) -> Option<&ExecutionView> {
         self.executions.iter().find(|(other, _)| *other == id).and_then(|(_, view)| view.as_ref())
     }

@@ -42,9 +42,9 @@ pub struct HistoryOptions {
 }
 
 impl HistoryOptions {
-    /// `count` histories of up to 160 steps.
+    /// `count` histories of up to 180 steps.
     pub const fn new(count: u32, seed: u64) -> Self {
-        Self { count, most_steps: 160, seed }
+        Self { count, most_steps: 180, seed }
     }
 }
 
@@ -151,6 +151,7 @@ type Observed = (String, Views, Vec<Move>);
 /// Does a step and checks everything that can be checked about it.
 async fn observe(world: &mut World, op: &Op) -> Result<Observed, String> {
     let earlier = Views::of(world).await?;
+    world.flows.seen.clone_from(earlier.flows());
     let snapshot = world.opened.inspect.snapshot().await;
     let Some(step) = world.step(op).await else {
         return Ok((String::new(), earlier, Vec::new()));

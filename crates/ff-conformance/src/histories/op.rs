@@ -290,7 +290,7 @@ fn op() -> impl Strategy<Value = Op> {
         5 => (any::<u8>(), span(), state())
             .prop_map(|(handle, ms, state)| Op::Delay { handle, ms, state }),
         4 => any::<u8>().prop_map(Op::CancelExecution),
-        5 => any::<u8>().prop_map(Op::Hold),
+        7 => any::<u8>().prop_map(Op::Hold),
         5 => any::<u8>().prop_map(Op::ReleaseHold),
         4 => any::<u8>().prop_map(Op::Revoke),
         4 => any::<u8>().prop_map(Op::Replay),
@@ -299,9 +299,9 @@ fn op() -> impl Strategy<Value = Op> {
         10 => span().prop_map(Op::Advance),
         1 => prop_oneof![Just(-3_600_000), Just(3_600_000), -2_000..2_000].prop_map(Op::Step),
         3 => any::<u8>().prop_map(Op::Read),
-        50 => wait(),
+        64 => wait(),
         9 => keep(),
-        24 => flow(),
+        60 => flow(),
         2 => (1_u8..5, option::of(0_u8..11)).prop_map(|(limit, state)| Op::List { limit, state }),
     ]
 }

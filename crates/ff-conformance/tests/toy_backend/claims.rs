@@ -201,7 +201,7 @@ fn issue_lease(
     index: usize,
     now: TimestampMs,
 ) -> Option<Task> {
-    let row = table.rows.get(&id)?;
+    let row = table.rows.get(&id).filter(|row| Placement::of(row).queue.is_some())?;
     let lease = request.request_id.lease(u16::try_from(index).ok()?);
     match machine::claim(row, lease, &request.policy, now) {
         Decision::Apply { next, outcome } => {
@@ -222,7 +222,7 @@ fn issue_token(
     index: usize,
     now: TimestampMs,
 ) -> Option<ReclaimToken> {
-    let row = table.rows.get(&id)?;
+    let row = table.rows.get(&id).filter(|row| Placement::of(row).queue.is_some())?;
     let grant = Grant { execution: id, id: request_id.grant(u16::try_from(index).ok()?) };
     match machine::grant(row, grant.id, now) {
         Decision::Apply { next, outcome: issued } => {

@@ -7,19 +7,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ff_engine::machine::lifecycle::Verb;
 use ff_engine::machine::{
-    self, CancelledFlow, ExecutionRecord, FlowDue, FlowRecord, FlowTables, RunState,
-    SubmitFlowDecision,
+    self, CancelledFlow, ExecutionRecord, FlowDue, FlowRecord, FlowTables, NewFlow, RunState,
+    Starter, SubmitFlowDecision,
 };
 use ff_engine::{
-    CancelFlow, CancelFlowOutcome, CancelView, EngineError, ExtendFlow, ExtendOutcome, FlowCursor,
-    FlowEdgeView, FlowNodeView, FlowOps, FlowPage, FlowSpec, FlowSummary, FlowView, GraphPage,
-    ListFlows, ReadGraph, SubmittedFlow, TickOutcome, UpstreamPage, UpstreamRequest,
-    UpstreamResult,
+    CancelFlow, CancelFlowOutcome, CancelView, EngineError, ExtendFlow, ExtendOutcome, Fence,
+    FlowCursor, FlowEdgeView, FlowNodeView, FlowOps, FlowPage, FlowParent, FlowSpec, FlowSummary,
+    FlowView, GraphPage, ListFlows, ReadGraph, SubmittedFlow, TickOutcome, UpstreamPage,
+    UpstreamRequest, UpstreamResult,
 };
 use ff_types::backend::CancelFlowWait;
 use ff_types::{ExecutionId, FlowId, TimestampMs, limits};
 
-use crate::toy::{Table, Toy};
+use crate::toy::{TAG, Table, Toy};
 
 // region: flows
 impl FlowTables for Table {
@@ -69,12 +69,13 @@ impl Table {
     /// Stores what was decided over a row, and does what that means for its flow.
     pub(crate) fn apply(&mut self, verb: Verb, id: ExecutionId, next: RunState, now: TimestampMs) {
         let Some(row) = self.rows.get(&id) else { return };
-        let (before, was_unhandled) = (row.run.state.outcome(), row.run.unhandled);
-        let after = next.state.outcome();
+        let (earlier, after) = (row.run.clone(), next.state.outcome());
         self.put(verb, id, next);
-        match (before, after) {
-            (None, Some(_)) => machine::member_ended(self, id, now),
-            (Some(end), None) => machine::member_reopened(self, id, end, was_unhandled, now),
+        match (earlier.state.outcome(), after) {
+            (None, Some(_)) => machine::execution_ended(self, id, &earlier, now),
+            (Some(end), None) => {
+                machine::member_reopened(self, id, end, earlier.unhandled, now);
+            }
             _ => {}
         }
     }
@@ -82,6 +83,15 @@ impl Table {
 // endregion
 
 impl Table {
+    /// The execution that starts a flow.
+    fn starter(&self, parent: &FlowParent) -> Result<Starter<'_>, EngineError> {
+        let fence = Fence::of(&parent.handle, TAG)?;
+        let missing = || EngineError::execution_not_found(fence.execution);
+        let record = self.rows.get(&fence.execution).ok_or_else(missing)?;
+        let own = record.node.as_deref().and_then(|node| self.flows.get(&node.flow));
+        Ok(Starter { record, fence, depth: own.map(|flow| flow.depth) })
+    }
+
     /// Does what is due of a flow.
     pub(crate) fn tick_flow(&mut self, id: FlowId, outcome: &mut TickOutcome, now: TimestampMs) {
         match machine::flow_tick(self, id, now) {
@@ -117,11 +127,20 @@ impl Table {
 impl FlowOps for Toy {
     async fn submit_flow(&self, spec: &FlowSpec) -> Result<SubmittedFlow, EngineError> {
         let mut table = self.table();
-        match machine::submit_flow(spec, table.flows.get(&spec.id()), self.clock.now())? {
+        let same_id = table.flows.get(&spec.id());
+        let starter = match spec.parent() {
+            Some(parent) if same_id.is_none() => Some(table.starter(parent)?),
+            _ => None,
+        };
+        match machine::submit_flow(spec, same_id, starter, self.clock.now())? {
             SubmitFlowDecision::Keep(submitted) => Ok(submitted),
-            SubmitFlowDecision::Create(flow, members) => {
+            SubmitFlowDecision::Create(new) => {
+                let NewFlow { flow, members, parent } = *new;
                 table.flows.insert(spec.id(), *flow);
                 members.into_iter().for_each(|member| table.insert(member));
+                if let Some((parent, next)) = parent {
+                    table.put(Verb::SubmitFlow, parent, next);
+                }
                 self.changed.notify_waiters();
                 Ok(SubmittedFlow::new(spec.id()))
             }

@@ -4,6 +4,7 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ff_engine::BackendInfo;
 use ff_engine::machine::lifecycle::Verb;
 use ff_engine::machine::{self, Decision, KeyHolder, Placement, SubmitDecision};
 use ff_engine::{
@@ -14,7 +15,8 @@ use ff_engine::{
     ReleaseHoldOutcome, ReplayExecution, ReplayOutcome, ResultOutcome, ResultRequest,
     ResumeExecution, ResumeOutcome, ResumeView, RevokeLease, RevokeOutcome, SavedState,
     StepOutcome, StepView, Submission, SubmitOps, Submitted, SuspendOutcome, SuspendRequest,
-    TickOutcome, TickRequest, TimerOps, WaitpointPage, WithdrawWaitpoint,
+    TickOutcome, TickRequest, TimerOps, WaitChildren, WaitChildrenOutcome, WaitpointPage,
+    WithdrawWaitpoint,
 };
 use ff_types::backend::{FailOutcome, Handle, LeaseRenewal, PendingWaitpoint};
 use ff_types::{ExecutionId, Payload, TimestampMs, WaitpointId, limits};
@@ -148,6 +150,27 @@ impl AttemptOps for Toy {
         request: &SuspendRequest,
     ) -> Result<SuspendOutcome, EngineError> {
         self.suspend_now(handle, request)
+    }
+
+    async fn wait_children(
+        &self,
+        handle: &Handle,
+        request: &WaitChildren,
+    ) -> Result<WaitChildrenOutcome, EngineError> {
+        let fence = Fence::of(handle, TAG)?;
+        request.validate()?;
+        let mut table = self.table();
+        let now = self.clock.now();
+        let missing = || EngineError::execution_not_found(fence.execution);
+        let row = table.rows.get(&fence.execution).ok_or_else(missing)?;
+        let flow = table.flows.get(&request.flow_id);
+        match machine::wait_children(row, &fence, request, flow, now)? {
+            Decision::Keep(outcome) => Ok(outcome),
+            Decision::Apply { next, outcome } => {
+                table.apply(Verb::WaitChildren, fence.execution, *next, now);
+                Ok(outcome)
+            }
+        }
     }
 
     async fn observe_signals(&self, handle: &Handle) -> Result<ResumeView, EngineError> {

@@ -22,8 +22,8 @@ pub fn contradictions(record: &ExecutionRecord) -> Vec<String> {
     let rules = [
         (run.lease.is_some() == active, "a lease is held exactly while active"),
         (
-            !(active || run.state == ExecutionState::Suspended) || open,
-            "an active or suspended execution has an open attempt",
+            !(active || waits(run.state)) || open,
+            "an active or waiting execution has an open attempt",
         ),
         (run.state != ExecutionState::Ready || run.reasons.is_empty(), "ready means no reason"),
         (
@@ -32,6 +32,14 @@ pub fn contradictions(record: &ExecutionRecord) -> Vec<String> {
             "a blocked or delayed execution has a reason",
         ),
         (waiting.is_empty(), "only delay, hold and dependencies are known reasons"),
+        (
+            (run.state == ExecutionState::WaitingChildren) == run.waits_for.is_some(),
+            "it waits for a child flow exactly in that state",
+        ),
+        (
+            run.waits_for.is_none_or(|flow| run.has_child_flow(flow)),
+            "it waits for a child flow of its own",
+        ),
         (
             run.reasons.contains(BlockReason::Dependencies) == edges.is_undecided(),
             "dependencies are a reason exactly while the join is undecided",
@@ -63,6 +71,11 @@ pub fn contradictions(record: &ExecutionRecord) -> Vec<String> {
         .filter(|(holds, _)| !holds)
         .map(|(_, rule)| format!("{}: {rule}", record.submission.id()))
         .collect()
+}
+
+/// Whether an attempt is open in this state although nobody runs it.
+const fn waits(state: ExecutionState) -> bool {
+    matches!(state, ExecutionState::Suspended | ExecutionState::WaitingChildren)
 }
 
 /// What holds of the saved state and the recorded steps.

@@ -40,6 +40,8 @@ pub fn explain(
             let waitpoints = u32::try_from(open.count()).unwrap_or(u32::MAX);
             (ExplainReason::Suspended { waitpoints }, suspension.timeout_at)
         }
+    } else if let Some(flow_id) = run.waits_for {
+        (ExplainReason::AwaitingChildFlow { flow_id }, None)
     } else if run.reasons.contains(BlockReason::Hold) {
         (ExplainReason::Held, None)
     } else if run.reasons.contains(BlockReason::Dependencies) {

@@ -69,7 +69,9 @@ pub fn release_hold(
 
 /// Whether a hold shows only when the lease is given back, or the wait is over.
 fn holds_or_waits(state: ExecutionState) -> bool {
-    matches!(state, ExecutionState::Active | ExecutionState::Suspended)
+    use ExecutionState::{Active, Suspended, WaitingChildren};
+
+    matches!(state, Active | Suspended | WaitingChildren)
 }
 
 fn not_ended(record: &ExecutionRecord) -> Result<(), EngineError> {

@@ -6,7 +6,7 @@
 
 use ff_types::ExecutionState::{
     self, Active, Blocked, Cancelled, Completed, Delayed, Expired, Failed, Ready, Skipped,
-    Suspended,
+    Suspended, WaitingChildren,
 };
 
 /// A verb that can move an execution.
@@ -28,6 +28,7 @@ pub enum Verb {
     Cancel,
     Delay,
     Suspend,
+    WaitChildren,
     DeliverSignal,
     CancelExecution,
     Hold,
@@ -56,6 +57,7 @@ impl Verb {
             Self::Cancel => "cancel",
             Self::Delay => "delay",
             Self::Suspend => "suspend",
+            Self::WaitChildren => "wait_children",
             Self::DeliverSignal => "deliver_signal",
             Self::CancelExecution => "cancel_execution",
             Self::Hold => "hold",
@@ -139,6 +141,13 @@ pub const MOVES: &[Move] = &[
     row(Active, Verb::Delay, Delayed),
     row(Active, Verb::Delay, Blocked),
     row(Active, Verb::Suspend, Suspended),
+    row(Active, Verb::WaitChildren, WaitingChildren),
+    row(WaitingChildren, Verb::Promote, Ready),
+    row(WaitingChildren, Verb::Promote, Blocked),
+    row(WaitingChildren, Verb::Promote, Cancelled),
+    row(WaitingChildren, Verb::CancelFlow, Cancelled),
+    row(WaitingChildren, Verb::CancelExecution, Cancelled),
+    row(WaitingChildren, Verb::Tick, Expired),
     row(Suspended, Verb::DeliverSignal, Ready),
     row(Suspended, Verb::DeliverSignal, Blocked),
     row(Ready, Verb::CancelExecution, Cancelled),

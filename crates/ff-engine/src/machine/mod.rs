@@ -53,8 +53,9 @@ pub use explain::{explain, is_claimable};
 pub use fail::fail;
 pub use flow::{
     CancelledFlow, Dependencies, FlowDue, FlowMark, FlowRecord, FlowRun, FlowTables, JoinDecision,
-    Link, Links, Node, SubmitFlowDecision, cancel_flow, extend_flow, flow_contradictions, flow_due,
-    flow_tick, member_ended, member_reopened, submit_flow,
+    Link, Links, NewFlow, Node, Starter, SubmitFlowDecision, cancel_flow, execution_ended,
+    extend_flow, flow_contradictions, flow_due, flow_tick, member_reopened, submit_flow,
+    wait_children,
 };
 pub use hold::{hold, release_hold};
 pub use placement::{Placement, Queue, QueueOrder};

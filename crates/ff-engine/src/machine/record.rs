@@ -1,12 +1,13 @@
 //! What is known of one execution: the submission, which never changes, and the run state, which
 //! every verb replaces.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ff_types::backend::{FailOutcome, FailureClass};
 use ff_types::{
-    AttemptIndex, BlockReason, ExecutionState, GrantId, LeaseEpoch, LeaseId, Payload, ReasonSet,
-    RequestId, TerminalOutcome, TimestampMs, WorkerId, WorkerInstanceId,
+    AttemptIndex, BlockReason, ExecutionState, FlowId, GrantId, LeaseEpoch, LeaseId, Payload,
+    ReasonSet, RequestId, TerminalOutcome, TimestampMs, WorkerId, WorkerInstanceId,
 };
 
 use super::flow::{Dependencies, Node};
@@ -77,6 +78,10 @@ pub struct RunState {
     pub result: Option<Payload>,
     /// When it ended.
     pub ended_at: Option<TimestampMs>,
+    /// The child flows that it started and that have not ended; `None` while there are none.
+    pub child_flows: Option<Arc<BTreeSet<FlowId>>>,
+    /// The child flow that it waits for; set exactly in `WaitingChildren`.
+    pub waits_for: Option<FlowId>,
     /// How the edges into it stand; without any when it belongs to no flow.
     pub dependencies: Dependencies,
     /// Whether it is a member that failed, and no node took that.
@@ -157,7 +162,7 @@ pub enum LeaseEnd {
 /// A releasing call: the verb and a digest of its arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReleaseCall {
-    /// `complete`, `fail`, `cancel`, `delay` or `suspend`.
+    /// `complete`, `fail`, `cancel`, `delay`, `suspend` or `wait_children`.
     pub verb: &'static str,
     /// Digest of the arguments.
     pub digest: u64,
@@ -215,6 +220,11 @@ impl RunState {
     /// The index of the next attempt.
     pub fn next_attempt(&self) -> AttemptIndex {
         self.attempt.map_or(AttemptIndex::FIRST, |attempt| attempt.index.next())
+    }
+
+    /// Whether this is one of its open child flows.
+    pub fn has_child_flow(&self, flow: FlowId) -> bool {
+        self.child_flows.as_ref().is_some_and(|flows| flows.contains(&flow))
     }
 
     /// What an operator request with this id did, if it is one of the latest with an effect and
@@ -283,6 +293,8 @@ impl RunState {
         self.steps = None;
         self.close_attempt();
         self.dependencies.close();
+        self.child_flows = None;
+        self.waits_for = None;
         self.ended_at = Some(now);
     }
 
@@ -321,7 +333,7 @@ impl Released {
     pub const fn as_fail(self) -> FailOutcome {
         match self {
             Self::RetryScheduled { delay_until } => FailOutcome::RetryScheduled { delay_until },
-            Self::Ended(_) | Self::Delayed { .. } | Self::Suspended => FailOutcome::TerminalFailed,
+            _ => FailOutcome::TerminalFailed,
         }
     }
 }

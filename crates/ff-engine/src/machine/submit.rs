@@ -92,6 +92,8 @@ pub(super) fn created(
         steps: None,
         result: None,
         ended_at: None,
+        child_flows: None,
+        waits_for: None,
         dependencies: Dependencies::default(),
         unhandled: false,
         operator: Recent::default(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ff_types::backend::{CancelFlowPolicy, CancelFlowWait};
+use ff_types::backend::{CancelFlowPolicy, CancelFlowWait, Handle};
 use ff_types::{
     EdgeCondition, ExecutionId, FlowId, FlowPolicy, FlowState, JoinPolicy, JoinRest, NodeKey,
     RequestId, Tags, TimestampMs, limits,
@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::attempt::validate_reason;
 use super::flow_graph::check_graph;
 use super::submit::{Submission, feed, feed_time};
-use super::{millis, valid_time};
+use super::{SavedState, Task, millis, valid_time, validate_state};
 use crate::error::EngineError;
 
 /// A graph of executions to be made durable as a whole.
@@ -36,6 +36,17 @@ pub struct FlowSpec {
     pub retention: Duration,
     /// Labels of the flow, for listing and for scanner filters.
     pub tags: Tags,
+    parent: Option<FlowParent>,
+}
+
+/// The running execution that a flow is started by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct FlowParent {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// Its running attempt.
+    pub handle: Handle,
 }
 
 /// One node: an execution, and when it runs.
@@ -110,7 +121,22 @@ impl FlowSpec {
             deadline: None,
             retention: Duration::from_millis(limits::RETENTION_DEFAULT_MS),
             tags: Tags::new(),
+            parent: None,
         }
+    }
+
+    /// A flow without nodes that a running execution starts: its child flow. Its id takes the placement
+    /// bits of the execution, so that a store can keep the two together.
+    pub fn child_of(task: &Task, id: FlowId) -> Self {
+        let mut spec = Self::new(id.with_shard(task.execution_id.shard()));
+        let (execution_id, handle) = (task.execution_id, task.handle.clone());
+        spec.parent = Some(FlowParent { execution_id, handle });
+        spec
+    }
+
+    /// The execution that starts it, if one does.
+    pub const fn parent(&self) -> Option<&FlowParent> {
+        self.parent.as_ref()
     }
 
     /// The id.
@@ -198,6 +224,13 @@ impl FlowSpec {
         if let Some(at) = self.deadline {
             valid_time("deadline", at)?;
         }
+        let parent = self.parent.as_ref();
+        if parent.is_some_and(|parent| parent.execution_id.shard() != self.id.shard()) {
+            return Err(EngineError::validation(
+                "parent",
+                "is no execution of the flow's placement",
+            ));
+        }
         self.nodes.iter().try_for_each(valid_node)?;
         check_graph(&[], &[], &self.nodes, &self.edges)
     }
@@ -208,6 +241,9 @@ impl FlowSpec {
         hash.update(&self.id.to_bytes());
         feed_graph(&mut hash, &self.nodes, &self.edges);
         feed(&mut hash, self.policy.as_str().as_bytes());
+        if let Some(parent) = &self.parent {
+            hash.update(&parent.execution_id.to_bytes());
+        }
         feed_time(&mut hash, self.deadline);
         hash.update(&millis(self.retention).to_le_bytes());
         for (key, value) in self.tags.iter() {
@@ -441,5 +477,47 @@ pub enum CancelFlowOutcome {
         open: u32,
     },
     /// The flow had ended before.
+    AlreadyEnded(FlowState),
+}
+
+/// Gives the lease back until a child flow has ended.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct WaitChildren {
+    /// The child flow.
+    pub flow_id: FlowId,
+    /// Saved for the resumed attempt, in place of what was saved before; at most 64 KiB.
+    pub state: Option<SavedState>,
+}
+
+impl WaitChildren {
+    /// Waits for the end of this flow.
+    pub const fn new(flow_id: FlowId) -> Self {
+        Self { flow_id, state: None }
+    }
+
+    /// Saves a state with it.
+    #[must_use]
+    pub fn with_state(mut self, state: SavedState) -> Self {
+        self.state = Some(state);
+        self
+    }
+
+    /// Checks the state.
+    ///
+    /// # Errors
+    /// [`EngineError::LimitExceeded`] for a state over 64 KiB.
+    pub fn validate(&self) -> Result<(), EngineError> {
+        validate_state(self.state.as_ref())
+    }
+}
+
+/// What became of the wait for a child flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitChildrenOutcome {
+    /// The lease is given back. The attempt resumes when the flow has ended.
+    Waiting,
+    /// The flow has ended; the lease stays.
     AlreadyEnded(FlowState),
 }

@@ -31,6 +31,8 @@ pub struct FlowView {
     pub retention: Duration,
     /// Its labels.
     pub tags: Tags,
+    /// The execution that started it, if one did.
+    pub parent: Option<ExecutionId>,
     /// Rises with every extension.
     pub revision: u64,
     /// How many edges it has.
@@ -137,6 +139,7 @@ impl FlowView {
             deadline: run.deadline,
             retention: flow.retention,
             tags: flow.tags.clone(),
+            parent: flow.parent,
             revision: run.revision,
             edges: run.edges,
             cancel: run.cancel.as_deref().cloned(),

@@ -24,8 +24,8 @@ pub use completions::{
     CompletionCursor, CompletionPage, CompletionsFrom, LogPlace, ReadCompletions,
 };
 pub use flow::{
-    CancelFlow, CancelFlowOutcome, ExtendFlow, ExtendOutcome, FlowEdge, FlowNode, FlowSpec,
-    SubmittedFlow,
+    CancelFlow, CancelFlowOutcome, ExtendFlow, ExtendOutcome, FlowEdge, FlowNode, FlowParent,
+    FlowSpec, SubmittedFlow, WaitChildren, WaitChildrenOutcome,
 };
 pub use flow_graph::check_graph;
 pub use flow_view::{

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ff_types::backend::CapabilitySet;
 use ff_types::{
-    ExecutionId, ExecutionState, LaneId, Payload, TaskKind, TerminalOutcome, TimestampMs, WorkerId,
-    WorkerInstanceId, limits,
+    ExecutionId, ExecutionState, FlowId, LaneId, Payload, TaskKind, TerminalOutcome, TimestampMs,
+    WorkerId, WorkerInstanceId, limits,
 };
 use serde::{Deserialize, Serialize};
 
@@ -312,6 +312,11 @@ pub enum ExplainReason {
         /// For how many waitpoints it waits that are still open.
         waitpoints: u32,
     },
+    /// It waits for the end of a child flow.
+    AwaitingChildFlow {
+        /// The flow.
+        flow_id: FlowId,
+    },
     /// A reclaim token is out for it.
     TokenOutstanding,
     /// It waits in its lane for a worker that asks the reclaim scanner and offers what it requires.
@@ -364,6 +369,7 @@ impl fmt::Display for ExplainReason {
             Self::Suspended { waitpoints } => {
                 write!(f, "it is suspended, and waits for the signals of {waitpoints} waitpoints")
             }
+            Self::AwaitingChildFlow { flow_id } => write!(f, "it waits for child flow {flow_id}"),
             Self::TokenOutstanding => f.write_str("a reclaim token is out for it"),
             Self::AwaitingReclaim { lane, requires } => {
                 write!(

@@ -52,6 +52,8 @@ pub struct ExecutionView {
     pub token_outstanding: bool,
     /// What it waits for; set exactly while it is suspended.
     pub suspension: Option<SuspensionView>,
+    /// The child flow that it waits for; set exactly while it waits for one.
+    pub waits_for: Option<FlowId>,
     /// Retries used in this run.
     pub retries: u32,
     /// Leases lost in this run.
@@ -191,6 +193,7 @@ impl ExecutionView {
             epoch: run.epoch,
             token_outstanding: run.grant.is_some(),
             suspension: run.waits().suspension.as_ref().map(Suspension::view),
+            waits_for: run.waits_for,
             retries: run.retries,
             reclaims: run.reclaims,
             cancel: run.cancel.as_deref().cloned(),

@@ -7,7 +7,8 @@ use ff_types::{Payload, WaitpointId};
 use crate::error::EngineError;
 use crate::requests::{
     CloseOutcome, CreateWaitpoint, DelayRequest, FailRequest, ProgressRequest, RecordStep,
-    ResumeView, SavedState, StepOutcome, StepView, SuspendOutcome, SuspendRequest,
+    ResumeView, SavedState, StepOutcome, StepView, SuspendOutcome, SuspendRequest, WaitChildren,
+    WaitChildrenOutcome,
 };
 
 /// The verbs of a lease holder.
@@ -249,4 +250,30 @@ pub trait AttemptOps: Send + Sync + 'static {
     ///   `[step.is_given_back_whole]`.
     /// - How many there are is shown to operators, and no more `[step.is_shown_as_a_number]`.
     async fn steps(&self, handle: &Handle) -> Result<Vec<StepView>, EngineError>;
+
+    /// Gives the lease back until a child flow has ended: one that was submitted with this execution for
+    /// its parent.
+    ///
+    /// # Behavior
+    /// - The attempt holds nothing and resumes, as the same one, when the flow has ended
+    ///   `[children.parent_resumes_with_the_end]`. A flow that has ended before is an outcome, and the
+    ///   lease stays `[children.ended_flow_is_an_outcome]`.
+    /// - When the execution ends otherwise than `Completed`, its open child flows are cancelled, and what
+    ///   hangs on them `[children.end_with_their_parent]`; when it completes they go on
+    ///   `[children.outlive_a_completed_parent]`.
+    /// - Starting a flow needs a live lease, of which a repeat needs none
+    ///   `[children.start_needs_a_live_lease]`; 64 may be open, and 8 lie within each other
+    ///   `[children.number_and_depth_are_bounded]`.
+    /// - A cancel or a deadline ends the wait `[children.wait_is_ended_from_outside]`; a hold shows when it
+    ///   is over `[children.hold_takes_effect_after_the_wait]`.
+    /// - A repeat gives the first outcome `[children.repeat_is_harmless]`.
+    ///
+    /// # Errors
+    /// [`EngineError::State`] as for every release; [`EngineError::NotFound`] for a flow that is not its
+    /// own `[children.foreign_flow_is_not_found]`; [`EngineError::LimitExceeded`] for a state over 64 KiB.
+    async fn wait_children(
+        &self,
+        handle: &Handle,
+        request: &WaitChildren,
+    ) -> Result<WaitChildrenOutcome, EngineError>;
 }

@@ -14,6 +14,14 @@ use crate::requests::{
 /// A member is an execution like any other: it is described, held, cancelled and replayed by itself.
 /// What its end means for the rest is done in the same step.
 ///
+/// - A task says which node it is `[flow.claim_tells_the_node]`; a member that is submitted by itself is
+///   the one that is there `[flow.member_can_be_submitted_again]`.
+/// - A node is ready when its parents let it run, its delay is over
+///   `[flow.delay_and_dependencies_are_separate]` and nobody holds it
+///   `[flow.hold_and_dependencies_are_separate]`; what it waits for is explained
+///   `[flow.explain_names_the_parents]`.
+/// - One that ends while it waits for parents is over `[flow.member_ends_while_it_waits]`.
+///
 /// # Errors
 /// [`EngineError::NotFound`] for an unknown flow `[flow.unknown_id_is_not_found]`.
 #[async_trait]
@@ -23,7 +31,7 @@ pub trait FlowOps: Send + Sync + 'static {
     /// # Behavior
     /// - Nodes without parents are ready at once, the others blocked until their edges let them run
     ///   `[flow.roots_are_ready_and_others_blocked]`. No node can be claimed before all its edges are
-    ///   there `[flow.sealed]`.
+    ///   there `[flow.sealed]`, however large the flow `[flow.large_flows_are_like_small_ones]`.
     /// - A node runs as soon as its join is satisfied: by all its edges
     ///   `[flow.all_waits_for_every_parent]`, by any `[flow.any_runs_with_the_first]`, or by a quorum
     ///   `[flow.quorum_runs_with_enough]`; once, whatever else its parents do `[flow.fires_once]`.
@@ -39,9 +47,11 @@ pub trait FlowOps: Send + Sync + 'static {
     ///   because of it or by a join that ran in spite of it `[flow.taken_failure_does_not_count]`.
     /// - With `FailFast` a failure that no node may take cancels the rest
     ///   `[flow.fail_fast_cancels_the_rest]`.
-    /// - At the deadline the rest is cancelled and the flow fails `[flow.deadline_fails_it]`.
+    /// - At the deadline the rest is cancelled and the flow fails `[flow.deadline_fails_it]`, unless it
+    ///   has ended before `[flow.deadline_of_an_ended_flow_does_nothing]`.
     /// - Flow and members are kept for the flow's retention, and go together
     ///   `[flow.retention_takes_all]`.
+    /// - Scanners find what is due of a flow by the flow's tags `[flow.scanner_filter_is_honoured]`.
     /// - A repeat makes nothing `[flow.repeat_is_harmless]`; the id with other content is a conflict
     ///   `[flow.id_clash_is_a_conflict]`.
     ///
@@ -64,7 +74,7 @@ pub trait FlowOps: Send + Sync + 'static {
     /// [`EngineError::Flow`] when the flow has another revision `[flow.extension_needs_the_revision]`,
     /// has ended or is being cancelled `[flow.extension_needs_an_open_flow]`; [`EngineError::Graph`] as
     /// for a new flow `[flow.extension_is_checked]`; [`EngineError::LimitExceeded`] when more than 256
-    /// nodes that are there get new edges.
+    /// nodes that are there get new edges `[flow.extension_touches_few_nodes]`.
     async fn extend_flow(&self, request: &ExtendFlow) -> Result<ExtendOutcome, EngineError>;
 
     /// Cancels a flow.
@@ -82,7 +92,7 @@ pub trait FlowOps: Send + Sync + 'static {
     ///   may go further `[flow.cancel_can_go_further]`.
     ///
     /// # Errors
-    /// [`EngineError::LimitExceeded`] for a reason over 1 KiB.
+    /// [`EngineError::LimitExceeded`] for a reason over 1 KiB `[flow.cancel_limits_the_reason]`.
     async fn cancel_flow(&self, request: &CancelFlow) -> Result<CancelFlowOutcome, EngineError>;
 
     /// Everything about one flow but its graph.
@@ -107,7 +117,8 @@ pub trait FlowOps: Send + Sync + 'static {
     async fn list_flows(&self, request: &ListFlows) -> Result<FlowPage, EngineError>;
 
     /// How the parents of a node ended, by key, in the order of its edges
-    /// `[flow.upstream_results_by_key]`; none of an execution that belongs to no flow.
+    /// `[flow.upstream_results_by_key]`; none of an execution that belongs to no flow. A page ends
+    /// before its results get too large `[flow.upstream_pages_are_bounded]`.
     ///
     /// # Errors
     /// [`EngineError::NotFound`] for an unknown execution; [`EngineError::Validation`] for a page size

@@ -103,8 +103,17 @@ pub trait OperatorOps: Send + Sync + 'static {
     ///   `[step.ends_with_the_run]`.
     /// - A deadline that has passed is dropped, one that lies ahead stays
     ///   `[replay.keeps_a_deadline_ahead]`.
+    /// - The flow of a member that had ended is open again, until it ends anew; a
+    ///   deadline of the flow that has passed is dropped `[flow.replay_reopens_the_flow]`. The member waits for those parents that have not
+    ///   ended `[flow.replay_waits_for_parents]`; children that were skipped because of it wait again
+    ///   `[flow.replay_unskips_children]`, and so do those that have not started
+    ///   `[flow.replay_holds_children_back]`. It takes the failures that it runs because of
+    ///   `[flow.replay_takes_failures]`.
     ///
     /// # Errors
-    /// [`EngineError::State`] with `NotTerminal` when it has not ended `[replay.needs_an_end]`.
+    /// [`EngineError::State`] with `NotTerminal` when it has not ended `[replay.needs_an_end]`, and
+    /// with `DependenciesUnmet` when its parents ended so that it cannot run
+    /// `[flow.replay_of_a_skipped_node_is_refused]`; [`EngineError::Flow`] in a cancelled flow
+    /// `[flow.replay_in_a_cancelled_flow_is_refused]`.
     async fn replay(&self, request: &ReplayExecution) -> Result<ReplayOutcome, EngineError>;
 }

@@ -1,5 +1,5 @@
 //! Flows, by theme.
 
 areas! {
-    cancel end extend join listing member read replay submit
+    cancel children end extend join listing member read replay submit
 }

@@ -8,6 +8,7 @@
 //! decide are kept with each node as [`Dependencies`].
 
 mod cancel;
+mod children;
 mod contradictions;
 mod dependencies;
 mod extend;
@@ -17,10 +18,11 @@ mod submit;
 mod tick;
 
 pub use cancel::{CancelledFlow, cancel_flow};
+pub use children::wait_children;
 pub use contradictions::flow_contradictions;
 pub use dependencies::{Dependencies, JoinDecision};
 pub use extend::extend_flow;
-pub use propagate::{FlowTables, member_ended, member_reopened};
+pub use propagate::{FlowTables, execution_ended, member_reopened};
 pub use record::{FlowMark, FlowRecord, FlowRun, Link, Links, Node};
-pub use submit::{SubmitFlowDecision, submit_flow};
+pub use submit::{NewFlow, Starter, SubmitFlowDecision, submit_flow};
 pub use tick::{FlowDue, flow_due, flow_tick};

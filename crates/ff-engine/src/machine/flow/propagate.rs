@@ -15,6 +15,7 @@ use ff_types::{
     TerminalOutcome, TimestampMs,
 };
 
+use super::children::{cancel_orphans, child_ended, orphans};
 use super::dependencies::{Dependencies, JoinDecision};
 use super::record::{FlowRecord, Link, Node};
 use crate::machine::lifecycle::Verb;
@@ -49,15 +50,22 @@ pub trait FlowTables {
     fn set_flow_cancel(&mut self, id: ExecutionId, cancel: Arc<CancelView>);
 }
 
-/// A member has ended by a verb of its own, and its record says so: does what that means for its flow.
-pub fn member_ended(tables: &mut impl FlowTables, id: ExecutionId, now: TimestampMs) {
+/// An execution that was as `before` has ended by a verb of its own, and its record says so: does what
+/// that means for the flow that it belongs to, and for those that it started.
+pub fn execution_ended(
+    tables: &mut impl FlowTables,
+    id: ExecutionId,
+    before: &RunState,
+    now: TimestampMs,
+) {
     let Some(record) = tables.member(id) else { return };
-    let (Some(node), Some(outcome)) = (record.node.clone(), record.run.state.outcome()) else {
-        return;
-    };
-    let mut work = Propagation::of(tables, node.flow, now);
-    work.ended(node.index, outcome);
-    work.run();
+    let (node, Some(outcome)) = (record.node.clone(), record.run.state.outcome()) else { return };
+    if let Some(node) = node {
+        let mut work = Propagation::of(tables, node.flow, now);
+        work.ended(node.index, outcome);
+        work.run();
+    }
+    cancel_orphans(tables, orphans(before, outcome), now);
 }
 
 /// A member that had ended like this was reopened by a verb of its own: takes back what its end meant.
@@ -94,11 +102,21 @@ pub(super) struct Propagation<'t, T> {
     decided: VecDeque<u32>,
     /// The member that ended last.
     last: Option<u32>,
+    /// Child flows of members that ended without success.
+    orphans: Vec<FlowId>,
 }
 
 impl<'t, T: FlowTables> Propagation<'t, T> {
     pub(super) fn of(tables: &'t mut T, id: FlowId, now: TimestampMs) -> Self {
-        Self { tables, id, now, steps: VecDeque::new(), decided: VecDeque::new(), last: None }
+        Self {
+            tables,
+            id,
+            now,
+            steps: VecDeque::new(),
+            decided: VecDeque::new(),
+            last: None,
+            orphans: Vec::new(),
+        }
     }
 
     pub(super) fn flow(&self) -> &FlowRecord {
@@ -146,8 +164,12 @@ impl<'t, T: FlowTables> Propagation<'t, T> {
             run.ended_at = Some(now);
             let last = self.last.expect("a flow ends with a member");
             self.tables.flow_ended(self.id, self.execution(last));
+            if let Some(parent) = self.flow().parent {
+                child_ended(self.tables, parent, self.id, now);
+            }
         }
         self.tables.flow_changed(self.id);
+        cancel_orphans(self.tables, self.orphans, now);
     }
 
     /// Notes that a member has ended.
@@ -263,6 +285,7 @@ impl<'t, T: FlowTables> Propagation<'t, T> {
         cancel: Arc<CancelView>,
     ) {
         next.cancel.get_or_insert(cancel);
+        self.orphans.extend(orphans(&next, TerminalOutcome::Cancelled));
         next.end(TerminalOutcome::Cancelled, self.now);
         self.put(verb, node, next);
         self.ended(node, TerminalOutcome::Cancelled);

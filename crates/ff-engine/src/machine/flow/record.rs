@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ff_types::{
-    EdgeCondition, FlowId, FlowPolicy, FlowState, JoinPolicy, JoinRest, NodeKey, RequestId, Tags,
-    TimestampMs,
+    EdgeCondition, ExecutionId, FlowId, FlowPolicy, FlowState, JoinPolicy, JoinRest, NodeKey,
+    RequestId, Tags, TimestampMs,
 };
 
 use crate::machine::recent::Recent;
@@ -41,6 +41,10 @@ pub struct FlowRecord {
     pub tags: Tags,
     /// When it was submitted, by the store's clock.
     pub submitted_at: TimestampMs,
+    /// The execution that started it, if one did.
+    pub parent: Option<ExecutionId>,
+    /// How many flows it lies within.
+    pub depth: u32,
     /// The edges of each node.
     pub nodes: Vec<Links>,
     /// What changes.

@@ -3,32 +3,60 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ff_types::{BlockReason, FlowId, FlowState, NodeKey, TimestampMs};
+use ff_types::{BlockReason, ExecutionId, FlowId, FlowState, NodeKey, TimestampMs};
 
+use super::children::start_child;
 use super::dependencies::Dependencies;
 use super::record::{FlowRecord, FlowRun, Link, Links, Node};
 use crate::error::{EngineError, FlowProblem};
+use crate::fence::Fence;
 use crate::machine::recent::Recent;
-use crate::machine::record::{ExecutionRecord, state_of};
+use crate::machine::record::{ExecutionRecord, RunState, state_of};
 use crate::machine::submit::created;
 use crate::requests::{FlowNode, FlowSpec, SubmittedFlow};
 
 /// What a submitted flow does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SubmitFlowDecision {
-    /// Store this flow and these members, in one step.
-    Create(Box<FlowRecord>, Vec<Box<ExecutionRecord>>),
+    /// Store this, in one step.
+    Create(Box<NewFlow>),
     /// Store nothing.
     Keep(SubmittedFlow),
 }
 
-/// Decides the submission of a flow, given the flow that already has its id.
+/// What a flow is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewFlow {
+    /// The flow.
+    pub flow: Box<FlowRecord>,
+    /// Its members.
+    pub members: Vec<Box<ExecutionRecord>>,
+    /// The execution that starts it, and the run state that this one has by it.
+    pub parent: Option<(ExecutionId, RunState)>,
+}
+
+/// The execution that starts a flow, as it says itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Starter<'r> {
+    /// Its record.
+    pub record: &'r ExecutionRecord,
+    /// Its lease.
+    pub fence: Fence,
+    /// How deep the flow lies that it belongs to, if it belongs to one.
+    pub depth: Option<u32>,
+}
+
+/// Decides the submission of a flow, given the flow that already has its id, and if there is none, who
+/// starts it.
 ///
 /// # Errors
-/// Those of [`FlowSpec::validate`]; [`FlowProblem::Id`].
+/// Those of [`FlowSpec::validate`]; [`FlowProblem::Id`]; [`EngineError::State`] when the lease of its
+/// starter is not live, and [`EngineError::LimitExceeded`] when that has started too many, or lies too
+/// deep.
 pub fn submit_flow(
     spec: &FlowSpec,
     same_id: Option<&FlowRecord>,
+    starter: Option<Starter<'_>>,
     now: TimestampMs,
 ) -> Result<SubmitFlowDecision, EngineError> {
     spec.validate()?;
@@ -39,6 +67,13 @@ pub fn submit_flow(
         }
         return Err(EngineError::flow(FlowProblem::Id, spec.id()));
     }
+    let (parent, depth) = match starter {
+        Some(Starter { record, fence, depth }) => {
+            let (next, depth) = start_child(record, &fence, spec.id(), depth, now)?;
+            (Some((fence.execution, next)), depth)
+        }
+        None => (None, 0),
+    };
     let nodes = links(spec);
     let members = spec.nodes().iter().zip(0..).zip(&nodes).map(|((node, index), links)| {
         let total = u32::try_from(links.parents.len()).expect("a flow has fewer edges");
@@ -53,6 +88,8 @@ pub fn submit_flow(
         retention: spec.retention,
         tags: spec.tags.clone(),
         submitted_at: now,
+        parent: parent.as_ref().map(|(execution, _)| *execution),
+        depth,
         run: FlowRun {
             state: FlowState::Open,
             revision: SubmittedFlow::new(spec.id()).revision,
@@ -66,7 +103,8 @@ pub fn submit_flow(
         },
         nodes,
     };
-    Ok(SubmitFlowDecision::Create(Box::new(flow), members))
+    let flow = Box::new(flow);
+    Ok(SubmitFlowDecision::Create(Box::new(NewFlow { flow, members, parent })))
 }
 
 fn links(spec: &FlowSpec) -> Vec<Links> {
