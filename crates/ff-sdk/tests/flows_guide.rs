@@ -2,8 +2,9 @@
 
 #![allow(
     clippy::duration_suboptimal_units,
+    clippy::print_stdout,
     clippy::unused_async,
-    reason = "the guide shows seconds throughout, and systems that may fail"
+    reason = "the guide shows seconds throughout, prints, and has systems that may fail"
 )]
 
 use std::sync::Arc;

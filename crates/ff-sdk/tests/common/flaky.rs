@@ -239,6 +239,14 @@ impl AttemptOps for Flaky {
         self.or_lost("suspend", inner.suspend(handle, request).await)
     }
 
+    async fn wait_children(
+        &self,
+        handle: &Handle,
+        request: &WaitChildren,
+    ) -> Result<WaitChildrenOutcome, EngineError> {
+        self.there("wait_children").await?.wait_children(handle, request).await
+    }
+
     async fn observe_signals(&self, handle: &Handle) -> Result<ResumeView, EngineError> {
         self.observations.fetch_add(1, Relaxed);
         self.there("observe_signals").await?.observe_signals(handle).await
