@@ -9,8 +9,8 @@ use std::time::Duration;
 use ff_engine::{EngineError, IdSource, Idempotency, Submission};
 use ff_types::backend::CapabilitySet;
 use ff_types::{
-    ExecutionPolicy, IdempotencyKey, LaneId, Payload, RetryPolicy, Tags, TaskKind, TimestampMs,
-    ValueError,
+    ExecutionId, ExecutionPolicy, IdempotencyKey, LaneId, Payload, RetryPolicy, Tags, TaskKind,
+    TimestampMs, ValueError,
 };
 use serde::Serialize;
 
@@ -56,14 +56,15 @@ struct Parts {
     idempotency: Option<Idempotency>,
 }
 
+/// A time, or a distance to it from the moment of the first submit.
 #[derive(Debug, Clone, Copy)]
-enum At {
+pub(crate) enum At {
     Time(TimestampMs),
     FromNow(Duration),
 }
 
 impl At {
-    fn resolve(self, now: TimestampMs) -> TimestampMs {
+    pub(crate) fn resolve(self, now: TimestampMs) -> TimestampMs {
         match self {
             Self::Time(at) => at,
             Self::FromNow(duration) => now.saturating_add(duration),
@@ -210,7 +211,22 @@ impl Job {
     /// The submission of this job, made on the first call.
     pub(crate) fn submission(&self, ids: &IdSource) -> Result<&Submission, EngineError> {
         match &self.parts {
-            Ok(parts) => Ok(self.minted.get_or_init(|| parts.mint(ids))),
+            Ok(parts) => {
+                let mint = || parts.mint(ids.execution_id(), ids.clock().now());
+                Ok(self.minted.get_or_init(mint))
+            }
+            Err(error) => Err(again(error)),
+        }
+    }
+
+    /// The submission of this job as the execution `id`, first submitted at `now`.
+    pub(crate) fn submission_as(
+        &self,
+        id: ExecutionId,
+        now: TimestampMs,
+    ) -> Result<Submission, EngineError> {
+        match &self.parts {
+            Ok(parts) => Ok(parts.mint(id, now)),
             Err(error) => Err(again(error)),
         }
     }
@@ -256,9 +272,7 @@ impl Parts {
         })
     }
 
-    fn mint(&self, ids: &IdSource) -> Submission {
-        let id = ids.execution_id();
-        let now = ids.clock().now();
+    fn mint(&self, id: ExecutionId, now: TimestampMs) -> Submission {
         let lane = self.lane.clone();
         let mut submission = Submission::new(id, lane, self.kind.clone(), self.payload.clone())
             .with_priority(self.priority)
@@ -275,7 +289,7 @@ impl Parts {
 }
 
 /// The same refusal once more. A job is refused only for its values.
-fn again(error: &EngineError) -> EngineError {
+pub(crate) fn again(error: &EngineError) -> EngineError {
     match error {
         EngineError::LimitExceeded { field, limit, actual } => {
             EngineError::LimitExceeded { field: field.clone(), limit: *limit, actual: *actual }

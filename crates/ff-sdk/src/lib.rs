@@ -36,6 +36,7 @@
 
 mod client;
 mod extensions;
+pub mod flow;
 mod handlers;
 mod job;
 mod json;
@@ -49,20 +50,27 @@ mod worker;
 
 pub use client::{Client, IntoToken, ResultError, SendSignal};
 pub use ff_engine::{
-    CancelOutcome, Clock, CloseOutcome, Cursor, Distinct, EngineBackend, EngineError,
-    ExecutionResult, ExecutionSummary, ExecutionView, ExplainReason, Explanation, Group,
-    HoldOutcome, IdSource, Idempotency, ListPage, ListRequest, ListWaitpoints, OnTerminal,
-    ReleaseHoldOutcome, ReplayOutcome, ResumeOutcome, ResumeReason, ResumeView, RevokeOutcome,
-    SignalOutcome, StateKind, Submitted, TickOutcome, TimeoutBehavior, WaitpointPage,
-    WaitpointView,
+    CancelFlowOutcome, CancelOutcome, Clock, CloseOutcome, Cursor, Distinct, EngineBackend,
+    EngineError, ExecutionResult, ExecutionSummary, ExecutionView, ExplainReason, Explanation,
+    FlowEdgeView, FlowNodeView, FlowPage, FlowProblem, FlowSummary, FlowView, GraphProblem, Group,
+    HoldOutcome, IdSource, Idempotency, ListFlows, ListPage, ListRequest, ListWaitpoints,
+    OnTerminal, ReleaseHoldOutcome, ReplayOutcome, ResumeOutcome, ResumeReason, ResumeView,
+    RevokeOutcome, SignalOutcome, StateKind, Submitted, TaskNode, TickOutcome, TimeoutBehavior,
+    WaitpointPage, WaitpointView,
 };
 pub use ff_types::backend::{
-    FailureClass, PendingWaitpoint, ResumeSignal, ScannerFilter, WaitpointToken,
+    CancelFlowPolicy, CancelFlowWait, FailureClass, PendingWaitpoint, ResumeSignal, ScannerFilter,
+    WaitpointToken,
 };
 pub use ff_types::{
-    AttemptIndex, Backoff, ExecutionId, ExecutionPolicy, ExecutionState, Jitter, LaneId, Payload,
-    RetryPolicy, SignalId, Tags, TaskKind, TerminalOutcome, TimestampMs, ValueError, WaitpointId,
-    WaitpointKey, WorkerId,
+    AttemptIndex, Backoff, EdgeCondition, ExecutionId, ExecutionPolicy, ExecutionState, FlowId,
+    FlowPolicy, FlowState, Jitter, JoinPolicy, JoinRest, LaneId, NodeKey, Payload, RetryPolicy,
+    SignalId, Tags, TaskKind, TerminalOutcome, TimestampMs, ValueError, WaitpointId, WaitpointKey,
+    WorkerId,
+};
+pub use flow::{
+    CancelFlowCall, Extension, Flow, FlowEnd, FlowEvent, FlowGraph, FlowHandle, FlowRun, NewEdges,
+    NewNode,
 };
 pub use handlers::Handlers;
 pub use job::{DEFAULT_LANE, Job};
@@ -70,8 +78,8 @@ pub use json::DecodeError;
 pub use metrics::{Metrics, NoMetrics, Outcome};
 pub use retry::CallRetry;
 pub use task::{
-    APPROVE, Approval, ClaimedTask, Decision, NewWaitpoint, REJECT, Refused, Settled, SignalExt,
-    StepKey, StopReason, Suspension, Wait, WaitOn,
+    APPROVE, Approval, ClaimedTask, Decision, NewWaitpoint, Parent, ParentError, Parents, REJECT,
+    Refused, Settled, SignalExt, StepKey, StopReason, Suspension, Wait, WaitOn,
 };
 pub use task_error::{ResultExt, TaskError};
 pub use tokio_util::sync::CancellationToken;

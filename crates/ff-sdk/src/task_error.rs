@@ -9,13 +9,13 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ff_engine::{EngineError, FailRequest, SavedState};
+use ff_engine::{EngineError, FailRequest, FlowProblem, SavedState};
 use ff_types::backend::{FailureClass, FailureReason};
 use ff_types::{TimestampMs, limits};
 use serde::Serialize;
 
 use crate::task::saved::{StateToSave, as_json};
-use crate::task::{Refused, Wait};
+use crate::task::{ParentError, Refused, Wait};
 
 /// Why a handler did not finish, and what is to happen next.
 ///
@@ -224,14 +224,25 @@ pub(crate) fn cut(text: &str, limit: usize) -> &str {
 impl<E: Error + Send + Sync + 'static> From<E> for TaskError {
     fn from(error: E) -> Self {
         let any: &dyn Any = &error;
+        let parent = any.downcast_ref::<ParentError>();
         let engine = any
             .downcast_ref::<EngineError>()
-            .or_else(|| any.downcast_ref::<Refused>().map(|refused| &refused.error));
+            .or_else(|| any.downcast_ref::<Refused>().map(|refused| &refused.error))
+            .or_else(|| parent.and_then(ParentError::engine));
         let message = chain(&error);
+        if parent.is_some_and(ParentError::is_permanent) {
+            return Self::permanent(message);
+        }
         match engine {
-            Some(EngineError::LimitExceeded { .. } | EngineError::Validation { .. }) => {
-                Self::permanent(message)
+            Some(EngineError::Flow { kind: FlowProblem::Revision { .. }, .. }) => {
+                Self::transient(message)
             }
+            Some(
+                EngineError::LimitExceeded { .. }
+                | EngineError::Validation { .. }
+                | EngineError::Graph(_)
+                | EngineError::Flow { .. },
+            ) => Self::permanent(message),
             _ => Self::transient(message),
         }
     }

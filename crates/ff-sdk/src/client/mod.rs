@@ -4,6 +4,7 @@
 //! a bound, while the backend does not answer; each request carries its identity, so that a repeat
 //! has no second effect.
 
+mod flow;
 mod operate;
 mod result;
 mod signal;
@@ -38,9 +39,9 @@ use crate::retry::{Backoff, CallRetry, repeat};
 /// ```
 #[derive(Clone)]
 pub struct Client {
-    backend: Arc<dyn EngineBackend>,
-    ids: IdSource,
-    retry: CallRetry,
+    pub(crate) backend: Arc<dyn EngineBackend>,
+    pub(crate) ids: IdSource,
+    pub(crate) retry: CallRetry,
 }
 
 impl Client {
@@ -68,7 +69,7 @@ impl Client {
         &self.backend
     }
 
-    async fn repeat<T, Fut>(&self, call: impl FnMut() -> Fut) -> Result<T, EngineError>
+    pub(crate) async fn repeat<T, Fut>(&self, call: impl FnMut() -> Fut) -> Result<T, EngineError>
     where
         Fut: Future<Output = Result<T, EngineError>>,
     {

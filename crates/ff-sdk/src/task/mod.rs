@@ -3,6 +3,7 @@
 mod approval;
 pub(crate) mod attempt;
 pub(crate) mod lease;
+mod parents;
 pub(crate) mod resumed;
 pub(crate) mod saved;
 mod settle;
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 pub use approval::{APPROVE, Approval, Decision, REJECT};
 use attempt::Attempt;
 pub use lease::StopReason;
+pub use parents::{Parent, ParentError, Parents};
 pub use resumed::SignalExt;
 pub(crate) use settle::cancel;
 pub use settle::{Refused, Settled};

@@ -32,6 +32,11 @@ impl StepKey {
         Self(format!("{execution}/{name}"))
     }
 
+    /// The key of what a handler does once under a name.
+    pub(crate) fn named(execution: ExecutionId, name: &str) -> Result<Self, EngineError> {
+        Ok(Self::of(execution, &StepName::new(name)?))
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

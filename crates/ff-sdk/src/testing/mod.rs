@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use ff_engine::{
     ClaimOutcome, ClaimRequest, Clock, EngineBackend, EngineError, ExecutionResult, Explanation,
-    IdSource, ListRequest, ManualClock, SeededEntropy, TickRequest,
+    FlowView, IdSource, ListRequest, ManualClock, SeededEntropy, TickRequest,
 };
 use ff_types::backend::{CapabilitySet, ClaimPolicy, ScannerFilter};
-use ff_types::{ExecutionId, ExecutionState, LaneId, TimestampMs, ValueError, limits};
+use ff_types::{ExecutionId, ExecutionState, FlowId, LaneId, TimestampMs, ValueError, limits};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -170,6 +170,38 @@ impl TestEngine {
                 _ => return Err(TestError::Stuck(self.client.explain(id).await?)),
             }
         }
+    }
+
+    /// The same for a whole flow; answers how it stands at its end.
+    ///
+    /// # Errors
+    /// [`TestError::Stuck`] when one of its nodes waits for something that time does not bring.
+    pub async fn run_flow_until_ended(&self, id: FlowId) -> Result<FlowView, TestError> {
+        loop {
+            self.run_ready().await?;
+            let view = self.client.flow(id).describe().await?;
+            if view.summary.state.is_terminal() {
+                return Ok(view);
+            }
+            match self.tick().await? {
+                Some(due) if self.flow_waits_for_time(&view).await? => {
+                    self.advance(due.saturating_since(self.now()));
+                }
+                _ => {
+                    let node = view.critical.first().expect("an open flow waits for a node");
+                    return Err(TestError::Stuck(self.client.explain(node.execution_id).await?));
+                }
+            }
+        }
+    }
+
+    async fn flow_waits_for_time(&self, view: &FlowView) -> Result<bool, EngineError> {
+        for node in &view.critical {
+            if self.waits_for_time(node.execution_id).await? {
+                return Ok(true);
+            }
+        }
+        Ok(view.deadline.is_some())
     }
 
     /// Whether time alone can change anything about the execution, or about one it may wait for.

@@ -1,5 +1,7 @@
 //! A backend in front of another one.
 
+mod flows;
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
@@ -24,6 +26,18 @@ pub(crate) struct Flaky {
     /// Operations whose next calls are passed on and their answers lost, once for each time they
     /// are here.
     lost: Mutex<Vec<&'static str>>,
+    /// The next pages of the completion log that have items lose them, and say that there is a gap.
+    pub(crate) gaps: AtomicUsize,
+    /// The same, and the items come again with the next page.
+    pub(crate) gaps_in_front: AtomicUsize,
+    /// What the next description of a flow is, instead of how it stands.
+    pub(crate) old_view: Mutex<Option<FlowView>>,
+    /// While set, nodes that are there are refused before it is known that the request is a repeat.
+    pub(crate) checks_first: AtomicBool,
+    /// While set, graphs and parents come two at a time.
+    pub(crate) small_pages: AtomicBool,
+    pub(crate) flow_looks: AtomicUsize,
+    pub(crate) upstream_reads: AtomicUsize,
     pub(crate) observations: AtomicUsize,
     pub(crate) step_reads: AtomicUsize,
     pub(crate) claims: AtomicUsize,
@@ -41,6 +55,13 @@ impl Flaky {
             failing_completes: AtomicUsize::new(0),
             hung: Mutex::default(),
             lost: Mutex::default(),
+            gaps: AtomicUsize::new(0),
+            gaps_in_front: AtomicUsize::new(0),
+            old_view: Mutex::default(),
+            checks_first: AtomicBool::new(false),
+            small_pages: AtomicBool::new(false),
+            flow_looks: AtomicUsize::new(0),
+            upstream_reads: AtomicUsize::new(0),
             observations: AtomicUsize::new(0),
             step_reads: AtomicUsize::new(0),
             claims: AtomicUsize::new(0),
@@ -221,6 +242,14 @@ impl AttemptOps for Flaky {
         self.or_lost("suspend", inner.suspend(handle, request).await)
     }
 
+    async fn wait_children(
+        &self,
+        handle: &Handle,
+        request: &WaitChildren,
+    ) -> Result<WaitChildrenOutcome, EngineError> {
+        self.there("wait_children").await?.wait_children(handle, request).await
+    }
+
     async fn observe_signals(&self, handle: &Handle) -> Result<ResumeView, EngineError> {
         self.observations.fetch_add(1, Relaxed);
         self.there("observe_signals").await?.observe_signals(handle).await
@@ -325,6 +354,23 @@ impl ReadOps for Flaky {
 
     async fn result(&self, request: &ResultRequest) -> Result<ResultOutcome, EngineError> {
         self.there("result").await?.result(request).await
+    }
+
+    async fn read_completions(
+        &self,
+        request: &ReadCompletions,
+    ) -> Result<CompletionPage, EngineError> {
+        let page = self.there("read_completions").await?.read_completions(request).await?;
+        if !page.items.is_empty() && takes_one(&self.gaps) {
+            return Ok(CompletionPage::new(Vec::new(), true, page.next));
+        }
+        if let CompletionsFrom::Cursor(place) = &request.from
+            && !page.items.is_empty()
+            && takes_one(&self.gaps_in_front)
+        {
+            return Ok(CompletionPage::new(Vec::new(), true, place.clone()));
+        }
+        Ok(page)
     }
 
     async fn explain(&self, id: ExecutionId) -> Result<Explanation, EngineError> {
