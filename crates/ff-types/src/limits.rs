@@ -197,7 +197,7 @@ pub const FLOW_NODES_MAX: usize = 10_000;
 /// Most edges of one flow, extensions included.
 pub const FLOW_EDGES_MAX: usize = 50_000;
 /// Most nodes that exist already and that the edges of one extension touch.
-pub const FLOW_EXTENSION_TOUCHED_MAX: usize = 256;
+pub const FLOW_EXTENSION_TOUCHED_MAX: usize = 128;
 /// Most nodes of a flow that is stored in one step. A larger one is staged where nobody sees it, and
 /// then sealed.
 pub const FLOW_ONE_STEP_NODES_MAX: usize = 64;

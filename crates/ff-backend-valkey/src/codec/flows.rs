@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ff_engine::machine::{
-    Dependencies, FlowRecord, FlowRun, JoinDecision, Link, Links, Node, Recent,
+    Dependencies, FlowMark, FlowRecord, FlowRun, JoinDecision, Link, Links, Node, Recent,
 };
 use ff_engine::{CancelCause, EngineError, FlowCancelView, FlowNodeView};
 use ff_types::backend::CancelFlowPolicy;
 use ff_types::{
     AttemptIndex, EdgeCondition, ExecutionId, FlowId, FlowPolicy, FlowState, JoinPolicy, JoinRest,
-    LaneId, Tags, TaskKind, TimestampMs,
+    LaneId, RequestId, Tags, TaskKind, TimestampMs, limits,
 };
 
 use super::{Fields, Reader};
@@ -135,6 +135,7 @@ pub(crate) fn flow(id: FlowId, fields: &Fields) -> Result<FlowRecord, EngineErro
     let submitted = text("s")?.and_then(submitted).ok_or_else(|| corrupt("s"))?;
     let (mut run, nodes) = text("c")?.and_then(standing).ok_or_else(|| corrupt("c"))?;
     run.deadline = time("dl")?;
+    run.marks = marks(fields);
     run.ended_at = time("ea")?;
     if let Some(text) = text("ca")? {
         run.cancel = Some(Arc::new(cancel(text).ok_or_else(|| corrupt("ca"))?));
@@ -160,6 +161,22 @@ pub(crate) fn flow(id: FlowId, fields: &Fields) -> Result<FlowRecord, EngineErro
         nodes,
         run,
     })
+}
+
+/// The latest requests that changed a flow: 16 bytes of request id, and what it did.
+fn marks(fields: &Fields) -> Recent<FlowMark> {
+    let mark = |slot: usize| {
+        let bytes = fields.get(&format!("o{slot}"))?;
+        let (request, did) = bytes.split_at_checked(16)?;
+        let request = RequestId::from_bytes(request.try_into().ok()?);
+        match std::str::from_utf8(did).ok()?.split_once(' ') {
+            Some(("extended", revision)) => {
+                Some(FlowMark::Extended(request, revision.parse().ok()?))
+            }
+            _ => Some(FlowMark::Cancelled(request)),
+        }
+    };
+    (0..limits::REMEMBERED_CALLS_MAX).filter_map(mark).collect()
 }
 
 fn submitted(text: &str) -> Option<(TimestampMs, FlowPolicy, Duration, u64)> {

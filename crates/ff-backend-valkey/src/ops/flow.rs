@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use ff_engine::machine::extended_before;
 use ff_engine::{
     CancelFlow, CancelFlowOutcome, EngineError, ExtendFlow, ExtendOutcome, Fence, FlowNode,
     FlowOps, FlowPage, FlowParent, FlowSpec, FlowView, GraphPage, ListFlows, ReadGraph,
@@ -101,8 +102,11 @@ impl FlowOps for ValkeyBackend {
             let known: Vec<_> =
                 graph.nodes.iter().map(|node| (node.key.clone(), node.join)).collect();
             let known_edges: Vec<_> = graph.edges.iter().map(|edge| (edge.from, edge.to)).collect();
-            let flow_as_it_is = self.inner.flow_record(OPERATION, flow).await?;
-            if flow_as_it_is.run.state.is_terminal() || flow_as_it_is.run.cancel.is_some() {
+            let as_it_is = self.inner.flow_record(OPERATION, flow).await?;
+            if let Some(revision) = extended_before(&as_it_is, request) {
+                return Ok(ExtendOutcome::new(revision));
+            }
+            if as_it_is.run.state.is_terminal() || as_it_is.run.cancel.is_some() {
                 return self.inner.extend(call).await;
             }
             check_graph(&known, &known_edges, request.nodes(), request.edges())?;

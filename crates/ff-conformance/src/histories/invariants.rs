@@ -119,13 +119,14 @@ fn flow(id: FlowId, before: &Views, after: &Views, step: &Step) -> Vec<String> {
             ),
             (
                 was.cancel.is_none()
+                    || (ended && step.verb == Some(Verb::Replay) && is.cancel.is_none())
                     || was.cancel.as_ref().is_some_and(|was| {
                         is.cancel.as_ref().is_some_and(|is| {
                             (is.cause, &is.reason, is.requested_at)
                                 == (was.cause, &was.reason, was.requested_at)
                         })
                     }),
-                "a cancellation stays",
+                "a cancellation stays until a replay",
             ),
         ]);
     }

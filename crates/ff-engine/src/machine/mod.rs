@@ -54,8 +54,8 @@ pub use fail::fail;
 pub use flow::{
     CancelledFlow, Dependencies, FlowDue, FlowMark, FlowRecord, FlowRun, FlowTables, JoinDecision,
     Link, Links, NewFlow, Node, Starter, SubmitFlowDecision, cancel_flow, execution_ended,
-    extend_flow, flow_contradictions, flow_due, flow_tick, member_reopened, submit_flow,
-    wait_children,
+    extend_flow, extended_before, flow_contradictions, flow_due, flow_tick, member_reopened,
+    submit_flow, wait_children,
 };
 pub use hold::{hold, release_hold};
 pub use placement::{Placement, Queue, QueueOrder};

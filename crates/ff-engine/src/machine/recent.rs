@@ -38,6 +38,14 @@ impl<T: Copy> Recent<T> {
     }
 }
 
+impl<T: Copy> FromIterator<T> for Recent<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        let mut recent = Self::default();
+        items.into_iter().for_each(|item| recent.push(item));
+        recent
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

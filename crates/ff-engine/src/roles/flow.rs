@@ -68,12 +68,13 @@ pub trait FlowOps: Send + Sync + 'static {
     /// - An edge into a node that has not started makes it wait again
     ///   `[flow.extension_holds_back_what_has_not_started]`; one into a node that has is refused
     ///   `[flow.extension_refuses_started_nodes]`.
-    /// - A repeat of the request gives the first outcome `[flow.extension_repeat_is_harmless]`.
+    /// - A repeat of the request gives the first outcome `[flow.extension_repeat_is_harmless]`, also when it was made anew for
+    ///   a later revision `[flow.extension_is_known_by_its_request]`.
     ///
     /// # Errors
     /// [`EngineError::Flow`] when the flow has another revision `[flow.extension_needs_the_revision]`,
     /// has ended or is being cancelled `[flow.extension_needs_an_open_flow]`; [`EngineError::Graph`] as
-    /// for a new flow `[flow.extension_is_checked]`; [`EngineError::LimitExceeded`] when more than 256
+    /// for a new flow `[flow.extension_is_checked]`; [`EngineError::LimitExceeded`] when more than 128
     /// nodes that are there get new edges `[flow.extension_touches_few_nodes]`.
     async fn extend_flow(&self, request: &ExtendFlow) -> Result<ExtendOutcome, EngineError>;
 

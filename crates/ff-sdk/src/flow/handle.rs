@@ -119,7 +119,7 @@ impl FlowHandle {
     ///
     /// # Errors
     /// [`EngineError::Flow`] when the flow has ended or is being cancelled; [`EngineError::Graph`]
-    /// names the nodes at fault; [`EngineError::LimitExceeded`] when the new edges touch more than 256
+    /// names the nodes at fault; [`EngineError::LimitExceeded`] when the new edges touch more than 128
     /// nodes that are there.
     pub async fn extend(&self, extension: &Extension) -> Result<u64, EngineError> {
         self.extend_as(extension.request_id(&self.client.ids), extension).await
@@ -141,26 +141,9 @@ impl FlowHandle {
                 {
                     changes += 1;
                 }
-                // Its own nodes are there when it was made before, and a store may see them first.
-                Err(error @ (EngineError::Graph(_) | EngineError::LimitExceeded { .. })) => {
-                    return self.made_before(&request).await.ok_or(error);
-                }
                 answer => return answer,
             }
         }
-    }
-
-    /// What an extension of this name did. The revision asked for is one that no flow has, so that
-    /// nothing is made by asking.
-    async fn made_before(&self, request: &ExtendFlow) -> Option<u64> {
-        let mut question = ExtendFlow::new(request.request_id, self.id, 0, 0);
-        for node in request.nodes() {
-            question.add_node(node.clone());
-        }
-        for edge in request.edges() {
-            question.add_edge(edge.clone());
-        }
-        self.send(&question).await.ok()
     }
 
     async fn send(&self, request: &ExtendFlow) -> Result<u64, EngineError> {

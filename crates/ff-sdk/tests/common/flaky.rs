@@ -242,6 +242,14 @@ impl AttemptOps for Flaky {
         self.or_lost("suspend", inner.suspend(handle, request).await)
     }
 
+    async fn await_cancels(
+        &self,
+        instance: WorkerInstanceId,
+        max_wait: Duration,
+    ) -> Result<Vec<ExecutionId>, EngineError> {
+        self.there("await_cancels").await?.await_cancels(instance, max_wait).await
+    }
+
     async fn wait_children(
         &self,
         handle: &Handle,

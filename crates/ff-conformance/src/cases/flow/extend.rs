@@ -17,6 +17,7 @@ pub(crate) const CASES: &[Case] = &cases!["flow":
     extension_holds_back_what_has_not_started,
     extension_refuses_started_nodes,
     extension_repeat_is_harmless,
+    extension_is_known_by_its_request,
     extension_needs_the_revision,
     extension_needs_an_open_flow,
     extension_is_checked,
@@ -96,6 +97,21 @@ pub(crate) async fn extension_repeat_is_harmless(fx: Fixture) -> CaseResult {
         ensure_eq!(fx.snapshot().await, before);
         fx.complete_nodes(id, key).await?;
     }
+    Ok(())
+}
+
+/// A repeat that was made anew for the revision that the flow has by it gives the first outcome, too.
+pub(crate) async fn extension_is_known_by_its_request(fx: Fixture) -> CaseResult {
+    let id = fx.submit_flow("a", "").await?;
+    let first = fx.extension(id, "b", "a>b").await?;
+    let outcome = fx.backend.extend_flow(&first).await?;
+    let before = fx.snapshot().await;
+
+    let mut again = fx.extension(id, "b", "a>b").await?;
+    again.request_id = first.request_id;
+
+    ensure_eq!(fx.backend.extend_flow(&again).await?, outcome);
+    ensure_eq!(fx.snapshot().await, before);
     Ok(())
 }
 

@@ -25,7 +25,7 @@ pub fn extend_flow(
     request.validate()?;
     let id = request.flow_id();
     let flow = tables.flow(id).ok_or_else(|| EngineError::flow_not_found(id))?;
-    if let Some(revision) = before(flow, request) {
+    if let Some(revision) = extended_before(flow, request) {
         return Ok(ExtendOutcome::new(revision));
     }
     accepts(flow, request)?;
@@ -44,7 +44,8 @@ pub fn extend_flow(
     Ok(apply(tables, request, &added, now))
 }
 
-fn before(flow: &FlowRecord, request: &ExtendFlow) -> Option<u64> {
+/// The revision that this same request gave the flow, if it was made before. For backends.
+pub fn extended_before(flow: &FlowRecord, request: &ExtendFlow) -> Option<u64> {
     flow.run.marks.iter().find_map(|mark| match mark {
         FlowMark::Extended(id, revision) if *id == request.request_id => Some(*revision),
         _ => None,

@@ -21,7 +21,7 @@ pub use cancel::{CancelledFlow, cancel_flow};
 pub use children::wait_children;
 pub use contradictions::flow_contradictions;
 pub use dependencies::{Dependencies, JoinDecision};
-pub use extend::extend_flow;
+pub use extend::{extend_flow, extended_before};
 pub use propagate::{FlowTables, execution_ended, member_reopened};
 pub use record::{FlowMark, FlowRecord, FlowRun, Link, Links, Node};
 pub use submit::{NewFlow, Starter, SubmitFlowDecision, submit_flow};
