@@ -4,13 +4,14 @@ mod flows;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use ff_engine::*;
 use ff_types::backend::{
     BackendTag, ClaimPolicy, FailOutcome, Handle, LeaseRenewal, PendingWaitpoint, ReclaimToken,
 };
-use ff_types::{ExecutionId, Namespace, Payload, WaitpointId};
+use ff_types::{ExecutionId, Namespace, Payload, WaitpointId, WorkerInstanceId};
 
 /// Passes every call on, unless told otherwise.
 pub(crate) struct Flaky {
