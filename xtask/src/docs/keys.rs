@@ -39,6 +39,12 @@ pub fn render_keys(root: &Path) -> anyhow::Result<String> {
     for (name, doc) in fields(&read("waits_text.lua")?) {
         writeln!(out, "| `{name}` | {doc} |")?;
     }
+    out.push_str(
+        "\n## Fields of a flow\n\nOf the hash `f:<id>`.\n\n| field | holds |\n|---|---|\n",
+    );
+    for (name, doc) in fields(&read("flow.lua")?) {
+        writeln!(out, "| `{name}` | {doc} |")?;
+    }
     Ok(out)
 }
 

@@ -68,13 +68,12 @@ fn links_of(part: &Part<'_>, id: ExecutionId) -> Result<Links, String> {
     let side = |inline: &str, count: &str, kind: &str| {
         let apart = part.get(format!("j:{kind}{id}").as_str());
         let bytes = match (fields.get(inline.as_bytes()), apart) {
-            (Some(bytes), None) => bytes.clone(),
+            (Some(bytes), None) | (None, Some(Kept::Text(bytes))) => bytes.clone(),
             (None, None) => Vec::new(),
-            (None, Some(Kept::Text(bytes))) => bytes.clone(),
             _ => return Err(format!("{id} has edges in two places")),
         };
-        let said = fields.get(count.as_bytes()).map(|digits| String::from_utf8_lossy(digits));
-        if said.is_some_and(|said| said != (bytes.len() / 3).to_string()) {
+        let said = fields.get(count.as_bytes());
+        if said.is_some_and(|said| *said != (bytes.len() / 3).to_string().into_bytes()) {
             return Err(format!("{id} says otherwise of its edges than there is"));
         }
         decode_links(&bytes).ok_or_else(|| format!("{id} has an edge that cannot be read"))

@@ -205,12 +205,12 @@ pub(crate) async fn wait_for_the_next(fx: Fixture) -> CaseResult {
 /// A reader gets what its filter lets through: a page is full of that, however much lies between, and
 /// its place moves on over the rest.
 pub(crate) async fn filter_narrows_at_the_source(fx: Fixture) -> CaseResult {
-    let red = Tags::new().with("team", "red")?;
+    let tags = Tags::new().with("team", "red")?;
     let mut ours = Vec::new();
     for index in 0..60_u32 {
         let mut submission = fx.submission("task")?;
         if index % 20 == 19 {
-            submission = submission.with_tags(red.clone());
+            submission = submission.with_tags(tags.clone());
             ours.push(submission.id());
         }
         let task = fx.submit_and_claim(&submission).await?;
