@@ -9,20 +9,22 @@ use std::time::Duration;
 
 use ff_backend_valkey::ValkeyBackend;
 use ff_engine::{
-    AttemptOps as _, BackendInfo as _, CancelExecution, ClaimOps as _, ClaimRequest,
-    CreateWaitpoint, DelayRequest, DeliverSignal, EngineError, FailRequest, Hold, IdSource,
-    ListRequest, ListWaitpoints, OperatorOps as _, ProgressRequest, ReadOps as _, ReclaimRequest,
-    ReleaseHold, ReplayExecution, ResultOutcome, ResultRequest, ResumeExecution, RevokeLease,
-    SeededEntropy, SignalOps as _, SignalOutcome, Submission, SubmitOps as _, SuspendCondition,
-    SuspendRequest, SystemClock, Task, TickRequest, TimerOps as _, WaitpointSecret,
-    WithdrawWaitpoint,
+    AttemptOps as _, BackendInfo as _, CancelExecution, CancelFlow, CancelFlowOutcome,
+    ClaimOps as _, ClaimRequest, CompletionsFrom, CreateWaitpoint, DelayRequest, DeliverSignal,
+    EngineError, ExtendFlow, FailRequest, FlowEdge, FlowNode, FlowOps as _, FlowSpec, Hold,
+    IdSource, ListFlows, ListRequest, ListWaitpoints, OperatorOps as _, ProgressRequest,
+    ReadCompletions, ReadGraph, ReadOps as _, ReclaimRequest, ReleaseHold, ReplayExecution,
+    ResultOutcome, ResultRequest, ResumeExecution, RevokeLease, SeededEntropy, SignalOps as _,
+    SignalOutcome, Submission, SubmitOps as _, SuspendCondition, SuspendRequest, SystemClock, Task,
+    TickRequest, TimerOps as _, UpstreamRequest, WaitChildren, WaitpointSecret, WithdrawWaitpoint,
 };
 use ff_types::backend::{
-    BackendConfig, BackendConnection, CapabilitySet, ClaimPolicy, FailureClass, FailureReason,
-    ValkeyConnection, WaitpointKind, WaitpointSpec,
+    BackendConfig, BackendConnection, CancelFlowWait, CapabilitySet, ClaimPolicy, FailureClass,
+    FailureReason, ValkeyConnection, WaitpointKind, WaitpointSpec,
 };
 use ff_types::{
-    ExecutionId, LaneId, Namespace, Payload, TaskKind, WaitpointKey, WorkerId, WorkerInstanceId,
+    ExecutionId, FlowId, LaneId, Namespace, NodeKey, Payload, TaskKind, WaitpointKey, WorkerId,
+    WorkerInstanceId,
 };
 use ff_valkey_server::{Binary, Cluster, Flavor, Options, Reply, Server};
 use xtask::acl::{self, Role};
@@ -32,8 +34,8 @@ const PASSWORD: &str = "secret";
 const WAIT: Duration = Duration::from_secs(10);
 /// Long enough to wait for, and short.
 const MOMENT: Duration = Duration::from_millis(20);
-/// What is used on a cluster, once something has gone wrong, and when retention is over.
-const ELSEWHERE: [&str; 4] = ["cluster|info", "cluster|slots", "ping", "del"];
+/// What is used on a cluster, once something has gone wrong, and when retention is over or a day.
+const ELSEWHERE: [&str; 6] = ["cluster|info", "cluster|slots", "ping", "del", "xinfo", "xtrim"];
 
 /// Every server that this machine has.
 fn servers() -> Vec<Server> {
@@ -149,8 +151,68 @@ impl<'b> Job<'b> {
         backend.explain(cancelled).await.unwrap();
         let cancel = CancelExecution::new(self.ids.request_id(), cancelled, "for a test");
         backend.cancel_execution(&cancel).await.unwrap();
+        self.flows().await;
         self.look(id).await;
         id
+    }
+
+    fn node(&self, key: String) -> FlowNode {
+        let (lane, kind) = (self.lane.clone(), TaskKind::new("task").unwrap());
+        let submission = Submission::new(self.ids.execution_id(), lane, kind, Payload::new("x"));
+        FlowNode::new(NodeKey::new(key).unwrap(), submission)
+    }
+
+    /// A flow that is staged, of which one call leaves something to do, extended, read and cancelled;
+    /// and two flows that an execution starts.
+    async fn flows(&self) {
+        let backend = self.backend;
+        let mut spec = FlowSpec::new(self.ids.flow_id());
+        spec.add_node(self.node("root".to_owned()));
+        for index in 0..200 {
+            spec.add_node(self.node(format!("n{index}")));
+            let to = NodeKey::new(format!("n{index}")).unwrap();
+            spec.add_edge(FlowEdge::new(NodeKey::new("root").unwrap(), to));
+        }
+        let id = backend.submit_flow(&spec).await.unwrap().flow_id;
+        let mut extension = ExtendFlow::new(self.ids.request_id(), id, 1, 201);
+        extension.add_node(self.node("last".to_owned()));
+        let keys = ["n0", "last"].map(|key| NodeKey::new(key).unwrap());
+        extension.add_edge(FlowEdge::new(keys[0].clone(), keys[1].clone()));
+        backend.extend_flow(&extension).await.unwrap();
+        let root = self.claim(WAIT).await;
+        backend.complete(&root.handle, Some(&Payload::new("y"))).await.unwrap();
+        let task = self.claim(WAIT).await;
+        let upstream = UpstreamRequest::new(task.execution_id);
+        assert_eq!(backend.upstream_results(&upstream).await.unwrap().items.len(), 1);
+        for key in ["one", "two"] {
+            let mut child = FlowSpec::child_of(&task, self.ids.flow_id());
+            child.add_node(self.node(key.to_owned()));
+            let child = backend.submit_flow(&child).await.unwrap().flow_id;
+            let wait = WaitChildren::new(child);
+            if key == "two" {
+                backend.wait_children(&task.handle, &wait).await.unwrap();
+            }
+        }
+        let told = backend.await_cancels(self.instance, MOMENT).await.unwrap();
+        assert!(told.is_empty());
+        let cancel = CancelFlow::new(self.ids.request_id(), id, "for a test");
+        let wait = CancelFlowWait::WaitTimeout(WAIT);
+        let cancelled = backend.cancel_flow(&cancel.with_wait(wait)).await.unwrap();
+        assert_eq!(cancelled, CancelFlowOutcome::Cancelled { open: 0 });
+        let now = ReadCompletions::new(CompletionsFrom::Now).with_max_wait(MOMENT);
+        backend.read_completions(&now).await.unwrap();
+        self.look_at_flow(id).await;
+    }
+
+    /// What a reader can do about a flow that has ended.
+    async fn look_at_flow(&self, id: FlowId) {
+        let backend = self.backend;
+        assert!(backend.describe_flow(id).await.unwrap().summary.state.is_terminal());
+        assert!(backend.read_graph(&ReadGraph::new(id)).await.unwrap().next.is_some());
+        let page = backend.list_flows(&ListFlows::new()).await.unwrap();
+        assert!(page.items.iter().any(|item| item.flow_id == id));
+        let ends = ReadCompletions::new(CompletionsFrom::Start);
+        assert!(!backend.read_completions(&ends).await.unwrap().items.is_empty());
     }
 
     /// The execution suspends, is resumed by a signal and by an operator, and goes on.

@@ -161,6 +161,61 @@ pub(crate) struct AwaitAnswer {
     pub(crate) ended: bool,
 }
 
+/// Completions behind a place in the log. When there is none, a process is told of the next.
+///
+/// A place is the number of the last event in front of it, and some digits of that event, which tell
+/// whether it is still the one that was read. An item is what ended, the execution, how, when, the flow or
+/// `-`, whether there is a result, and the result.
+#[derive(Debug, Clone)]
+pub(crate) struct AwaitCompletions<'a> {
+    /// `from`: number of an event, `start` or `now`.
+    pub(crate) from: &'a str,
+    /// `check`: hex digits, or empty.
+    pub(crate) check: &'a str,
+    /// `most`.
+    pub(crate) most: u64,
+    /// `tag`: only events with this tag, or empty.
+    pub(crate) tag: &'a str,
+    /// `process`: that waits.
+    pub(crate) process: &'a str,
+}
+
+impl Call for AwaitCompletions<'_> {
+    const NAME: &'static str = "await_completions";
+    const READS_ONLY: bool = false;
+    type Answer = AwaitCompletionsAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.text(self.from);
+        args.text(self.check);
+        args.int(self.most);
+        args.text(self.tag);
+        args.text(self.process);
+    }
+
+    fn decode(values: &mut Values) -> Result<AwaitCompletionsAnswer, BadReply> {
+        Ok(AwaitCompletionsAnswer {
+            gap: values.flag()?,
+            seq: values.int()?,
+            check: values.text()?,
+            items: values.list()?,
+        })
+    }
+}
+
+/// What `await_completions` answers.
+#[derive(Debug)]
+pub(crate) struct AwaitCompletionsAnswer {
+    /// `gap`: events behind the place are gone.
+    pub(crate) gap: bool,
+    /// `seq`: the place to go on from.
+    pub(crate) seq: u64,
+    /// `check`.
+    pub(crate) check: String,
+    /// `items`.
+    pub(crate) items: Vec<Reply>,
+}
+
 /// Asks to be told of the end of a flow on its channel. Answers whether it has ended already.
 #[derive(Debug, Clone)]
 pub(crate) struct AwaitFlow {
@@ -1309,7 +1364,7 @@ impl Call for Progress<'_> {
 #[derive(Debug)]
 pub(crate) struct ProgressAnswer;
 
-/// Completions behind a place in the log. When there is none, it lets a process be told of the next.
+/// Completions behind a place in the log.
 ///
 /// A place is the number of the last event in front of it, and some digits of that event, which tell
 /// whether it is still the one that was read. An item is what ended, the execution, how, when, the flow or
@@ -1324,13 +1379,11 @@ pub(crate) struct ReadCompletions<'a> {
     pub(crate) most: u64,
     /// `tag`: only events with this tag, or empty.
     pub(crate) tag: &'a str,
-    /// `process`: that would wait, or empty.
-    pub(crate) process: &'a str,
 }
 
 impl Call for ReadCompletions<'_> {
     const NAME: &'static str = "read_completions";
-    const READS_ONLY: bool = false;
+    const READS_ONLY: bool = true;
     type Answer = ReadCompletionsAnswer;
 
     fn encode(self, args: &mut Args) {
@@ -1338,7 +1391,6 @@ impl Call for ReadCompletions<'_> {
         args.text(self.check);
         args.int(self.most);
         args.text(self.tag);
-        args.text(self.process);
     }
 
     fn decode(values: &mut Values) -> Result<ReadCompletionsAnswer, BadReply> {

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use ff_backend_valkey::ValkeyBackend;
 use ff_engine::{
-    AttemptOps, ClaimOps, ClaimRequest, IdSource, ReadOps, ResultRequest, SeededEntropy,
-    Submission, SubmitOps, SystemClock, Task, TickRequest, TimerOps,
+    AttemptOps, ClaimOps, ClaimRequest, FlowEdge, FlowNode, FlowOps, FlowSpec, IdSource, ReadOps,
+    ResultRequest, SeededEntropy, Submission, SubmitOps, SystemClock, Task, TickRequest, TimerOps,
 };
 use ff_types::backend::{BackendConfig, CapabilitySet, ClaimPolicy, ScannerFilter};
-use ff_types::{LaneId, Payload, TaskKind};
+use ff_types::{LaneId, NodeKey, Payload, TaskKind};
 use ff_valkey_server::{Binary, Connection, Flavor, Options, Server};
 use std::sync::Arc;
 
@@ -21,10 +21,10 @@ const COSTS: &[(&str, &str)] = &[
     ("claim", "fcall get×2 hgetall hset set srandmember time zadd zrange zrem"),
     ("renew", "fcall hgetall hset time zadd"),
     ("progress", "fcall hgetall hset time"),
-    ("complete", "fcall hgetall hset time zadd"),
+    ("complete", "fcall hgetall hset spop time xadd zadd"),
     ("describe_execution", "fcall_ro get hgetall time"),
     ("result", "fcall_ro get hgetall time"),
-    ("tick", "fcall srandmember time zrange×2"),
+    ("tick", "fcall srandmember time xrange zrange×2"),
 ];
 
 const QUEUED: [usize; 3] = [1, 100, 10_000];
@@ -69,6 +69,21 @@ impl Bench {
             .with_reclaims(ScannerFilter::NOOP);
         let outcome = self.backend.claim(&request).await.expect("the lane answers");
         outcome.tasks.into_iter().next().expect("something is queued")
+    }
+
+    /// Returns in a later millisecond of the server's clock: a renewal in the same one changes nothing.
+    fn next_millisecond(&mut self) {
+        let start = self.millisecond();
+        while self.millisecond() == start {}
+    }
+
+    fn millisecond(&mut self) -> u64 {
+        let now = self.stats.command(&["TIME"]).expect("the server answers");
+        let part = |at: usize| -> u64 {
+            let digits = now.as_array().and_then(|now| now.get(at)?.as_str());
+            digits.and_then(|digits| digits.parse().ok()).expect("a time has two parts")
+        };
+        part(0) * 1_000 + part(1) / 1_000
     }
 
     /// The commands that `call` makes, each with its count where it is not one.
@@ -119,6 +134,7 @@ async fn commands_an_operation_do_not_grow_with_the_queue() {
         let (cost, task) = bench.cost(async |bench: &Bench| bench.claim().await).await;
         measured.push(("claim", cost));
 
+        bench.next_millisecond();
         let call = async |bench: &Bench| bench.backend.renew(&task.handle).await;
         let (cost, renewed) = bench.cost(call).await;
         renewed.expect("the lease lives");
@@ -155,4 +171,28 @@ async fn commands_an_operation_do_not_grow_with_the_queue() {
             COSTS.iter().map(|(name, cost)| (*name, (*cost).to_owned())).collect();
         assert_eq!(measured, expected, "with {queued} queued");
     }
+}
+
+/// Completing a node that lets another run: the flow, and the child with its place in the queue.
+const PROMOTION: &str = "fcall hdel hgetall×3 hset×3 sadd spop time xadd zadd zrange zrem";
+
+#[tokio::test]
+async fn a_promotion_costs_a_few_commands_more() {
+    let binary = Binary::find(Flavor::Valkey).expect("a server is found");
+    let server = Server::start(&Options::new().binary(binary)).expect("a server starts");
+    let mut bench = Bench::start(&server).await;
+    let key = |text: &str| NodeKey::new(text).expect("the key is valid");
+    let mut spec = FlowSpec::new(bench.ids.flow_id());
+    for text in ["a", "b"] {
+        spec.add_node(FlowNode::new(key(text), bench.submission()));
+    }
+    spec.add_edge(FlowEdge::new(key("a"), key("b")));
+    bench.backend.submit_flow(&spec).await.expect("it is stored");
+    let task = bench.claim().await;
+
+    let call = async |bench: &Bench| bench.backend.complete(&task.handle, None).await;
+    let (cost, done) = bench.cost(call).await;
+
+    done.expect("the lease lives");
+    assert_eq!(cost, PROMOTION);
 }

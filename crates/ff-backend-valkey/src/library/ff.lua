@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "fd0b1db8571f5c6ebe37b10bd40c9d1f" }
+M.library = { PROTOCOL = 1, HASH = "e0270b306c20d108cd17ff55c2c37e68" }
 
 M.number = (function()
 local number = {}
@@ -3611,6 +3611,20 @@ return function(partition, id)
 end
 end)()
 
+F.await_completions = (function()
+local keys = M.keys
+local log = M.log
+local reply = M.reply
+return function(partition, from, check, most, tag, process)
+  local place = log.place(partition, from, check)
+  local items = log.items(partition, place, tonumber(most), tag)
+  if #items == 0 and not place.gap then
+    redis.call("SADD", keys.log_readers(partition), process)
+  end
+  return reply.ok(place.gap and "1" or "0", place.seq, place.check, items)
+end
+end)()
+
 F.await_flow = (function()
 local clock = M.clock
 local flow = M.flow
@@ -4226,15 +4240,11 @@ end
 end)()
 
 F.read_completions = (function()
-local keys = M.keys
 local log = M.log
 local reply = M.reply
-return function(partition, from, check, most, tag, process)
+return function(partition, from, check, most, tag)
   local place = log.place(partition, from, check)
   local items = log.items(partition, place, tonumber(most), tag)
-  if process ~= "" and #items == 0 and not place.gap then
-    redis.call("SADD", keys.log_readers(partition), process)
-  end
   return reply.ok(place.gap and "1" or "0", place.seq, place.check, items)
 end
 end)()
@@ -4907,6 +4917,7 @@ end
 
 redis.register_function({ function_name = "ff_advance_flow", callback = call("advance_flow"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_await", callback = call("await"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "ff_await_completions", callback = call("await_completions"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_await_flow", callback = call("await_flow"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_cancel", callback = call("cancel"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_cancel_execution", callback = call("cancel_execution"), flags = { "allow-oom" } })
@@ -4932,7 +4943,7 @@ redis.register_function({ function_name = "ff_observe_signals", callback = call(
 redis.register_function({ function_name = "ff_open", callback = call("open"), flags = {  } })
 redis.register_function({ function_name = "ff_pass_on", callback = call("pass_on"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_progress", callback = call("progress"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "ff_read_completions", callback = call("read_completions"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "ff_read_completions", callback = call("read_completions"), flags = { "no-writes" } })
 redis.register_function({ function_name = "ff_read_graph", callback = call("read_graph"), flags = { "no-writes" } })
 redis.register_function({ function_name = "ff_reclaimable", callback = call("reclaimable"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_record_step", callback = call("record_step"), flags = {  } })

@@ -19,8 +19,30 @@ const OPERATION: &str = "read_completions";
 /// The longest wait for a message before the store is asked again.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
-/// What one look at all partitions gave.
+/// What one look at a partition gave.
 struct Looked {
+    gap: bool,
+    seq: u64,
+    check: String,
+    items: Vec<Reply>,
+}
+
+impl From<calls::ReadCompletionsAnswer> for Looked {
+    fn from(answer: calls::ReadCompletionsAnswer) -> Self {
+        let calls::ReadCompletionsAnswer { gap, seq, check, items } = answer;
+        Self { gap, seq, check, items }
+    }
+}
+
+impl From<calls::AwaitCompletionsAnswer> for Looked {
+    fn from(answer: calls::AwaitCompletionsAnswer) -> Self {
+        let calls::AwaitCompletionsAnswer { gap, seq, check, items } = answer;
+        Self { gap, seq, check, items }
+    }
+}
+
+/// What one look at all partitions gave.
+struct Found {
     page: CompletionPage,
     /// Whether there is something to answer: events, a gap, or a place that has moved.
     found: bool,
@@ -49,7 +71,7 @@ impl Inner {
             if looked.found || request.max_wait.is_none() {
                 return Ok(looked.page);
             }
-            from = looked.page.next.places().iter().map(|place| From::Behind(*place)).collect();
+            from = looked.page.next.places().iter().map(|place| Place::Behind(*place)).collect();
             let mut pause = self.clock.sleep(LOOK_AGAIN);
             tokio::select! {
                 biased;
@@ -61,41 +83,41 @@ impl Inner {
     }
 
     /// Where each partition is to be read from.
-    fn places(&self, from: &CompletionsFrom) -> Result<Vec<From>, EngineError> {
+    fn places(&self, from: &CompletionsFrom) -> Result<Vec<Place>, EngineError> {
         let partitions = self.keyspace.partitions.len();
         match from {
-            CompletionsFrom::Start => Ok(vec![From::Start; partitions]),
+            CompletionsFrom::Start => Ok(vec![Place::Start; partitions]),
             CompletionsFrom::Cursor(cursor) if cursor.places().len() == partitions => {
-                Ok(cursor.places().iter().map(|place| From::Behind(*place)).collect())
+                Ok(cursor.places().iter().map(|place| Place::Behind(*place)).collect())
             }
             CompletionsFrom::Cursor(_) => {
                 Err(EngineError::validation("cursor", "is of a store with other partitions"))
             }
-            _ => Ok(vec![From::Now; partitions]),
+            _ => Ok(vec![Place::Now; partitions]),
         }
     }
 
     async fn look_at_log(
         &self,
-        from: &[From],
+        from: &[Place],
         page_size: usize,
         tag: &str,
         waits: bool,
-    ) -> Result<Looked, EngineError> {
+    ) -> Result<Found, EngineError> {
         let (mut items, mut gap, mut places) = (Vec::new(), false, Vec::with_capacity(from.len()));
         for (partition, from) in self.keyspace.partitions.iter().zip(from) {
             let (start, check) = from.texts();
-            let call = calls::ReadCompletions {
-                from: &start,
-                check: &check,
-                most: (page_size - items.len()) as u64,
-                tag,
-                process: if waits { self.waits.process() } else { "" },
+            let most = (page_size - items.len()) as u64;
+            let answer = if waits {
+                let process = self.waits.process();
+                let (from, check) = (&*start, &*check);
+                let call = calls::AwaitCompletions { from, check, most, tag, process };
+                self.call(OPERATION, partition, call).await?.map(Looked::from)
+            } else {
+                let call = calls::ReadCompletions { from: &start, check: &check, most, tag };
+                self.call(OPERATION, partition, call).await?.map(Looked::from)
             };
-            let answer = self
-                .call(OPERATION, partition, call)
-                .await?
-                .map_err(|_| bad_reply(OPERATION, BadReply("page")))?;
+            let answer = answer.map_err(|_| bad_reply(OPERATION, BadReply("page")))?;
             gap |= answer.gap;
             let check = match answer.check.as_str() {
                 "" => 0,
@@ -109,19 +131,19 @@ impl Inner {
             }
         }
         let found = gap || !items.is_empty();
-        Ok(Looked { page: CompletionPage::new(items, gap, CompletionCursor::new(places)), found })
+        Ok(Found { page: CompletionPage::new(items, gap, CompletionCursor::new(places)), found })
     }
 }
 
 /// Where one partition is read from.
 #[derive(Clone, Copy)]
-enum From {
+enum Place {
     Start,
     Now,
     Behind(LogPlace),
 }
 
-impl From {
+impl Place {
     /// As the library takes it.
     fn texts(self) -> (String, String) {
         match self {
