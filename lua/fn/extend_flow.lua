@@ -12,7 +12,8 @@
 --- @arg touched  bytes  four values of each node that is there and gets edges, see `extension`
 --- @ok revision int
 --- @ok left     flag  something is left to do
---- @err FLOW_NOT_FOUND FLOW_ENDED FLOW_CANCELLED FLOW_REVISION FLOW_NOT_STAGED NODE_STARTED
+--- @err FLOW_NOT_FOUND FLOW_ENDED FLOW_CANCELLED FLOW_REVISION FLOW_NOT_STAGED FLOW_BUSY NODE_STARTED
+local backlog = require("backlog")
 local clock = require("clock")
 local extension = require("extension")
 local flow = require("flow")
@@ -25,7 +26,7 @@ local work = require("work")
 
 local OWN = { extended = true }
 
-local function refusal(fl, by, revision, first, count, are_staged)
+local function refusal(fl, by, revision, first, count, are_staged, text)
   if fl.f.ea then
     return reply.err("FLOW_ENDED", fl.state)
   elseif fl.f.ca then
@@ -34,6 +35,10 @@ local function refusal(fl, by, revision, first, count, are_staged)
     return reply.err("FLOW_REVISION", fl.revision)
   elseif are_staged == "1" and not staged.is_complete(fl, by, fl.nodes + tonumber(count)) then
     return reply.err("FLOW_NOT_STAGED")
+  elseif are_staged == "0" and nodes.count(text) ~= tonumber(count) then
+    return reply.err("FLOW_REVISION", fl.revision)
+  elseif backlog.is_stored(fl, "s") then
+    return reply.err("FLOW_BUSY")
   end
   return nil
 end
@@ -48,7 +53,7 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   if before then
     return reply.ok(string.match(before, "%d+"), fl.f.lf and "1" or "0")
   end
-  local refused = refusal(fl, by, revision, first, count, are_staged)
+  local refused = refusal(fl, by, revision, first, count, are_staged, text)
   if refused then
     return refused
   end
@@ -61,7 +66,7 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   if are_staged == "1" then
     staged.seal(fl)
   else
-    nodes.create(partition, id, from, text, w.looked, now)
+    nodes.create(partition, id, from, text, staged.stored(fl), w.looked, now)
   end
   extension.note(fl, tonumber(count), tonumber(edges))
   operator.remember(fl, request, "extended " .. string.format("%d", fl.revision))

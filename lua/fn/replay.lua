@@ -22,7 +22,9 @@ local LONG = { "cr", "pm", "fm", "fd", "re" }
 
 --- Lets the edges of a member decide anew. Answers a refusal when it cannot run.
 local function reopen(r)
-  if flow.cancel_of(r) then
+  if not flow.open(r.partition, member.node(r).flow) then
+    return reply.err("NOT_FOUND")
+  elseif flow.cancel_of(r) then
     return reply.err("FLOW_CANCELLED", member.node(r).flow)
   end
   local d, decision = joins.of(r), joins.decided(r)

@@ -7,7 +7,7 @@
 --- @arg first       int   index of the first node
 --- @arg nodes       bytes eighteen values of each, see `nodes`
 --- @ok sealed flag  the flow has been stored as a whole before
---- @err FLOW_NOT_FOUND FLOW_ID FLOW_REVISION FLOW_NOT_STAGED
+--- @err FLOW_NOT_FOUND FLOW_ID FLOW_BUSY FLOW_REVISION FLOW_NOT_STAGED
 local clock = require("clock")
 local flow = require("flow")
 local keys = require("keys")
@@ -18,7 +18,9 @@ local reply = require("reply")
 local staged = require("staged")
 
 local function refusal(fl, fingerprint, by, first)
-  if fingerprint ~= "" and fl.fingerprint ~= fingerprint then
+  if fl.state == "removing" then
+    return fingerprint ~= "" and reply.err("FLOW_BUSY") or reply.err("FLOW_NOT_FOUND")
+  elseif fingerprint ~= "" and fl.fingerprint ~= fingerprint then
     return reply.err("FLOW_ID")
   elseif fingerprint == "" and fl.state == "staged" then
     return reply.err("FLOW_NOT_FOUND")

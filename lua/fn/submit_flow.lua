@@ -15,7 +15,7 @@
 --- @arg staged      flag  whether the nodes are staged
 --- @arg nodes       bytes eighteen values of each, see `nodes`
 --- @ok left flag  something is left to do
---- @err FLOW_ID FLOW_NOT_STAGED NOT_FOUND STALE_LEASE LEASE_EXPIRED LEASE_REVOKED ALREADY_TERMINAL ALREADY_RELEASED CANCEL_REQUESTED FLOW_DEPTH CHILD_FLOWS
+--- @err FLOW_ID FLOW_BUSY FLOW_NOT_STAGED NOT_FOUND STALE_LEASE LEASE_EXPIRED LEASE_REVOKED ALREADY_TERMINAL ALREADY_RELEASED CANCEL_REQUESTED FLOW_DEPTH CHILD_FLOWS
 local clock = require("clock")
 local fence = require("fence")
 local flow = require("flow")
@@ -36,8 +36,10 @@ return function(
   local there = flow.load(partition, id)
   if there and there.fingerprint ~= fingerprint then
     return reply.err("FLOW_ID")
-  elseif there and there.state ~= "staged" then
+  elseif there and flow.is_seen(there.state) then
     return reply.ok(there.f.lf and "1" or "0")
+  elseif there and (there.state == "removing" or are_staged == "0") then
+    return reply.err("FLOW_BUSY")
   elseif are_staged == "1" and not (there and staged.is_complete(there, fingerprint, tonumber(count))) then
     return reply.err("FLOW_NOT_STAGED")
   end
@@ -51,7 +53,7 @@ return function(
   local submitted = number.text(now) .. " " .. policy .. " " .. retention .. " " .. fingerprint
   local fl = flow.new(partition, id, submitted, "open 1 " .. count .. " " .. edges .. " " .. count .. " 0")
   fl.due = there and there.due
-  fl.f = { sx = there and there.f.sx, sg = there and there.f.sg }
+  fl.f = { sx = there and there.f.sx, sg = there and there.f.sg, sm = there and there.f.sm }
   record.set(fl, "s", submitted)
   record.set(fl, "dl", deadline ~= "" and deadline or nil)
   record.set(fl, "tg", tags ~= "" and tags or nil)
@@ -67,7 +69,7 @@ return function(
     flow.save(fl, now)
     w = work.on(fl, now)
   else
-    nodes.create(partition, id, 0, text, w.looked, now)
+    nodes.create(partition, id, 0, text, 0, w.looked, now)
   end
   return reply.ok(propagate.run(w) and "1" or "0")
 end

@@ -20,6 +20,7 @@
 --- @ok flows_advanced int  of which some was done of what is left to do
 --- @ok repaired  int   lost wake-ups
 --- @ok cut_off   flag  the call stopped early because it had done enough
+--- @ok broken    text  what could not be handled and is tried again later, a line each
 local clock = require("clock")
 local due = require("due")
 local events = require("events")
@@ -54,10 +55,13 @@ return function(partition, most, tag, process, wait)
   local counts = { delays = 0, leases = 0, timeouts = 0, expired = 0, grants = 0, removed = 0 }
   counts.waits, counts.waitpoints = 0, 0
   counts.flows_expired, counts.flows_removed, counts.flows_advanced = 0, 0, 0
-  local handled, looked, cut_off = 0, {}, false
+  local handled, looked, cut_off, broken = 0, {}, false, ""
   for _, id in ipairs(timers.due(partition, tag, now, most)) do
-    local r, event = handle(partition, id, now, looked)
-    if event then
+    local is_sound, r, event = pcall(handle, partition, id, now, looked)
+    if not is_sound then
+      timers.postpone(partition, tag, id, now)
+      broken = broken .. id .. ": " .. tostring(r) .. "\n"
+    elseif event then
       counts[event] = counts[event] + 1
       handled = handled + 1
     else
@@ -77,5 +81,5 @@ return function(partition, most, tag, process, wait)
   local c = counts
   return reply.ok(
     now, next_due or "", c.delays, c.leases, c.timeouts, c.expired, c.grants, c.removed,
-    c.waits, c.waitpoints, c.flows_expired, c.flows_removed, c.flows_advanced, repaired, cut_off and "1" or "0")
+    c.waits, c.waitpoints, c.flows_expired, c.flows_removed, c.flows_advanced, repaired, cut_off and "1" or "0", broken)
 end

@@ -37,6 +37,9 @@ return function(partition, id, from, most)
   local total, items, bytes = links.count(r, "p"), {}, 0
   for _, link in ipairs(links.slice(r, "p", tonumber(from), math.min(total, from + most))) do
     local parent = record.load(partition, member.id(member.node(r).flow, link.index))
+    if not parent then
+      return reply.err("NOT_FOUND")
+    end
     local given, content_type, result = result_of(parent)
     if bytes > 0 and bytes + #result > BYTES_MAX then
       break

@@ -10,7 +10,7 @@
 --- @arg saves   flag   whether a state is saved with it
 --- @arg state   bytes
 --- @ok outcome text
---- @err NOT_FOUND STALE_LEASE LEASE_EXPIRED LEASE_REVOKED ALREADY_TERMINAL ALREADY_RELEASED CANCEL_REQUESTED FLOW_NOT_FOUND
+--- @err NOT_FOUND STALE_LEASE LEASE_EXPIRED LEASE_REVOKED ALREADY_TERMINAL ALREADY_RELEASED CANCEL_REQUESTED FLOW_NOT_FOUND CHILD_FLOWS
 local children = require("children")
 local flow = require("flow")
 local held = require("held")
@@ -29,6 +29,8 @@ return function(partition, id, attempt, epoch, lease_id, digest, flow_id, saves,
       return reply.err("FLOW_NOT_FOUND", flow_id), false
     elseif fl.f.ea then
       return reply.ok("ended " .. fl.state), false
+    elseif not children.has_room_for(r, flow_id) then
+      return reply.err("CHILD_FLOWS", children.OPEN_MAX + 1), false
     end
     if saves == "1" then
       kept.set_state(r, state)

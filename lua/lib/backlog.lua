@@ -6,9 +6,14 @@ local record = require("record")
 
 local backlog = {}
 
+--- Whether steps of a kind are stored.
+function backlog.is_stored(fl, kind)
+  return fl.f.bl ~= nil and string.find(fl.f.bl, kind, 1, true) ~= nil
+end
+
 --- The list of a kind: `c`, `d` or `s`.
 function backlog.of(fl, kind)
-  local stored = fl.f.bl ~= nil and string.find(fl.f.bl, kind, 1, true) ~= nil
+  local stored = backlog.is_stored(fl, kind)
   return { key = keys.backlog(fl.partition, kind, fl.flow), kind = kind, stored = stored, steps = {}, at = 1 }
 end
 

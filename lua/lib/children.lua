@@ -13,6 +13,12 @@ function children.count(r)
   return r.f.cf and redis.call("ZCARD", keys.child_flows(r.partition, r.id)) or 0
 end
 
+--- Whether a flow is one of them, or may become one.
+function children.has_room_for(r, flow)
+  return children.count(r) < children.OPEN_MAX
+    or redis.call("ZSCORE", keys.child_flows(r.partition, r.id), flow) ~= false
+end
+
 --- Adds one. The record is stored by somebody else.
 function children.add(r, flow)
   redis.call("ZADD", keys.child_flows(r.partition, r.id), 0, flow)

@@ -57,10 +57,11 @@ function counting.reopened(w, step)
   end)
 end
 
---- Whether an undecided node waits for this one.
+--- Whether an undecided node waits for this one. Every node that is looked at counts.
 local function is_needed(w, r)
   for _, link in ipairs(links.slice(r, "c", 0, links.count(r, "c"))) do
-    if joins.of(work.member(w, link.index)).decision == "o" then
+    w.looked.visits = w.looked.visits - 1
+    if work.decision(w, link.index) == "o" then
       return true
     end
   end
@@ -86,7 +87,7 @@ function counting.decided(w, step)
   over(w, w.decided, step, "p", function(r, link)
     take(w, r, link)
     local node, parent = member.node(r), work.member(w, link.index)
-    if node.rest == "c" and not parent.f.ea and not is_needed(w, parent) then
+    if node.rest == "c" and not parent.f.ea and not parent.f.ca and not is_needed(w, parent) then
       promote.cancel(w, parent, w.now, "node " .. node.key .. " needs it no more")
     end
   end)

@@ -18,6 +18,7 @@ function execution.commit(r, now)
   if not r.f.nd then
     places.commit(r, now)
     if r.orphans then
+      r.looked = r.looked or {}
       propagate.cancel_orphans(r.partition, r.orphans, now, r.looked)
       r.orphans = nil
     end

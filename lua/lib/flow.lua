@@ -1,7 +1,7 @@
 --- A flow in hand: its fields as texts, and those of `s` and `c` as fields of their own.
 ---
 --- @field s  submitted: when, failure policy (`i` isolate, `f` fail fast), retention in ms, fingerprint
---- @field c  state (`staged` while it is not sealed), revision, how many nodes and edges it has, how many members are open, how many failures left to themselves
+--- @field c  state (`staged` while it is not sealed, `removing` when it goes), revision, how many nodes and edges it has, how many members are open, how many failures left to themselves
 --- @field dl deadline
 --- @field ea when it ended
 --- @field le the member that ended last
@@ -12,7 +12,8 @@
 --- @field sw index of the member with which its cancellation goes on
 --- @field bl which lists of what is left to do exist
 --- @field lf since when something is left to do
---- @field sx how many nodes are stored, staged ones included, while these are more than it has
+--- @field sx who stages nodes, and up to which index
+--- @field sm how many nodes were stored at the most, also by somebody who gave up
 --- @field sg when what is staged is given up
 --- @field on how many requests changed it
 --- @field o0 to `o7`: the latest of them, and what they did
@@ -69,10 +70,15 @@ function flow.new(partition, id, submitted, standing)
   return in_hand(partition, id, { "s", submitted, "c", standing })
 end
 
+--- Whether everybody sees a flow in this state.
+function flow.is_seen(state)
+  return state ~= "staged" and state ~= "removing"
+end
+
 --- The flow that everybody sees, or nil when there is none.
 function flow.open(partition, id)
   local fl = flow.load(partition, id)
-  return fl and fl.state ~= "staged" and fl or nil
+  return fl and flow.is_seen(fl.state) and fl or nil
 end
 
 --- Cause, policy, time and reason of its cancellation, or nil.
@@ -88,7 +94,7 @@ function flow.due(fl)
   local at
   if fl.f.ea then
     at = number.text(number.later(tonumber(fl.f.ea), fl.retention))
-  elseif fl.state ~= "staged" then
+  elseif flow.is_seen(fl.state) then
     local _, policy = flow.cancel(fl)
     at = policy ~= "a" and fl.f.dl or nil
   end
@@ -112,7 +118,7 @@ function flow.hides(r)
   local node = member.node(r)
   local standing = redis.call("HGET", keys.flow(r.partition, node.flow), "c")
   local state, _, nodes = string.match(standing or "", STANDING)
-  return not state or state == "staged" or tonumber(node.index) >= tonumber(nodes)
+  return not state or not flow.is_seen(state) or tonumber(node.index) >= tonumber(nodes)
 end
 
 --- Time and reason of the cancellation of the flow of a member while that is under way, or nil.

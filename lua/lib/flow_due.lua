@@ -13,16 +13,14 @@ local flow_due = {}
 
 --- Removes a flow, a part of its members at a time: from the first on nobody sees it.
 local function remove(fl, now, looked)
-  local _, stored = staged.standing(fl)
-  local from = math.max(stored or 0, fl.nodes)
+  local from = fl.state == "removing" and fl.nodes or staged.stored(fl)
   local to = math.max(from - math.max(looked.visits, 1), 0)
   looked.visits = looked.visits - math.max(from - to, 1)
   for index = from - 1, to, -1 do
     nodes.remove(fl.partition, fl.flow, index)
   end
   if to > 0 then
-    fl.state, fl.nodes = "staged", to
-    record.set(fl, "sx", nil)
+    fl.state, fl.nodes = "removing", to
     record.set(fl, "sg", fl.due)
     record.set(fl, "ea", nil)
     flow.save(fl, now)
@@ -41,7 +39,7 @@ function flow_due.handle(fl, now, looked)
   elseif fl.f.lf then
     propagate.run(work.on(fl, now, looked))
     return "flows_advanced"
-  elseif fl.f.ea or fl.state == "staged" then
+  elseif fl.f.ea or not flow.is_seen(fl.state) then
     return remove(fl, now, work.budget(looked))
   end
   local w = work.on(fl, now, looked)

@@ -34,22 +34,31 @@ local function new(partition, flow, index, values, at, staged, now)
   return r
 end
 
---- Stores new members, from an index on, in the places where they belong.
-function nodes.create(partition, flow, first, text, looked, now)
-  local values, index = packed.read(text), first
-  for at = 1, #values, VALUES do
-    local r = new(partition, flow, index, values, at, false, now)
-    r.looked = looked
-    places.create(r, now)
-    index = index + 1
-  end
-end
-
 --- Removes what is stored of a member that nobody sees or needs.
 function nodes.remove(partition, flow, index)
   local r = record.load(partition, member.id(flow, index))
   if r then
     places.remove(r)
+  end
+end
+
+--- How many members these values are.
+function nodes.count(text)
+  return #packed.read(text) / VALUES
+end
+
+--- Stores new members, from an index on, in the places where they belong: of those up to `stored` there may
+--- be something left that was staged by somebody who gave up.
+function nodes.create(partition, flow, first, text, stored, looked, now)
+  local values, index = packed.read(text), first
+  for at = 1, #values, VALUES do
+    if index < stored then
+      nodes.remove(partition, flow, index)
+    end
+    local r = new(partition, flow, index, values, at, false, now)
+    r.looked = looked
+    places.create(r, now)
+    index = index + 1
   end
 end
 

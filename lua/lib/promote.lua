@@ -31,6 +31,7 @@ local function end_cancelled(w, r, at, reason)
   work.ended(w, r)
   for _, flow_id in ipairs(r.orphans or {}) do
     w.orphans[#w.orphans + 1] = flow_id
+    w.looked.visits = w.looked.visits - 1
   end
 end
 

@@ -25,9 +25,15 @@ function staged.may_go_on(fl, by, first)
   return before == by and first > fl.nodes and first <= count
 end
 
+--- How many nodes were stored at the most, also by somebody who gave up.
+function staged.stored(fl)
+  return math.max(tonumber(fl.f.sm or "0"), fl.nodes)
+end
+
 --- Notes that nodes are stored up to an index.
 function staged.note(fl, by, count)
   record.set(fl, "sx", by .. " " .. number.text(count))
+  record.set_number(fl, "sm", math.max(staged.stored(fl), count))
 end
 
 --- Whether all nodes of a flow of that many are stored, by whoever seals it.

@@ -11,6 +11,8 @@ timers.HEARTBEAT_MS = 1000
 --- How long a maintainer that has gone away stays registered at the most.
 local FORGOTTEN_AFTER_MS = 5000
 local MAINTAINERS_ASKED = 16
+--- How long what cannot be handled is put off.
+local POSTPONED_MS = 60000
 
 --- Lets a maintainer sleep until `at` unless something is due sooner.
 function timers.sleep(partition, process, tag, at, now)
@@ -64,6 +66,15 @@ function timers.correct(partition, tag, id, r, now)
   end
   if r and r.due then
     timers.set(r, r.due, now)
+  end
+end
+
+--- Puts an entry off that cannot be handled, so that it does not hold up the others.
+function timers.postpone(partition, tag, id, now)
+  local later = number.text(number.later(now, POSTPONED_MS))
+  redis.call("ZADD", keys.due(partition), "XX", later, id)
+  if tag ~= "" then
+    redis.call("ZADD", keys.due(partition, tag), "XX", later, id)
   end
 end
 

@@ -4,6 +4,7 @@ local backlog = require("backlog")
 local flow = require("flow")
 local flow_end = require("flow_end")
 local joins = require("joins")
+local keys = require("keys")
 local links = require("links")
 local member = require("member")
 local number = require("number")
@@ -47,6 +48,17 @@ function work.member(w, index)
     w.members[index] = r
   end
   return w.members[index]
+end
+
+--- The decision of the member with an index.
+function work.decision(w, index)
+  local r = w.members[index]
+  if r then
+    return joins.of(r).decision
+  end
+  local id = member.id(w.fl.flow, index)
+  local decision = string.sub(redis.call("HGET", keys.execution(w.fl.partition, id), "dp"), 1, 1)
+  return decision == "z" and "o" or decision
 end
 
 --- Takes a record, which somebody else opened, for the member that it is.

@@ -57,6 +57,8 @@ pub(crate) enum Code {
     FlowCancelled,
     /// `FLOW_NOT_STAGED`.
     FlowNotStaged,
+    /// `FLOW_BUSY`.
+    FlowBusy,
     /// `FLOW_DEPTH`.
     FlowDepth,
     /// `CHILD_FLOWS`.
@@ -94,6 +96,7 @@ impl Code {
             b"FLOW_ENDED" => Self::FlowEnded,
             b"FLOW_CANCELLED" => Self::FlowCancelled,
             b"FLOW_NOT_STAGED" => Self::FlowNotStaged,
+            b"FLOW_BUSY" => Self::FlowBusy,
             b"FLOW_DEPTH" => Self::FlowDepth,
             b"CHILD_FLOWS" => Self::ChildFlows,
             b"NODE_STARTED" => Self::NodeStarted,
@@ -2142,6 +2145,7 @@ impl Call for Tick<'_> {
             flows_advanced: values.int()?,
             repaired: values.int()?,
             cut_off: values.flag()?,
+            broken: values.text()?,
         })
     }
 }
@@ -2179,6 +2183,8 @@ pub(crate) struct TickAnswer {
     pub(crate) repaired: u64,
     /// `cut_off`: the call stopped early because it had done enough.
     pub(crate) cut_off: bool,
+    /// `broken`: what could not be handled and is tried again later, a line each.
+    pub(crate) broken: String,
 }
 
 /// How parents of a node ended, in the order of its edges, from one on: up to `most`, or as many as their

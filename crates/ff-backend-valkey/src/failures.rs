@@ -59,6 +59,7 @@ pub(crate) fn refused(refusal: Refusal, execution: ExecutionId) -> EngineError {
         | Code::FlowRevision
         | Code::FlowEnded
         | Code::FlowNotStaged
+        | Code::FlowBusy
         | Code::NodeStarted => bad_reply("execution", BadReply("code of its own")),
         Code::AlreadyTerminal => match details.text().ok().and_then(|text| text.parse().ok()) {
             Some(outcome) => state(StateKind::AlreadyTerminal { outcome }),
@@ -84,7 +85,7 @@ pub(crate) fn refused_flow(
         Code::FlowNotFound => EngineError::flow_not_found(flow),
         Code::FlowId => problem(FlowProblem::Id),
         Code::FlowCancelled => problem(FlowProblem::Cancelled),
-        Code::FlowNotStaged => EngineError::Contention { operation },
+        Code::FlowNotStaged | Code::FlowBusy => EngineError::Contention { operation },
         Code::FlowRevision => match details.int() {
             Ok(actual) => problem(FlowProblem::Revision { actual }),
             Err(bad) => bad_reply(operation, bad),

@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "e0270b306c20d108cd17ff55c2c37e68" }
+M.library = { PROTOCOL = 1, HASH = "6b04c95afa339b114c075cc70ee3e21c" }
 
 M.number = (function()
 local number = {}
@@ -387,8 +387,11 @@ local chunks = M.chunks
 local keys = M.keys
 local record = M.record
 local backlog = {}
+function backlog.is_stored(fl, kind)
+  return fl.f.bl ~= nil and string.find(fl.f.bl, kind, 1, true) ~= nil
+end
 function backlog.of(fl, kind)
-  local stored = fl.f.bl ~= nil and string.find(fl.f.bl, kind, 1, true) ~= nil
+  local stored = backlog.is_stored(fl, kind)
   return { key = keys.backlog(fl.partition, kind, fl.flow), kind = kind, stored = stored, steps = {}, at = 1 }
 end
 function backlog.push(list, step)
@@ -483,6 +486,7 @@ local timers = {}
 timers.HEARTBEAT_MS = 1000
 local FORGOTTEN_AFTER_MS = 5000
 local MAINTAINERS_ASKED = 16
+local POSTPONED_MS = 60000
 function timers.sleep(partition, process, tag, at, now)
   local key = keys.maintainers(partition)
   redis.call("ZREMRANGEBYSCORE", key, "-inf", number.text(now - FORGOTTEN_AFTER_MS))
@@ -526,6 +530,13 @@ function timers.correct(partition, tag, id, r, now)
   end
   if r and r.due then
     timers.set(r, r.due, now)
+  end
+end
+function timers.postpone(partition, tag, id, now)
+  local later = number.text(number.later(now, POSTPONED_MS))
+  redis.call("ZADD", keys.due(partition), "XX", later, id)
+  if tag ~= "" then
+    redis.call("ZADD", keys.due(partition, tag), "XX", later, id)
   end
 end
 function timers.due(partition, tag, now, most)
@@ -580,9 +591,12 @@ end
 function flow.new(partition, id, submitted, standing)
   return in_hand(partition, id, { "s", submitted, "c", standing })
 end
+function flow.is_seen(state)
+  return state ~= "staged" and state ~= "removing"
+end
 function flow.open(partition, id)
   local fl = flow.load(partition, id)
-  return fl and fl.state ~= "staged" and fl or nil
+  return fl and flow.is_seen(fl.state) and fl or nil
 end
 function flow.cancel(fl)
   if fl.f.ca then
@@ -594,7 +608,7 @@ function flow.due(fl)
   local at
   if fl.f.ea then
     at = number.text(number.later(tonumber(fl.f.ea), fl.retention))
-  elseif fl.state ~= "staged" then
+  elseif flow.is_seen(fl.state) then
     local _, policy = flow.cancel(fl)
     at = policy ~= "a" and fl.f.dl or nil
   end
@@ -614,7 +628,7 @@ function flow.hides(r)
   local node = member.node(r)
   local standing = redis.call("HGET", keys.flow(r.partition, node.flow), "c")
   local state, _, nodes = string.match(standing or "", STANDING)
-  return not state or state == "staged" or tonumber(node.index) >= tonumber(nodes)
+  return not state or not flow.is_seen(state) or tonumber(node.index) >= tonumber(nodes)
 end
 function flow.cancel_of(r)
   local kept = redis.call("HMGET", keys.flow(r.partition, member.node(r).flow), "ca", "ea")
@@ -1130,6 +1144,10 @@ local children = {}
 children.OPEN_MAX = 64
 function children.count(r)
   return r.f.cf and redis.call("ZCARD", keys.child_flows(r.partition, r.id)) or 0
+end
+function children.has_room_for(r, flow)
+  return children.count(r) < children.OPEN_MAX
+    or redis.call("ZSCORE", keys.child_flows(r.partition, r.id), flow) ~= false
 end
 function children.add(r, flow)
   redis.call("ZADD", keys.child_flows(r.partition, r.id), 0, flow)
@@ -1796,6 +1814,7 @@ local backlog = M.backlog
 local flow = M.flow
 local flow_end = M.flow_end
 local joins = M.joins
+local keys = M.keys
 local links = M.links
 local member = M.member
 local number = M.number
@@ -1828,6 +1847,15 @@ function work.member(w, index)
     w.members[index] = r
   end
   return w.members[index]
+end
+function work.decision(w, index)
+  local r = w.members[index]
+  if r then
+    return joins.of(r).decision
+  end
+  local id = member.id(w.fl.flow, index)
+  local decision = string.sub(redis.call("HGET", keys.execution(w.fl.partition, id), "dp"), 1, 1)
+  return decision == "z" and "o" or decision
 end
 function work.adopt(w, r)
   w.members[tonumber(member.node(r).index)] = r
@@ -1901,6 +1929,7 @@ local function end_cancelled(w, r, at, reason)
   work.ended(w, r)
   for _, flow_id in ipairs(r.orphans or {}) do
     w.orphans[#w.orphans + 1] = flow_id
+    w.looked.visits = w.looked.visits - 1
   end
 end
 function promote.fire(w, r)
@@ -2103,7 +2132,8 @@ function counting.reopened(w, step)
 end
 local function is_needed(w, r)
   for _, link in ipairs(links.slice(r, "c", 0, links.count(r, "c"))) do
-    if joins.of(work.member(w, link.index)).decision == "o" then
+    w.looked.visits = w.looked.visits - 1
+    if work.decision(w, link.index) == "o" then
       return true
     end
   end
@@ -2123,7 +2153,7 @@ function counting.decided(w, step)
   over(w, w.decided, step, "p", function(r, link)
     take(w, r, link)
     local node, parent = member.node(r), work.member(w, link.index)
-    if node.rest == "c" and not parent.f.ea and not is_needed(w, parent) then
+    if node.rest == "c" and not parent.f.ea and not parent.f.ca and not is_needed(w, parent) then
       promote.cancel(w, parent, w.now, "node " .. node.key .. " needs it no more")
     end
   end)
@@ -2221,6 +2251,7 @@ function execution.commit(r, now)
   if not r.f.nd then
     places.commit(r, now)
     if r.orphans then
+      r.looked = r.looked or {}
       propagate.cancel_orphans(r.partition, r.orphans, now, r.looked)
       r.orphans = nil
     end
@@ -2536,6 +2567,7 @@ reply.CODES = {
   "FLOW_ENDED",
   "FLOW_CANCELLED",
   "FLOW_NOT_STAGED",
+  "FLOW_BUSY",
   "FLOW_DEPTH",
   "CHILD_FLOWS",
   "NODE_STARTED",
@@ -3140,19 +3172,25 @@ local function new(partition, flow, index, values, at, staged, now)
   end
   return r
 end
-function nodes.create(partition, flow, first, text, looked, now)
-  local values, index = packed.read(text), first
-  for at = 1, #values, VALUES do
-    local r = new(partition, flow, index, values, at, false, now)
-    r.looked = looked
-    places.create(r, now)
-    index = index + 1
-  end
-end
 function nodes.remove(partition, flow, index)
   local r = record.load(partition, member.id(flow, index))
   if r then
     places.remove(r)
+  end
+end
+function nodes.count(text)
+  return #packed.read(text) / VALUES
+end
+function nodes.create(partition, flow, first, text, stored, looked, now)
+  local values, index = packed.read(text), first
+  for at = 1, #values, VALUES do
+    if index < stored then
+      nodes.remove(partition, flow, index)
+    end
+    local r = new(partition, flow, index, values, at, false, now)
+    r.looked = looked
+    places.create(r, now)
+    index = index + 1
   end
 end
 function nodes.stage(partition, flow, first, text, now)
@@ -3188,8 +3226,12 @@ function staged.may_go_on(fl, by, first)
   local before, count = staged.standing(fl)
   return before == by and first > fl.nodes and first <= count
 end
+function staged.stored(fl)
+  return math.max(tonumber(fl.f.sm or "0"), fl.nodes)
+end
 function staged.note(fl, by, count)
   record.set(fl, "sx", by .. " " .. number.text(count))
+  record.set_number(fl, "sm", math.max(staged.stored(fl), count))
 end
 function staged.is_complete(fl, by, nodes)
   local before, count = staged.standing(fl)
@@ -3219,16 +3261,14 @@ local timers = M.timers
 local work = M.work
 local flow_due = {}
 local function remove(fl, now, looked)
-  local _, stored = staged.standing(fl)
-  local from = math.max(stored or 0, fl.nodes)
+  local from = fl.state == "removing" and fl.nodes or staged.stored(fl)
   local to = math.max(from - math.max(looked.visits, 1), 0)
   looked.visits = looked.visits - math.max(from - to, 1)
   for index = from - 1, to, -1 do
     nodes.remove(fl.partition, fl.flow, index)
   end
   if to > 0 then
-    fl.state, fl.nodes = "staged", to
-    record.set(fl, "sx", nil)
+    fl.state, fl.nodes = "removing", to
     record.set(fl, "sg", fl.due)
     record.set(fl, "ea", nil)
     flow.save(fl, now)
@@ -3245,7 +3285,7 @@ function flow_due.handle(fl, now, looked)
   elseif fl.f.lf then
     propagate.run(work.on(fl, now, looked))
     return "flows_advanced"
-  elseif fl.f.ea or fl.state == "staged" then
+  elseif fl.f.ea or not flow.is_seen(fl.state) then
     return remove(fl, now, work.budget(looked))
   end
   local w = work.on(fl, now, looked)
@@ -3963,6 +4003,7 @@ end
 end)()
 
 F.extend_flow = (function()
+local backlog = M.backlog
 local clock = M.clock
 local extension = M.extension
 local flow = M.flow
@@ -3973,7 +4014,7 @@ local reply = M.reply
 local staged = M.staged
 local work = M.work
 local OWN = { extended = true }
-local function refusal(fl, by, revision, first, count, are_staged)
+local function refusal(fl, by, revision, first, count, are_staged, text)
   if fl.f.ea then
     return reply.err("FLOW_ENDED", fl.state)
   elseif fl.f.ca then
@@ -3982,6 +4023,10 @@ local function refusal(fl, by, revision, first, count, are_staged)
     return reply.err("FLOW_REVISION", fl.revision)
   elseif are_staged == "1" and not staged.is_complete(fl, by, fl.nodes + tonumber(count)) then
     return reply.err("FLOW_NOT_STAGED")
+  elseif are_staged == "0" and nodes.count(text) ~= tonumber(count) then
+    return reply.err("FLOW_REVISION", fl.revision)
+  elseif backlog.is_stored(fl, "s") then
+    return reply.err("FLOW_BUSY")
   end
   return nil
 end
@@ -3995,7 +4040,7 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   if before then
     return reply.ok(string.match(before, "%d+"), fl.f.lf and "1" or "0")
   end
-  local refused = refusal(fl, by, revision, first, count, are_staged)
+  local refused = refusal(fl, by, revision, first, count, are_staged, text)
   if refused then
     return refused
   end
@@ -4008,7 +4053,7 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   if are_staged == "1" then
     staged.seal(fl)
   else
-    nodes.create(partition, id, from, text, w.looked, now)
+    nodes.create(partition, id, from, text, staged.stored(fl), w.looked, now)
   end
   extension.note(fl, tonumber(count), tonumber(edges))
   operator.remember(fl, request, "extended " .. string.format("%d", fl.revision))
@@ -4393,7 +4438,9 @@ local OWN = { replayed = true }
 local SHORT = { "ca", "pp", "fc", "fa", "ft", "rk" }
 local LONG = { "cr", "pm", "fm", "fd", "re" }
 local function reopen(r)
-  if flow.cancel_of(r) then
+  if not flow.open(r.partition, member.node(r).flow) then
+    return reply.err("NOT_FOUND")
+  elseif flow.cancel_of(r) then
     return reply.err("FLOW_CANCELLED", member.node(r).flow)
   end
   local d, decision = joins.of(r), joins.decided(r)
@@ -4510,7 +4557,9 @@ local record = M.record
 local reply = M.reply
 local staged = M.staged
 local function refusal(fl, fingerprint, by, first)
-  if fingerprint ~= "" and fl.fingerprint ~= fingerprint then
+  if fl.state == "removing" then
+    return fingerprint ~= "" and reply.err("FLOW_BUSY") or reply.err("FLOW_NOT_FOUND")
+  elseif fingerprint ~= "" and fl.fingerprint ~= fingerprint then
     return reply.err("FLOW_ID")
   elseif fingerprint == "" and fl.state == "staged" then
     return reply.err("FLOW_NOT_FOUND")
@@ -4635,8 +4684,10 @@ return function(
   local there = flow.load(partition, id)
   if there and there.fingerprint ~= fingerprint then
     return reply.err("FLOW_ID")
-  elseif there and there.state ~= "staged" then
+  elseif there and flow.is_seen(there.state) then
     return reply.ok(there.f.lf and "1" or "0")
+  elseif there and (there.state == "removing" or are_staged == "0") then
+    return reply.err("FLOW_BUSY")
   elseif are_staged == "1" and not (there and staged.is_complete(there, fingerprint, tonumber(count))) then
     return reply.err("FLOW_NOT_STAGED")
   end
@@ -4650,7 +4701,7 @@ return function(
   local submitted = number.text(now) .. " " .. policy .. " " .. retention .. " " .. fingerprint
   local fl = flow.new(partition, id, submitted, "open 1 " .. count .. " " .. edges .. " " .. count .. " 0")
   fl.due = there and there.due
-  fl.f = { sx = there and there.f.sx, sg = there and there.f.sg }
+  fl.f = { sx = there and there.f.sx, sg = there and there.f.sg, sm = there and there.f.sm }
   record.set(fl, "s", submitted)
   record.set(fl, "dl", deadline ~= "" and deadline or nil)
   record.set(fl, "tg", tags ~= "" and tags or nil)
@@ -4666,7 +4717,7 @@ return function(
     flow.save(fl, now)
     w = work.on(fl, now)
   else
-    nodes.create(partition, id, 0, text, w.looked, now)
+    nodes.create(partition, id, 0, text, 0, w.looked, now)
   end
   return reply.ok(propagate.run(w) and "1" or "0")
 end
@@ -4779,10 +4830,13 @@ return function(partition, most, tag, process, wait)
   local counts = { delays = 0, leases = 0, timeouts = 0, expired = 0, grants = 0, removed = 0 }
   counts.waits, counts.waitpoints = 0, 0
   counts.flows_expired, counts.flows_removed, counts.flows_advanced = 0, 0, 0
-  local handled, looked, cut_off = 0, {}, false
+  local handled, looked, cut_off, broken = 0, {}, false, ""
   for _, id in ipairs(timers.due(partition, tag, now, most)) do
-    local r, event = handle(partition, id, now, looked)
-    if event then
+    local is_sound, r, event = pcall(handle, partition, id, now, looked)
+    if not is_sound then
+      timers.postpone(partition, tag, id, now)
+      broken = broken .. id .. ": " .. tostring(r) .. "\n"
+    elseif event then
       counts[event] = counts[event] + 1
       handled = handled + 1
     else
@@ -4802,7 +4856,7 @@ return function(partition, most, tag, process, wait)
   local c = counts
   return reply.ok(
     now, next_due or "", c.delays, c.leases, c.timeouts, c.expired, c.grants, c.removed,
-    c.waits, c.waitpoints, c.flows_expired, c.flows_removed, c.flows_advanced, repaired, cut_off and "1" or "0")
+    c.waits, c.waitpoints, c.flows_expired, c.flows_removed, c.flows_advanced, repaired, cut_off and "1" or "0", broken)
 end
 end)()
 
@@ -4830,6 +4884,9 @@ return function(partition, id, from, most)
   local total, items, bytes = links.count(r, "p"), {}, 0
   for _, link in ipairs(links.slice(r, "p", tonumber(from), math.min(total, from + most))) do
     local parent = record.load(partition, member.id(member.node(r).flow, link.index))
+    if not parent then
+      return reply.err("NOT_FOUND")
+    end
     local given, content_type, result = result_of(parent)
     if bytes > 0 and bytes + #result > BYTES_MAX then
       break
@@ -4867,6 +4924,8 @@ return function(partition, id, attempt, epoch, lease_id, digest, flow_id, saves,
       return reply.err("FLOW_NOT_FOUND", flow_id), false
     elseif fl.f.ea then
       return reply.ok("ended " .. fl.state), false
+    elseif not children.has_room_for(r, flow_id) then
+      return reply.err("CHILD_FLOWS", children.OPEN_MAX + 1), false
     end
     if saves == "1" then
       kept.set_state(r, state)

@@ -219,8 +219,11 @@ impl Inner {
     ) -> Result<Option<Bytes>, EngineError> {
         let parts = parts(stager.first, nodes, edges)?;
         let few_edges: usize = edges.values().map(|of_one| of_one.children.len() / 3).sum();
-        if parts.len() <= 1 && few_edges <= limits::FLOW_ONE_STEP_EDGES_MAX {
-            return Ok(Some(parts.into_iter().next().map_or_else(Bytes::new, |part| part.nodes)));
+        if parts.is_empty() {
+            return Ok(Some(Bytes::new()));
+        }
+        if parts.len() == 1 && few_edges <= limits::FLOW_ONE_STEP_EDGES_MAX {
+            return Ok(parts.into_iter().next().map(|part| part.nodes));
         }
         let mut staging = 1;
         loop {
@@ -250,7 +253,17 @@ impl Inner {
     async fn extend(&self, call: calls::ExtendFlow<'_>) -> Result<ExtendOutcome, EngineError> {
         const OPERATION: &str = "extend_flow";
         let flow = FlowId::from_u128(call.flow);
-        let answer = self.about_flow(OPERATION, flow, call).await?;
+        let mut tries = 1;
+        let answer = loop {
+            match self.about_flow(OPERATION, flow, call.clone()).await {
+                // Nodes that were staged before have not all started.
+                Err(EngineError::Contention { .. }) if tries < STAGINGS_MAX => {
+                    self.advance(OPERATION, flow).await?;
+                    tries += 1;
+                }
+                answer => break answer?,
+            }
+        };
         if answer.left {
             self.advance(OPERATION, flow).await?;
         }

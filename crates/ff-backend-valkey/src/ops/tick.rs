@@ -50,6 +50,8 @@ struct Ticked {
     outcome: TickOutcome,
     /// From now until something is due.
     until_due: Option<Duration>,
+    /// What could not be handled.
+    broken: String,
 }
 
 impl Inner {
@@ -80,7 +82,8 @@ impl Inner {
             }
             let sooner = self.waits.ticks.sooner();
             self.waits.subscribe_all(self).await?;
-            let Ticked { outcome, until_due } = self.tick_all(limit, tag, Some(max_wait)).await?;
+            let Ticked { outcome, until_due, .. } =
+                self.tick_all(limit, tag, Some(max_wait)).await?;
             if outcome.handled() > 0 {
                 return Ok(outcome);
             }
@@ -97,7 +100,8 @@ impl Inner {
         tag: &str,
         sleeping: Option<Duration>,
     ) -> Result<Ticked, EngineError> {
-        let mut ticked = Ticked { outcome: TickOutcome::default(), until_due: None };
+        let (outcome, broken) = (TickOutcome::default(), String::new());
+        let mut ticked = Ticked { outcome, until_due: None, broken };
         for partition in &self.keyspace.partitions {
             loop {
                 let left = u64::from(limit.saturating_sub(ticked.outcome.handled()));
@@ -119,7 +123,11 @@ impl Inner {
                 }
             }
         }
-        Ok(ticked)
+        if ticked.broken.is_empty() {
+            return Ok(ticked);
+        }
+        // Everything else was handled, and these are tried again after a while.
+        Err(EngineError::Corrupt { what: format!("due entries: {}", ticked.broken.trim_end()) })
     }
 }
 
@@ -141,6 +149,9 @@ impl Ticked {
         self.outcome.flows_expired += count(answer.flows_expired)?;
         self.outcome.flows_removed += count(answer.flows_removed)?;
         self.outcome.flows_advanced += count(answer.flows_advanced)?;
+        if !answer.broken.is_empty() {
+            self.broken.push_str(&answer.broken);
+        }
         if answer.repaired > 0 {
             tracing::warn!(count = answer.repaired, "repaired lost wake-ups");
         }

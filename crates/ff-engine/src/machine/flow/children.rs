@@ -16,7 +16,7 @@ use crate::machine::decision::Decision;
 use crate::machine::fence_check::{held, held_or_repeated};
 use crate::machine::lifecycle::Verb;
 use crate::machine::record::{Entry, ExecutionRecord, LeaseEnd, ReleaseCall, RunState};
-use crate::requests::{CancelCause, WaitChildren, WaitChildrenOutcome};
+use crate::requests::{CancelCause, WaitChildren, WaitChildrenOutcome, at_most};
 
 /// Decides whether a running execution may start one more flow, given how deep the flow lies that it
 /// belongs to. Answers its run state with the flow, and how deep that lies.
@@ -36,23 +36,23 @@ pub(super) fn start_child(
         return Err(EngineError::state(StateKind::CancelRequested, fence.execution));
     }
     let depth = own_depth.map_or(1, |depth| depth + 1);
-    let beyond = |field: &'static str, limit: u64, actual: u64| EngineError::LimitExceeded {
-        field: field.into(),
-        limit,
-        actual,
-    };
     if depth > limits::FLOW_DEPTH_MAX {
-        return Err(beyond("flow_depth", limits::FLOW_DEPTH_MAX.into(), depth.into()));
+        return Err(EngineError::LimitExceeded {
+            field: "flow_depth".into(),
+            limit: limits::FLOW_DEPTH_MAX.into(),
+            actual: depth.into(),
+        });
     }
     let mut next = record.run.clone();
     let mut flows = next.child_flows.take().map_or_else(BTreeSet::new, Arc::unwrap_or_clone);
     flows.insert(flow);
-    if flows.len() > limits::CHILD_FLOWS_OPEN_MAX {
-        let (limit, actual) = (limits::CHILD_FLOWS_OPEN_MAX as u64, flows.len() as u64);
-        return Err(beyond("child_flows", limit, actual));
-    }
+    check_number(&flows)?;
     next.child_flows = Some(Arc::new(flows));
     Ok((next, depth))
+}
+
+fn check_number(flows: &BTreeSet<FlowId>) -> Result<(), EngineError> {
+    at_most("child_flows", flows.len(), limits::CHILD_FLOWS_OPEN_MAX)
 }
 
 /// Decides `wait_children`, given the flow.
@@ -91,6 +91,7 @@ pub fn wait_children(
     // A flow that was replayed after its end is not among the open ones any more.
     let mut flows = next.child_flows.take().map_or_else(BTreeSet::new, Arc::unwrap_or_clone);
     flows.insert(flow.id);
+    check_number(&flows)?;
     next.child_flows = Some(Arc::new(flows));
     Ok(Decision::apply(next, WaitChildrenOutcome::Waiting))
 }
