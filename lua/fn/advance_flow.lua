@@ -3,8 +3,9 @@
 --- @flags allow-oom
 --- @arg flow id
 --- @ok open int   members that have not ended
---- @ok left flag  something is left to do
+--- @ok left text  flows in which something is left to do, joined by commas
 --- @err FLOW_NOT_FOUND
+local budget = require("budget")
 local clock = require("clock")
 local flow = require("flow")
 local propagate = require("propagate")
@@ -16,8 +17,9 @@ return function(partition, id)
   if not fl then
     return reply.err("FLOW_NOT_FOUND")
   elseif not fl.f.lf then
-    return reply.ok(fl.open, "0")
+    return reply.ok(fl.open, "")
   end
-  local left = propagate.run(work.on(fl, clock.now_ms(partition)))
-  return reply.ok(fl.open, left and "1" or "0")
+  local w = work.on(fl, clock.now_ms(partition))
+  propagate.run(w)
+  return reply.ok(fl.open, budget.left(w.looked))
 end

@@ -9,7 +9,7 @@
 --- @arg digest  text   of the reason
 --- @arg reason  text
 --- @ok released text
---- @ok left     text  the flow in which something is left to do, or empty
+--- @ok left     text  flows in which something is left to do, joined by commas
 --- @err NOT_FOUND STALE_LEASE LEASE_EXPIRED LEASE_REVOKED ALREADY_TERMINAL ALREADY_RELEASED
 local held = require("held")
 local run = require("run")

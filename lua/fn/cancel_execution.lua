@@ -6,7 +6,7 @@
 --- @arg request bytes  16 bytes of request id
 --- @arg reason  text
 --- @ok outcome text
---- @ok left    text  the flow in which something is left to do, or empty
+--- @ok left    text  flows in which something is left to do, joined by commas
 --- @err NOT_FOUND
 local run = require("run")
 local steered = require("steered")

@@ -8,8 +8,9 @@
 --- @arg reason  text
 --- @ok outcome text
 --- @ok open    int   members that have not ended
---- @ok left    flag  something is left to do
+--- @ok left    text  flows in which something is left to do, joined by commas
 --- @err FLOW_NOT_FOUND
+local budget = require("budget")
 local clock = require("clock")
 local flow = require("flow")
 local operator = require("operator")
@@ -27,15 +28,15 @@ return function(partition, id, request, policy, reason)
   if not fl then
     return reply.err("FLOW_NOT_FOUND")
   elseif operator.done_by(fl, request, OWN) then
-    return reply.ok("cancelled", fl.open, fl.f.lf and "1" or "0")
+    return reply.ok("cancelled", fl.open, fl.f.lf and id or "")
   elseif fl.f.ea then
-    return reply.ok("ended " .. fl.state, 0, "0")
+    return reply.ok("ended " .. fl.state, 0, "")
   end
   local w, _, reached = work.on(fl, now), flow.cancel(fl)
   operator.remember(fl, request, "cancelled")
   if not reached or REACH[reached] < REACH[policy] then
     sweep.begin(w, "r", policy, reason)
   end
-  local left = propagate.run(w)
-  return reply.ok("cancelled", fl.open, left and "1" or "0")
+  propagate.run(w)
+  return reply.ok("cancelled", fl.open, budget.left(w.looked))
 end

@@ -10,7 +10,7 @@
 --- @arg type    text   its content type; empty for the default one
 --- @arg result  bytes
 --- @ok released text
---- @ok left     text  the flow in which something is left to do, or empty
+--- @ok left     text  flows in which something is left to do, joined by commas
 --- @err NOT_FOUND STALE_LEASE LEASE_EXPIRED LEASE_REVOKED ALREADY_TERMINAL ALREADY_RELEASED
 local held = require("held")
 local record = require("record")

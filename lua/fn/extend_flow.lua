@@ -11,9 +11,10 @@
 --- @arg nodes    bytes  eighteen values of each, see `nodes`
 --- @arg touched  bytes  four values of each node that is there and gets edges, see `extension`
 --- @ok revision int
---- @ok left     flag  something is left to do
+--- @ok left     text  flows in which something is left to do, joined by commas
 --- @err FLOW_NOT_FOUND FLOW_ENDED FLOW_CANCELLED FLOW_REVISION FLOW_NOT_STAGED FLOW_BUSY NODE_STARTED
 local backlog = require("backlog")
+local budget = require("budget")
 local clock = require("clock")
 local extension = require("extension")
 local flow = require("flow")
@@ -51,7 +52,7 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   end
   local before = operator.done_by(fl, request, OWN)
   if before then
-    return reply.ok(string.match(before, "%d+"), fl.f.lf and "1" or "0")
+    return reply.ok(string.match(before, "%d+"), fl.f.lf and id or "")
   end
   local refused = refusal(fl, by, revision, first, count, are_staged, text)
   if refused then
@@ -73,5 +74,6 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   flow.save(fl, now)
   w = work.again(w)
   extension.apply(w, touched)
-  return reply.ok(fl.revision, propagate.run(w) and "1" or "0")
+  propagate.run(w)
+  return reply.ok(fl.revision, budget.left(w.looked))
 end

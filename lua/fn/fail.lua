@@ -12,7 +12,7 @@
 --- @arg detail      bytes
 --- @arg retry_after text   ms, or empty for the policy's back-off
 --- @ok released text
---- @ok left     text  the flow in which something is left to do, or empty
+--- @ok left     text  flows in which something is left to do, joined by commas
 --- @err NOT_FOUND STALE_LEASE LEASE_EXPIRED LEASE_REVOKED ALREADY_TERMINAL ALREADY_RELEASED
 local held = require("held")
 local retry = require("retry")

@@ -4,7 +4,7 @@
 --- @arg id      id
 --- @arg request bytes  16 bytes of request id
 --- @ok outcome text
---- @ok left    text  the flow in which something is left to do, or empty
+--- @ok left    text  flows in which something is left to do, joined by commas
 --- @err NOT_FOUND NOT_TERMINAL DEPENDENCIES_UNMET FLOW_CANCELLED
 local flow = require("flow")
 local joins = require("joins")

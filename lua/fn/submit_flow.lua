@@ -14,8 +14,9 @@
 --- @arg lease       bytes 16 bytes
 --- @arg staged      flag  whether the nodes are staged
 --- @arg nodes       bytes eighteen values of each, see `nodes`
---- @ok left flag  something is left to do
+--- @ok left text  flows in which something is left to do, joined by commas
 --- @err FLOW_ID FLOW_BUSY FLOW_NOT_STAGED NOT_FOUND STALE_LEASE LEASE_EXPIRED LEASE_REVOKED ALREADY_TERMINAL ALREADY_RELEASED CANCEL_REQUESTED FLOW_DEPTH CHILD_FLOWS
+local budget = require("budget")
 local clock = require("clock")
 local fence = require("fence")
 local flow = require("flow")
@@ -37,7 +38,7 @@ return function(
   if there and there.fingerprint ~= fingerprint then
     return reply.err("FLOW_ID")
   elseif there and flow.is_seen(there.state) then
-    return reply.ok(there.f.lf and "1" or "0")
+    return reply.ok(there.f.lf and id or "")
   elseif there and (there.state == "removing" or are_staged == "0") then
     return reply.err("FLOW_BUSY")
   elseif are_staged == "1" and not (there and staged.is_complete(there, fingerprint, tonumber(count))) then
@@ -71,5 +72,6 @@ return function(
   else
     nodes.create(partition, id, 0, text, 0, w.looked, now)
   end
-  return reply.ok(propagate.run(w) and "1" or "0")
+  propagate.run(w)
+  return reply.ok(budget.left(w.looked))
 end

@@ -21,6 +21,7 @@
 --- @ok repaired  int   lost wake-ups
 --- @ok cut_off   flag  the call stopped early because it had done enough
 --- @ok broken    text  what could not be handled and is tried again later, a line each
+local budget = require("budget")
 local clock = require("clock")
 local due = require("due")
 local events = require("events")
@@ -30,7 +31,6 @@ local flow_due = require("flow_due")
 local repair = require("repair")
 local reply = require("reply")
 local timers = require("timers")
-local work = require("work")
 
 local ID_DIGITS = 32
 
@@ -67,7 +67,7 @@ return function(partition, most, tag, process, wait)
     else
       timers.correct(partition, tag, id, r, now)
     end
-    if work.budget(looked).visits <= 0 then
+    if budget.of(looked).visits <= 0 then
       cut_off = true
       break
     end

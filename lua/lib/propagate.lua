@@ -18,8 +18,7 @@ local propagate = {}
 local DECIDED = { d = counting.decided, t = counting.takes }
 local COUNTS = { k = counting.ended, e = counting.late, r = counting.reopened }
 
---- Does what is left to do, as much as the call may, and puts the flow back. Answers whether more is
---- left.
+--- Does what is left to do, as much as the call may, and puts the flow back.
 function propagate.run(w)
   while w.looked.visits > 0 do
     local start, counted = backlog.front(w.starts), backlog.front(w.counts)
@@ -37,9 +36,8 @@ function propagate.run(w)
       break
     end
   end
-  local left = work.finish(w)
+  work.finish(w)
   propagate.cancel_orphans(w.fl.partition, w.orphans, w.now, w.looked)
-  return left
 end
 
 --- Cancels flows whose parents have ended without success, each with what hangs on it in turn.
@@ -70,7 +68,7 @@ function propagate.ended(r, now)
   places.commit(r, now)
   local w = work_of(r, now)
   work.ended(w, r)
-  r.left = propagate.run(w) and w.fl.flow or nil
+  propagate.run(w)
   propagate.cancel_orphans(r.partition, r.orphans or {}, now, w.looked)
 end
 
@@ -87,7 +85,7 @@ function propagate.reopened(r, now)
   if d.decision == "f" and d.failed > 0 then
     backlog.push(w.decided, "t " .. member.node(r).index .. " 0 " .. links.count(r, "p"))
   end
-  r.left = propagate.run(w) and w.fl.flow or nil
+  propagate.run(w)
 end
 
 return propagate

@@ -1,6 +1,7 @@
 --- Work on one flow within one call: what is in hand of it, what is left to do, and how much of that the
 --- call may still do.
 local backlog = require("backlog")
+local budget = require("budget")
 local flow = require("flow")
 local flow_end = require("flow_end")
 local joins = require("joins")
@@ -13,19 +14,9 @@ local record = require("record")
 
 local work = {}
 
---- Members that one call visits. What is left is done by the next call, or when it is due.
-local VISITS_MAX = 64
-
---- What one call may do, shared by everything that it does: `visits` to members.
-function work.budget(looked)
-  looked = looked or {}
-  looked.visits = looked.visits or VISITS_MAX
-  return looked
-end
-
 --- Work on a flow in hand.
 function work.on(fl, now, looked)
-  looked = work.budget(looked)
+  looked = budget.of(looked)
   return {
     fl = fl, now = now, looked = looked, members = {}, orphans = {},
     starts = backlog.of(fl, "s"), counts = backlog.of(fl, "c"), decided = backlog.of(fl, "d"),
@@ -109,8 +100,10 @@ function work.finish(w)
   if not left and fl.open == 0 and fl.state == "open" then
     flow_end.now(fl, w.now)
   end
+  if left then
+    w.looked.left[#w.looked.left + 1] = fl.flow
+  end
   flow.save(fl, w.now)
-  return left
 end
 
 return work

@@ -123,7 +123,7 @@ impl Call for AdvanceFlow {
     }
 
     fn decode(values: &mut Values) -> Result<AdvanceFlowAnswer, BadReply> {
-        Ok(AdvanceFlowAnswer { open: values.int()?, left: values.flag()? })
+        Ok(AdvanceFlowAnswer { open: values.int()?, left: values.text()? })
     }
 }
 
@@ -132,8 +132,8 @@ impl Call for AdvanceFlow {
 pub(crate) struct AdvanceFlowAnswer {
     /// `open`: members that have not ended.
     pub(crate) open: u64,
-    /// `left`: something is left to do.
-    pub(crate) left: bool,
+    /// `left`: flows in which something is left to do, joined by commas.
+    pub(crate) left: String,
 }
 
 /// Asks to be told of the end of an execution on its channel. Answers whether it has ended already.
@@ -291,7 +291,7 @@ impl Call for Cancel<'_> {
 pub(crate) struct CancelAnswer {
     /// `released`.
     pub(crate) released: String,
-    /// `left`: the flow in which something is left to do, or empty.
+    /// `left`: flows in which something is left to do, joined by commas.
     pub(crate) left: String,
 }
 
@@ -328,7 +328,7 @@ impl Call for CancelExecution<'_> {
 pub(crate) struct CancelExecutionAnswer {
     /// `outcome`.
     pub(crate) outcome: String,
-    /// `left`: the flow in which something is left to do, or empty.
+    /// `left`: flows in which something is left to do, joined by commas.
     pub(crate) left: String,
 }
 
@@ -359,7 +359,7 @@ impl Call for CancelFlow<'_> {
     }
 
     fn decode(values: &mut Values) -> Result<CancelFlowAnswer, BadReply> {
-        Ok(CancelFlowAnswer { outcome: values.text()?, open: values.int()?, left: values.flag()? })
+        Ok(CancelFlowAnswer { outcome: values.text()?, open: values.int()?, left: values.text()? })
     }
 }
 
@@ -370,8 +370,8 @@ pub(crate) struct CancelFlowAnswer {
     pub(crate) outcome: String,
     /// `open`: members that have not ended.
     pub(crate) open: u64,
-    /// `left`: something is left to do.
-    pub(crate) left: bool,
+    /// `left`: flows in which something is left to do, joined by commas.
+    pub(crate) left: String,
 }
 
 /// Hands out up to `most` ready executions of a lane, each under a lease, and reclaim tokens beside
@@ -593,7 +593,7 @@ impl Call for Complete<'_> {
 pub(crate) struct CompleteAnswer {
     /// `released`.
     pub(crate) released: String,
-    /// `left`: the flow in which something is left to do, or empty.
+    /// `left`: flows in which something is left to do, joined by commas.
     pub(crate) left: String,
 }
 
@@ -928,7 +928,7 @@ impl Call for ExtendFlow<'_> {
     }
 
     fn decode(values: &mut Values) -> Result<ExtendFlowAnswer, BadReply> {
-        Ok(ExtendFlowAnswer { revision: values.int()?, left: values.flag()? })
+        Ok(ExtendFlowAnswer { revision: values.int()?, left: values.text()? })
     }
 }
 
@@ -937,8 +937,8 @@ impl Call for ExtendFlow<'_> {
 pub(crate) struct ExtendFlowAnswer {
     /// `revision`.
     pub(crate) revision: u64,
-    /// `left`: something is left to do.
-    pub(crate) left: bool,
+    /// `left`: flows in which something is left to do, joined by commas.
+    pub(crate) left: String,
 }
 
 /// Ends the attempt as failed; class and policy decide whether another follows.
@@ -994,7 +994,7 @@ impl Call for Fail<'_> {
 pub(crate) struct FailAnswer {
     /// `released`.
     pub(crate) released: String,
-    /// `left`: the flow in which something is left to do, or empty.
+    /// `left`: flows in which something is left to do, joined by commas.
     pub(crate) left: String,
 }
 
@@ -1675,7 +1675,7 @@ impl Call for Replay {
 pub(crate) struct ReplayAnswer {
     /// `outcome`.
     pub(crate) outcome: String,
-    /// `left`: the flow in which something is left to do, or empty.
+    /// `left`: flows in which something is left to do, joined by commas.
     pub(crate) left: String,
 }
 
@@ -2029,15 +2029,15 @@ impl Call for SubmitFlow<'_> {
     }
 
     fn decode(values: &mut Values) -> Result<SubmitFlowAnswer, BadReply> {
-        Ok(SubmitFlowAnswer { left: values.flag()? })
+        Ok(SubmitFlowAnswer { left: values.text()? })
     }
 }
 
 /// What `submit_flow` answers.
 #[derive(Debug)]
 pub(crate) struct SubmitFlowAnswer {
-    /// `left`: something is left to do.
-    pub(crate) left: bool,
+    /// `left`: flows in which something is left to do, joined by commas.
+    pub(crate) left: String,
 }
 
 /// Gives the lease back until signals satisfy a condition, unless those that were kept do.

@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "6b04c95afa339b114c075cc70ee3e21c" }
+M.library = { PROTOCOL = 1, HASH = "83a7579c6059bc237e49a1b3677732ca" }
 
 M.number = (function()
 local number = {}
@@ -1116,6 +1116,20 @@ end
 return barrier
 end)()
 
+M.budget = (function()
+local budget = {}
+local VISITS_MAX = 64
+function budget.of(looked)
+  looked = looked or {}
+  looked.visits, looked.left = looked.visits or VISITS_MAX, looked.left or {}
+  return looked
+end
+function budget.left(looked)
+  return looked and looked.left and table.concat(looked.left, ",") or ""
+end
+return budget
+end)()
+
 M.capabilities = (function()
 local capabilities = {}
 function capabilities.offer(text)
@@ -1811,6 +1825,7 @@ end)()
 
 M.work = (function()
 local backlog = M.backlog
+local budget = M.budget
 local flow = M.flow
 local flow_end = M.flow_end
 local joins = M.joins
@@ -1821,14 +1836,8 @@ local number = M.number
 local places = M.places
 local record = M.record
 local work = {}
-local VISITS_MAX = 64
-function work.budget(looked)
-  looked = looked or {}
-  looked.visits = looked.visits or VISITS_MAX
-  return looked
-end
 function work.on(fl, now, looked)
-  looked = work.budget(looked)
+  looked = budget.of(looked)
   return {
     fl = fl, now = now, looked = looked, members = {}, orphans = {},
     starts = backlog.of(fl, "s"), counts = backlog.of(fl, "c"), decided = backlog.of(fl, "d"),
@@ -1895,8 +1904,10 @@ function work.finish(w)
   if not left and fl.open == 0 and fl.state == "open" then
     flow_end.now(fl, w.now)
   end
+  if left then
+    w.looked.left[#w.looked.left + 1] = fl.flow
+  end
   flow.save(fl, w.now)
-  return left
 end
 return work
 end)()
@@ -2192,9 +2203,8 @@ function propagate.run(w)
       break
     end
   end
-  local left = work.finish(w)
+  work.finish(w)
   propagate.cancel_orphans(w.fl.partition, w.orphans, w.now, w.looked)
-  return left
 end
 function propagate.cancel_orphans(partition, orphans, now, looked)
   for _, id in ipairs(orphans) do
@@ -2220,7 +2230,7 @@ function propagate.ended(r, now)
   places.commit(r, now)
   local w = work_of(r, now)
   work.ended(w, r)
-  r.left = propagate.run(w) and w.fl.flow or nil
+  propagate.run(w)
   propagate.cancel_orphans(r.partition, r.orphans or {}, now, w.looked)
 end
 function propagate.reopened(r, now)
@@ -2235,7 +2245,7 @@ function propagate.reopened(r, now)
   if d.decision == "f" and d.failed > 0 then
     backlog.push(w.decided, "t " .. member.node(r).index .. " 0 " .. links.count(r, "p"))
   end
-  r.left = propagate.run(w) and w.fl.flow or nil
+  propagate.run(w)
 end
 return propagate
 end)()
@@ -3250,6 +3260,7 @@ return staged
 end)()
 
 M.flow_due = (function()
+local budget = M.budget
 local flow = M.flow
 local keys = M.keys
 local nodes = M.nodes
@@ -3286,7 +3297,7 @@ function flow_due.handle(fl, now, looked)
     propagate.run(work.on(fl, now, looked))
     return "flows_advanced"
   elseif fl.f.ea or not flow.is_seen(fl.state) then
-    return remove(fl, now, work.budget(looked))
+    return remove(fl, now, budget.of(looked))
   end
   local w = work.on(fl, now, looked)
   sweep.begin(w, "d", "a", "the flow missed its deadline")
@@ -3297,6 +3308,7 @@ return flow_due
 end)()
 
 M.held = (function()
+local budget = M.budget
 local clock = M.clock
 local execution = M.execution
 local fence = M.fence
@@ -3325,7 +3337,7 @@ function held.by(partition, id, attempt, epoch, lease_id, call, decide, again)
     lease.release(r, call, released)
   end
   execution.commit(r, now)
-  return answer or reply.ok(released, r.left or "")
+  return answer or reply.ok(released, budget.left(r.looked))
 end
 return held
 end)()
@@ -3587,6 +3599,7 @@ return starters
 end)()
 
 M.steered = (function()
+local budget = M.budget
 local clock = M.clock
 local execution = M.execution
 local operator = M.operator
@@ -3609,12 +3622,13 @@ function steered.by(partition, id, request, own, decide)
     operator.remember(r, request, outcome)
     execution.commit(r, now)
   end
-  return reply.ok(outcome, r.left or "")
+  return reply.ok(outcome, budget.left(r.looked))
 end
 return steered
 end)()
 
 F.advance_flow = (function()
+local budget = M.budget
 local clock = M.clock
 local flow = M.flow
 local propagate = M.propagate
@@ -3625,10 +3639,11 @@ return function(partition, id)
   if not fl then
     return reply.err("FLOW_NOT_FOUND")
   elseif not fl.f.lf then
-    return reply.ok(fl.open, "0")
+    return reply.ok(fl.open, "")
   end
-  local left = propagate.run(work.on(fl, clock.now_ms(partition)))
-  return reply.ok(fl.open, left and "1" or "0")
+  local w = work.on(fl, clock.now_ms(partition))
+  propagate.run(w)
+  return reply.ok(fl.open, budget.left(w.looked))
 end
 end)()
 
@@ -3719,6 +3734,7 @@ end
 end)()
 
 F.cancel_flow = (function()
+local budget = M.budget
 local clock = M.clock
 local flow = M.flow
 local operator = M.operator
@@ -3734,17 +3750,17 @@ return function(partition, id, request, policy, reason)
   if not fl then
     return reply.err("FLOW_NOT_FOUND")
   elseif operator.done_by(fl, request, OWN) then
-    return reply.ok("cancelled", fl.open, fl.f.lf and "1" or "0")
+    return reply.ok("cancelled", fl.open, fl.f.lf and id or "")
   elseif fl.f.ea then
-    return reply.ok("ended " .. fl.state, 0, "0")
+    return reply.ok("ended " .. fl.state, 0, "")
   end
   local w, _, reached = work.on(fl, now), flow.cancel(fl)
   operator.remember(fl, request, "cancelled")
   if not reached or REACH[reached] < REACH[policy] then
     sweep.begin(w, "r", policy, reason)
   end
-  local left = propagate.run(w)
-  return reply.ok("cancelled", fl.open, left and "1" or "0")
+  propagate.run(w)
+  return reply.ok("cancelled", fl.open, budget.left(w.looked))
 end
 end)()
 
@@ -4004,6 +4020,7 @@ end)()
 
 F.extend_flow = (function()
 local backlog = M.backlog
+local budget = M.budget
 local clock = M.clock
 local extension = M.extension
 local flow = M.flow
@@ -4038,7 +4055,7 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   end
   local before = operator.done_by(fl, request, OWN)
   if before then
-    return reply.ok(string.match(before, "%d+"), fl.f.lf and "1" or "0")
+    return reply.ok(string.match(before, "%d+"), fl.f.lf and id or "")
   end
   local refused = refusal(fl, by, revision, first, count, are_staged, text)
   if refused then
@@ -4060,7 +4077,8 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   flow.save(fl, now)
   w = work.again(w)
   extension.apply(w, touched)
-  return reply.ok(fl.revision, propagate.run(w) and "1" or "0")
+  propagate.run(w)
+  return reply.ok(fl.revision, budget.left(w.looked))
 end
 end)()
 
@@ -4665,6 +4683,7 @@ end
 end)()
 
 F.submit_flow = (function()
+local budget = M.budget
 local clock = M.clock
 local fence = M.fence
 local flow = M.flow
@@ -4685,7 +4704,7 @@ return function(
   if there and there.fingerprint ~= fingerprint then
     return reply.err("FLOW_ID")
   elseif there and flow.is_seen(there.state) then
-    return reply.ok(there.f.lf and "1" or "0")
+    return reply.ok(there.f.lf and id or "")
   elseif there and (there.state == "removing" or are_staged == "0") then
     return reply.err("FLOW_BUSY")
   elseif are_staged == "1" and not (there and staged.is_complete(there, fingerprint, tonumber(count))) then
@@ -4719,7 +4738,8 @@ return function(
   else
     nodes.create(partition, id, 0, text, 0, w.looked, now)
   end
-  return reply.ok(propagate.run(w) and "1" or "0")
+  propagate.run(w)
+  return reply.ok(budget.left(w.looked))
 end
 end)()
 
@@ -4800,6 +4820,7 @@ end
 end)()
 
 F.tick = (function()
+local budget = M.budget
 local clock = M.clock
 local due = M.due
 local events = M.events
@@ -4809,7 +4830,6 @@ local flow_due = M.flow_due
 local repair = M.repair
 local reply = M.reply
 local timers = M.timers
-local work = M.work
 local ID_DIGITS = 32
 local function handle(partition, id, now, looked)
   local flow_id = string.match(id, "^f(%x+)$")
@@ -4842,7 +4862,7 @@ return function(partition, most, tag, process, wait)
     else
       timers.correct(partition, tag, id, r, now)
     end
-    if work.budget(looked).visits <= 0 then
+    if budget.of(looked).visits <= 0 then
       cut_off = true
       break
     end

@@ -72,9 +72,7 @@ impl FlowOps for ValkeyBackend {
         let answer = self.inner.call(OPERATION, partition, call).await?;
         let answer =
             answer.map_err(|refusal| refused_flow(OPERATION, refusal, spec.id(), execution))?;
-        if answer.left {
-            self.inner.advance(OPERATION, spec.id()).await?;
-        }
+        self.inner.advance(OPERATION, &answer.left).await?;
         Ok(SubmittedFlow::new(spec.id()))
     }
 
@@ -153,8 +151,9 @@ impl FlowOps for ValkeyBackend {
             return Ok(CancelFlowOutcome::AlreadyEnded(state));
         }
         let mut open = answer.open;
-        if answer.left {
-            open = self.inner.advance(OPERATION, flow).await?;
+        if !answer.left.is_empty() {
+            self.inner.advance(OPERATION, &answer.left).await?;
+            open = self.inner.open_members(OPERATION, flow).await?;
         }
         let wait = match request.wait {
             CancelFlowWait::WaitTimeout(wait) => Some(wait),
@@ -258,38 +257,51 @@ impl Inner {
             match self.about_flow(OPERATION, flow, call.clone()).await {
                 // Nodes that were staged before have not all started.
                 Err(EngineError::Contention { .. }) if tries < STAGINGS_MAX => {
-                    self.advance(OPERATION, flow).await?;
+                    self.advance(OPERATION, &flow.to_string()).await?;
                     tries += 1;
                 }
                 answer => break answer?,
             }
         };
-        if answer.left {
-            self.advance(OPERATION, flow).await?;
-        }
+        self.advance(OPERATION, &answer.left).await?;
         Ok(ExtendOutcome::new(answer.revision))
     }
 
-    /// Does what is left to do in a flow. Answers how many members are open.
-    async fn advance(&self, operation: &'static str, flow: FlowId) -> Result<u64, EngineError> {
-        loop {
+    /// Does what a call has left to do in the flows that it names, joined by commas.
+    async fn advance(&self, operation: &'static str, left: &str) -> Result<(), EngineError> {
+        let flows = |left: &str| -> Vec<FlowId> {
+            left.split(',').filter_map(|flow| flow.parse().ok()).collect()
+        };
+        let mut left = flows(left);
+        while let Some(flow) = left.pop() {
             let call = calls::AdvanceFlow { flow: flow.as_u128() };
             match self.about_flow(operation, flow, call).await {
-                Ok(answer) if answer.left => {}
-                Ok(answer) => return Ok(answer.open),
-                Err(EngineError::NotFound { .. }) => return Ok(0),
+                Ok(answer) => left.extend(flows(&answer.left)),
+                Err(EngineError::NotFound { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
+        Ok(())
     }
 
-    /// Goes on with what a call has left to do in the flow that it names. What has been asked for is
+    /// How many members of a flow have not ended; none of one that is gone.
+    async fn open_members(
+        &self,
+        operation: &'static str,
+        flow: FlowId,
+    ) -> Result<u64, EngineError> {
+        match self.flow_record(operation, flow).await {
+            Ok(flow) => Ok(flow.run.open.into()),
+            Err(EngineError::NotFound { .. }) => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Goes on with what a call has left to do in the flows that it names. What has been asked for is
     /// done and acknowledged; if this fails, the timer goes on.
-    pub(super) async fn go_on(&self, flow: &str) {
-        if let Ok(flow) = flow.parse()
-            && let Err(error) = self.advance("advance_flow", flow).await
-        {
-            tracing::warn!(%flow, %error, "the timer goes on with what is left to do in a flow");
+    pub(super) async fn go_on(&self, left: &str) {
+        if let Err(error) = self.advance("advance_flow", left).await {
+            tracing::warn!(%error, "the timer goes on with what is left to do in flows");
         }
     }
 
