@@ -45,6 +45,7 @@ pub(crate) struct Flaky {
     pub(crate) renewals: AtomicUsize,
     pub(crate) renewed_leases: AtomicUsize,
     pub(crate) most_asked: AtomicUsize,
+    pub(crate) cancel_waits: AtomicUsize,
 }
 
 impl Flaky {
@@ -69,6 +70,7 @@ impl Flaky {
             renewals: AtomicUsize::new(0),
             renewed_leases: AtomicUsize::new(0),
             most_asked: AtomicUsize::new(0),
+            cancel_waits: AtomicUsize::new(0),
         }
     }
 
@@ -248,6 +250,7 @@ impl AttemptOps for Flaky {
         instance: WorkerInstanceId,
         max_wait: Duration,
     ) -> Result<Vec<ExecutionId>, EngineError> {
+        self.cancel_waits.fetch_add(1, Relaxed);
         self.there("await_cancels").await?.await_cancels(instance, max_wait).await
     }
 
@@ -256,7 +259,8 @@ impl AttemptOps for Flaky {
         handle: &Handle,
         request: &WaitChildren,
     ) -> Result<WaitChildrenOutcome, EngineError> {
-        self.there("wait_children").await?.wait_children(handle, request).await
+        let inner = self.there("wait_children").await?;
+        self.or_lost("wait_children", inner.wait_children(handle, request).await)
     }
 
     async fn observe_signals(&self, handle: &Handle) -> Result<ResumeView, EngineError> {
