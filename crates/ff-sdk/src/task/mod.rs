@@ -2,6 +2,7 @@
 
 mod approval;
 pub(crate) mod attempt;
+mod child_flow;
 pub(crate) mod lease;
 mod parents;
 pub(crate) mod resumed;
