@@ -33,8 +33,6 @@ pub(crate) struct Flaky {
     pub(crate) gaps_in_front: AtomicUsize,
     /// What the next description of a flow is, instead of how it stands.
     pub(crate) old_view: Mutex<Option<FlowView>>,
-    /// While set, nodes that are there are refused before it is known that the request is a repeat.
-    pub(crate) checks_first: AtomicBool,
     /// While set, graphs and parents come two at a time.
     pub(crate) small_pages: AtomicBool,
     pub(crate) flow_looks: AtomicUsize,
@@ -60,7 +58,6 @@ impl Flaky {
             gaps: AtomicUsize::new(0),
             gaps_in_front: AtomicUsize::new(0),
             old_view: Mutex::default(),
-            checks_first: AtomicBool::new(false),
             small_pages: AtomicBool::new(false),
             flow_looks: AtomicUsize::new(0),
             upstream_reads: AtomicUsize::new(0),
