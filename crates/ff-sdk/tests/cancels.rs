@@ -12,8 +12,25 @@ use ff_sdk::{CancelFlowOutcome, WorkerHandle};
 
 const SECOND: Duration = Duration::from_secs(1);
 
+// region: heed
+async fn render(task: ClaimedTask, frames: u32) -> Result<u32, TaskError> {
+    let stop = task.cancellation();
+    for frame in 0..frames {
+        tokio::select! {
+            () = stop.cancelled() => return Err(TaskError::cancelled(format!("at frame {frame}"))),
+            () = draw(frame) => {}
+        }
+    }
+    Ok(frames)
+}
+// endregion
+
+async fn draw(_frame: u32) {
+    std::future::pending::<()>().await;
+}
+
 fn worker(rig: &Rig) -> WorkerHandle {
-    let worker = rig.worker().grace(SECOND).handler("run", until_stopped);
+    let worker = rig.worker().grace(SECOND).handler("run", until_stopped).handler("render", render);
     worker.build().expect("it is set up").start()
 }
 
@@ -122,6 +139,20 @@ async fn waiting_for_cancels_is_no_polling_and_bears_an_outage() {
     rig.pass(SECOND).await;
     rig.client.cancel(id, "enough").await.expect("the rig is up");
     rig.settle().await;
+    assert_eq!(rig.state(id).await, ExecutionState::Cancelled);
+    stop(&rig, worker).await;
+}
+
+#[tokio::test]
+async fn the_handler_of_the_guide_stops_in_the_middle_of_a_frame() {
+    let rig = Rig::new();
+    let worker = worker(&rig);
+    let id = rig.submit(Job::new("render", &90_000)).await;
+    rig.settle().await;
+
+    rig.client.cancel(id, "not wanted").await.expect("the rig is up");
+    rig.settle().await;
+
     assert_eq!(rig.state(id).await, ExecutionState::Cancelled);
     stop(&rig, worker).await;
 }

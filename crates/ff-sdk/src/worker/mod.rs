@@ -63,6 +63,7 @@ use builder::Config;
 /// | [`TaskError`](crate::TaskError), transient | another attempt, while retries are left |
 /// | permanent, an unreadable payload, an unknown kind | the execution fails |
 /// | a pause | the same attempt goes on later |
+/// | the wait for signals or for a child flow | the same attempt goes on when it is over |
 /// | a panic | like a transient error, with the message of the panic |
 /// | any error, after the execution was cancelled | the execution is cancelled |
 pub struct Worker {
