@@ -1,7 +1,7 @@
 //! Calls that wait: claims for work, reads for an end, workers for cancellations.
 //!
-//! A wait is a one-shot channel that the change itself completes. One ready execution completes
-//! one claim's wait.
+//! A wait is a channel that the change itself completes. One ready execution completes one claim's
+//! wait.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -9,13 +9,19 @@ use ff_engine::machine::{ExecutionRecord, Queue};
 use ff_engine::{ExecutionResult, Submission};
 use ff_types::backend::{CapabilitySet, ScannerFilter};
 use ff_types::{ExecutionId, Namespace, WorkerInstanceId};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 /// Resolves with the execution that has become ready.
 pub(crate) type Wakeup = oneshot::Receiver<ExecutionId>;
 
 /// Resolves with the end of an execution.
 pub(crate) type End = oneshot::Receiver<ExecutionResult>;
+
+/// Gives the executions that are to be cancelled.
+pub(crate) type Cancels = mpsc::Receiver<ExecutionId>;
+
+/// Most cancellations that one wait is told of. What is beyond, the next renewal answers.
+const CANCELS_MAX: usize = 1_024;
 
 /// Names a waiting claim within its lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,31 +129,31 @@ impl EndWaiters {
 /// Workers that wait to hear of cancellations.
 #[derive(Default)]
 pub(crate) struct CancelWaiters {
-    waiting: HashMap<WorkerInstanceId, Vec<oneshot::Sender<ExecutionId>>>,
+    waiting: HashMap<WorkerInstanceId, Vec<mpsc::Sender<ExecutionId>>>,
 }
 
 impl CancelWaiters {
-    pub(crate) fn add(&mut self, instance: WorkerInstanceId) -> Wakeup {
-        let (wake, wakeup) = oneshot::channel();
+    pub(crate) fn add(&mut self, instance: WorkerInstanceId) -> Cancels {
+        let (tell, cancels) = mpsc::channel(CANCELS_MAX);
         let waiting = self.waiting.entry(instance).or_default();
         waiting.retain(|other| !other.is_closed());
-        waiting.push(wake);
-        wakeup
+        waiting.push(tell);
+        cancels
     }
 
     /// Tells the holder of a lease whose execution is to be cancelled.
     pub(crate) fn tell(&mut self, record: &ExecutionRecord) {
         let Some(lease) = &record.run.lease else { return };
-        for wait in self.waiting.remove(&lease.instance).into_iter().flatten() {
-            // A wait that was given up has dropped its end.
-            let _gone = wait.send(record.submission.id());
+        for wait in self.waiting.get(&lease.instance).into_iter().flatten() {
+            // A wait that is over has dropped its end, and one that is full is over soon.
+            let _untold = wait.try_send(record.submission.id());
         }
     }
 
     /// Forgets waits that were given up.
     pub(crate) fn purge(&mut self) {
         self.waiting.retain(|_, waiting| {
-            waiting.retain(|wake| !wake.is_closed());
+            waiting.retain(|wait| !wait.is_closed());
             !waiting.is_empty()
         });
     }

@@ -69,8 +69,8 @@ pub use ff_types::{
     WorkerId,
 };
 pub use flow::{
-    CancelFlowCall, Extension, Flow, FlowEnd, FlowEvent, FlowGraph, FlowHandle, FlowRun, NewEdges,
-    NewNode,
+    CancelFlowCall, Extension, Flow, FlowEnd, FlowEvent, FlowGraph, FlowHandle, FlowNotCompleted,
+    FlowRun, NewEdges, NewNode,
 };
 pub use handlers::Handlers;
 pub use job::{DEFAULT_LANE, Job};

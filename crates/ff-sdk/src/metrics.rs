@@ -104,7 +104,7 @@ pub enum Outcome {
     Cancelled,
     /// The attempt pauses, as its handler asked.
     Paused,
-    /// The attempt waits for signals, as its handler asked.
+    /// The attempt waits for signals or a child flow, as its handler asked.
     Suspended,
     /// The attempt was given to another worker, because this one shuts down.
     HandedBack,

@@ -11,9 +11,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use ff_engine::{EngineError, FailRequest, FlowProblem, SavedState};
 use ff_types::backend::{FailureClass, FailureReason};
-use ff_types::{TimestampMs, limits};
+use ff_types::{FlowId, TimestampMs, limits};
 use serde::Serialize;
 
+use crate::client::ResultError;
+use crate::flow::FlowNotCompleted;
 use crate::task::saved::{StateToSave, as_json};
 use crate::task::{ParentError, Refused, Wait};
 
@@ -45,17 +47,21 @@ pub struct TaskError {
 /// What is to happen next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Disposition {
-    Transient { retry_after: Option<Duration> },
+    Transient {
+        retry_after: Option<Duration>,
+    },
     Permanent,
     Cancelled,
     Pause(Pause),
     Suspend(Box<Wait>),
+    /// Boxed, so that what handlers return stays small.
+    WaitChildren(Box<FlowId>),
 }
 
 impl Disposition {
     /// Whether nothing went wrong.
     const fn is_no_failure(&self) -> bool {
-        matches!(self, Self::Pause(_) | Self::Suspend(_))
+        matches!(self, Self::Pause(_) | Self::Suspend(_) | Self::WaitChildren(_))
     }
 }
 
@@ -125,6 +131,12 @@ impl TaskError {
         Self::new(Disposition::Suspend(Box::new(wait)), "suspended")
     }
 
+    /// Not a failure: the attempt waits for the end of a child flow, and the handler is called again
+    /// then, from its first line.
+    pub(crate) fn wait_children(flow: FlowId) -> Self {
+        Self::new(Disposition::WaitChildren(Box::new(flow)), "waiting for a child flow")
+    }
+
     /// Transient, from an error that is already boxed: `Box<dyn Error>` is no `Error` itself, so `?`
     /// alone does not convert it.
     #[expect(clippy::needless_pass_by_value, reason = "it is used by path in `map_err`")]
@@ -164,7 +176,7 @@ impl TaskError {
         self
     }
 
-    /// The state to save with a pause.
+    /// The state to save with a pause or with the wait for a child flow.
     pub(crate) const fn state(&self) -> Option<&StateToSave> {
         self.state.as_ref()
     }
@@ -180,7 +192,7 @@ impl TaskError {
             Disposition::Transient { .. } => Some(FailureClass::Transient),
             Disposition::Permanent => Some(FailureClass::Permanent),
             Disposition::Cancelled => Some(FailureClass::Cancelled),
-            Disposition::Pause(_) | Disposition::Suspend(_) => None,
+            _ => None,
         }
     }
 
@@ -225,12 +237,17 @@ impl<E: Error + Send + Sync + 'static> From<E> for TaskError {
     fn from(error: E) -> Self {
         let any: &dyn Any = &error;
         let parent = any.downcast_ref::<ParentError>();
+        let result = any.downcast_ref::<ResultError>();
         let engine = any
             .downcast_ref::<EngineError>()
             .or_else(|| any.downcast_ref::<Refused>().map(|refused| &refused.error))
-            .or_else(|| parent.and_then(ParentError::engine));
+            .or_else(|| parent.and_then(ParentError::engine))
+            .or_else(|| result.and_then(ResultError::engine));
         let message = chain(&error);
-        if parent.is_some_and(ParentError::is_permanent) {
+        if parent.is_some_and(ParentError::is_permanent)
+            || result.is_some_and(|error| error.engine().is_none())
+            || any.is::<FlowNotCompleted>()
+        {
             return Self::permanent(message);
         }
         match engine {

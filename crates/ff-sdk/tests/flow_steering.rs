@@ -101,23 +101,6 @@ async fn an_extension_whose_answer_is_lost_is_made_once() {
 }
 
 #[tokio::test]
-async fn a_repeat_is_known_to_a_store_that_checks_the_graph_first() {
-    let rig = Rig::new();
-    rig.backend.checks_first.store(true, Relaxed);
-    let (flow, worker) = running(&rig).await;
-    let mut more = Extension::new();
-    more.node("more", Job::new("nothing", &())).on_failure_of("run");
-
-    let first = flow.extend(&more).await.expect("it is accepted");
-    let again = flow.extend(&more).await.expect("it is the same");
-    let other = flow.extend(&more.clone()).await.expect_err("it is another one");
-
-    assert_eq!((first, again), (2, 2));
-    assert!(matches!(other, EngineError::Graph(GraphProblem::DuplicateNode { .. })), "{other}");
-    stop(&rig, worker).await;
-}
-
-#[tokio::test]
 async fn extensions_at_the_same_time_are_no_conflict() {
     let rig = Rig::new();
     let (flow, worker) = running(&rig).await;

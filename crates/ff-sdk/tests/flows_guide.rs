@@ -120,6 +120,23 @@ async fn report(task: ClaimedTask, (): ()) -> Result<usize, TaskError> {
     Ok(task.parents().await?.len())
 }
 
+// region: child
+async fn ship(task: ClaimedTask, commits: Vec<String>) -> Result<String, TaskError> {
+    let mut checks = Flow::new();
+    for commit in &commits {
+        checks.node(commit, Job::new("build", commit));
+    }
+    let end = task.run_flow("checks", &checks).await?; // started once, waited for with nothing held
+    if !end.is_completed() {
+        return Ok(format!("nothing: the checks are {}", end.state()));
+    }
+
+    let release = release(&commits.join("+"));
+    let end = task.run_flow("release", &release).await?.completed()?; // or fails for good
+    Ok(end.result("publish").await?)
+}
+// endregion
+
 async fn steer(client: &Client, id: FlowId) -> Result<CancelFlowOutcome, EngineError> {
     // region: steer
     let flow = client.flow(id);
@@ -145,7 +162,8 @@ fn engine() -> TestEngine {
         .handler("log", nothing)
         .handler("index", index)
         .handler("fetch", fetch)
-        .handler("report", report);
+        .handler("report", report)
+        .handler("ship", ship);
     TestEngine::new(|clock| Arc::new(MemBackend::builder().clock(clock).build())).handlers(handlers)
 }
 
@@ -219,6 +237,21 @@ async fn what_is_not_wanted_is_cancelled() {
     let end = engine.client().result_raw(node).await.expect("it ended");
     assert_eq!(end.outcome, TerminalOutcome::Cancelled);
     assert_eq!(end.cancel_reason.as_deref(), Some("not wanted any more"));
+}
+
+#[tokio::test]
+async fn what_is_shipped_is_checked_and_released_by_child_flows() {
+    let engine = engine();
+    let mut ends = Vec::new();
+    for commits in [["c0", "c1"], ["c0", "bad"]] {
+        let id =
+            engine.client().submit(&Job::new("ship", &commits)).await.expect("it is accepted").id();
+        engine.run_until_ended(id).await.expect("it ends");
+        ends.push(engine.client().result::<String>(id).await.expect("it completed"));
+    }
+
+    assert_eq!(ends[0], "out after 42 checks, 40 of them units");
+    assert_eq!(ends[1], "nothing: the checks are failed");
 }
 
 #[tokio::test]

@@ -14,7 +14,6 @@ use ff_engine::{
 use ff_types::backend::{BackendTag, FailOutcome, Handle, LeaseRenewal, PendingWaitpoint};
 use ff_types::{ExecutionId, Payload, TimestampMs, WaitpointId, WorkerInstanceId, limits};
 
-use super::within;
 use crate::MemBackend;
 
 #[async_trait]
@@ -134,7 +133,15 @@ impl AttemptOps for MemBackend {
         valid_wait(Some(max_wait))?;
         let mut over = self.inner.clock.sleep(max_wait);
         let mut told = self.store().cancel_waiters.add(instance);
-        Ok(within(&mut told, over.as_mut()).await.into_iter().collect())
+        let first = tokio::select! {
+            biased;
+            first = told.recv() => first,
+            () = over.as_mut() => None,
+        };
+        // Whoever cancels a whole flow holds the store until all its members are told of.
+        let _told = self.store();
+        let others = std::iter::from_fn(|| told.try_recv().ok());
+        Ok(first.into_iter().chain(others).collect())
     }
 
     async fn observe_signals(&self, handle: &Handle) -> Result<ResumeView, EngineError> {

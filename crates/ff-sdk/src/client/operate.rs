@@ -62,8 +62,8 @@ impl Client {
         self.repeat(|| self.backend.explain(id)).await
     }
 
-    /// Ends an execution that has not ended. One that is running is told to stop at its worker's
-    /// next renewal, within a third of the lease TTL, and ends at the latest when its lease does.
+    /// Ends an execution that has not ended. One that is running is told to stop at once, at the
+    /// latest at its worker's next renewal, and ends at the latest when its lease does.
     pub async fn cancel(
         &self,
         id: ExecutionId,

@@ -13,7 +13,8 @@ use crate::json::{self, DecodeError};
 /// One wait inside the backend; the next follows at once.
 const WAIT: Duration = Duration::from_secs(20);
 
-/// Why there is no result of the type asked for.
+/// Why there is no result of the type asked for. As a [`TaskError`](crate::TaskError) it is permanent,
+/// unless the backend did not answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResultError {
@@ -43,6 +44,13 @@ pub enum ResultError {
     /// The backend refused or did not answer. The execution is not touched by that.
     #[error(transparent)]
     Engine(#[from] EngineError),
+}
+
+impl ResultError {
+    /// The refusal of the backend, if that is what it is.
+    pub(crate) const fn engine(&self) -> Option<&EngineError> {
+        if let Self::Engine(error) = self { Some(error) } else { None }
+    }
 }
 
 impl Client {

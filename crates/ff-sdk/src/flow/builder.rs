@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use ff_engine::{EngineError, FlowSpec, IdSource};
+use ff_engine::{EngineError, FlowSpec, IdSource, Task};
 use ff_types::{FlowId, FlowPolicy, Tags, TimestampMs, ValueError};
 
 use super::nodes::{Drafts, NewNode};
@@ -131,8 +131,24 @@ impl Flow {
             return Ok(spec);
         }
         let parts = self.parts.as_ref().map_err(again)?;
-        let spec = parts.mint(&self.drafts, ids)?;
+        let id = parts.id.unwrap_or_else(|| ids.flow_id());
+        let spec = parts.fill(FlowSpec::new(id), &self.drafts, ids.clock().now())?;
         Ok(self.minted.get_or_init(|| spec))
+    }
+
+    /// The same content as the child flow `id` of a task.
+    pub(crate) fn child_spec(
+        &self,
+        task: &Task,
+        id: FlowId,
+        now: TimestampMs,
+    ) -> Result<FlowSpec, EngineError> {
+        let parts = self.parts.as_ref().map_err(again)?;
+        if parts.id.is_some() {
+            let problem = "does not go with a child flow, whose id follows from its execution";
+            return Err(EngineError::validation("id", problem));
+        }
+        parts.fill(FlowSpec::child_of(task, id), &self.drafts, now)
     }
 
     const fn of(parts: Result<Parts, EngineError>, drafts: Drafts) -> Self {
@@ -158,15 +174,19 @@ impl Clone for Flow {
 }
 
 impl Parts {
-    fn mint(&self, drafts: &Drafts, ids: &IdSource) -> Result<FlowSpec, EngineError> {
-        let now = ids.clock().now();
-        let id = self.id.unwrap_or_else(|| ids.flow_id());
-        let mut spec = FlowSpec::new(id).with_policy(self.policy).with_tags(self.tags.clone());
+    /// Writes all of it into an empty flow.
+    fn fill(
+        &self,
+        empty: FlowSpec,
+        drafts: &Drafts,
+        now: TimestampMs,
+    ) -> Result<FlowSpec, EngineError> {
+        let mut spec = empty.with_policy(self.policy).with_tags(self.tags.clone());
         spec.deadline = self.deadline.map(|at| at.resolve(now));
         if let Some(retention) = self.retention {
             spec.retention = retention;
         }
-        let built = drafts.build(id, 0, now)?;
+        let built = drafts.build(spec.id(), 0, now)?;
         for node in built.nodes {
             spec.add_node(node);
         }

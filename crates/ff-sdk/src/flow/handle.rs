@@ -1,7 +1,8 @@
 //! One flow, for a client that steers and reads it.
 
 use ff_engine::{
-    EngineError, ExtendFlow, FlowProblem, FlowView, GraphPage, GraphProblem, ReadGraph,
+    EngineBackendExt as _, EngineError, ExtendFlow, FlowProblem, FlowView, GraphPage, GraphProblem,
+    ReadGraph,
 };
 use ff_types::{ExecutionId, FlowId, NodeKey, RequestId, limits};
 use serde::de::DeserializeOwned;
@@ -110,6 +111,28 @@ impl FlowHandle {
     /// ```
     pub fn cancel(&self, reason: impl Into<String>) -> CancelFlowCall<'_> {
         CancelFlowCall::new(self, reason.into())
+    }
+
+    /// Replays every node that failed, expired or was cancelled, parents before their children; answers
+    /// how many that were. Nodes that completed keep their results, and those that were skipped wait
+    /// again. The flow is open by it; in one that was cancelled, all nodes have to have ended before.
+    ///
+    /// It is one call for each node. Those that were replayed before a call without an answer stay so,
+    /// and are not counted when it is made again.
+    ///
+    /// ```
+    /// use ff_sdk::{Client, EngineError, FlowId};
+    ///
+    /// async fn once_more(client: &Client, id: FlowId) -> Result<(), EngineError> {
+    ///     let replayed = client.flow(id).replay_failed().await?;
+    ///     println!("{replayed} nodes run again");
+    ///     Ok(())
+    /// }
+    /// # let _ = once_more;
+    /// ```
+    pub async fn replay_failed(&self) -> Result<u32, EngineError> {
+        let Client { backend, ids, .. } = &self.client;
+        self.client.repeat(|| backend.replay_failed(self.id, ids)).await
     }
 
     /// Adds nodes and edges, in one step; answers the revision that the flow has by it.

@@ -26,6 +26,7 @@
 mod builder;
 mod cancelling;
 mod draw;
+mod end;
 mod extension;
 mod graph;
 mod handle;
@@ -35,8 +36,9 @@ mod run;
 pub use builder::Flow;
 pub use cancelling::CancelFlowCall;
 pub use draw::{dot, mermaid};
+pub use end::{FlowEnd, FlowNotCompleted};
 pub use extension::Extension;
 pub use graph::FlowGraph;
 pub use handle::FlowHandle;
 pub use nodes::{NewEdges, NewNode};
-pub use run::{FlowEnd, FlowEvent, FlowRun};
+pub use run::{FlowEvent, FlowRun};

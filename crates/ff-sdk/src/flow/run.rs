@@ -3,19 +3,15 @@
 //! The reader's place is taken before the flow is submitted, so that no end can be missed. It waits
 //! inside the backend, and looks at the flow itself only where the log has a gap.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use ff_engine::{
-    CompletionsFrom, EngineError, ExecutionResult, FlowSpec, FlowView, ReadCompletions,
-};
+use ff_engine::{CompletionsFrom, EngineError, FlowSpec, ReadCompletions};
 use ff_types::backend::{CompletionOf, CompletionPayload};
 use ff_types::{ExecutionId, FlowId, FlowState, NodeKey, TerminalOutcome, TimestampMs, limits};
-use serde::de::DeserializeOwned;
 
-use super::graph::FlowGraph;
+use super::end::{FlowEnd, Keys};
 use super::handle::FlowHandle;
-use crate::client::ResultError;
 
 /// One wait inside the backend; the next follows at once.
 const WAIT: Duration = Duration::from_secs(20);
@@ -96,13 +92,13 @@ impl FlowRun {
     pub async fn end(mut self) -> Result<FlowEnd, EngineError> {
         while self.next().await?.is_some() {}
         let state = self.state.expect("events end with the flow");
-        Ok(FlowEnd { flow: self.flow, state, keys: self.keys })
+        Ok(FlowEnd::known(self.flow, state, self.keys))
     }
 
     /// Learns the keys from what was submitted.
     pub(crate) fn know(&mut self, spec: &FlowSpec) {
         let nodes = spec.nodes().iter().map(|node| (node.submission.id(), node.key.clone()));
-        self.keys.0.extend(nodes);
+        self.keys.extend(nodes);
     }
 
     /// Tells what has ended by looking at the flow.
@@ -150,7 +146,7 @@ impl FlowRun {
     }
 
     fn is_unknown(&self, end: &CompletionPayload) -> bool {
-        end.ended == CompletionOf::Execution && !self.keys.0.contains_key(&end.execution_id)
+        end.ended == CompletionOf::Execution && self.keys.of(end.execution_id).is_none()
     }
 
     fn take(&mut self, end: &CompletionPayload) {
@@ -165,7 +161,7 @@ impl FlowRun {
         if self.seen.remove(&execution_id) {
             return;
         }
-        if let Some(key) = self.keys.0.get(&execution_id).cloned() {
+        if let Some(key) = self.keys.of(execution_id).cloned() {
             self.told.insert(execution_id);
             let (outcome, at) = (end.outcome, Some(end.produced_at_ms));
             self.waiting.push_back(FlowEvent::NodeEnded { key, execution_id, outcome, at });
@@ -175,73 +171,5 @@ impl FlowRun {
     fn finish(&mut self, state: FlowState) {
         self.state = Some(state);
         self.waiting.push_back(FlowEvent::Ended { state });
-    }
-}
-
-/// The keys of the nodes by their executions.
-#[derive(Debug, Default)]
-struct Keys(BTreeMap<ExecutionId, NodeKey>);
-
-impl Keys {
-    fn learn(&mut self, graph: &FlowGraph) {
-        let nodes = graph.nodes.iter().map(|node| (node.execution_id, node.key.clone()));
-        self.0.extend(nodes);
-    }
-}
-
-/// How a flow ended. Results of nodes are read when asked for, and while the flow is kept.
-#[derive(Debug)]
-pub struct FlowEnd {
-    flow: FlowHandle,
-    state: FlowState,
-    keys: Keys,
-}
-
-impl FlowEnd {
-    /// The flow.
-    pub const fn id(&self) -> FlowId {
-        self.flow.id
-    }
-
-    /// How it ended.
-    pub const fn state(&self) -> FlowState {
-        self.state
-    }
-
-    /// Whether no failure was left to itself.
-    pub const fn is_completed(&self) -> bool {
-        matches!(self.state, FlowState::Completed)
-    }
-
-    /// The result of a node, as [`Client::result`](crate::Client::result) reads it.
-    ///
-    /// # Errors
-    /// How the node ended without one; [`EngineError::Graph`], inside [`ResultError::Engine`], when
-    /// there is none of this key.
-    pub async fn result<R: DeserializeOwned>(&self, key: &str) -> Result<R, ResultError> {
-        self.flow.client.result(self.node(key).await?).await
-    }
-
-    /// How a node ended.
-    pub async fn result_raw(&self, key: &str) -> Result<ExecutionResult, EngineError> {
-        self.flow.client.result_raw(self.node(key).await?).await
-    }
-
-    /// Everything about the flow but its graph.
-    pub async fn describe(&self) -> Result<FlowView, EngineError> {
-        self.flow.describe().await
-    }
-
-    /// Its nodes and edges.
-    pub async fn graph(&self) -> Result<FlowGraph, EngineError> {
-        self.flow.graph().await
-    }
-
-    async fn node(&self, key: &str) -> Result<ExecutionId, EngineError> {
-        let known = self.keys.0.iter().find(|(_, known)| known.as_str() == key);
-        match known {
-            Some((id, _)) => Ok(*id),
-            None => self.flow.node(key).await,
-        }
     }
 }

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ff_engine::{
-    Clock, DelayRequest, EngineBackend, EngineError, FailRequest, IdSource, SuspendOutcome,
-    SuspendRequest, Task, UnavailableKind,
+    Clock, DelayRequest, EngineBackend, EngineError, FailRequest, IdSource, SavedState,
+    SuspendOutcome, SuspendRequest, Task, UnavailableKind, WaitChildren, WaitChildrenOutcome,
 };
 use ff_types::backend::{FailOutcome, PendingWaitpoint};
 use ff_types::{Payload, limits};
@@ -47,6 +47,7 @@ pub(crate) enum Release {
     Cancel(String),
     Delay(DelayRequest),
     Suspend(SuspendRequest),
+    WaitChildren(WaitChildren),
     /// A delay that is no wish of the handler.
     HandBack,
 }
@@ -59,6 +60,16 @@ impl Release {
             Self::Cancel(_) => "cancel",
             Self::Delay(_) | Self::HandBack => "delay",
             Self::Suspend(_) => "suspend",
+            Self::WaitChildren(_) => "wait_children",
+        }
+    }
+
+    /// What is saved together with a wait.
+    const fn state(&self) -> Option<&SavedState> {
+        match self {
+            Self::Suspend(request) => request.state.as_ref(),
+            Self::WaitChildren(request) => request.state.as_ref(),
+            _ => None,
         }
     }
 }
@@ -152,8 +163,8 @@ impl Attempt {
             Ok(Released::AlreadySatisfied) => {
                 self.lease.end_release();
                 self.latest_wait.is_another();
-                if let Release::Suspend(SuspendRequest { state: state @ Some(_), .. }) = release {
-                    self.saved.set(state.clone());
+                if let Some(state) = release.state() {
+                    self.saved.set(Some(state.clone()));
                 }
             }
             Err(error) => {
@@ -240,6 +251,15 @@ impl Attempt {
                 SuspendOutcome::AlreadySatisfied => Ok(Released::AlreadySatisfied),
                 other => {
                     let problem = format!("an outcome of suspend that is not known: {other:?}");
+                    Err(EngineError::Internal { problem })
+                }
+            },
+            Release::WaitChildren(request) => match backend.wait_children(handle, request).await? {
+                WaitChildrenOutcome::Waiting => Ok(Outcome::Suspended.into()),
+                WaitChildrenOutcome::AlreadyEnded(_) => Ok(Released::AlreadySatisfied),
+                other => {
+                    let problem =
+                        format!("an outcome of wait_children that is not known: {other:?}");
                     Err(EngineError::Internal { problem })
                 }
             },

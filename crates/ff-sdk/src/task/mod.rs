@@ -2,6 +2,7 @@
 
 mod approval;
 pub(crate) mod attempt;
+mod child_flow;
 pub(crate) mod lease;
 mod parents;
 pub(crate) mod resumed;
@@ -171,8 +172,9 @@ impl ClaimedTask {
     /// Trips when the handler should stop: the lease is lost, the execution is cancelled, or the
     /// worker shuts down. [`ClaimedTask::stop_reason`] tells which.
     ///
-    /// A cancel by an operator is learned at the next renewal, so within a third of the lease TTL:
-    /// 10 s unless set otherwise.
+    /// A cancel by an operator trips it within milliseconds: the worker waits for it inside the
+    /// backend. One that it does not hear of, because the backend was away, is learned at the next
+    /// renewal, so within a third of the lease TTL: 10 s unless set otherwise.
     pub fn cancellation(&self) -> CancellationToken {
         self.attempt.lease.token().child_token()
     }

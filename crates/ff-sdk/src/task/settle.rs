@@ -6,9 +6,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use ff_engine::{DelayRequest, EngineError, Entity};
+use ff_engine::{DelayRequest, EngineError, Entity, WaitChildren};
 use ff_types::backend::FailureClass;
-use ff_types::{Payload, TimestampMs, limits};
+use ff_types::{FlowId, Payload, TimestampMs, limits};
 use serde::Serialize;
 
 use super::ClaimedTask;
@@ -69,10 +69,14 @@ impl ClaimedTask {
     ///
     /// # Errors
     /// One that asks for a wait is refused as `validation`: [`ClaimedTask::suspend`] has a further
-    /// answer.
+    /// answer, and the wait for a child flow is returned by the handler.
     pub async fn fail(self, error: TaskError) -> Result<Settled, Refused> {
-        if let Disposition::Suspend(_) = error.disposition() {
-            let problem = "asks for a wait; call `suspend`";
+        let problem = match error.disposition() {
+            Disposition::Suspend(_) => Some("asks for a wait; call `suspend`"),
+            Disposition::WaitChildren(_) => Some("asks for a wait; return it"),
+            _ => None,
+        };
+        if let Some(problem) = problem {
             return Err(self.refused(EngineError::validation("error", problem)));
         }
         let release = self.attempt.release_for(&error);
@@ -121,6 +125,7 @@ impl Attempt {
             Disposition::Permanent => Release::Fail(error.to_request(FailureClass::Permanent)),
             Disposition::Cancelled => cancel(error.message()),
             Disposition::Pause(pause) => self.pause(*pause, error.state()),
+            Disposition::WaitChildren(flow) => self.wait_children(**flow, error.state()),
             Disposition::Suspend(wait) => match self.latest_wait.request(wait, &self.desk.ids) {
                 Ok(request) => Release::Suspend(request),
                 Err(error) => self.release_for(&TaskError::permanent(format!("refused: {error}"))),
@@ -133,15 +138,28 @@ impl Attempt {
             Pause::For(pause) => self.desk.clock.now().saturating_add(pause),
             Pause::Until(until) => until,
         });
-        match state {
-            Some(Err(problem)) => {
-                return self
-                    .release_for(&TaskError::permanent(format!("refused: state {problem}")));
+        match state.cloned().transpose() {
+            Ok(state) => {
+                request.state = state;
+                Release::Delay(request)
             }
-            Some(Ok(state)) => request.state = Some(state.clone()),
-            None => {}
+            Err(problem) => self.no_state(&problem),
         }
-        Release::Delay(request)
+    }
+
+    fn wait_children(&self, flow: FlowId, state: Option<&StateToSave>) -> Release {
+        let mut request = WaitChildren::new(flow);
+        match state.cloned().transpose() {
+            Ok(state) => {
+                request.state = state;
+                Release::WaitChildren(request)
+            }
+            Err(problem) => self.no_state(&problem),
+        }
+    }
+
+    fn no_state(&self, problem: &str) -> Release {
+        self.release_for(&TaskError::permanent(format!("refused: state {problem}")))
     }
 }
 

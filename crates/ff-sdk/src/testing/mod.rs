@@ -210,6 +210,12 @@ impl TestEngine {
             return Ok(true);
         }
         let view = self.client.describe(id).await?;
+        if let Some(flow) = view.waits_for {
+            let flow = self.client.flow(flow).describe().await?;
+            if Box::pin(self.flow_waits_for_time(&flow)).await? {
+                return Ok(true);
+            }
+        }
         let delayed = ListRequest::new().with_state(ExecutionState::Delayed);
         Ok(view.deadline.is_some() || !self.client.list_all(delayed, 1).await?.is_empty())
     }

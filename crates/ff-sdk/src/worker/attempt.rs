@@ -173,8 +173,9 @@ async fn report(attempt: &Arc<Attempt>, release: Release) -> Option<Released> {
         EngineError::LimitExceeded { .. } | EngineError::Validation { .. } => {
             attempt.release_for(&TaskError::permanent(format!("refused: {error}")))
         }
-        // The waitpoint was closed before the wait began; another attempt can make another one.
-        EngineError::NotFound { entity: Entity::Waitpoint, .. } => {
+        // The waitpoint was closed, or the flow was removed, before the wait began; another attempt
+        // can make another one.
+        EngineError::NotFound { entity: Entity::Waitpoint | Entity::Flow, .. } => {
             attempt.release_for(&TaskError::transient(format!("refused: {error}")))
         }
         EngineError::State { .. }

@@ -1,8 +1,9 @@
-//! The leases a worker holds, and the one loop that renews them.
+//! The leases a worker holds, and the loops that renew them.
 //!
 //! All leases of a worker have the same TTL, so one beat of a third of it serves all: each is
 //! renewed at least twice before it would end, and a round is one call for up to 1,000 of them.
-//! While none is held the loop sleeps without a timer.
+//! While none is held the loop sleeps without a timer. A second loop renews those at once that are
+//! to be cancelled: it asks the store what it was told, and never takes a hint for an answer.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,15 +12,19 @@ use std::time::Duration;
 use ff_engine::EngineError;
 use ff_engine::clock::Sleep;
 use ff_types::backend::{Handle, LeaseRenewal};
-use ff_types::limits;
+use ff_types::{ExecutionId, WorkerInstanceId, limits};
 use tokio::sync::Notify;
 
+use crate::client::low_bits;
 use crate::metrics::Metrics;
 use crate::retry::Backoff;
 use crate::task::attempt::{Attempt, Desk};
 
 /// Leases are renewed this many times before they would end.
 const BEATS_PER_TTL: u32 = 3;
+
+/// How long one wait for cancellations lasts; the next follows at once.
+const CANCELS_WAIT: Duration = Duration::from_millis(limits::MAX_WAIT_MAX_MS);
 
 /// The leases held now.
 #[derive(Default)]
@@ -71,6 +76,13 @@ impl Book {
         held
     }
 
+    /// What of these is worth renewing.
+    fn renewable_of(&self, executions: &[ExecutionId]) -> Vec<Arc<Attempt>> {
+        let mut held = self.renewable();
+        held.retain(|attempt| executions.contains(&attempt.task.execution_id));
+        held
+    }
+
     fn pages(&self) -> MutexGuard<'_, Pages> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -100,6 +112,43 @@ pub(crate) async fn renew(
         while !round(&book.renewable(), &desk, ttl, metrics.as_ref()).await {
             let wait = backoff.next_wait().unwrap_or(beat);
             desk.clock.sleep(wait.min(beat)).await;
+        }
+    }
+}
+
+/// Renews at once whatever is to be cancelled, so that its handler is told to stop, for ever. What it
+/// does not hear of, the next beat answers.
+pub(crate) async fn heed_cancels(
+    book: Arc<Book>,
+    desk: Arc<Desk>,
+    instance: WorkerInstanceId,
+    ttl: Duration,
+    metrics: Arc<dyn Metrics>,
+) {
+    let mut backoff = Backoff::new(desk.retry.endless(), low_bits(instance.as_u128()));
+    let mut failing = false;
+    let mut told = Vec::new();
+    loop {
+        // The next wait begins before the renewals, so that it misses as little as it can.
+        let next = desk.backend.await_cancels(instance, CANCELS_WAIT);
+        let renewed =
+            async { round(&book.renewable_of(&told), &desk, ttl, metrics.as_ref()).await };
+        let (answer, _) = tokio::join!(next, renewed);
+        match answer {
+            Ok(cancelled) => {
+                failing = false;
+                backoff.reset();
+                told = cancelled;
+                tokio::task::yield_now().await;
+            }
+            Err(error) => {
+                if !failing {
+                    tracing::warn!(code = error.code(), %error, "cancellations are heard late");
+                }
+                failing = true;
+                told.clear();
+                desk.clock.sleep(backoff.next_wait().unwrap_or(CANCELS_WAIT)).await;
+            }
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The worker: claims tasks, runs their handlers, keeps their leases, and reports their ends.
 //!
-//! A worker is three kinds of loop over one backend: one that claims for each lane, one that
-//! renews all leases, and one that does what time makes due. They share nothing but slots and the
-//! book of leases, and each goes on by itself after the backend was away.
+//! A worker is four kinds of loop over one backend: one that claims for each lane, one that renews
+//! all leases, one that hears of cancellations, and one that does what time makes due. They share
+//! nothing but slots and the book of leases, and each goes on by itself after the backend was away.
 
 pub(crate) mod attempt;
 mod book;
@@ -63,6 +63,7 @@ use builder::Config;
 /// | [`TaskError`](crate::TaskError), transient | another attempt, while retries are left |
 /// | permanent, an unreadable payload, an unknown kind | the execution fails |
 /// | a pause | the same attempt goes on later |
+/// | the wait for signals or for a child flow | the same attempt goes on when it is over |
 /// | a panic | like a transient error, with the message of the panic |
 /// | any error, after the execution was cancelled | the execution is cancelled |
 pub struct Worker {

@@ -69,6 +69,13 @@ impl Running {
             self.config.lease_ttl,
             Arc::clone(metrics),
         ));
+        upkeep.spawn(book::heed_cancels(
+            Arc::clone(&self.book),
+            Arc::clone(&self.desk),
+            self.config.instance,
+            self.config.lease_ttl,
+            Arc::clone(metrics),
+        ));
         if self.config.maintenance {
             let desk = Arc::clone(&self.desk);
             let filter = self.config.filter.clone();

@@ -33,8 +33,6 @@ pub(crate) struct Flaky {
     pub(crate) gaps_in_front: AtomicUsize,
     /// What the next description of a flow is, instead of how it stands.
     pub(crate) old_view: Mutex<Option<FlowView>>,
-    /// While set, nodes that are there are refused before it is known that the request is a repeat.
-    pub(crate) checks_first: AtomicBool,
     /// While set, graphs and parents come two at a time.
     pub(crate) small_pages: AtomicBool,
     pub(crate) flow_looks: AtomicUsize,
@@ -45,6 +43,7 @@ pub(crate) struct Flaky {
     pub(crate) renewals: AtomicUsize,
     pub(crate) renewed_leases: AtomicUsize,
     pub(crate) most_asked: AtomicUsize,
+    pub(crate) cancel_waits: AtomicUsize,
 }
 
 impl Flaky {
@@ -59,7 +58,6 @@ impl Flaky {
             gaps: AtomicUsize::new(0),
             gaps_in_front: AtomicUsize::new(0),
             old_view: Mutex::default(),
-            checks_first: AtomicBool::new(false),
             small_pages: AtomicBool::new(false),
             flow_looks: AtomicUsize::new(0),
             upstream_reads: AtomicUsize::new(0),
@@ -69,6 +67,7 @@ impl Flaky {
             renewals: AtomicUsize::new(0),
             renewed_leases: AtomicUsize::new(0),
             most_asked: AtomicUsize::new(0),
+            cancel_waits: AtomicUsize::new(0),
         }
     }
 
@@ -248,6 +247,7 @@ impl AttemptOps for Flaky {
         instance: WorkerInstanceId,
         max_wait: Duration,
     ) -> Result<Vec<ExecutionId>, EngineError> {
+        self.cancel_waits.fetch_add(1, Relaxed);
         self.there("await_cancels").await?.await_cancels(instance, max_wait).await
     }
 
@@ -256,7 +256,8 @@ impl AttemptOps for Flaky {
         handle: &Handle,
         request: &WaitChildren,
     ) -> Result<WaitChildrenOutcome, EngineError> {
-        self.there("wait_children").await?.wait_children(handle, request).await
+        let inner = self.there("wait_children").await?;
+        self.or_lost("wait_children", inner.wait_children(handle, request).await)
     }
 
     async fn observe_signals(&self, handle: &Handle) -> Result<ResumeView, EngineError> {
