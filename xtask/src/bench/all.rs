@@ -36,7 +36,10 @@ const BENCHES: &[(&str, &str)] = &[
     ("timers", "--runs 1 --due 1000 --lead-seconds 2"),
     ("memory", "--runs 1 --executions 2000"),
     ("idle", "--runs 1 --workers 1,10 --processes 2 --seconds 3"),
+    ("flow", FLOW_QUICK),
 ];
+const FLOW_QUICK: &str =
+    "--runs 1 --chains 20 --diamonds 10 --fan 200 --siblings 20 --members 200 --samples 2";
 
 pub(super) fn run(args: &AllArgs) -> anyhow::Result<ExitCode> {
     if let Some(folder) = &args.json {

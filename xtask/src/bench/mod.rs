@@ -5,6 +5,7 @@
 //! servers on loopback and end them.
 
 mod all;
+mod flow;
 mod idle;
 mod lifecycle;
 mod lifecycle_valkey;
@@ -49,6 +50,8 @@ enum Bench {
     Memory(memory::MemoryArgs),
     /// What idle workers ask of the server.
     Idle(idle::IdleArgs),
+    /// Flows: chains, a fan-out with its join, cancellations, and what their calls cost.
+    Flow(flow::FlowArgs),
     /// All of these over Valkey, one after the other.
     All(all::AllArgs),
 }
@@ -121,6 +124,7 @@ impl Bench {
             Self::Timers(args) => timers::run(args),
             Self::Memory(args) => memory::run(args),
             Self::Idle(args) => idle::run(args),
+            Self::Flow(args) => flow::run(args),
             Self::All(args) => all::run(args),
         }
     }

@@ -21,6 +21,8 @@ use fred::types::config::TcpConfig;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use super::report::real;
+
 /// Executions of one submit in batches, and payloads of one push of the baseline.
 pub(super) const SUBMIT_BATCH: usize = 64;
 /// The lane and the kind of all executions.
@@ -28,6 +30,10 @@ pub(super) const LANE: &str = "bench";
 pub(super) const KIND: &str = "noop";
 /// How long nothing may happen before a bench gives up.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What the slow log notes, and how many calls it keeps.
+const SLOW_MICROS: &str = "1000";
+const SLOW_KEPT: &str = "100000";
 
 /// A private server. It ends with this value.
 pub(super) struct Rig {
@@ -110,6 +116,29 @@ impl Rig {
     pub(super) fn command(&self, words: &[&str]) -> anyhow::Result<()> {
         self.server.command(words)?.into_result()?;
         Ok(())
+    }
+
+    /// Has the server note the calls that take longer than [`SLOW_MICROS`].
+    pub(super) fn watch_slow_calls(&self) -> anyhow::Result<()> {
+        self.command(&["CONFIG", "SET", "slowlog-log-slower-than", SLOW_MICROS])?;
+        self.command(&["CONFIG", "SET", "slowlog-max-len", SLOW_KEPT])?;
+        self.command(&["SLOWLOG", "RESET"])
+    }
+
+    /// Milliseconds of the longest function call since the last time, and its name; 0 when all were
+    /// short.
+    pub(super) fn slowest_call(&self) -> anyhow::Result<(f64, String)> {
+        let reply = self.server.command(&["SLOWLOG", "GET", SLOW_KEPT])?.into_result()?;
+        self.command(&["SLOWLOG", "RESET"])?;
+        let calls = reply.as_array().context("SLOWLOG answers a list")?.iter().filter_map(|call| {
+            let [_, _, micros, words, ..] = call.as_array()? else { return None };
+            let [command, name, ..] = words.as_array()? else { return None };
+            let is_function = command.as_str()?.to_ascii_lowercase().starts_with("fcall");
+            let micros = u64::try_from(micros.as_integer()?).ok()?;
+            is_function.then_some((micros, name.as_str()?.to_owned()))
+        });
+        let (micros, name) = calls.max().unwrap_or_default();
+        Ok((real(micros) / 1e3, name))
     }
 
     fn info(&self, section: &str) -> anyhow::Result<String> {
