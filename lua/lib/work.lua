@@ -65,7 +65,10 @@ function work.ended(w, r)
   if joins.of(r).unhandled then
     fl.unhandled = fl.unhandled + 1
   end
-  backlog.push(w.counts, "k " .. node.index .. " 0 " .. links.count(r, "c") .. " " .. r.f.st)
+  local children = links.count(r, "c")
+  if children > 0 or (fl.policy == "f" and joins.is_failure(r.f.st)) then
+    backlog.push(w.counts, "k " .. node.index .. " 0 " .. children .. " " .. r.f.st)
+  end
 end
 
 --- A flow that had ended is open again: its cancellation is lifted, and a deadline that has passed is

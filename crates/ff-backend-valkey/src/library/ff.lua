@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "83a7579c6059bc237e49a1b3677732ca" }
+M.library = { PROTOCOL = 1, HASH = "e46558702387b062e0efafcc5c9d39de" }
 
 M.number = (function()
 local number = {}
@@ -1118,7 +1118,7 @@ end)()
 
 M.budget = (function()
 local budget = {}
-local VISITS_MAX = 64
+local VISITS_MAX = 32
 function budget.of(looked)
   looked = looked or {}
   looked.visits, looked.left = looked.visits or VISITS_MAX, looked.left or {}
@@ -1876,7 +1876,10 @@ function work.ended(w, r)
   if joins.of(r).unhandled then
     fl.unhandled = fl.unhandled + 1
   end
-  backlog.push(w.counts, "k " .. node.index .. " 0 " .. links.count(r, "c") .. " " .. r.f.st)
+  local children = links.count(r, "c")
+  if children > 0 or (fl.policy == "f" and joins.is_failure(r.f.st)) then
+    backlog.push(w.counts, "k " .. node.index .. " 0 " .. children .. " " .. r.f.st)
+  end
 end
 local function reopen(fl, now)
   record.set(fl, "ca", nil)

@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "b97b5d0f7b4a33cab0b1bb74c1bfe59f" }
+M.library = { PROTOCOL = 1, HASH = "e6b5e1ce7698ddd06577204fccba48e4" }
 
 M.number = (function()
 local number = {}
@@ -1125,7 +1125,7 @@ end)()
 
 M.budget = (function()
 local budget = {}
-local VISITS_MAX = 64
+local VISITS_MAX = 32
 function budget.of(looked)
   looked = looked or {}
   looked.visits, looked.left = looked.visits or VISITS_MAX, looked.left or {}
@@ -1883,7 +1883,10 @@ function work.ended(w, r)
   if joins.of(r).unhandled then
     fl.unhandled = fl.unhandled + 1
   end
-  backlog.push(w.counts, "k " .. node.index .. " 0 " .. links.count(r, "c") .. " " .. r.f.st)
+  local children = links.count(r, "c")
+  if children > 0 or (fl.policy == "f" and joins.is_failure(r.f.st)) then
+    backlog.push(w.counts, "k " .. node.index .. " 0 " .. children .. " " .. r.f.st)
+  end
 end
 local function reopen(fl, now)
   record.set(fl, "ca", nil)
