@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "e46558702387b062e0efafcc5c9d39de" }
+M.library = { PROTOCOL = 1, HASH = "a8a85bcadd4f0d883fea85f1e5c564b5" }
 
 M.number = (function()
 local number = {}
@@ -1118,7 +1118,7 @@ end)()
 
 M.budget = (function()
 local budget = {}
-local VISITS_MAX = 32
+local VISITS_MAX = 24
 function budget.of(looked)
   looked = looked or {}
   looked.visits, looked.left = looked.visits or VISITS_MAX, looked.left or {}

@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "e6b5e1ce7698ddd06577204fccba48e4" }
+M.library = { PROTOCOL = 1, HASH = "f3e39d49188eee6f4deda07a47a48889" }
 
 M.number = (function()
 local number = {}
@@ -1125,7 +1125,7 @@ end)()
 
 M.budget = (function()
 local budget = {}
-local VISITS_MAX = 32
+local VISITS_MAX = 24
 function budget.of(looked)
   looked = looked or {}
   looked.visits, looked.left = looked.visits or VISITS_MAX, looked.left or {}

@@ -25,6 +25,8 @@ use crate::calls;
 use crate::failures::{bad_reply, refused_flow};
 use crate::inner::Inner;
 
+/// Most nodes of a flow that is staged in one call, which holds the server up.
+const STAGED_PER_CALL: usize = 40;
 /// Most bytes of nodes that one call carries.
 const BYTES_PER_CALL: usize = 1024 * 1024;
 /// How often staging starts anew when somebody else came between.
@@ -351,11 +353,13 @@ fn parts(
     edges: &BTreeMap<u16, Edges>,
 ) -> Result<Vec<Part>, EngineError> {
     let (mut parts, none) = (Vec::new(), Edges::default());
+    let few = nodes.len() <= limits::FLOW_ONE_STEP_NODES_MAX;
+    let most = if few { limits::FLOW_ONE_STEP_NODES_MAX } else { STAGED_PER_CALL };
     let (mut packed, mut from, mut count) = (Packed::default(), first, 0);
     for (node, index) in nodes.iter().zip(first..) {
         let of_node = u16::try_from(index).ok().and_then(|index| edges.get(&index));
         let bytes = packed.len() + node.submission.payload.len();
-        if count == limits::FLOW_ONE_STEP_NODES_MAX || (count > 0 && bytes > BYTES_PER_CALL) {
+        if count == most || (count > 0 && bytes > BYTES_PER_CALL) {
             let full = std::mem::take(&mut packed);
             parts.push(Part { first: from, nodes: full.freeze() });
             (from, count) = (index, 0);

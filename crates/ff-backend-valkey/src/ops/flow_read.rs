@@ -15,7 +15,7 @@ use crate::inner::Inner;
 use crate::reply::Reply;
 
 /// Most nodes that one call reads.
-const NODES_PER_CALL: usize = 100;
+const NODES_PER_CALL: usize = 50;
 /// Most flows that one call looks at.
 const FLOWS_PER_CALL: usize = 250;
 

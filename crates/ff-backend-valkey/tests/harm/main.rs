@@ -12,6 +12,7 @@ mod child;
 mod clock;
 mod cluster;
 mod crowds;
+mod flows;
 mod flushed;
 mod full;
 mod killed;
