@@ -6,8 +6,10 @@ use proptest::prelude::*;
 
 use super::op::{Op, SubmitOp, span};
 
-/// How many flows one history submits at most.
+/// How many flows one history submits at most, child flows aside.
 pub(super) const FLOWS_MAX: usize = 2;
+/// How many child flows one history submits at most.
+pub(super) const CHILD_FLOWS_MAX: usize = 2;
 /// How many nodes a flow of a history has at most, extensions included.
 pub(super) const NODES_MAX: u32 = 8;
 
@@ -16,11 +18,18 @@ pub(super) const NODES_MAX: u32 = 8;
 pub(super) enum FlowOp {
     /// Submits a new flow.
     Submit(GraphOp),
+    /// Submits a child flow of a task, a member's most often.
+    Child { task: u8, graph: GraphOp },
+    /// The starter of the latest child flow waits for it, or now and then for another flow.
+    WaitChildren { other: Option<u8>, state: Option<u8> },
+    /// Holds the starter of the latest child flow.
+    HoldStarter,
     /// Repeats an earlier submission.
     Resubmit(u8),
     /// Extends a flow, now and then one that has another revision.
     Extend { flow: u8, nodes: Vec<NodeOp>, edges: Vec<EdgeOp>, stale: bool },
-    /// Cancels a flow with one of the policies.
+    /// Cancels a flow with one of the policies, now and then the one that waits for the latest child
+    /// flow.
     Cancel { flow: u8, policy: u8 },
     /// Replays a member, most often one whose parents or children make it interesting.
     Replay { flow: u8, which: u8 },
@@ -107,8 +116,16 @@ fn edge() -> impl Strategy<Value = EdgeOp> {
     })
 }
 
+/// A flow of at least two nodes with edges between them.
 fn graph() -> impl Strategy<Value = GraphOp> {
-    let parts = (vec(node(), 2..=6), vec(edge(), 1..=8));
+    graph_of(vec(node(), 2..=6), vec(edge(), 1..=8))
+}
+
+fn graph_of(
+    nodes: impl Strategy<Value = Vec<NodeOp>>,
+    edges: impl Strategy<Value = Vec<EdgeOp>>,
+) -> impl Strategy<Value = GraphOp> {
+    let parts = (nodes, edges);
     let times = (option::weighted(0.2, span()), span());
     let kinds = (prop::bool::weighted(0.3), any::<bool>(), prop::bool::weighted(0.05));
     (parts, times, kinds).prop_map(
@@ -128,8 +145,15 @@ fn graph() -> impl Strategy<Value = GraphOp> {
 pub(super) fn flow() -> impl Strategy<Value = Op> {
     let extend = (any::<u8>(), vec(node(), 0..=2), vec(edge(), 0..=3), prop::bool::weighted(0.1))
         .prop_map(|(flow, nodes, edges, stale)| FlowOp::Extend { flow, nodes, edges, stale });
+    let child = (any::<u8>(), graph_of(vec(node(), 1..=2), vec(edge(), 0..=1)))
+        .prop_map(|(task, graph)| FlowOp::Child { task, graph });
+    let wait = (option::weighted(0.1, any::<u8>()), option::weighted(0.3, 0_u8..3))
+        .prop_map(|(other, state)| FlowOp::WaitChildren { other, state });
     let ops = prop_oneof![
         8 => graph().prop_map(FlowOp::Submit),
+        6 => child,
+        8 => wait,
+        1 => Just(FlowOp::HoldStarter),
         1 => any::<u8>().prop_map(FlowOp::Resubmit),
         6 => extend,
         4 => (any::<u8>(), 0_u8..4).prop_map(|(flow, policy)| FlowOp::Cancel { flow, policy }),
@@ -144,9 +168,11 @@ pub(super) fn flow() -> impl Strategy<Value = Op> {
         Op::Claim { lane, offered, max_tasks, reclaims: false, instance: 0 }
     });
     prop_oneof![
-        5 => ops.prop_map(Op::Flow),
-        2 => claim,
-        3 => Just(Op::Complete { handle: 0, result: None }),
-        1 => Just(Op::Fail { handle: 0, class: 1, retry_after: None }),
+        20 => ops.prop_map(Op::Flow),
+        8 => claim,
+        12 => Just(Op::Complete { handle: 0, result: None }),
+        4 => Just(Op::Fail { handle: 0, class: 1, retry_after: None }),
+        1 => Just(Op::Advance(5_000)),
+        2 => Just(Op::Tick { limit: 5, filtered: false }),
     ]
 }

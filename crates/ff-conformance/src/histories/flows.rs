@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use ff_engine::machine::lifecycle::Verb;
 use ff_engine::{
-    CancelFlow, EngineError, ExtendFlow, FlowEdge, FlowNode, FlowNodeView, FlowSpec, ListFlows,
-    ReadGraph, ReplayExecution, UpstreamRequest,
+    CancelFlow, EngineError, ExtendFlow, FlowEdge, FlowNode, FlowNodeView, FlowSpec, Hold,
+    ListFlows, ReadGraph, ReplayExecution, Task, UpstreamRequest, WaitChildren,
 };
-use ff_types::backend::CancelFlowPolicy;
+use ff_types::backend::{CancelFlowPolicy, Handle};
 use ff_types::{
     EdgeCondition, ExecutionId, ExecutionState, FlowId, FlowPolicy, FlowState, JoinPolicy,
     JoinRest, NodeKey, Tags, TimestampMs, limits,
 };
 
-use super::flow_op::{EdgeOp, FLOWS_MAX, FlowOp, GraphOp, NODES_MAX, NodeOp};
+use super::flow_op::{CHILD_FLOWS_MAX, EdgeOp, FLOWS_MAX, FlowOp, GraphOp, NODES_MAX, NodeOp};
+use super::keeps::saved;
 use super::world::{Step, TAG, World, after, pick, tell};
 use crate::flows::Seen;
 
@@ -39,6 +40,8 @@ struct Known {
 #[derive(Debug, Clone)]
 pub(super) enum FlowCall {
     Submit(Box<FlowSpec>),
+    WaitChildren(Handle, WaitChildren),
+    Hold(Hold),
     Extend(Box<ExtendFlow>, BTreeSet<(u32, u32)>),
     Cancel(CancelFlow),
     Replay(ReplayExecution),
@@ -55,12 +58,46 @@ const POLICIES: [CancelFlowPolicy; 4] = [
     CancelFlowPolicy::CancelAll,
 ];
 
+impl Flows {
+    /// How many of the flows are child flows, or are none.
+    fn count(&self, child: bool) -> usize {
+        self.known.iter().filter(|known| known.spec.parent().is_some() == child).count()
+    }
+
+    /// The latest child flow, and the execution that started it.
+    fn latest_child(&self) -> Option<(FlowId, ExecutionId)> {
+        self.known.iter().rev().find_map(|known| {
+            known.spec.parent().map(|starter| (known.spec.id(), starter.execution_id))
+        })
+    }
+}
+
 impl World {
     /// The call of such a step; `None` when it means nothing yet.
     pub(super) fn flow_call(&mut self, op: &FlowOp, now: TimestampMs) -> Option<FlowCall> {
         Some(match op {
-            FlowOp::Submit(_) if self.flows.known.len() >= FLOWS_MAX => return None,
-            FlowOp::Submit(graph) => FlowCall::Submit(Box::new(self.flow_spec(graph, now))),
+            FlowOp::Submit(_) if self.flows.count(false) >= FLOWS_MAX => return None,
+            FlowOp::Submit(graph) => {
+                let spec = FlowSpec::new(self.ids.flow_id());
+                FlowCall::Submit(Box::new(self.flow_spec(spec, graph, now)))
+            }
+            FlowOp::Child { .. } if self.flows.count(true) >= CHILD_FLOWS_MAX => return None,
+            FlowOp::Child { task, graph } => {
+                let spec = FlowSpec::child_of(self.starter(*task)?, self.ids.flow_id());
+                FlowCall::Submit(Box::new(self.flow_spec(spec, graph, now)))
+            }
+            FlowOp::WaitChildren { other, state } => {
+                let (flow, starter) = self.flows.latest_child()?;
+                let other = other.and_then(|which| self.flow(which));
+                let mut request = WaitChildren::new(other.unwrap_or(flow));
+                request.state = saved(*state);
+                let task = self.latest_task_of(starter)?;
+                FlowCall::WaitChildren(task.handle.clone(), request)
+            }
+            FlowOp::HoldStarter => {
+                let (_, starter) = self.flows.latest_child()?;
+                FlowCall::Hold(Hold::new(self.ids.request_id(), starter))
+            }
             FlowOp::Resubmit(which) => {
                 FlowCall::Submit(Box::new(pick(&self.flows.known, *which)?.spec.clone()))
             }
@@ -68,7 +105,8 @@ impl World {
                 self.extension(*flow, nodes, edges, *stale, now)?
             }
             FlowOp::Cancel { flow, policy } => {
-                let (request, id) = (self.ids.request_id(), self.flow(*flow)?);
+                let around = self.around_child().filter(|_| *flow >= 160);
+                let (request, id) = (self.ids.request_id(), around.or_else(|| self.flow(*flow))?);
                 let policy = POLICIES[usize::from(*policy) % POLICIES.len()];
                 FlowCall::Cancel(CancelFlow::new(request, id, "no longer").with_policy(policy))
             }
@@ -102,6 +140,13 @@ impl World {
                     self.learn_flow(&spec);
                 }
                 Step::of(Verb::SubmitFlow, None, &submitted).about_flow(spec.id())
+            }
+            FlowCall::WaitChildren(handle, request) => {
+                let waits = backend.wait_children(&handle, &request).await;
+                self.held(Verb::WaitChildren, handle, &waits)
+            }
+            FlowCall::Hold(request) => {
+                Step::of(Verb::Hold, Some(request.execution_id), &backend.hold(&request).await)
             }
             FlowCall::Extend(request, edges) => {
                 let extended = backend.extend_flow(&request).await;
@@ -183,6 +228,23 @@ impl World {
         Ok(views)
     }
 
+    fn latest_task_of(&self, id: ExecutionId) -> Option<&Task> {
+        self.tasks.iter().rev().find(|task| task.execution_id == id)
+    }
+
+    /// The flow that the starter of the latest child flow is a member of.
+    fn around_child(&self) -> Option<FlowId> {
+        let (_, starter) = self.flows.latest_child()?;
+        self.latest_task_of(starter)?.node.as_ref().map(|node| node.flow_id)
+    }
+
+    /// A task that was handed out lately, most often one of a member.
+    fn starter(&self, which: u8) -> Option<&Task> {
+        let mut tasks = self.tasks.iter().rev().take(4);
+        let member = tasks.find(|task| task.node.is_some());
+        member.filter(|_| which < 128).or_else(|| self.task(which))
+    }
+
     fn flow(&self, which: u8) -> Option<FlowId> {
         pick(&self.flows.known, which).map(|known| known.spec.id())
     }
@@ -237,8 +299,7 @@ impl World {
         }
     }
 
-    fn flow_spec(&self, graph: &GraphOp, now: TimestampMs) -> FlowSpec {
-        let mut spec = FlowSpec::new(self.ids.flow_id());
+    fn flow_spec(&self, mut spec: FlowSpec, graph: &GraphOp, now: TimestampMs) -> FlowSpec {
         let count = u32::try_from(graph.nodes.len()).unwrap_or(0);
         let mut edges = chosen(&graph.edges, 0, count, &BTreeSet::new());
         for (node, index) in graph.nodes.iter().zip(0..) {

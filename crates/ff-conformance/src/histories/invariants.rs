@@ -32,9 +32,27 @@ impl Views {
         self.flows.iter().find(|(other, _)| *other == id).and_then(|(_, seen)| seen.as_ref())
     }
 
+    /// What an execution hangs on: what its flow does, or itself when it belongs to none.
+    fn root(&self, id: ExecutionId) -> Root {
+        self.flow_of(id).map_or(Root::Execution(id), |flow| self.root_of_flow(flow))
+    }
+
+    /// What a flow hangs on: what the execution does that started it, or itself when none did.
+    fn root_of_flow(&self, id: FlowId) -> Root {
+        let parent = self.flow(id).and_then(|seen| seen.view.parent);
+        parent.map_or(Root::Flow(id), |parent| self.root(parent))
+    }
+
     fn flow_of(&self, id: ExecutionId) -> Option<FlowId> {
         self.execution(id).and_then(|view| view.node.as_ref()).map(|(flow, _)| *flow)
     }
+}
+
+/// What a family of flows and executions hangs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Root {
+    Flow(FlowId),
+    Execution(ExecutionId),
 }
 
 /// The faults of one step, each in a sentence, and the moves it made.
@@ -61,8 +79,10 @@ pub(super) fn check(
             faults.push(format!("{id}: a refused call changed it"));
         }
         let flow = before.flow_of(*id).or_else(|| after.flow_of(*id));
-        let about_flow = step.flow.or_else(|| step.about.and_then(|about| after.flow_of(about)));
-        let is_related = flow.is_some() && flow == about_flow;
+        let is_related = [before, after].into_iter().any(|views| {
+            let about = step.flow.map(|flow| views.root_of_flow(flow));
+            about.or_else(|| step.about.map(|about| views.root(about))) == Some(views.root(*id))
+        });
         let is_other = step.about.is_some_and(|about| about != *id)
             || step.about.is_none() && step.flow.is_some();
         if is_other && !is_related && earlier != view.as_ref() {
@@ -72,7 +92,9 @@ pub(super) fn check(
         if from != to {
             let own = step.verb.filter(|_| step.about.is_none_or(|about| about == *id));
             let own = own.into_iter().collect::<Vec<_>>();
-            let by_flow = flow.filter(|_| step.about != Some(*id)).map(|_| Verb::Promote);
+            let waits = from == Some(ExecutionState::WaitingChildren);
+            let by_flow = (flow.is_some() || waits) && step.about != Some(*id);
+            let by_flow = by_flow.then_some(Verb::Promote);
             match moved(from, to, &own, by_flow) {
                 Some(made) => moves.extend(made),
                 None => faults.push(format!("{id}: {:?} moved {from:?} to {to:?}", step.verb)),
@@ -193,7 +215,14 @@ fn both(
     let ended = earlier.state.is_terminal() && view.state.is_terminal();
     let by_holder = matches!(
         step.verb,
-        Some(Verb::Complete | Verb::Fail | Verb::Cancel | Verb::Delay | Verb::Suspend)
+        Some(
+            Verb::Complete
+                | Verb::Fail
+                | Verb::Cancel
+                | Verb::Delay
+                | Verb::Suspend
+                | Verb::WaitChildren
+        )
     );
     let was_live = earlier.lease.is_some_and(|lease| lease.expires_at > now);
     let own = step.about.is_none_or(|about| about == view.execution_id);

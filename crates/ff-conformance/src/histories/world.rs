@@ -36,7 +36,8 @@ pub(super) struct World {
     submissions: Vec<Submission>,
     /// Every execution that was submitted, by itself or in a flow.
     pub(super) executions: Vec<ExecutionId>,
-    handles: Vec<(ExecutionId, Handle)>,
+    /// Every task that was handed out, the latest last.
+    pub(super) tasks: Vec<Task>,
     tokens: Vec<ReclaimToken>,
     pub(super) waits: Waits,
     pub(super) keeps: Keeps,
@@ -103,7 +104,7 @@ impl World {
             instances,
             submissions: Vec::new(),
             executions: Vec::new(),
-            handles: Vec::new(),
+            tasks: Vec::new(),
             tokens: Vec::new(),
             waits: Waits::default(),
             keeps: Keeps::default(),
@@ -240,7 +241,7 @@ impl World {
             Call::TakeUp(token, policy) => {
                 let resumed = backend.claim_from_reclaim(&token, &policy).await;
                 if let Ok(task) = &resumed {
-                    self.keep_handle(task);
+                    self.tasks.push(task.clone());
                 }
                 let about = resumed.as_ref().ok().map(|task| task.execution_id);
                 Step::of(Verb::ClaimFromReclaim, about, &resumed.map(|task| told_task(&task)))
@@ -295,7 +296,8 @@ impl World {
         handle: Handle,
         answer: &Result<T, EngineError>,
     ) -> Step {
-        let about = self.handles.iter().find(|(_, known)| *known == handle).map(|(id, _)| *id);
+        let about = self.tasks.iter().find(|task| task.handle == handle);
+        let about = about.map(|task| task.execution_id);
         Step::of(verb, about, answer).asked_by(handle)
     }
 
@@ -341,20 +343,18 @@ impl World {
     }
 
     fn keep(&mut self, outcome: &ClaimOutcome) {
-        for task in &outcome.tasks {
-            self.keep_handle(task);
-        }
+        self.tasks.extend(outcome.tasks.iter().cloned());
         self.tokens.extend(outcome.reclaims.iter().cloned());
     }
 
-    fn keep_handle(&mut self, task: &Task) {
-        self.handles.push((task.execution_id, task.handle.clone()));
+    /// A task that was handed out, among the latest ones.
+    pub(super) fn task(&self, which: u8) -> Option<&Task> {
+        self.tasks.get(self.tasks.len().saturating_sub(1 + usize::from(which % 8)))
     }
 
-    /// A handle, the latest ones most often.
+    /// The handle of such a task.
     pub(super) fn handle(&self, which: u8) -> Option<Handle> {
-        let recent = self.handles.len().saturating_sub(1 + usize::from(which % 8));
-        self.handles.get(recent).map(|(_, handle)| handle.clone())
+        self.task(which).map(|task| task.handle.clone())
     }
 
     pub(super) fn execution(&self, which: u8) -> Option<ExecutionId> {
@@ -363,9 +363,9 @@ impl World {
 
     /// An execution, most often one that was handed out lately.
     pub(super) fn recent(&self, which: u8) -> Option<ExecutionId> {
-        let recent = self.handles.len().checked_sub(1 + usize::from(which % 4));
+        let recent = self.tasks.len().checked_sub(1 + usize::from(which % 4));
         match recent {
-            Some(at) if which >= 128 => self.handles.get(at).map(|(id, _)| *id),
+            Some(at) if which >= 128 => self.tasks.get(at).map(|task| task.execution_id),
             _ => self.execution(which),
         }
     }
