@@ -1,13 +1,13 @@
 //! Cancellations: by an operator or by the holder.
 
-use std::sync::Arc;
+use std::pin::pin;
 
 use ff_engine::{CancelOutcome, DelayRequest};
 use ff_types::backend::{CancelFlowPolicy, FailureClass};
 use ff_types::{ExecutionId, ExecutionPolicy, ExecutionState, TerminalOutcome, limits};
 
 use crate::Fixture;
-use crate::expect::{Case, CaseResult, assert_invalid, assert_state, cases, ensure, ensure_eq};
+use crate::expect::{Case, CaseError, CaseResult, assert_invalid, assert_state, cases, ensure, ensure_eq};
 use crate::fixture::{LEASE_TTL_MS, failure, ms};
 
 pub(crate) const CASES: &[Case] = &cases!["cancel":
@@ -173,36 +173,49 @@ pub(crate) async fn instance_is_told_at_once(fx: Fixture) -> CaseResult {
     let (task, theirs) = (fx.running().await?, other.running().await?);
     let flow = fx.submit_flow("a", "").await?;
     let member = fx.claim_node("a").await?;
-    let wait = |max_wait_ms| {
-        let (backend, instance) = (Arc::clone(&fx.faultless), fx.policy().instance);
-        tokio::spawn(async move { backend.await_cancels(instance, ms(max_wait_ms)).await })
-    };
-    let brief = wait(50);
-    fx.let_others_run().await;
+    let instance = fx.policy().instance;
+    let wait = |max_wait_ms| fx.faultless.await_cancels(instance, ms(max_wait_ms));
+
+    let mut brief = pin!(wait(50));
+    begin(&fx, brief.as_mut()).await?;
     let cancel = fx.cancel_request(theirs.execution_id, "theirs");
     fx.backend.cancel_execution(&cancel).await?;
-    let heard = fx
-        .promptly(async {
-            while !brief.is_finished() {
-                fx.let_others_run().await;
+    let over = async {
+        loop {
+            let moment = async {
                 fx.advance(50).await;
+                fx.let_others_run().await;
+            };
+            tokio::select! {
+                biased;
+                heard = &mut brief => break heard,
+                () = moment => {}
             }
-            brief.await
-        })
-        .await???;
+        }
+    };
+    let heard = fx.promptly(over).await??;
     ensure!(heard.is_empty(), "it heard of another's: {heard:?}");
 
-    let first = wait(limits::MAX_WAIT_MAX_MS);
-    fx.let_others_run().await;
+    let mut first = pin!(wait(limits::MAX_WAIT_MAX_MS));
+    begin(&fx, first.as_mut()).await?;
     let cancel = fx.cancel_request(task.execution_id, "ours");
     fx.backend.cancel_execution(&cancel).await?;
-    ensure_eq!(fx.promptly(first).await???, [task.execution_id]);
+    ensure_eq!(fx.promptly(first).await??, [task.execution_id]);
 
-    let second = wait(limits::MAX_WAIT_MAX_MS);
-    fx.let_others_run().await;
+    let mut second = pin!(wait(limits::MAX_WAIT_MAX_MS));
+    begin(&fx, second.as_mut()).await?;
     fx.cancel_flow(flow, CancelFlowPolicy::CancelAll).await?;
-    ensure_eq!(fx.promptly(second).await???, [member.execution_id]);
+    ensure_eq!(fx.promptly(second).await??, [member.execution_id]);
     Ok(())
+}
+
+/// Lets a wait get to where it waits.
+async fn begin<T>(fx: &Fixture, wait: impl Future<Output = T>) -> CaseResult {
+    tokio::select! {
+        biased;
+        _ = wait => Err(CaseError::new("the wait was over at once")),
+        () = fx.let_others_run() => Ok(()),
+    }
 }
 
 /// A wait over 60 s is refused, and the field is named.
