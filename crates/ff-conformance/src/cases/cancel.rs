@@ -201,6 +201,7 @@ pub(crate) async fn instance_is_told_at_once(fx: Fixture) -> CaseResult {
     let cancel = fx.cancel_request(task.execution_id, "ours");
     fx.backend.cancel_execution(&cancel).await?;
     ensure_eq!(fx.promptly(first).await??, [task.execution_id]);
+    fx.backend.cancel(&task.handle, "as asked").await?;
 
     let mut second = pin!(wait(limits::MAX_WAIT_MAX_MS));
     begin(&fx, second.as_mut()).await?;
