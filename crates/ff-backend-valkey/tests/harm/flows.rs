@@ -19,7 +19,7 @@ use crate::site::{Site, ensure, patiently, until};
 /// Nodes between the first and the last: several calls' worth of everything.
 const WIDE: usize = 300;
 const KILLS: usize = 4;
-const ENDS: Duration = Duration::from_secs(60);
+const ENDS: Duration = Duration::from_mins(1);
 
 fn key(text: impl Into<String>) -> CaseResult<NodeKey> {
     Ok(NodeKey::new(text)?)
@@ -116,8 +116,8 @@ async fn a_server_killed_between_the_calls_of_a_flow_loses_none_of_it() -> CaseR
     let backend = site.connect().await?;
 
     let spec = wide(&site)?;
-    let (submitter, id, submitted) = (Arc::clone(&backend), spec.id(), spec.clone());
-    let call = tokio::spawn(async move { patiently(|| submitter.submit_flow(&submitted)).await });
+    let (client, id, submitted) = (Arc::clone(&backend), spec.id(), spec.clone());
+    let call = tokio::spawn(async move { patiently(|| client.submit_flow(&submitted)).await });
     killed_meanwhile(&mut server, call).await?;
     ensure(describe(backend.as_ref(), id).await?.summary.nodes as usize == WIDE + 2, || {
         "the flow is not whole".to_owned()
