@@ -22,7 +22,8 @@ end
 --- bits moved on by a step for each node.
 function member.id(flow, index)
   local low = (tonumber(string.sub(flow, -5), 16) + index * STEP) % LOW
-  return string.sub(flow, 1, 12) .. string.format("%04x", index) .. string.sub(flow, 17, 27) .. string.format("%05x", low)
+  local ordinal, tail = string.format("%04x", index), string.format("%05x", low)
+  return string.sub(flow, 1, 12) .. ordinal .. string.sub(flow, 17, 27) .. tail
 end
 
 return member

@@ -34,7 +34,7 @@ const HISTORY_TRIALS: u32 = 4;
 const HISTORIES_DEFAULT: u32 = 2_000;
 const HISTORIES_AGAINST_DEFAULT: u32 = 1_000;
 /// How many histories make every move that there is; fewer are not expected to.
-const HISTORIES_COVER: u32 = 1_000;
+const HISTORIES_COVER: u32 = 2_000;
 /// The code that only calls which get lost answer.
 const ANSWERED_BY_FAULTS: &str = "unavailable";
 

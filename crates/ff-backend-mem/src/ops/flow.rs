@@ -25,11 +25,8 @@ impl FlowOps for MemBackend {
     async fn submit_flow(&self, spec: &FlowSpec) -> Result<SubmittedFlow, EngineError> {
         let mut store = self.store();
         let same_id = store.flows.get(spec.id());
-        let starter = match spec.parent() {
-            Some(parent) if same_id.is_none() => Some(self.starter(&store, parent)?),
-            _ => None,
-        };
-        match machine::submit_flow(spec, same_id, starter, self.now())? {
+        let starter_of = |parent: &_| self.starter(&store, parent);
+        match machine::submit_flow(spec, same_id, starter_of, self.now())? {
             SubmitFlowDecision::Create(new) => {
                 let NewFlow { flow, members, parent } = *new;
                 store.insert_flow(flow, members);

@@ -118,55 +118,71 @@ async fn play(
     let mut worlds = Vec::with_capacity(harnesses.len());
     for harness in harnesses {
         let opened = harness.open().await.map_err(|error| error.to_string())?;
-        worlds.push((harness.name(), World::new(opened)));
+        let mut world = World::new(opened);
+        let moment = Moment::of(&mut world).await?;
+        worlds.push((harness.name(), world, moment));
     }
     for (number, op) in ops.iter().enumerate() {
         let mut first: Option<(String, _)> = None;
-        for (name, world) in &mut worlds {
+        for (name, world, moment) in &mut worlds {
             let told = |problem: String| format!("{name}, step {number}, {op:?}: {problem}");
-            let (answer, views, moves) = observe(world, op).await.map_err(told)?;
+            let (answer, moves) = observe(world, moment, op).await.map_err(told)?;
             for one in moves {
                 coverage.record_move(one);
             }
+            let views = &moment.views;
             match &first {
-                None => first = Some((answer, views)),
+                None => first = Some((answer, Arc::clone(views))),
                 Some((expected, _)) if *expected != answer => {
                     return Err(told(format!("answered\n  {answer}\nexpected\n  {expected}")));
                 }
-                Some((_, expected)) if *expected != views => {
+                Some((_, expected)) if expected != views => {
                     return Err(told(format!("left\n  {views:?}\nexpected\n  {expected:?}")));
                 }
                 Some(_) => {}
             }
         }
     }
-    for (name, world) in &worlds {
+    for (name, world, _) in &worlds {
         finish(world).await.map_err(|problem| format!("{name}, after the history: {problem}"))?;
     }
     Ok(())
 }
 
-type Observed = (String, Views, Vec<Move>);
+/// What there is to see of a world between two steps.
+struct Moment {
+    views: Arc<Views>,
+    snapshot: String,
+}
 
-/// Does a step and checks everything that can be checked about it.
-async fn observe(world: &mut World, op: &Op) -> Result<Observed, String> {
-    let earlier = Views::of(world).await?;
-    world.flows.seen.clone_from(earlier.flows());
-    let snapshot = world.opened.inspect.snapshot().await;
+impl Moment {
+    async fn of(world: &mut World) -> Result<Self, String> {
+        let views = Arc::new(Views::of(world).await?);
+        world.flows.seen.clone_from(views.flows());
+        Ok(Self { views, snapshot: world.opened.inspect.snapshot().await })
+    }
+}
+
+/// Does a step, checks everything that can be checked about it, and moves on to the moment after it.
+async fn observe(
+    world: &mut World,
+    moment: &mut Moment,
+    op: &Op,
+) -> Result<(String, Vec<Move>), String> {
     let Some(step) = world.step(op).await else {
-        return Ok((String::new(), earlier, Vec::new()));
+        return Ok((String::new(), Vec::new()));
     };
-    let views = Views::of(world).await?;
+    let before = std::mem::replace(moment, Moment::of(world).await?);
     let now = world.opened.clock.now().await;
-    if step.refused && world.opened.inspect.snapshot().await != snapshot {
+    if step.refused && before.snapshot != moment.snapshot {
         return Err(format!("a refused call left a trace: {}", step.answer));
     }
-    let (faults, moves) = invariants::check(&earlier, &views, &step, now);
+    let (faults, moves) = invariants::check(&before.views, &moment.views, &step, now);
     if !faults.is_empty() {
         return Err(faults.join("\n"));
     }
     world.opened.inspect.check().await.map_err(|faults| faults.join("\n"))?;
-    Ok((step.answer, views, moves))
+    Ok((step.answer, moves))
 }
 
 /// Every execution can still end, and when all have ended and their time has passed, nothing is

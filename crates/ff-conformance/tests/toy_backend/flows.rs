@@ -132,11 +132,8 @@ impl FlowOps for Toy {
     async fn submit_flow(&self, spec: &FlowSpec) -> Result<SubmittedFlow, EngineError> {
         let mut table = self.table();
         let same_id = table.flows.get(&spec.id());
-        let starter = match spec.parent() {
-            Some(parent) if same_id.is_none() => Some(table.starter(parent)?),
-            _ => None,
-        };
-        match machine::submit_flow(spec, same_id, starter, self.clock.now())? {
+        let starter_of = |parent: &_| table.starter(parent);
+        match machine::submit_flow(spec, same_id, starter_of, self.clock.now())? {
             SubmitFlowDecision::Keep(submitted) => Ok(submitted),
             SubmitFlowDecision::Create(new) => {
                 let NewFlow { flow, members, parent } = *new;

@@ -1,10 +1,12 @@
 //! `wait_children`: an execution starts a flow, and waits for it with nothing held.
 
+use std::time::Duration;
+
 use ff_engine::{
-    FlowSpec, ListFlows, SavedState, Task, WaitChildren, WaitChildrenOutcome,
+    FlowEdge, FlowSpec, ListFlows, SavedState, Task, WaitChildren, WaitChildrenOutcome,
 };
 use ff_types::backend::FailureClass;
-use ff_types::{ExecutionState, FlowId, FlowState, TerminalOutcome, limits};
+use ff_types::{ExecutionPolicy, ExecutionState, FlowId, FlowState, NodeKey, TerminalOutcome, limits};
 
 use crate::Fixture;
 use crate::expect::{
@@ -19,6 +21,7 @@ pub(crate) const CASES: &[Case] = &cases!["children":
     end_with_their_parent,
     outlive_a_completed_parent,
     start_needs_a_live_lease,
+    start_is_refused_for_its_graph_first,
     number_and_depth_are_bounded,
     wait_is_ended_from_outside,
     hold_takes_effect_after_the_wait,
@@ -150,6 +153,23 @@ pub(crate) async fn start_needs_a_live_lease(fx: Fixture) -> CaseResult {
     ensure_eq!(fx.backend.submit_flow(&started).await?.flow_id, started.id());
     ensure_eq!(fx.backend.list_flows(&ListFlows::new()).await?.items.len(), 1);
     Ok(())
+}
+
+/// A bad graph is refused as such, whatever has become of the execution that starts it.
+pub(crate) async fn start_is_refused_for_its_graph_first(fx: Fixture) -> CaseResult {
+    let policy = ExecutionPolicy::default().with_retention(Duration::from_millis(1_000));
+    let submission = fx.submission("task")?.with_policy(policy);
+    let task = fx.submit_and_claim(&submission).await?;
+    let mut bad = fx.child_flow(&task, "a b")?;
+    bad.add_edge(FlowEdge::new(NodeKey::new("a")?, NodeKey::new("a")?));
+    fx.backend.complete(&task.handle, None).await?;
+    assert_code(fx.backend.submit_flow(&bad).await, "graph_self_edge")?;
+    fx.advance(1_000).await;
+    fx.settle().await?;
+
+    assert_code(fx.backend.submit_flow(&bad).await, "graph_self_edge")?;
+    let good = fx.backend.submit_flow(&fx.child_flow(&task, "a")?).await;
+    assert_code(good, "execution_not_found")
 }
 
 /// An execution has a bounded number of open flows, of which one that ends makes room, and flows lie

@@ -13,7 +13,7 @@ use crate::fence::Fence;
 use crate::machine::recent::Recent;
 use crate::machine::record::{ExecutionRecord, RunState, state_of};
 use crate::machine::submit::created;
-use crate::requests::{FlowNode, FlowSpec, SubmittedFlow};
+use crate::requests::{FlowNode, FlowParent, FlowSpec, SubmittedFlow};
 
 /// What a submitted flow does.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,17 +46,18 @@ pub struct Starter<'r> {
     pub depth: Option<u32>,
 }
 
-/// Decides the submission of a flow, given the flow that already has its id, and if there is none, who
-/// starts it.
+/// Decides the submission of a flow, given the flow that already has its id, and a way to find who
+/// starts it, which is asked when somebody does and there is none.
 ///
 /// # Errors
-/// Those of [`FlowSpec::validate`]; [`FlowProblem::Id`]; [`EngineError::State`] when the lease of its
-/// starter is not live, and [`EngineError::LimitExceeded`] when that has started too many, or lies too
-/// deep.
-pub fn submit_flow(
+/// Those of [`FlowSpec::validate`]; [`FlowProblem::Id`]; those of `starter_of`;
+/// [`EngineError::State`] when the lease of its starter is not live, and
+/// [`EngineError::LimitExceeded`] when that has started too many, or lies too deep. In this order
+/// `[children.start_is_refused_for_its_graph_first]`.
+pub fn submit_flow<'r>(
     spec: &FlowSpec,
     same_id: Option<&FlowRecord>,
-    starter: Option<Starter<'_>>,
+    starter_of: impl FnOnce(&FlowParent) -> Result<Starter<'r>, EngineError>,
     now: TimestampMs,
 ) -> Result<SubmitFlowDecision, EngineError> {
     spec.validate()?;
@@ -67,8 +68,9 @@ pub fn submit_flow(
         }
         return Err(EngineError::flow(FlowProblem::Id, spec.id()));
     }
-    let (parent, depth) = match starter {
-        Some(Starter { record, fence, depth }) => {
+    let (parent, depth) = match spec.parent() {
+        Some(parent) => {
+            let Starter { record, fence, depth } = starter_of(parent)?;
             let (next, depth) = start_child(record, &fence, spec.id(), depth, now)?;
             (Some((fence.execution, next)), depth)
         }
