@@ -9,6 +9,7 @@
 --- @arg check   text  hex digits, or empty
 --- @arg most    int
 --- @arg tag     text  only events with this tag, or empty
+--- @arg flow    text  only events of this flow, or empty
 --- @arg process text  that waits
 --- @ok gap   flag  events behind the place are gone
 --- @ok seq   int   the place to go on from
@@ -18,9 +19,9 @@ local keys = require("keys")
 local log = require("log")
 local reply = require("reply")
 
-return function(partition, from, check, most, tag, process)
+return function(partition, from, check, most, tag, flow, process)
   local place = log.place(partition, from, check)
-  local items = log.items(partition, place, tonumber(most), tag)
+  local items = log.items(partition, place, tonumber(most), tag, flow)
   if #items == 0 and not place.gap then
     redis.call("SADD", keys.log_readers(partition), process)
   end

@@ -9,6 +9,7 @@
 --- @arg check   text  hex digits, or empty
 --- @arg most    int
 --- @arg tag     text  only events with this tag, or empty
+--- @arg flow    text  only events of this flow, or empty
 --- @ok gap   flag  events behind the place are gone
 --- @ok seq   int   the place to go on from
 --- @ok check text
@@ -16,8 +17,8 @@
 local log = require("log")
 local reply = require("reply")
 
-return function(partition, from, check, most, tag)
+return function(partition, from, check, most, tag, flow)
   local place = log.place(partition, from, check)
-  local items = log.items(partition, place, tonumber(most), tag)
+  local items = log.items(partition, place, tonumber(most), tag, flow)
   return reply.ok(place.gap and "1" or "0", place.seq, place.check, items)
 end

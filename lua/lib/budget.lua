@@ -2,7 +2,7 @@
 local budget = {}
 
 --- Members that one call visits. What is left is done by the next call, or when it is due.
-local VISITS_MAX = 24
+local VISITS_MAX = 32
 
 --- What one call may do, shared by everything that it does: `visits` to members. In `left` are the flows
 --- in which it leaves something to do.

@@ -12,47 +12,47 @@ local work = require("work")
 
 local counting = {}
 
---- Does a step over the edges of a kind, as far as the call may go: `visit(r, link)` for each. Answers
---- the node's record when it is through. A step is a letter, the node's index, where to go on, up to
---- which edge, and what else it says.
+--- Does a step over the edges of a kind, as far as the call may go: `visit(link, index, rest)` for each,
+--- with the index of the node. Answers that index when it is through. A step is a letter, the index, where
+--- to go on, up to which edge, and what else it says.
 local function over(w, list, step, kind, visit)
   local letter, index, at, total, rest = string.match(step, "^(%l) (%d+) (%d+) (%d+) ?(.*)$")
-  local r = work.member(w, index)
+  local r = kind == "c" and work.source(w, index) or work.member(w, index)
   local to = math.min(tonumber(total), tonumber(at) + w.looked.visits)
   w.looked.visits = w.looked.visits - math.max(to - at, 1)
   for _, link in ipairs(links.slice(r, kind, tonumber(at), to)) do
-    rest = visit(r, link, rest) or rest
+    rest = visit(link, index, rest) or rest
   end
   if to < tonumber(total) then
     backlog.replace(list, letter .. " " .. index .. " " .. number.text(to) .. " " .. total .. " " .. rest)
     return nil
   end
   backlog.drop(list)
-  return r, rest
+  return index, rest
 end
 
 --- `k`, and the state in which the node ended: its children count that. When it is a failure that none
 --- of them may take, a flow that fails fast is cancelled; `+` behind the state says one may.
 function counting.ended(w, step)
-  local r, rest = over(w, w.counts, step, "c", function(parent, link, rest)
+  local index, rest = over(w, w.counts, step, "c", function(link, parent, rest)
     local state = string.match(rest, "^%l+")
     return promote.count(w, parent, link, state) and state .. "+" or nil
   end)
-  if r and joins.is_failure(rest) and w.fl.policy == "f" and not w.fl.f.ca then
-    sweep.begin(w, "f", "a", "node " .. member.node(r).key .. " failed")
+  if index and joins.is_failure(rest) and w.fl.policy == "f" and not w.fl.f.ca then
+    sweep.begin(w, "f", "a", "node " .. member.node(work.member(w, index)).key .. " failed")
   end
 end
 
 --- `e`, and the state in which the node had ended when these edges were added.
 function counting.late(w, step)
-  over(w, w.counts, step, "c", function(parent, link, state)
+  over(w, w.counts, step, "c", function(link, parent, state)
     promote.count(w, parent, link, state)
   end)
 end
 
 --- `r`, and the state that the node has left.
 function counting.reopened(w, step)
-  over(w, w.counts, step, "c", function(_, link, state)
+  over(w, w.counts, step, "c", function(link, _, state)
     retract.at(w, link, state)
   end)
 end
@@ -76,15 +76,16 @@ end
 
 --- `t`: a node that runs takes the failures that came to it.
 function counting.takes(w, step)
-  over(w, w.decided, step, "p", function(r, link)
-    take(w, r, link)
+  over(w, w.decided, step, "p", function(link, index)
+    take(w, work.member(w, index), link)
   end)
 end
 
 --- `d`: a decided node takes failures, too, and has those parents cancelled that nobody needs any more,
 --- when it asked for that.
 function counting.decided(w, step)
-  over(w, w.decided, step, "p", function(r, link)
+  over(w, w.decided, step, "p", function(link, index)
+    local r = work.member(w, index)
     take(w, r, link)
     local node, parent = member.node(r), work.member(w, link.index)
     if node.rest == "c" and not parent.f.ea and not parent.f.ca and not is_needed(w, parent) then

@@ -30,12 +30,6 @@ local SUBMITTED = "^(%d+) (%l) (%d+) (%x+)$"
 local STANDING = "^(%l+) (%d+) (%d+) (%d+) (%d+) (%d+)$"
 local CANCEL = "^(%l) (%l) (%d+) (.*)$"
 
-local function whole(fl, names)
-  for _, name in ipairs(names) do
-    fl[name] = tonumber(fl[name])
-  end
-end
-
 --- What stands first in the due-index for a flow: no id of an execution starts like this.
 function flow.due_name(id)
   return "f" .. id
@@ -47,11 +41,14 @@ local function in_hand(partition, id, flat)
   for i = 1, #flat, 2 do
     f[flat[i]] = flat[i + 1]
   end
-  local fl = { partition = partition, flow = id, id = flow.due_name(id), f = f }
-  fl.at, fl.policy, fl.retention, fl.fingerprint = string.match(f.s, SUBMITTED)
-  fl.state, fl.revision, fl.nodes, fl.edges, fl.open, fl.unhandled = string.match(f.c, STANDING)
-  whole(fl, { "retention", "revision", "nodes", "edges", "open", "unhandled" })
-  return fl
+  local at, policy, retention, fingerprint = string.match(f.s, SUBMITTED)
+  local state, revision, nodes, edges, open, unhandled = string.match(f.c, STANDING)
+  return {
+    partition = partition, flow = id, id = flow.due_name(id), f = f,
+    at = at, policy = policy, retention = tonumber(retention), fingerprint = fingerprint,
+    state = state, revision = tonumber(revision), nodes = tonumber(nodes), edges = tonumber(edges),
+    open = tonumber(open), unhandled = tonumber(unhandled),
+  }
 end
 
 --- The flow, staged or not, or nil when there is none.
@@ -133,9 +130,8 @@ end
 
 --- Writes it, and brings its timer along.
 function flow.save(fl, now)
-  local text = number.text
-  record.set(fl, "c", fl.state .. " " .. text(fl.revision) .. " " .. text(fl.nodes) .. " " .. text(fl.edges) .. " "
-    .. text(fl.open) .. " " .. text(fl.unhandled))
+  local counts = fl.nodes .. " " .. fl.edges .. " " .. fl.open .. " " .. fl.unhandled
+  record.set(fl, "c", fl.state .. " " .. number.text(fl.revision) .. " " .. counts)
   local set, gone = {}, {}
   for field in pairs(fl.changed or {}) do
     if fl.f[field] then

@@ -3,7 +3,6 @@
 --- edges there are, are satisfied, are impossible, brought a failure that the node may take, and whether
 --- the node's own failure is left to itself.
 local member = require("member")
-local number = require("number")
 local record = require("record")
 
 local joins = {}
@@ -20,16 +19,13 @@ end
 --- `unhandled`.
 function joins.of(r)
   if not r.deps then
-    local d = {}
-    d.decision, d.total, d.satisfied, d.impossible, d.failed, d.unhandled = string.match(r.f.dp, COUNTS)
-    for _, field in ipairs({ "total", "satisfied", "impossible", "failed" }) do
-      d[field] = tonumber(d[field])
-    end
-    if d.decision == "z" then
-      d.decision, d.staged = "o", true
-    end
-    d.unhandled = d.unhandled == "1"
-    r.deps = d
+    local decision, total, satisfied, impossible, failed, unhandled = string.match(r.f.dp, COUNTS)
+    local staged = decision == "z"
+    r.deps = {
+      decision = staged and "o" or decision, staged = staged or nil,
+      total = tonumber(total), satisfied = tonumber(satisfied), impossible = tonumber(impossible),
+      failed = tonumber(failed), unhandled = unhandled == "1",
+    }
   end
   return r.deps
 end
@@ -37,8 +33,8 @@ end
 --- Puts the counters back into the record.
 function joins.keep(r)
   local d = r.deps
-  record.set(r, "dp", d.decision .. " " .. number.text(d.total) .. " " .. number.text(d.satisfied) .. " "
-    .. number.text(d.impossible) .. " " .. number.text(d.failed) .. " " .. (d.unhandled and "1" or "0"))
+  record.set(r, "dp", d.decision .. " " .. d.total .. " " .. d.satisfied .. " " .. d.impossible .. " " .. d.failed
+    .. (d.unhandled and " 1" or " 0"))
 end
 
 --- Whether a failure that comes over such an edge may be taken: by a node that runs because of

@@ -87,8 +87,9 @@ local function result_of(partition, e)
   return kept[2] or redis.call("HGET", keys.long(partition, e.id), "re") or ""
 end
 
---- Up to `most` events behind a place that have a tag; the place moves behind what was looked at.
-function log.items(partition, place, most, tag)
+--- Up to `most` events behind a place that have a tag and are of a flow; the place moves behind what was
+--- looked at.
+function log.items(partition, place, most, tag, flow)
   local items, examined, bytes = {}, 0, 0
   while examined < EXAMINED_MAX do
     local from = place.seq == "0" and "-" or "(" .. events.id(place.seq)
@@ -98,7 +99,7 @@ function log.items(partition, place, most, tag)
       if #items >= most or bytes >= BYTES_MAX then
         return items
       end
-      if tags.has(e, tag) then
+      if tags.has(e, tag) and (flow == "" or flow == e.flow) then
         local result = result_of(partition, e)
         items[#items + 1] = { e.what, e.id, e.state, e.at, e.flow, result and "1" or "0", result or "" }
         bytes = bytes + #(result or "")

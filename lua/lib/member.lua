@@ -10,10 +10,8 @@ local STEP = 648055
 --- `rest` (`l` let run, `c` cancel) and `key`.
 function member.node(r)
   if not r.node then
-    local node = {}
-    node.flow, node.index, node.join, node.quorum, node.rest, node.key = string.match(r.f.nd, NODE)
-    node.quorum = tonumber(node.quorum)
-    r.node = node
+    local flow, index, join, quorum, rest, key = string.match(r.f.nd, NODE)
+    r.node = { flow = flow, index = index, join = join, quorum = tonumber(quorum), rest = rest, key = key }
   end
   return r.node
 end

@@ -72,7 +72,7 @@ function promote.take_failure(w, r)
   end
 end
 
---- Counts the end of a parent at one child. Answers whether that may take a failure.
+--- Counts the end of a parent, given by its index, at one child. Answers whether that may take a failure.
 function promote.count(w, parent, link, state)
   local r = work.member(w, link.index)
   local d, takes = joins.of(r), joins.takes(r, link.condition)
@@ -83,10 +83,9 @@ function promote.count(w, parent, link, state)
   elseif was == "o" and is == "s" then
     skip(w, r)
   else
-    joins.keep(r)
-    places.commit(r, w.now)
+    work.counted(w, r)
     if was == "f" and takes and joins.is_failure(state) then
-      promote.take_failure(w, parent)
+      promote.take_failure(w, work.member(w, parent))
     end
   end
   return takes and (d.decision == "o" or d.decision == "f")

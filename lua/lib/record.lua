@@ -67,12 +67,12 @@ record.TERMINAL = { completed = true, failed = true, cancelled = true, expired =
 
 --- Takes the packed fields apart. The table is made in its final size, because growing it field by
 --- field would cost more than all the rest.
-local function in_hand(s, p, r, h)
+local function in_hand(s, p, r)
   local ln, pr, at, kd = string.match(s, SUBMITTED)
   local st, ep, ai, ao, as, time, lt, rt, rc, en = string.match(r, RUN)
   local held, over = st == "active", record.TERMINAL[st]
   return {
-    s = s, p = p, r = r, h = h,
+    s = s, p = p, r = r, h = "",
     ln = ln, pr = pr, at = at, kd = kd,
     st = st, ep = ep, as = as, lt = lt, rt = rt, rc = rc,
     ai = ai ~= "-" and ai or nil,
@@ -81,9 +81,15 @@ local function in_hand(s, p, r, h)
     lx = held and time or nil,
     ea = over and time or nil,
     ra = not held and not over and time or nil,
-    li = held and string.sub(h, 1, LEASE_ID_BYTES) or nil,
-    lw = held and string.sub(h, LEASE_ID_BYTES + 1) or nil,
+    li = nil, lw = nil,
   }
+end
+
+--- Takes the holder apart.
+local function hold(f)
+  if f.st == "active" then
+    f.li, f.lw = string.sub(f.h, 1, LEASE_ID_BYTES), string.sub(f.h, LEASE_ID_BYTES + 1)
+  end
 end
 
 --- The run as it is stored.
@@ -94,29 +100,31 @@ function record.run(r)
     .. f.lt .. " " .. f.rt .. " " .. f.rc .. " " .. (f.en or "f")
 end
 
+--- The packed fields among a list of names and values, and where to look for the others. They are written
+--- first, and a hash that is compact keeps that order.
+local function packed(flat)
+  if flat[1] == "s" and flat[3] == "p" and flat[5] == "r" then
+    return flat[2], flat[4], flat[6], 7
+  end
+  local found = {}
+  for i = 1, #flat, 2 do
+    found[flat[i]] = flat[i + 1]
+  end
+  return found.s, found.p, found.r, 1
+end
+
 --- The execution, or nil when there is none.
 function record.load(partition, id)
   local flat = redis.call("HGETALL", keys.execution(partition, id))
   if #flat == 0 then
     return nil
   end
-  local s, p, r, h
-  for i = 1, #flat, 2 do
-    local field = flat[i]
-    if field == "s" then
-      s = flat[i + 1]
-    elseif field == "p" then
-      p = flat[i + 1]
-    elseif field == "r" then
-      r = flat[i + 1]
-    elseif field == "h" then
-      h = flat[i + 1]
-    end
-  end
-  local f = in_hand(s, p, r, h or "")
-  for i = 1, #flat, 2 do
+  local s, p, r, from = packed(flat)
+  local f = in_hand(s, p, r)
+  for i = from, #flat, 2 do
     f[flat[i]] = flat[i + 1]
   end
+  hold(f)
   return { partition = partition, id = id, f = f }
 end
 
@@ -126,7 +134,9 @@ function record.summary(partition, id)
   if not kept[1] then
     return nil
   end
-  local f = in_hand(kept[1], nil, kept[2], kept[3] or "")
+  local f = in_hand(kept[1], nil, kept[2])
+  f.h = kept[3] or ""
+  hold(f)
   f.tg, f.nd, f.dp = kept[4] or nil, kept[5] or nil, kept[6] or nil
   return f
 end

@@ -18,7 +18,7 @@ local work = {}
 function work.on(fl, now, looked)
   looked = budget.of(looked)
   return {
-    fl = fl, now = now, looked = looked, members = {}, orphans = {},
+    fl = fl, now = now, looked = looked, members = {}, counted = {}, orphans = {},
     starts = backlog.of(fl, "s"), counts = backlog.of(fl, "c"), decided = backlog.of(fl, "d"),
   }
 end
@@ -26,7 +26,7 @@ end
 --- The same work once lists of what is left to do were added to the flow.
 function work.again(w)
   local other = work.on(w.fl, w.now, w.looked)
-  other.members = w.members
+  other.members, other.counted = w.members, w.counted
   return other
 end
 
@@ -39,6 +39,34 @@ function work.member(w, index)
     w.members[index] = r
   end
   return w.members[index]
+end
+
+--- A member with an index, for the edges that lead out of it and nothing else.
+function work.source(w, index)
+  local r = w.members[tonumber(index)]
+  if r then
+    return r
+  end
+  local partition, id = w.fl.partition, member.id(w.fl.flow, tonumber(index))
+  local kept = redis.call("HMGET", keys.execution(partition, id), "ch", "ck")
+  return { partition = partition, id = id, f = { ch = kept[1] or nil, ck = kept[2] or nil } }
+end
+
+--- Notes that an edge was counted at a member, which is put back at the end of the call: of many edges
+--- that lead to it, the call may count more.
+function work.counted(w, r)
+  joins.keep(r)
+  w.counted[r.id] = r
+end
+
+--- Puts back the members at which edges were counted, and that nothing else has put back since.
+local function keep_counted(w)
+  for _, r in pairs(w.counted) do
+    if r.changed then
+      places.commit(r, w.now)
+    end
+  end
+  w.counted = {}
 end
 
 --- The decision of the member with an index.
@@ -93,6 +121,7 @@ end
 
 --- Puts the flow back. It ends when its last member has and nothing is left to do.
 function work.finish(w)
+  keep_counted(w)
   local fl = w.fl
   local left = backlog.keep(fl, { w.starts, w.counts, w.decided }) or fl.f.sw ~= nil
   if left then

@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "f3e39d49188eee6f4deda07a47a48889" }
+M.library = { PROTOCOL = 1, HASH = "62f3b50f299d940cff02a01eaae7d3a3" }
 
 M.number = (function()
 local number = {}
@@ -267,12 +267,12 @@ local SUBMITTED = "^(%S+) (%S+) (%d+) (%S+)$"
 local RUN = "^(%S+) (%d+) (%S+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+) (%l)$"
 local LEASE_ID_BYTES = 16
 record.TERMINAL = { completed = true, failed = true, cancelled = true, expired = true, skipped = true }
-local function in_hand(s, p, r, h)
+local function in_hand(s, p, r)
   local ln, pr, at, kd = string.match(s, SUBMITTED)
   local st, ep, ai, ao, as, time, lt, rt, rc, en = string.match(r, RUN)
   local held, over = st == "active", record.TERMINAL[st]
   return {
-    s = s, p = p, r = r, h = h,
+    s = s, p = p, r = r, h = "",
     ln = ln, pr = pr, at = at, kd = kd,
     st = st, ep = ep, as = as, lt = lt, rt = rt, rc = rc,
     ai = ai ~= "-" and ai or nil,
@@ -281,9 +281,13 @@ local function in_hand(s, p, r, h)
     lx = held and time or nil,
     ea = over and time or nil,
     ra = not held and not over and time or nil,
-    li = held and string.sub(h, 1, LEASE_ID_BYTES) or nil,
-    lw = held and string.sub(h, LEASE_ID_BYTES + 1) or nil,
+    li = nil, lw = nil,
   }
+end
+local function hold(f)
+  if f.st == "active" then
+    f.li, f.lw = string.sub(f.h, 1, LEASE_ID_BYTES), string.sub(f.h, LEASE_ID_BYTES + 1)
+  end
 end
 function record.run(r)
   local f = r.f
@@ -291,28 +295,27 @@ function record.run(r)
   return f.st .. " " .. f.ep .. " " .. (f.ai or "-") .. " " .. (f.ao or "0") .. " " .. f.as .. " " .. at .. " "
     .. f.lt .. " " .. f.rt .. " " .. f.rc .. " " .. (f.en or "f")
 end
+local function packed(flat)
+  if flat[1] == "s" and flat[3] == "p" and flat[5] == "r" then
+    return flat[2], flat[4], flat[6], 7
+  end
+  local found = {}
+  for i = 1, #flat, 2 do
+    found[flat[i]] = flat[i + 1]
+  end
+  return found.s, found.p, found.r, 1
+end
 function record.load(partition, id)
   local flat = redis.call("HGETALL", keys.execution(partition, id))
   if #flat == 0 then
     return nil
   end
-  local s, p, r, h
-  for i = 1, #flat, 2 do
-    local field = flat[i]
-    if field == "s" then
-      s = flat[i + 1]
-    elseif field == "p" then
-      p = flat[i + 1]
-    elseif field == "r" then
-      r = flat[i + 1]
-    elseif field == "h" then
-      h = flat[i + 1]
-    end
-  end
-  local f = in_hand(s, p, r, h or "")
-  for i = 1, #flat, 2 do
+  local s, p, r, from = packed(flat)
+  local f = in_hand(s, p, r)
+  for i = from, #flat, 2 do
     f[flat[i]] = flat[i + 1]
   end
+  hold(f)
   return { partition = partition, id = id, f = f }
 end
 function record.summary(partition, id)
@@ -320,7 +323,9 @@ function record.summary(partition, id)
   if not kept[1] then
     return nil
   end
-  local f = in_hand(kept[1], nil, kept[2], kept[3] or "")
+  local f = in_hand(kept[1], nil, kept[2])
+  f.h = kept[3] or ""
+  hold(f)
   f.tg, f.nd, f.dp = kept[4] or nil, kept[5] or nil, kept[6] or nil
   return f
 end
@@ -456,16 +461,15 @@ local LOW = 2 ^ 20
 local STEP = 648055
 function member.node(r)
   if not r.node then
-    local node = {}
-    node.flow, node.index, node.join, node.quorum, node.rest, node.key = string.match(r.f.nd, NODE)
-    node.quorum = tonumber(node.quorum)
-    r.node = node
+    local flow, index, join, quorum, rest, key = string.match(r.f.nd, NODE)
+    r.node = { flow = flow, index = index, join = join, quorum = tonumber(quorum), rest = rest, key = key }
   end
   return r.node
 end
 function member.id(flow, index)
   local low = (tonumber(string.sub(flow, -5), 16) + index * STEP) % LOW
-  return string.sub(flow, 1, 12) .. string.format("%04x", index) .. string.sub(flow, 17, 27) .. string.format("%05x", low)
+  local ordinal, tail = string.format("%04x", index), string.format("%05x", low)
+  return string.sub(flow, 1, 12) .. ordinal .. string.sub(flow, 17, 27) .. tail
 end
 return member
 end)()
@@ -567,11 +571,6 @@ local flow = {}
 local SUBMITTED = "^(%d+) (%l) (%d+) (%x+)$"
 local STANDING = "^(%l+) (%d+) (%d+) (%d+) (%d+) (%d+)$"
 local CANCEL = "^(%l) (%l) (%d+) (.*)$"
-local function whole(fl, names)
-  for _, name in ipairs(names) do
-    fl[name] = tonumber(fl[name])
-  end
-end
 function flow.due_name(id)
   return "f" .. id
 end
@@ -580,11 +579,14 @@ local function in_hand(partition, id, flat)
   for i = 1, #flat, 2 do
     f[flat[i]] = flat[i + 1]
   end
-  local fl = { partition = partition, flow = id, id = flow.due_name(id), f = f }
-  fl.at, fl.policy, fl.retention, fl.fingerprint = string.match(f.s, SUBMITTED)
-  fl.state, fl.revision, fl.nodes, fl.edges, fl.open, fl.unhandled = string.match(f.c, STANDING)
-  whole(fl, { "retention", "revision", "nodes", "edges", "open", "unhandled" })
-  return fl
+  local at, policy, retention, fingerprint = string.match(f.s, SUBMITTED)
+  local state, revision, nodes, edges, open, unhandled = string.match(f.c, STANDING)
+  return {
+    partition = partition, flow = id, id = flow.due_name(id), f = f,
+    at = at, policy = policy, retention = tonumber(retention), fingerprint = fingerprint,
+    state = state, revision = tonumber(revision), nodes = tonumber(nodes), edges = tonumber(edges),
+    open = tonumber(open), unhandled = tonumber(unhandled),
+  }
 end
 function flow.load(partition, id)
   local flat = redis.call("HGETALL", keys.flow(partition, id))
@@ -646,9 +648,8 @@ function flow.cancel_of(r)
   return nil
 end
 function flow.save(fl, now)
-  local text = number.text
-  record.set(fl, "c", fl.state .. " " .. text(fl.revision) .. " " .. text(fl.nodes) .. " " .. text(fl.edges) .. " "
-    .. text(fl.open) .. " " .. text(fl.unhandled))
+  local counts = fl.nodes .. " " .. fl.edges .. " " .. fl.open .. " " .. fl.unhandled
+  record.set(fl, "c", fl.state .. " " .. number.text(fl.revision) .. " " .. counts)
   local set, gone = {}, {}
   for field in pairs(fl.changed or {}) do
     if fl.f[field] then
@@ -678,7 +679,6 @@ end)()
 
 M.joins = (function()
 local member = M.member
-local number = M.number
 local record = M.record
 local joins = {}
 local COUNTS = "^(%l) (%d+) (%d+) (%d+) (%d+) (%d)$"
@@ -688,23 +688,20 @@ function joins.is_failure(state)
 end
 function joins.of(r)
   if not r.deps then
-    local d = {}
-    d.decision, d.total, d.satisfied, d.impossible, d.failed, d.unhandled = string.match(r.f.dp, COUNTS)
-    for _, field in ipairs({ "total", "satisfied", "impossible", "failed" }) do
-      d[field] = tonumber(d[field])
-    end
-    if d.decision == "z" then
-      d.decision, d.staged = "o", true
-    end
-    d.unhandled = d.unhandled == "1"
-    r.deps = d
+    local decision, total, satisfied, impossible, failed, unhandled = string.match(r.f.dp, COUNTS)
+    local staged = decision == "z"
+    r.deps = {
+      decision = staged and "o" or decision, staged = staged or nil,
+      total = tonumber(total), satisfied = tonumber(satisfied), impossible = tonumber(impossible),
+      failed = tonumber(failed), unhandled = unhandled == "1",
+    }
   end
   return r.deps
 end
 function joins.keep(r)
   local d = r.deps
-  record.set(r, "dp", d.decision .. " " .. number.text(d.total) .. " " .. number.text(d.satisfied) .. " "
-    .. number.text(d.impossible) .. " " .. number.text(d.failed) .. " " .. (d.unhandled and "1" or "0"))
+  record.set(r, "dp", d.decision .. " " .. d.total .. " " .. d.satisfied .. " " .. d.impossible .. " " .. d.failed
+    .. (d.unhandled and " 1" or " 0"))
 end
 function joins.takes(r, condition)
   return condition == "f" or (condition == "s" and member.node(r).join ~= "a")
@@ -1125,7 +1122,7 @@ end)()
 
 M.budget = (function()
 local budget = {}
-local VISITS_MAX = 24
+local VISITS_MAX = 32
 function budget.of(looked)
   looked = looked or {}
   looked.visits, looked.left = looked.visits or VISITS_MAX, looked.left or {}
@@ -1846,13 +1843,13 @@ local work = {}
 function work.on(fl, now, looked)
   looked = budget.of(looked)
   return {
-    fl = fl, now = now, looked = looked, members = {}, orphans = {},
+    fl = fl, now = now, looked = looked, members = {}, counted = {}, orphans = {},
     starts = backlog.of(fl, "s"), counts = backlog.of(fl, "c"), decided = backlog.of(fl, "d"),
   }
 end
 function work.again(w)
   local other = work.on(w.fl, w.now, w.looked)
-  other.members = w.members
+  other.members, other.counted = w.members, w.counted
   return other
 end
 function work.member(w, index)
@@ -1863,6 +1860,27 @@ function work.member(w, index)
     w.members[index] = r
   end
   return w.members[index]
+end
+function work.source(w, index)
+  local r = w.members[tonumber(index)]
+  if r then
+    return r
+  end
+  local partition, id = w.fl.partition, member.id(w.fl.flow, tonumber(index))
+  local kept = redis.call("HMGET", keys.execution(partition, id), "ch", "ck")
+  return { partition = partition, id = id, f = { ch = kept[1] or nil, ck = kept[2] or nil } }
+end
+function work.counted(w, r)
+  joins.keep(r)
+  w.counted[r.id] = r
+end
+local function keep_counted(w)
+  for _, r in pairs(w.counted) do
+    if r.changed then
+      places.commit(r, w.now)
+    end
+  end
+  w.counted = {}
 end
 function work.decision(w, index)
   local r = w.members[index]
@@ -1904,6 +1922,7 @@ function work.reopened(w, r, state)
   backlog.push(w.counts, "r " .. member.node(r).index .. " 0 " .. links.count(r, "c") .. " " .. state)
 end
 function work.finish(w)
+  keep_counted(w)
   local fl = w.fl
   local left = backlog.keep(fl, { w.starts, w.counts, w.decided }) or fl.f.sw ~= nil
   if left then
@@ -1995,10 +2014,9 @@ function promote.count(w, parent, link, state)
   elseif was == "o" and is == "s" then
     skip(w, r)
   else
-    joins.keep(r)
-    places.commit(r, w.now)
+    work.counted(w, r)
     if was == "f" and takes and joins.is_failure(state) then
-      promote.take_failure(w, parent)
+      promote.take_failure(w, work.member(w, parent))
     end
   end
   return takes and (d.decision == "o" or d.decision == "f")
@@ -2119,35 +2137,35 @@ local work = M.work
 local counting = {}
 local function over(w, list, step, kind, visit)
   local letter, index, at, total, rest = string.match(step, "^(%l) (%d+) (%d+) (%d+) ?(.*)$")
-  local r = work.member(w, index)
+  local r = kind == "c" and work.source(w, index) or work.member(w, index)
   local to = math.min(tonumber(total), tonumber(at) + w.looked.visits)
   w.looked.visits = w.looked.visits - math.max(to - at, 1)
   for _, link in ipairs(links.slice(r, kind, tonumber(at), to)) do
-    rest = visit(r, link, rest) or rest
+    rest = visit(link, index, rest) or rest
   end
   if to < tonumber(total) then
     backlog.replace(list, letter .. " " .. index .. " " .. number.text(to) .. " " .. total .. " " .. rest)
     return nil
   end
   backlog.drop(list)
-  return r, rest
+  return index, rest
 end
 function counting.ended(w, step)
-  local r, rest = over(w, w.counts, step, "c", function(parent, link, rest)
+  local index, rest = over(w, w.counts, step, "c", function(link, parent, rest)
     local state = string.match(rest, "^%l+")
     return promote.count(w, parent, link, state) and state .. "+" or nil
   end)
-  if r and joins.is_failure(rest) and w.fl.policy == "f" and not w.fl.f.ca then
-    sweep.begin(w, "f", "a", "node " .. member.node(r).key .. " failed")
+  if index and joins.is_failure(rest) and w.fl.policy == "f" and not w.fl.f.ca then
+    sweep.begin(w, "f", "a", "node " .. member.node(work.member(w, index)).key .. " failed")
   end
 end
 function counting.late(w, step)
-  over(w, w.counts, step, "c", function(parent, link, state)
+  over(w, w.counts, step, "c", function(link, parent, state)
     promote.count(w, parent, link, state)
   end)
 end
 function counting.reopened(w, step)
-  over(w, w.counts, step, "c", function(_, link, state)
+  over(w, w.counts, step, "c", function(link, _, state)
     retract.at(w, link, state)
   end)
 end
@@ -2166,12 +2184,13 @@ local function take(w, r, link)
   end
 end
 function counting.takes(w, step)
-  over(w, w.decided, step, "p", function(r, link)
-    take(w, r, link)
+  over(w, w.decided, step, "p", function(link, index)
+    take(w, work.member(w, index), link)
   end)
 end
 function counting.decided(w, step)
-  over(w, w.decided, step, "p", function(r, link)
+  over(w, w.decided, step, "p", function(link, index)
+    local r = work.member(w, index)
     take(w, r, link)
     local node, parent = member.node(r), work.member(w, link.index)
     if node.rest == "c" and not parent.f.ea and not parent.f.ca and not is_needed(w, parent) then
@@ -3454,7 +3473,7 @@ local function result_of(partition, e)
   end
   return kept[2] or redis.call("HGET", keys.long(partition, e.id), "re") or ""
 end
-function log.items(partition, place, most, tag)
+function log.items(partition, place, most, tag, flow)
   local items, examined, bytes = {}, 0, 0
   while examined < EXAMINED_MAX do
     local from = place.seq == "0" and "-" or "(" .. events.id(place.seq)
@@ -3464,7 +3483,7 @@ function log.items(partition, place, most, tag)
       if #items >= most or bytes >= BYTES_MAX then
         return items
       end
-      if tags.has(e, tag) then
+      if tags.has(e, tag) and (flow == "" or flow == e.flow) then
         local result = result_of(partition, e)
         items[#items + 1] = { e.what, e.id, e.state, e.at, e.flow, result and "1" or "0", result or "" }
         bytes = bytes + #(result or "")
@@ -3680,9 +3699,9 @@ F.await_completions = (function()
 local keys = M.keys
 local log = M.log
 local reply = M.reply
-return function(partition, from, check, most, tag, process)
+return function(partition, from, check, most, tag, flow, process)
   local place = log.place(partition, from, check)
-  local items = log.items(partition, place, tonumber(most), tag)
+  local items = log.items(partition, place, tonumber(most), tag, flow)
   if #items == 0 and not place.gap then
     redis.call("SADD", keys.log_readers(partition), process)
   end
@@ -4315,9 +4334,9 @@ end)()
 F.read_completions = (function()
 local log = M.log
 local reply = M.reply
-return function(partition, from, check, most, tag)
+return function(partition, from, check, most, tag, flow)
   local place = log.place(partition, from, check)
-  local items = log.items(partition, place, tonumber(most), tag)
+  local items = log.items(partition, place, tonumber(most), tag, flow)
   return reply.ok(place.gap and "1" or "0", place.seq, place.check, items)
 end
 end)()

@@ -26,7 +26,7 @@ use crate::failures::{bad_reply, refused_flow};
 use crate::inner::Inner;
 
 /// Most nodes of a flow that is staged in one call, which holds the server up.
-const STAGED_PER_CALL: usize = 40;
+const STAGED_PER_CALL: usize = 32;
 /// Most bytes of nodes that one call carries.
 const BYTES_PER_CALL: usize = 1024 * 1024;
 /// How often staging starts anew when somebody else came between.
