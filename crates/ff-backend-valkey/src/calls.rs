@@ -179,6 +179,8 @@ pub(crate) struct AwaitCompletions<'a> {
     pub(crate) most: u64,
     /// `tag`: only events with this tag, or empty.
     pub(crate) tag: &'a str,
+    /// `flow`: only events of this flow, or empty.
+    pub(crate) flow: &'a str,
     /// `process`: that waits.
     pub(crate) process: &'a str,
 }
@@ -193,6 +195,7 @@ impl Call for AwaitCompletions<'_> {
         args.text(self.check);
         args.int(self.most);
         args.text(self.tag);
+        args.text(self.flow);
         args.text(self.process);
     }
 
@@ -1382,6 +1385,8 @@ pub(crate) struct ReadCompletions<'a> {
     pub(crate) most: u64,
     /// `tag`: only events with this tag, or empty.
     pub(crate) tag: &'a str,
+    /// `flow`: only events of this flow, or empty.
+    pub(crate) flow: &'a str,
 }
 
 impl Call for ReadCompletions<'_> {
@@ -1394,6 +1399,7 @@ impl Call for ReadCompletions<'_> {
         args.text(self.check);
         args.int(self.most);
         args.text(self.tag);
+        args.text(self.flow);
     }
 
     fn decode(values: &mut Values) -> Result<ReadCompletionsAnswer, BadReply> {

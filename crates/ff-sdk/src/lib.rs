@@ -48,19 +48,19 @@ mod task_error;
 pub mod testing;
 mod worker;
 
-pub use client::{Client, IntoToken, ResultError, SendSignal};
+pub use client::{Client, Completions, CompletionsError, IntoToken, ResultError, SendSignal};
 pub use ff_engine::{
-    CancelFlowOutcome, CancelOutcome, Clock, CloseOutcome, Cursor, Distinct, EngineBackend,
-    EngineError, ExecutionResult, ExecutionSummary, ExecutionView, ExplainReason, Explanation,
-    FlowEdgeView, FlowNodeView, FlowPage, FlowProblem, FlowSummary, FlowView, GraphProblem, Group,
-    HoldOutcome, IdSource, Idempotency, ListFlows, ListPage, ListRequest, ListWaitpoints,
-    OnTerminal, ReleaseHoldOutcome, ReplayOutcome, ResumeOutcome, ResumeReason, ResumeView,
-    RevokeOutcome, SignalOutcome, StateKind, Submitted, TaskNode, TickOutcome, TimeoutBehavior,
-    WaitpointPage, WaitpointView,
+    CancelFlowOutcome, CancelOutcome, Clock, CloseOutcome, CompletionsFrom, Cursor, Distinct,
+    EngineBackend, EngineError, ExecutionResult, ExecutionSummary, ExecutionView, ExplainReason,
+    Explanation, FlowEdgeView, FlowNodeView, FlowPage, FlowProblem, FlowSummary, FlowView,
+    GraphProblem, Group, HoldOutcome, IdSource, Idempotency, ListFlows, ListPage, ListRequest,
+    ListWaitpoints, OnTerminal, ReleaseHoldOutcome, ReplayOutcome, ResumeOutcome, ResumeReason,
+    ResumeView, RevokeOutcome, SignalOutcome, StateKind, Submitted, TaskNode, TickOutcome,
+    TimeoutBehavior, WaitpointPage, WaitpointView,
 };
 pub use ff_types::backend::{
-    CancelFlowPolicy, CancelFlowWait, FailureClass, PendingWaitpoint, ResumeSignal, ScannerFilter,
-    WaitpointToken,
+    CancelFlowPolicy, CancelFlowWait, CompletionOf, CompletionPayload, FailureClass,
+    PendingWaitpoint, ResumeSignal, ScannerFilter, WaitpointToken,
 };
 pub use ff_types::{
     AttemptIndex, Backoff, EdgeCondition, ExecutionId, ExecutionPolicy, ExecutionState, FlowId,

@@ -115,9 +115,8 @@ impl ReadOps for MemBackend {
             next.as_mut().enable();
             let page = {
                 let store = self.store();
-                let (filter, namespace) = (&request.filter, self.namespace());
                 let record = |id| store.records.get(&id).map(Box::as_ref);
-                store.log.page(from, page_size, filter, namespace, record)
+                store.log.page(from, page_size, request, self.namespace(), record)
             };
             if !page.items.is_empty() || page.gap || request.max_wait.is_none() {
                 return Ok(page);

@@ -12,6 +12,7 @@ use crate::call::{BadReply, Values};
 use crate::calls;
 use crate::failures::bad_reply;
 use crate::inner::Inner;
+use crate::keyspace::Keyspace;
 use crate::reply::Reply;
 
 const OPERATION: &str = "read_completions";
@@ -41,11 +42,30 @@ impl From<calls::AwaitCompletionsAnswer> for Looked {
     }
 }
 
-/// What one look at all partitions gave.
-struct Found {
-    page: CompletionPage,
-    /// Whether there is something to answer: events, a gap, or a place that has moved.
-    found: bool,
+/// What is asked for, as the library takes it.
+struct Wanted {
+    page_size: usize,
+    tag: String,
+    flow: String,
+    /// The only partition that has events of the flow.
+    only: Option<usize>,
+    /// Events of another namespace: there are none.
+    foreign: bool,
+}
+
+impl Wanted {
+    fn of(request: &ReadCompletions, keyspace: &Keyspace) -> Result<Self, EngineError> {
+        let filter = &request.filter;
+        let foreign = filter.namespace.as_ref().is_some_and(|one| *one != keyspace.namespace);
+        let tag = filter.instance_tag.as_ref().map(|(key, value)| format!("{key} {value}"));
+        Ok(Self {
+            page_size: request.page_size()?,
+            tag: tag.unwrap_or_default(),
+            flow: request.flow.map(|flow| flow.to_string()).unwrap_or_default(),
+            only: request.flow.map(|flow| keyspace.of_flow(flow)),
+            foreign,
+        })
+    }
 }
 
 impl Inner {
@@ -53,30 +73,33 @@ impl Inner {
         &self,
         request: &ReadCompletions,
     ) -> Result<CompletionPage, EngineError> {
-        let page_size = request.page_size()?;
+        let wanted = Wanted::of(request, &self.keyspace)?;
         let mut from = self.places(&request.from)?;
-        let namespace = &request.filter.namespace;
-        let foreign = namespace.as_ref().is_some_and(|one| *one != self.keyspace.namespace);
-        let tag = request.filter.instance_tag.as_ref();
-        let tag = tag.map_or_else(String::new, |(key, value)| format!("{key} {value}"));
         let mut over = self.clock.sleep(request.max_wait.unwrap_or_default());
         loop {
             let mut told = self.waits.completions();
             if request.max_wait.is_some() {
                 self.waits.subscribe_all(self).await?;
             }
-            let waits = request.max_wait.is_some() && !foreign;
-            let most = if foreign { 0 } else { page_size };
-            let looked = self.look_at_log(&from, most, &tag, waits).await?;
-            if looked.found || request.max_wait.is_none() {
-                return Ok(looked.page);
+            let page = self.look_at_log(&from, &wanted, request.max_wait.is_some()).await?;
+            if page.gap || !page.items.is_empty() {
+                return Ok(page);
             }
-            from = looked.page.next.places().iter().map(|place| Place::Behind(*place)).collect();
+            let next: Vec<_> = page.next.places().iter().map(|at| Place::Behind(*at)).collect();
+            if next != from && request.from != CompletionsFrom::Now {
+                // What was left out may have been all that one call looks at.
+                from = next;
+                continue;
+            }
+            if request.max_wait.is_none() {
+                return Ok(page);
+            }
+            from = next;
             let mut pause = self.clock.sleep(LOOK_AGAIN);
             tokio::select! {
                 biased;
                 _ = told.recv() => {}
-                () = &mut over => return Ok(looked.page),
+                () = &mut over => return Ok(page),
                 () = &mut pause => {}
             }
         }
@@ -100,21 +123,25 @@ impl Inner {
     async fn look_at_log(
         &self,
         from: &[Place],
-        page_size: usize,
-        tag: &str,
+        wanted: &Wanted,
         waits: bool,
-    ) -> Result<Found, EngineError> {
+    ) -> Result<CompletionPage, EngineError> {
         let (mut items, mut gap, mut places) = (Vec::new(), false, Vec::with_capacity(from.len()));
-        for (partition, from) in self.keyspace.partitions.iter().zip(from) {
+        let Wanted { page_size, tag, flow, only, foreign } = wanted;
+        let (page_size, waits) = if *foreign { (0, false) } else { (*page_size, waits) };
+        for (number, (partition, from)) in self.keyspace.partitions.iter().zip(from).enumerate() {
+            if only.is_some_and(|only| only != number) {
+                places.push(from.unread());
+                continue;
+            }
             let (start, check) = from.texts();
-            let most = (page_size - items.len()) as u64;
+            let (from, check, most) = (&*start, &*check, (page_size - items.len()) as u64);
             let answer = if waits {
                 let process = self.waits.process();
-                let (from, check) = (&*start, &*check);
-                let call = calls::AwaitCompletions { from, check, most, tag, process };
+                let call = calls::AwaitCompletions { from, check, most, tag, flow, process };
                 self.call(OPERATION, partition, call).await?.map(Looked::from)
             } else {
-                let call = calls::ReadCompletions { from: &start, check: &check, most, tag };
+                let call = calls::ReadCompletions { from, check, most, tag, flow };
                 self.call(OPERATION, partition, call).await?.map(Looked::from)
             };
             let answer = answer.map_err(|_| bad_reply(OPERATION, BadReply("page")))?;
@@ -130,13 +157,12 @@ impl Inner {
                 items.push(completion(item).ok_or_else(corrupt)?);
             }
         }
-        let found = gap || !items.is_empty();
-        Ok(Found { page: CompletionPage::new(items, gap, CompletionCursor::new(places)), found })
+        Ok(CompletionPage::new(items, gap, CompletionCursor::new(places)))
     }
 }
 
 /// Where one partition is read from.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum Place {
     Start,
     Now,
@@ -144,6 +170,14 @@ enum Place {
 }
 
 impl Place {
+    /// The place of a partition that is not looked at.
+    fn unread(self) -> LogPlace {
+        match self {
+            Self::Behind(place) => place,
+            Self::Start | Self::Now => LogPlace::default(),
+        }
+    }
+
     /// As the library takes it.
     fn texts(self) -> (String, String) {
         match self {

@@ -1,6 +1,6 @@
 //! A cluster whose slots move and whose primaries die under load: calls on a slot that moves are
-//! turned away and succeed afterwards, a failover loses at most what was not replicated, and those
-//! who wait are woken by the node that took over.
+//! turned away and succeed afterwards, a failover loses at most what was not replicated, whoever
+//! follows the ends misses none, and those who wait are woken by the node that took over.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use ff_valkey_server::{Cluster, Options, slot_of};
 use tokio::task::block_in_place;
 use tokio::time::Instant;
 
+use crate::follower::Follower;
 use crate::load::Load;
 use crate::replicated::replicated;
 use crate::site::{Site, ensure, patiently, until};
@@ -59,6 +60,7 @@ fn check(cluster: &Cluster, site: &Site) -> CaseResult {
 async fn slots_that_move_under_load_lose_nothing() -> CaseResult {
     let (cluster, site) = start()?;
     let backends = [site.connect().await?, site.connect().await?];
+    let follower = Follower::start(site.connect().await?);
     let mut load = Load::start(&site, &backends, 2, 4);
 
     for partition in [0, 3, 5, 0] {
@@ -78,6 +80,7 @@ async fn slots_that_move_under_load_lose_nothing() -> CaseResult {
         call.await??;
     }
     let tally = load.finish(backends[0].as_ref(), ENDS).await?;
+    follower.finish(backends[0].as_ref()).await?;
 
     println!("moved 4 slots, {} executions", tally.submitted);
     block_in_place(|| check(&cluster, &site))
@@ -95,6 +98,7 @@ async fn all_replicated(cluster: &Cluster) -> CaseResult {
 async fn a_primary_that_dies_under_load_costs_at_most_what_was_not_replicated() -> CaseResult {
     let (mut cluster, site) = start()?;
     let backends = [site.connect().await?, site.connect().await?];
+    let follower = Follower::start(site.connect().await?);
     let mut load = Load::start(&site, &backends, 2, 4);
     load.progress(BETWEEN, GOES_ON).await?;
 
@@ -113,9 +117,11 @@ async fn a_primary_that_dies_under_load_costs_at_most_what_was_not_replicated() 
     load.progress(10 * BETWEEN, GOES_ON).await?;
     let reader = site.at(cluster.url()).connect().await?;
     let tally = load.finish_with_loss(reader.as_ref(), ENDS, &kept).await?;
+    let gaps = follower.finish_with_loss(reader.as_ref()).await?;
 
     println!(
-        "the load went on {first:?} after the kill; {} executions, {} lost, {} late writes refused",
+        "the load went on {first:?} after the kill; {} executions, {} lost, {} late writes refused, {gaps} \
+         gaps in the log",
         tally.submitted, tally.lost, tally.refused
     );
     block_in_place(|| check(&cluster, &site))
@@ -127,6 +133,7 @@ async fn a_primary_that_dies_under_load_costs_at_most_what_was_not_replicated() 
 async fn a_primary_that_stands_still_under_load_is_replaced() -> CaseResult {
     let (cluster, site) = start()?;
     let backends = [site.connect().await?, site.connect().await?];
+    let follower = Follower::start(site.connect().await?);
     let mut load = Load::start(&site, &backends, 2, 4);
     load.progress(BETWEEN, GOES_ON).await?;
 
@@ -145,9 +152,11 @@ async fn a_primary_that_stands_still_under_load_is_replaced() -> CaseResult {
     })?;
     load.progress(BETWEEN, GOES_ON).await?;
     let tally = load.finish_with_loss(backends[0].as_ref(), ENDS, &kept).await?;
+    let gaps = follower.finish_with_loss(backends[0].as_ref()).await?;
 
     println!(
-        "the load went on within {went_on:?}; {} executions, {} lost, {} late writes refused",
+        "the load went on within {went_on:?}; {} executions, {} lost, {} late writes refused, {gaps} gaps \
+         in the log",
         tally.submitted, tally.lost, tally.refused
     );
     block_in_place(|| check(&cluster, &site))

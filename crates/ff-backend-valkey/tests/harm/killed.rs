@@ -1,5 +1,6 @@
 //! A server with an append-only file that is killed under load, again and again, or stands still:
-//! what it acknowledged is there, everything ends, nothing ends twice, and those who wait are woken.
+//! what it acknowledged is there, everything ends, nothing ends twice, whoever follows the ends is told
+//! of each once, and those who wait are woken.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use ff_valkey_server::{Options, Server};
 use tokio::task::block_in_place;
 use tokio::time::Instant;
 
+use crate::follower::Follower;
 use crate::load::Load;
 use crate::site::{Site, ensure, patiently, until};
 
@@ -36,6 +38,7 @@ async fn a_server_that_is_killed_under_load_keeps_what_it_acknowledged() -> Case
     let site = Site::new(server.url(), 1)?;
     let backends = [site.connect().await?, site.connect().await?];
     let started = Instant::now();
+    let follower = Follower::start(site.connect().await?);
     let mut load = Load::start(&site, &backends, 2, 4);
 
     let mut slowest = Duration::ZERO;
@@ -49,6 +52,7 @@ async fn a_server_that_is_killed_under_load_keeps_what_it_acknowledged() -> Case
 
     let reader = site.connect().await?;
     let tally = load.finish(reader.as_ref(), ENDS).await?;
+    follower.finish(reader.as_ref()).await?;
     println!(
         "{kills} kills in {:?}, at most {slowest:?} without a completion, {} executions",
         started.elapsed(),

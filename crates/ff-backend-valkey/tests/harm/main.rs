@@ -14,6 +14,7 @@ mod cluster;
 mod crowds;
 mod flows;
 mod flushed;
+mod follower;
 mod full;
 mod killed;
 mod load;

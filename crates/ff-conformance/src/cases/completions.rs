@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use ff_engine::{CompletionCursor, CompletionPage, CompletionsFrom, LogPlace, ReadCompletions};
-use ff_types::backend::{CompletionOf, CompletionPayload, FailureClass, ScannerFilter};
+use ff_types::backend::{
+    CancelFlowPolicy, CompletionOf, CompletionPayload, FailureClass, ScannerFilter,
+};
 use ff_types::{ExecutionId, Payload, Tags, TerminalOutcome, limits};
 
 use crate::Fixture;
@@ -18,6 +20,8 @@ pub(crate) const CASES: &[Case] = &cases!["completions":
     from_now_shows_what_comes,
     wait_for_the_next,
     filter_narrows_at_the_source,
+    flow_narrows_at_the_source,
+    what_is_left_out_does_not_hold_up,
     trimmed_place_is_a_gap,
     limits_are_enforced,
 ];
@@ -234,6 +238,63 @@ pub(crate) async fn filter_narrows_at_the_source(fx: Fixture) -> CaseResult {
     ensure!(read(blue, 100).await?.items.is_empty(), "of another team");
     let foreign = ScannerFilter::new().with_namespace("elsewhere".parse()?);
     ensure!(read(foreign, 100).await?.items.is_empty(), "of another namespace");
+    Ok(())
+}
+
+/// Asked for one flow, a reader gets the ends of its members and its own, and nothing else; a wait for
+/// the next is one for the next of the flow.
+pub(crate) async fn flow_narrows_at_the_source(fx: Fixture) -> CaseResult {
+    let (ours, other) = (fx.submit_flow("a b", "a>b").await?, fx.submit_flow("c", "").await?);
+    let task = fx.running().await?;
+    let read = |from| ReadCompletions::new(from).with_flow(ours);
+    let now = fx.backend.read_completions(&read(CompletionsFrom::Now)).await?.next;
+    let waiting = {
+        let backend = Arc::clone(&fx.faultless);
+        let request = read(CompletionsFrom::Cursor(now)).with_max_wait(ms(limits::MAX_WAIT_MAX_MS));
+        tokio::spawn(async move { backend.read_completions(&request).await })
+    };
+    fx.let_others_run().await;
+    fx.backend.complete(&task.handle, None).await?;
+    fx.complete_nodes(other, "c").await?;
+    fx.let_others_run().await;
+    ensure!(!waiting.is_finished(), "the end of another one ended the wait");
+    fx.complete_nodes(ours, "a").await?;
+    let a = fx.member(ours, "a").await?;
+    let page = fx.promptly(waiting).await???;
+    ensure_eq!(ends(&page.items), [(a, TerminalOutcome::Completed)]);
+    fx.complete_nodes(ours, "b").await?;
+
+    let rest = fx.backend.read_completions(&read(CompletionsFrom::Cursor(page.next))).await?;
+    let b = fx.member(ours, "b").await?;
+    let seen = |page: &CompletionPage| -> Vec<_> {
+        page.items.iter().map(|event| (event.execution_id, event.ended)).collect()
+    };
+    ensure_eq!(seen(&rest), [(b, CompletionOf::Execution), (b, CompletionOf::Flow)]);
+    let whole = fx.backend.read_completions(&read(CompletionsFrom::Start)).await?;
+    ensure_eq!(
+        seen(&whole),
+        [(a, CompletionOf::Execution), (b, CompletionOf::Execution), (b, CompletionOf::Flow)]
+    );
+    ensure_eq!(seen(&fx.backend.read_completions(&read(CompletionsFrom::Now)).await?), []);
+    Ok(())
+}
+
+/// However many events a filter leaves out, one call finds what lies behind them.
+pub(crate) async fn what_is_left_out_does_not_hold_up(fx: Fixture) -> CaseResult {
+    const LEFT_OUT: usize = 1_200;
+    let keys: Vec<_> = (0..LEFT_OUT).map(|index| format!("n{index}")).collect();
+    let flow = fx.submit_flow(&keys.join(" "), "").await?;
+    fx.cancel_flow(flow, CancelFlowPolicy::CancelAll).await?;
+    fx.settle().await?;
+    let submission = fx.submission("task")?.with_tags(Tags::new().with("team", "red")?);
+    let task = fx.submit_and_claim(&submission).await?;
+    fx.backend.complete(&task.handle, None).await?;
+
+    let filter = ScannerFilter::new().with_instance_tag("team", "red");
+    let request = ReadCompletions::new(CompletionsFrom::Start).with_filter(filter);
+    let page = fx.backend.read_completions(&request).await?;
+
+    ensure_eq!(ends(&page.items), [(task.execution_id, TerminalOutcome::Completed)]);
     Ok(())
 }
 

@@ -343,7 +343,7 @@ impl ReadOps for Toy {
             let page = {
                 let table = self.table();
                 let row = |id| table.rows.get(&id);
-                table.log.page(from, page_size, &request.filter, self.namespace(), row)
+                table.log.page(from, page_size, request, self.namespace(), row)
             };
             if !page.items.is_empty() || page.gap || request.max_wait.is_none() {
                 return Ok(page);

@@ -4,13 +4,15 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use ff_types::backend::{CompletionOf, CompletionPayload, ScannerFilter};
+use ff_types::backend::{CompletionOf, CompletionPayload};
 use ff_types::{ExecutionId, Namespace, Tags, TerminalOutcome, TimestampMs, limits};
 
 use super::flow::FlowRecord;
 use super::record::ExecutionRecord;
 use crate::error::EngineError;
-use crate::requests::{CompletionCursor, CompletionPage, CompletionsFrom, LogPlace};
+use crate::requests::{
+    CompletionCursor, CompletionPage, CompletionsFrom, LogPlace, ReadCompletions,
+};
 
 /// The events that are kept, and how many there were before.
 #[derive(Debug, Default)]
@@ -104,23 +106,23 @@ impl CompletionLog {
         }
     }
 
-    /// Up to `most` events behind a place that the filter lets through. `record` finds
-    /// executions.
+    /// Up to `most` events behind a place that the request lets through; when there is none, the place
+    /// moves behind all. `record` finds executions.
     pub fn page<'r>(
         &self,
         (mut place, gap): (LogPlace, bool),
         most: usize,
-        filter: &ScannerFilter,
+        request: &ReadCompletions,
         namespace: &Namespace,
         record: impl Fn(ExecutionId) -> Option<&'r ExecutionRecord>,
     ) -> CompletionPage {
         let mut items = Vec::new();
         let behind = usize::try_from(place.seq - self.gone).unwrap_or(usize::MAX);
-        for event in self.events.iter().skip(behind).take(limits::LIST_EXAMINED_MAX) {
+        for event in self.events.iter().skip(behind) {
             if items.len() == most {
                 break;
             }
-            if filter.matches(namespace, &event.tags) {
+            if request.lets_through(event.completion.flow_id, namespace, &event.tags) {
                 let mut completion = event.completion.clone();
                 completion.payload_bytes = result_of(record(completion.execution_id), &completion);
                 items.push(completion);

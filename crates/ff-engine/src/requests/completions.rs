@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ff_types::backend::{CompletionPayload, ScannerFilter};
-use ff_types::limits;
+use ff_types::{FlowId, Namespace, Tags, limits};
 use serde::{Deserialize, Serialize};
 
 use super::valid_wait;
@@ -19,6 +19,9 @@ pub struct ReadCompletions {
     pub from: CompletionsFrom,
     /// Leaves out what the filter does not match. A flow's end has the tags of the flow.
     pub filter: ScannerFilter,
+    /// Leaves out what is not of this flow: the ends of its members and its own. A place that such a
+    /// page gives is one in the log of this flow.
+    pub flow: Option<FlowId>,
     /// At most this many items, 1..=1,000; 100 when `None`.
     pub limit: Option<u32>,
     /// Waits this long inside the backend for the next completion when there is none; at most 60 s.
@@ -41,13 +44,20 @@ pub enum CompletionsFrom {
 impl ReadCompletions {
     /// Completions from there on, unfiltered, without a wait.
     pub const fn new(from: CompletionsFrom) -> Self {
-        Self { from, filter: ScannerFilter::NOOP, limit: None, max_wait: None }
+        Self { from, filter: ScannerFilter::NOOP, flow: None, limit: None, max_wait: None }
     }
 
     /// Leaves out what `filter` does not match.
     #[must_use]
     pub fn with_filter(mut self, filter: ScannerFilter) -> Self {
         self.filter = filter;
+        self
+    }
+
+    /// Leaves out what is not of this flow.
+    #[must_use]
+    pub const fn with_flow(mut self, flow: FlowId) -> Self {
+        self.flow = Some(flow);
         self
     }
 
@@ -73,6 +83,11 @@ impl ReadCompletions {
         valid_wait(self.max_wait)?;
         super::read::page_size(self.limit)
     }
+
+    /// Whether an event of this flow, with these tags, is asked for. For backends.
+    pub fn lets_through(&self, flow: Option<FlowId>, namespace: &Namespace, tags: &Tags) -> bool {
+        (self.flow.is_none() || self.flow == flow) && self.filter.matches(namespace, tags)
+    }
 }
 
 /// Some completions, and where to go on.
@@ -85,7 +100,7 @@ pub struct CompletionPage {
     /// Whether events between the given place and the first item are gone: too old, or lost with the
     /// store's data. The reader has to look at the executions themselves.
     pub gap: bool,
-    /// Where to go on; the same place when there was nothing.
+    /// Where to go on: behind the last item, or behind everything there is when there was nothing.
     pub next: CompletionCursor,
 }
 

@@ -72,7 +72,9 @@ pub trait ReadOps: Send + Sync + 'static {
     /// - With `max_wait` it waits for the next event inside the backend
     ///   `[completions.wait_for_the_next]`.
     /// - The filter narrows at the source, and what it leaves out does not hold a page up
-    ///   `[completions.filter_narrows_at_the_source]`.
+    ///   `[completions.filter_narrows_at_the_source]` `[completions.what_is_left_out_does_not_hold_up]`;
+    ///   so does the flow, whose log is read where the flow is kept
+    ///   `[completions.flow_narrows_at_the_source]`.
     /// - At most 100,000 events of a partition are kept, for 24 h; a reader whose place is behind that is
     ///   told so `[completions.trimmed_place_is_a_gap]`.
     ///

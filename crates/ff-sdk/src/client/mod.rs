@@ -4,6 +4,7 @@
 //! a bound, while the backend does not answer; each request carries its identity, so that a repeat
 //! has no second effect.
 
+mod completions;
 mod flow;
 mod operate;
 mod result;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use ff_engine::{EngineBackend, EngineError, IdSource, SeededEntropy, SystemClock};
 
+pub use completions::{Completions, CompletionsError};
 pub use result::ResultError;
 pub use signal::{IntoToken, SendSignal};
 

@@ -64,7 +64,7 @@ impl FlowRun {
             waiting: VecDeque::new(),
             state: None,
         };
-        let request = ReadCompletions::new(CompletionsFrom::Now).with_limit(1);
+        let request = ReadCompletions::new(CompletionsFrom::Now).with_flow(flow.id).with_limit(1);
         let page = flow.client.repeat(|| flow.client.backend.read_completions(&request)).await?;
         run.from = CompletionsFrom::Cursor(page.next);
         Ok(run)
@@ -125,19 +125,18 @@ impl FlowRun {
     async fn read(&mut self) -> Result<(), EngineError> {
         let client = &self.flow.client;
         let request = ReadCompletions::new(self.from.clone())
+            .with_flow(self.flow.id)
             .with_limit(limits::LIST_LIMIT_MAX)
             .with_max_wait(WAIT);
         let page = client.repeat(|| client.backend.read_completions(&request)).await?;
-        let ours = |item: &&CompletionPayload| item.flow_id == Some(self.flow.id);
-        let ends: Vec<_> = page.items.iter().filter(ours).cloned().collect();
         // Whatever asks comes before whatever changes, so that a dropped future has read nothing.
         if page.gap {
             self.look().await?;
-        } else if ends.iter().any(|end| self.is_unknown(end)) {
+        } else if page.items.iter().any(|end| self.is_unknown(end)) {
             self.keys.learn(&self.flow.graph().await?);
         }
         self.from = CompletionsFrom::Cursor(page.next);
-        for end in ends {
+        for end in page.items {
             if self.state.is_none() {
                 self.take(&end);
             }
