@@ -4,11 +4,11 @@ local backlog = require("backlog")
 local joins = require("joins")
 local links = require("links")
 local member = require("member")
+local members = require("members")
 local number = require("number")
 local promote = require("promote")
 local retract = require("retract")
 local sweep = require("sweep")
-local work = require("work")
 
 local counting = {}
 
@@ -17,7 +17,7 @@ local counting = {}
 --- to go on, up to which edge, and what else it says.
 local function over(w, list, step, kind, visit)
   local letter, index, at, total, rest = string.match(step, "^(%l) (%d+) (%d+) (%d+) ?(.*)$")
-  local r = kind == "c" and work.source(w, index) or work.member(w, index)
+  local r = kind == "c" and members.source(w, index) or members.get(w, index)
   local to = math.min(tonumber(total), tonumber(at) + w.looked.visits)
   w.looked.visits = w.looked.visits - math.max(to - at, 1)
   for _, link in ipairs(links.slice(r, kind, tonumber(at), to)) do
@@ -39,7 +39,7 @@ function counting.ended(w, step)
     return promote.count(w, parent, link, state) and state .. "+" or nil
   end)
   if index and joins.is_failure(rest) and w.fl.policy == "f" and not w.fl.f.ca then
-    sweep.begin(w, "f", "a", "node " .. member.node(work.member(w, index)).key .. " failed")
+    sweep.begin(w, "f", "a", "node " .. member.node(members.get(w, index)).key .. " failed")
   end
 end
 
@@ -61,7 +61,7 @@ end
 local function is_needed(w, r)
   for _, link in ipairs(links.slice(r, "c", 0, links.count(r, "c"))) do
     w.looked.visits = w.looked.visits - 1
-    if work.decision(w, link.index) == "o" then
+    if members.decision(w, link.index) == "o" then
       return true
     end
   end
@@ -70,14 +70,14 @@ end
 
 local function take(w, r, link)
   if joins.of(r).decision == "f" and joins.takes(r, link.condition) then
-    promote.take_failure(w, work.member(w, link.index))
+    promote.take_failure(w, members.get(w, link.index))
   end
 end
 
 --- `t`: a node that runs takes the failures that came to it.
 function counting.takes(w, step)
   over(w, w.decided, step, "p", function(link, index)
-    take(w, work.member(w, index), link)
+    take(w, members.get(w, index), link)
   end)
 end
 
@@ -85,9 +85,9 @@ end
 --- when it asked for that.
 function counting.decided(w, step)
   over(w, w.decided, step, "p", function(link, index)
-    local r = work.member(w, index)
+    local r = members.get(w, index)
     take(w, r, link)
-    local node, parent = member.node(r), work.member(w, link.index)
+    local node, parent = member.node(r), members.get(w, link.index)
     if node.rest == "c" and not parent.f.ea and not parent.f.ca and not is_needed(w, parent) then
       promote.cancel(w, parent, w.now, "node " .. node.key .. " needs it no more")
     end

@@ -4,12 +4,12 @@ local backlog = require("backlog")
 local joins = require("joins")
 local links = require("links")
 local member = require("member")
+local members = require("members")
 local packed = require("packed")
 local places = require("places")
 local record = require("record")
 local reply = require("reply")
 local retract = require("retract")
-local work = require("work")
 
 local extension = {}
 
@@ -20,7 +20,7 @@ local VALUES = 4
 function extension.touched(w, text)
   local values, touched = packed.read(text), {}
   for at = 1, #values, VALUES do
-    local r = work.member(w, values[at])
+    local r = members.get(w, values[at])
     local one = { r = r, children = values[at + 2], parents = values[at + 3] }
     if one.parents ~= "" and (r.f.ai or r.f.ea) then
       return nil, reply.err("NODE_STARTED", values[at + 1])

@@ -38,10 +38,15 @@ function fence.of(attempt, epoch, id)
   return { attempt = attempt, epoch = epoch, lease = id }
 end
 
+--- Whether the lease behind the fence is that of these fields, expired or not.
+function fence.is_live(f, its)
+  return f.li ~= nil and f.li == its.lease and f.ai == its.attempt and f.ep == its.epoch
+end
+
 --- Nil when the lease behind the fence is live, and else the refusal.
 function fence.refused(r, its, now)
   local f = r.f
-  if f.li and f.li == its.lease and f.ai == its.attempt and f.ep == its.epoch then
+  if fence.is_live(f, its) then
     if now >= tonumber(f.lx) then
       return reply.err("LEASE_EXPIRED")
     end

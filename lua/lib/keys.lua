@@ -36,6 +36,11 @@ function keys.steps(partition, id)
   return partition .. "g:" .. id
 end
 
+--- The frames of an execution, a stream.
+function keys.frames(partition, id)
+  return partition .. "s:" .. id
+end
+
 --- The hash of the waitpoints of an execution and of what it waits for.
 function keys.waits(partition, id)
   return partition .. "v:" .. id
@@ -168,6 +173,11 @@ end
 --- The channel on which the end of an execution is told to those who wait for it.
 function keys.ended(partition, id)
   return partition .. "x:" .. id
+end
+
+--- The channel on which readers are told that there is something new in the stream of an execution.
+function keys.written(partition, id)
+  return partition .. "s:" .. id
 end
 
 return keys

@@ -21,7 +21,7 @@ local places = {}
 --- Where it stands, and how it ended if it has.
 local function note_places(r)
   r.queue, r.since, r.due = placement.queue(r), r.f.ra, placement.due(r)
-  r.over = r.f.ea and r.f.st
+  r.over, r.writing = r.f.ea and r.f.st, r.f.ao
 end
 
 --- The execution with the places it stands in: its `queue`, `since` when, and when it is `due`. Nil
@@ -38,7 +38,7 @@ end
 --- Writes what was changed and brings the indexes along. Child flows that are to end with the execution are
 --- its `orphans` afterwards.
 function places.commit(r, now)
-  local was, since, due, over = r.queue, r.since, r.due, r.over
+  local was, since, due, over, writing = r.queue, r.since, r.due, r.over, r.writing
   if r.waits then
     waits.settle(r)
   end
@@ -49,6 +49,7 @@ function places.commit(r, now)
       told.ended(r)
     end
   end
+  told.frames_over(r, writing, over)
   store.save(r)
   if r.waits then
     waits_store.save(r)
@@ -106,9 +107,10 @@ function places.remove(r)
     waits.forget_all(r)
     waits_store.save(r)
   end
-  redis.call("ZREM", keys.all(r.partition), r.id)
   local partition, id = r.partition, r.id
+  redis.call("ZREM", keys.all(partition), id)
   redis.call("DEL", keys.execution(partition, id), keys.long(partition, id), keys.payload(partition, id))
+  redis.call("UNLINK", keys.frames(partition, id))
   if r.f.nd then
     links.remove(r)
   end

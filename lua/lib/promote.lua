@@ -5,6 +5,7 @@ local flow = require("flow")
 local joins = require("joins")
 local links = require("links")
 local member = require("member")
+local members = require("members")
 local number = require("number")
 local places = require("places")
 local reasons = require("reasons")
@@ -74,7 +75,7 @@ end
 
 --- Counts the end of a parent, given by its index, at one child. Answers whether that may take a failure.
 function promote.count(w, parent, link, state)
-  local r = work.member(w, link.index)
+  local r = members.get(w, link.index)
   local d, takes = joins.of(r), joins.takes(r, link.condition)
   joins.count(r, link.condition, state, 1)
   local was, is = d.decision, joins.decided(r)
@@ -83,9 +84,9 @@ function promote.count(w, parent, link, state)
   elseif was == "o" and is == "s" then
     skip(w, r)
   else
-    work.counted(w, r)
+    members.counted(w, r)
     if was == "f" and takes and joins.is_failure(state) then
-      promote.take_failure(w, work.member(w, parent))
+      promote.take_failure(w, members.get(w, parent))
     end
   end
   return takes and (d.decision == "o" or d.decision == "f")

@@ -8,6 +8,7 @@ local flow = require("flow")
 local joins = require("joins")
 local links = require("links")
 local member = require("member")
+local members = require("members")
 local places = require("places")
 local record = require("record")
 local sweep = require("sweep")
@@ -57,7 +58,7 @@ local function work_of(r, now)
   local fl = flow.load(r.partition, member.node(r).flow)
   r.looked = r.looked or {}
   local w = work.on(fl, now, r.looked)
-  work.adopt(w, r)
+  members.adopt(w, r)
   return w
 end
 

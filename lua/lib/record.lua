@@ -48,6 +48,7 @@
 --- @field cf  set while some of the child flows that it started are open
 --- @field cw  the child flow that it waits for, while it does
 --- @field aw  set while somebody waits for the end
+--- @field tw  set once somebody waits for frames, until the end
 --- @field B   set when the execution has long values
 local keys = require("keys")
 local number = require("number")
@@ -138,6 +139,20 @@ function record.summary(partition, id)
   f.h = kept[3] or ""
   hold(f)
   f.tg, f.nd, f.dp = kept[4] or nil, kept[5] or nil, kept[6] or nil
+  return f
+end
+
+--- The run and the holder of an execution, whether somebody waits for frames, and what it is in a flow, or
+--- nil when there is none.
+function record.holder(partition, id)
+  local kept = redis.call("HMGET", keys.execution(partition, id), "s", "r", "h", "tw", "nd", "dp")
+  if not kept[1] then
+    return nil
+  end
+  local f = in_hand(kept[1], nil, kept[2])
+  f.h = kept[3] or ""
+  hold(f)
+  f.tw, f.nd, f.dp = kept[4] or nil, kept[5] or nil, kept[6] or nil
   return f
 end
 

@@ -20,6 +20,7 @@ reply.CODES = {
   "SIGNALS",
   "STEPS",
   "STEP_RESULTS",
+  "FRAME_SEQ",
   "FLOW_NOT_FOUND",
   "FLOW_ID",
   "FLOW_REVISION",

@@ -1,5 +1,6 @@
 --- Takes the end of a parent back at one child.
 local joins = require("joins")
+local members = require("members")
 local number = require("number")
 local places = require("places")
 local reasons = require("reasons")
@@ -19,7 +20,7 @@ end
 
 --- A node that was skipped may run after all, and one that has not started waits again.
 function retract.at(w, link, state)
-  local r = work.member(w, link.index)
+  local r = members.get(w, link.index)
   joins.count(r, link.condition, state, -1)
   joins.keep(r)
   local decision, undecided = joins.of(r).decision, joins.decided(r) == "o"

@@ -1,11 +1,11 @@
 --- Goes over many members of a flow: to cancel them, and to start those that were staged.
 local joins = require("joins")
+local members = require("members")
 local number = require("number")
 local places = require("places")
 local promote = require("promote")
 local flow = require("flow")
 local record = require("record")
-local work = require("work")
 
 local sweep = {}
 
@@ -29,7 +29,7 @@ function sweep.go_on(w)
   local to = math.min(w.fl.nodes, from + w.looked.visits)
   w.looked.visits = w.looked.visits - math.max(to - from, 1)
   for index = from, to - 1 do
-    local r = work.member(w, index)
+    local r = members.get(w, index)
     if policy == "a" or not r.f.ao then
       promote.cancel(w, r, tonumber(at), reason)
     end
@@ -40,7 +40,7 @@ end
 --- Starts a staged node: one without parents runs, and any other gets its timer.
 function sweep.start(w, index)
   w.looked.visits = w.looked.visits - 1
-  local r = work.member(w, index)
+  local r = members.get(w, index)
   local d = joins.of(r)
   if r.f.ea or not d.staged then
     return

@@ -48,6 +48,19 @@ function told.cancelled(r)
   redis.call("SPUBLISH", keys.instance(r.partition, instance), r.id)
 end
 
+--- Announces that there is something new in the stream of an execution.
+function told.frames(partition, id)
+  redis.call("SPUBLISH", keys.written(partition, id), "")
+end
+
+--- Announces it when an attempt is over or the execution has ended, if anybody waits for frames.
+function told.frames_over(r, was_writing, was_over)
+  if r.f.tw and ((was_writing and not r.writing) or (r.over and not was_over)) then
+    told.frames(r.partition, r.id)
+    record.set(r, "tw", not r.over and r.f.tw or nil)
+  end
+end
+
 --- Announces the end of a flow.
 function told.flow_ended(fl)
   redis.call("SPUBLISH", keys.ended(fl.partition, fl.flow), "")

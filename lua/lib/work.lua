@@ -5,11 +5,10 @@ local budget = require("budget")
 local flow = require("flow")
 local flow_end = require("flow_end")
 local joins = require("joins")
-local keys = require("keys")
 local links = require("links")
 local member = require("member")
+local members = require("members")
 local number = require("number")
-local places = require("places")
 local record = require("record")
 
 local work = {}
@@ -28,61 +27,6 @@ function work.again(w)
   local other = work.on(w.fl, w.now, w.looked)
   other.members, other.counted = w.members, w.counted
   return other
-end
-
---- The member with an index.
-function work.member(w, index)
-  index = tonumber(index)
-  if not w.members[index] then
-    local r = places.open(w.fl.partition, member.id(w.fl.flow, index))
-    r.looked = w.looked
-    w.members[index] = r
-  end
-  return w.members[index]
-end
-
---- A member with an index, for the edges that lead out of it and nothing else.
-function work.source(w, index)
-  local r = w.members[tonumber(index)]
-  if r then
-    return r
-  end
-  local partition, id = w.fl.partition, member.id(w.fl.flow, tonumber(index))
-  local kept = redis.call("HMGET", keys.execution(partition, id), "ch", "ck")
-  return { partition = partition, id = id, f = { ch = kept[1] or nil, ck = kept[2] or nil } }
-end
-
---- Notes that an edge was counted at a member, which is put back at the end of the call: of many edges
---- that lead to it, the call may count more.
-function work.counted(w, r)
-  joins.keep(r)
-  w.counted[r.id] = r
-end
-
---- Puts back the members at which edges were counted, and that nothing else has put back since.
-local function keep_counted(w)
-  for _, r in pairs(w.counted) do
-    if r.changed then
-      places.commit(r, w.now)
-    end
-  end
-  w.counted = {}
-end
-
---- The decision of the member with an index.
-function work.decision(w, index)
-  local r = w.members[index]
-  if r then
-    return joins.of(r).decision
-  end
-  local id = member.id(w.fl.flow, index)
-  local decision = string.sub(redis.call("HGET", keys.execution(w.fl.partition, id), "dp"), 1, 1)
-  return decision == "z" and "o" or decision
-end
-
---- Takes a record, which somebody else opened, for the member that it is.
-function work.adopt(w, r)
-  w.members[tonumber(member.node(r).index)] = r
 end
 
 --- A member has ended: counts that, and leaves what it means to its children to be done.
@@ -121,7 +65,7 @@ end
 
 --- Puts the flow back. It ends when its last member has and nothing is left to do.
 function work.finish(w)
-  keep_counted(w)
+  members.put_back(w)
   local fl = w.fl
   local left = backlog.keep(fl, { w.starts, w.counts, w.decided }) or fl.f.sw ~= nil
   if left then

@@ -8,11 +8,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ff_engine::EngineError;
-use ff_engine::WaitpointState;
 use ff_engine::machine::lifecycle::{Verb, allows};
-use ff_engine::machine::{self, CompletionLog, Decision, ExecutionRecord, Placement, RunState};
-use ff_types::{ExecutionId, Namespace, TimestampMs, WaitpointId};
+use ff_engine::machine::{
+    self, CompletionLog, Decision, ExecutionRecord, FrameLog, Placement, RunState,
+};
+use ff_engine::{EngineError, ReadStream, StreamPage, WaitpointState};
+use ff_types::backend::{AppendFrameOutcome, Frame};
+use ff_types::{AttemptIndex, ExecutionId, Namespace, TimestampMs, WaitpointId};
 use tokio::sync::Notify;
 
 use crate::flows::Flows;
@@ -21,7 +23,7 @@ use crate::mutation::Distortion;
 use crate::queues::Queues;
 use crate::repeats::Repeats;
 use crate::timers::{Timed, Timers};
-use crate::waiters::{CancelWaiters, EndWaiters};
+use crate::waiters::{CancelWaiters, EndWaiters, StreamWaiters};
 
 pub(crate) struct Store {
     /// In the order of ids, which is the order of listings.
@@ -36,6 +38,7 @@ pub(crate) struct Store {
     pub(crate) repeats: Repeats,
     pub(crate) end_waiters: EndWaiters,
     pub(crate) cancel_waiters: CancelWaiters,
+    pub(crate) stream_waiters: StreamWaiters,
     /// The waitpoints that are not closed, in the order of listings.
     pub(crate) waitpoints: BTreeSet<(WaitpointId, ExecutionId)>,
     pub(crate) distortion: Distortion,
@@ -54,6 +57,7 @@ impl Store {
             repeats: Repeats::default(),
             end_waiters: EndWaiters::default(),
             cancel_waiters: CancelWaiters::default(),
+            stream_waiters: StreamWaiters::default(),
             waitpoints: BTreeSet::new(),
             distortion,
         }
@@ -141,6 +145,11 @@ impl Store {
         if record.run.cancel.is_some() && earlier.cancel.is_none() {
             self.cancel_waiters.tell(record);
         }
+        if machine::stream_end(&earlier, latest_of(&earlier))
+            != machine::stream_end(&record.run, latest_of(&earlier))
+        {
+            self.stream_waiters.tell(id);
+        }
         if record.run.ended_at.is_some() {
             self.end_waiters.tell(record);
             if earlier.ended_at.is_none() {
@@ -149,6 +158,40 @@ impl Store {
             }
         }
         earlier
+    }
+
+    /// Appends frames that an attempt may write.
+    pub(crate) fn append_frames(
+        &mut self,
+        id: ExecutionId,
+        attempt: AttemptIndex,
+        frames: &[Frame],
+        now: TimestampMs,
+    ) -> Result<Vec<AppendFrameOutcome>, EngineError> {
+        let Some(record) = self.records.get_mut(&id) else {
+            return Err(EngineError::execution_not_found(id));
+        };
+        let mut log = record.frames.take().unwrap_or_default();
+        let outcomes = log.append(attempt, frames, now);
+        record.frames = Some(log).filter(|log| !log.is_empty());
+        if outcomes.is_ok() {
+            self.stream_waiters.tell(id);
+        }
+        outcomes
+    }
+
+    /// Frames of an execution.
+    pub(crate) fn read_stream(
+        &self,
+        request: &ReadStream,
+        page_size: usize,
+    ) -> Result<StreamPage, EngineError> {
+        let record = self.record(request.execution_id)?;
+        let end = machine::stream_end(&record.run, request.attempt);
+        Ok(match &record.frames {
+            Some(log) => log.page(request, page_size, end),
+            None => FrameLog::default().page(request, page_size, end),
+        })
     }
 
     /// Wakes another worker for an execution whose wake-up was given to a claim that did not take
@@ -179,6 +222,10 @@ impl Store {
 pub(crate) fn not_closed(run: &RunState) -> impl Iterator<Item = WaitpointId> + '_ {
     let all = run.waits().waitpoints.iter();
     all.filter(|one| one.state != WaitpointState::Closed).map(|one| one.id)
+}
+
+fn latest_of(run: &RunState) -> Option<AttemptIndex> {
+    run.attempt.map(|attempt| attempt.index)
 }
 
 fn same_waits(one: &RunState, other: &RunState) -> bool {

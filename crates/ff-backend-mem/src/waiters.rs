@@ -1,15 +1,16 @@
-//! Calls that wait: claims for work, reads for an end, workers for cancellations.
+//! Calls that wait: claims for work, reads for an end or for frames, workers for cancellations.
 //!
 //! A wait is a channel that the change itself completes. One ready execution completes one claim's
 //! wait.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use ff_engine::machine::{ExecutionRecord, Queue};
 use ff_engine::{ExecutionResult, Submission};
 use ff_types::backend::{CapabilitySet, ScannerFilter};
 use ff_types::{ExecutionId, Namespace, WorkerInstanceId};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 /// Resolves with the execution that has become ready.
 pub(crate) type Wakeup = oneshot::Receiver<ExecutionId>;
@@ -156,5 +157,32 @@ impl CancelWaiters {
             waiting.retain(|wait| !wait.is_closed());
             !waiting.is_empty()
         });
+    }
+}
+
+/// Reads that wait for the next frame of an execution.
+#[derive(Default)]
+pub(crate) struct StreamWaiters {
+    waiting: HashMap<ExecutionId, Arc<Notify>>,
+}
+
+impl StreamWaiters {
+    /// Is notified of every append, and when the stream ends.
+    pub(crate) fn wait(&mut self, id: ExecutionId) -> Arc<Notify> {
+        Arc::clone(self.waiting.entry(id).or_default())
+    }
+
+    /// Something has happened to the stream of an execution.
+    pub(crate) fn tell(&mut self, id: ExecutionId) {
+        let Some(changed) = self.waiting.get(&id) else { return };
+        changed.notify_waiters();
+        if Arc::strong_count(changed) == 1 {
+            self.waiting.remove(&id);
+        }
+    }
+
+    /// Forgets executions that nobody waits for.
+    pub(crate) fn purge(&mut self) {
+        self.waiting.retain(|_, changed| Arc::strong_count(changed) > 1);
     }
 }

@@ -45,6 +45,8 @@ pub(crate) enum Code {
     Steps,
     /// `STEP_RESULTS`.
     StepResults,
+    /// `FRAME_SEQ`.
+    FrameSeq,
     /// `FLOW_NOT_FOUND`.
     FlowNotFound,
     /// `FLOW_ID`.
@@ -90,6 +92,7 @@ impl Code {
             b"SIGNALS" => Self::Signals,
             b"STEPS" => Self::Steps,
             b"STEP_RESULTS" => Self::StepResults,
+            b"FRAME_SEQ" => Self::FrameSeq,
             b"FLOW_NOT_FOUND" => Self::FlowNotFound,
             b"FLOW_ID" => Self::FlowId,
             b"FLOW_REVISION" => Self::FlowRevision,
@@ -134,6 +137,47 @@ pub(crate) struct AdvanceFlowAnswer {
     pub(crate) open: u64,
     /// `left`: flows in which something is left to do, joined by commas.
     pub(crate) left: String,
+}
+
+/// Appends frames to the stream of an execution, all or none. A number that the attempt has used before
+/// appends nothing. The code `FRAME_SEQ` is followed by the highest number.
+#[derive(Debug, Clone)]
+pub(crate) struct AppendFrames {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `attempt`.
+    pub(crate) attempt: u64,
+    /// `epoch`.
+    pub(crate) epoch: u64,
+    /// `lease`: 16 bytes.
+    pub(crate) lease: Bytes,
+    /// `frames`: five values of each, see `frames`.
+    pub(crate) frames: Bytes,
+}
+
+impl Call for AppendFrames {
+    const NAME: &'static str = "append_frames";
+    const READS_ONLY: bool = false;
+    type Answer = AppendFramesAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.int(self.attempt);
+        args.int(self.epoch);
+        args.bytes(self.lease);
+        args.bytes(self.frames);
+    }
+
+    fn decode(values: &mut Values) -> Result<AppendFramesAnswer, BadReply> {
+        Ok(AppendFramesAnswer { ordinals: values.text()? })
+    }
+}
+
+/// What `append_frames` answers.
+#[derive(Debug)]
+pub(crate) struct AppendFramesAnswer {
+    /// `ordinals`: of each within the execution, joined by commas.
+    pub(crate) ordinals: String,
 }
 
 /// Asks to be told of the end of an execution on its channel. Answers whether it has ended already.
@@ -250,6 +294,50 @@ pub(crate) struct AwaitFlowAnswer {
     pub(crate) ended: bool,
     /// `open`: members that have not ended.
     pub(crate) open: u64,
+}
+
+/// Frames of an execution behind a place. When there is none, and no end, the next is announced.
+#[derive(Debug, Clone)]
+pub(crate) struct AwaitFrames<'a> {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `asked`: attempt, or empty for all.
+    pub(crate) asked: &'a str,
+    /// `attempt`: of the place.
+    pub(crate) attempt: u64,
+    /// `ordinal`: of the place, or 0.
+    pub(crate) ordinal: u64,
+    /// `most`.
+    pub(crate) most: u64,
+}
+
+impl Call for AwaitFrames<'_> {
+    const NAME: &'static str = "await_frames";
+    const READS_ONLY: bool = false;
+    type Answer = AwaitFramesAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.text(self.asked);
+        args.int(self.attempt);
+        args.int(self.ordinal);
+        args.int(self.most);
+    }
+
+    fn decode(values: &mut Values) -> Result<AwaitFramesAnswer, BadReply> {
+        Ok(AwaitFramesAnswer { gap: values.flag()?, end: values.text()?, items: values.list()? })
+    }
+}
+
+/// What `await_frames` answers.
+#[derive(Debug)]
+pub(crate) struct AwaitFramesAnswer {
+    /// `gap`.
+    pub(crate) gap: bool,
+    /// `end`: how the execution ended, `superseded`, or empty.
+    pub(crate) end: String,
+    /// `items`: id and field of each.
+    pub(crate) items: Vec<Reply>,
 }
 
 /// Ends the execution as `cancelled`, by its holder. The reason of a pending cancellation stands
@@ -1422,6 +1510,53 @@ pub(crate) struct ReadCompletionsAnswer {
     /// `check`.
     pub(crate) check: String,
     /// `items`.
+    pub(crate) items: Vec<Reply>,
+}
+
+/// Frames of an execution behind a place, or in front of it.
+#[derive(Debug, Clone)]
+pub(crate) struct ReadFrames<'a> {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `asked`: attempt, or empty for all.
+    pub(crate) asked: &'a str,
+    /// `attempt`: of the place.
+    pub(crate) attempt: u64,
+    /// `ordinal`: of the place, or 0.
+    pub(crate) ordinal: u64,
+    /// `back`: whether to read backwards.
+    pub(crate) back: bool,
+    /// `most`.
+    pub(crate) most: u64,
+}
+
+impl Call for ReadFrames<'_> {
+    const NAME: &'static str = "read_frames";
+    const READS_ONLY: bool = true;
+    type Answer = ReadFramesAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.text(self.asked);
+        args.int(self.attempt);
+        args.int(self.ordinal);
+        args.flag(self.back);
+        args.int(self.most);
+    }
+
+    fn decode(values: &mut Values) -> Result<ReadFramesAnswer, BadReply> {
+        Ok(ReadFramesAnswer { gap: values.flag()?, end: values.text()?, items: values.list()? })
+    }
+}
+
+/// What `read_frames` answers.
+#[derive(Debug)]
+pub(crate) struct ReadFramesAnswer {
+    /// `gap`.
+    pub(crate) gap: bool,
+    /// `end`: how the execution ended, `superseded`, or empty.
+    pub(crate) end: String,
+    /// `items`: id and field of each.
     pub(crate) items: Vec<Reply>,
 }
 

@@ -180,6 +180,8 @@ pub(crate) fn record(
         node: flows::node(&r)?.map(Arc::new),
         // The library looks it up where it counts.
         flow_cancel: None,
+        // They stand in a stream of their own.
+        frames: None,
         run: run(&r)?,
     })
 }

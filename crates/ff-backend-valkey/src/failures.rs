@@ -42,6 +42,10 @@ pub(crate) fn refused(refusal: Refusal, execution: ExecutionId) -> EngineError {
             limit: limits::STEP_RESULTS_MAX_BYTES as u64,
             actual: details.int().unwrap_or(0),
         },
+        Code::FrameSeq => match details.text() {
+            Ok(highest) => EngineError::frame_number(highest),
+            Err(bad) => bad_reply(code_name(code), bad),
+        },
         Code::DependenciesUnmet => state(StateKind::DependenciesUnmet),
         Code::FlowCancelled => match details.text().ok().and_then(|id| id.parse().ok()) {
             Some(flow) => EngineError::flow(FlowProblem::Cancelled, flow),

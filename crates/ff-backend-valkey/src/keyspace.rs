@@ -68,6 +68,11 @@ impl Partition {
         format!("{}y:{instance}", self.prefix)
     }
 
+    /// The channel on which news of the stream of an execution are told.
+    pub(crate) fn stream_channel(&self, id: ExecutionId) -> String {
+        format!("{}s:{id}", self.prefix)
+    }
+
     /// The channel on which the end of an execution is told.
     pub(crate) fn end_channel(&self, id: ExecutionId) -> String {
         format!("{}x:{id}", self.prefix)

@@ -108,6 +108,10 @@ macro_rules! forward_roles {
                 handle: &::ff_types::backend::Handle,
                 request: &::ff_engine::RecordStep
             ) -> ::ff_engine::StepOutcome;
+            append_frames(
+                handle: &::ff_types::backend::Handle,
+                frames: &[::ff_types::backend::Frame]
+            ) -> Vec<::ff_types::backend::AppendFrameOutcome>;
             steps(handle: &::ff_types::backend::Handle) -> Vec<::ff_engine::StepView>;
         });
 
@@ -134,6 +138,7 @@ macro_rules! forward_roles {
             list_waitpoints(request: &::ff_engine::ListWaitpoints) -> ::ff_engine::WaitpointPage;
             read_completions(request: &::ff_engine::ReadCompletions)
                 -> ::ff_engine::CompletionPage;
+            read_stream(request: &::ff_engine::ReadStream) -> ::ff_engine::StreamPage;
             result(request: &::ff_engine::ResultRequest) -> ::ff_engine::ResultOutcome;
             explain(id: ::ff_types::ExecutionId) -> ::ff_engine::Explanation;
         });

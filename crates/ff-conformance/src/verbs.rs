@@ -4,7 +4,9 @@ use ff_engine::{
     CreateWaitpoint, DelayRequest, EngineBackend, EngineError, ProgressRequest, RecordStep,
     Released, SavedState, SuspendCondition, SuspendRequest, SuspendTimeout, TimeoutBehavior,
 };
-use ff_types::backend::{FailOutcome, FailureClass, Handle, WaitpointKind, WaitpointSpec};
+use ff_types::backend::{
+    FailOutcome, FailureClass, Frame, FrameKind, Handle, WaitpointKind, WaitpointSpec,
+};
 use ff_types::{Payload, StepName, TerminalOutcome, TimestampMs, WaitpointId, WaitpointKey};
 
 use crate::fixture::{failure, ms};
@@ -24,6 +26,7 @@ pub(crate) enum HolderCall {
     SaveState,
     RecordStep,
     Steps,
+    AppendFrames,
     Release(Release),
 }
 
@@ -39,7 +42,7 @@ pub(crate) enum Release {
 
 impl HolderCall {
     /// Every verb, each release once.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Renew,
         Self::RenewBatch,
         Self::Progress,
@@ -49,6 +52,7 @@ impl HolderCall {
         Self::SaveState,
         Self::RecordStep,
         Self::Steps,
+        Self::AppendFrames,
         Self::Release(Release::Complete { result: Some("done") }),
         Self::Release(Release::Fail(FailureClass::Transient)),
         Self::Release(Release::Cancel { reason: "enough" }),
@@ -83,6 +87,10 @@ impl HolderCall {
                 backend.record_step(handle, &request).await.map(drop)
             }
             Self::Steps => backend.steps(handle).await.map(drop),
+            Self::AppendFrames => {
+                let frame = Frame::new("half way", FrameKind::Stdout).with_seq(7);
+                backend.append_frames(handle, &[frame]).await.map(drop)
+            }
             Self::Release(release) => release.make(backend, handle).await.map(drop),
         }
     }

@@ -284,6 +284,15 @@ impl EngineError {
         Self::Validation { field: field.into(), problem: problem.into() }
     }
 
+    /// The number of a frame does not rise above the highest, and is none of those remembered. For
+    /// backends.
+    pub fn frame_number(highest: impl fmt::Display) -> Self {
+        let problem = format!(
+            "must rise within the attempt: it has reached {highest}, and this is none of the latest"
+        );
+        Self::validation("seq", problem)
+    }
+
     /// No such execution.
     pub fn execution_not_found(id: ExecutionId) -> Self {
         Self::NotFound { entity: Entity::Execution, id: Some(id.to_string()) }

@@ -43,6 +43,20 @@ pub const SIGNAL_PAYLOAD_MAX_BYTES: usize = 64 * KIB;
 pub const FRAME_MAX_BYTES: usize = 64 * KIB;
 /// Longest frame type.
 pub const FRAME_TYPE_MAX_BYTES: usize = 64;
+/// Most frames of one append.
+pub const FRAMES_PER_APPEND_MAX: usize = 256;
+/// Most bytes of the frames of one append together: 256 KiB.
+pub const FRAMES_PER_APPEND_MAX_BYTES: usize = 256 * KIB;
+/// Most frames that the stream of an execution keeps; the oldest go first.
+pub const FRAMES_KEPT_MAX: usize = 10_000;
+/// Most bytes that it keeps, 8 MiB, each frame counted with [`FRAME_OVERHEAD_BYTES`].
+pub const FRAMES_KEPT_MAX_BYTES: usize = 8 * MIB;
+/// What a frame counts beyond its bytes.
+pub const FRAME_OVERHEAD_BYTES: usize = 64;
+/// Among how many of the latest frames of an attempt a repeated number is found.
+pub const FRAMES_REMEMBERED: usize = 1_000;
+/// Most bytes of frames in one page, unless the first has more: 1 MiB.
+pub const FRAMES_PAGE_MAX_BYTES: usize = MIB;
 /// Longest correlation id of a frame or a signal.
 pub const CORRELATION_ID_MAX_BYTES: usize = 256;
 

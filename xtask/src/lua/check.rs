@@ -33,7 +33,7 @@ const BANNED: &[&str] = &[
 const OWNED: &[(&str, &[&str])] = &[
     ("TIME", &["clock"]),
     ("SPUBLISH", &["arms", "events", "timers", "told"]),
-    ("XADD", &["events"]),
+    ("XADD", &["events", "frames"]),
     ("HGETALL", &["record", "describe", "flow", "waits", "steps"]),
     ("SRANDMEMBER", &["heads", "repair"]),
 ];

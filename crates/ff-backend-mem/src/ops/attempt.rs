@@ -11,7 +11,9 @@ use ff_engine::{
     ProgressRequest, RecordStep, ResumeView, SavedState, StepOutcome, StepView, SuspendOutcome,
     SuspendRequest, WaitChildren, WaitChildrenOutcome, valid_wait,
 };
-use ff_types::backend::{BackendTag, FailOutcome, Handle, LeaseRenewal, PendingWaitpoint};
+use ff_types::backend::{
+    AppendFrameOutcome, BackendTag, FailOutcome, Frame, Handle, LeaseRenewal, PendingWaitpoint,
+};
 use ff_types::{ExecutionId, Payload, TimestampMs, WaitpointId, WorkerInstanceId, limits};
 
 use crate::MemBackend;
@@ -177,6 +179,19 @@ impl AttemptOps for MemBackend {
             let record = self.inner.distortion.recording(record, request);
             machine::record_step(&record, fence, request, now)
         })
+    }
+
+    async fn append_frames(
+        &self,
+        handle: &Handle,
+        frames: &[Frame],
+    ) -> Result<Vec<AppendFrameOutcome>, EngineError> {
+        let fence = Fence::of(handle, BackendTag::Mem)?;
+        let mut store = self.store();
+        let record = store.record(fence.execution)?;
+        let (fence, now) = self.inner.distortion.fence(record, fence, self.now());
+        let attempt = machine::append_frames(record, &fence, frames, now)?;
+        store.append_frames(fence.execution, attempt, frames, now)
     }
 
     async fn steps(&self, handle: &Handle) -> Result<Vec<StepView>, EngineError> {

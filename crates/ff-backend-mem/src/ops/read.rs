@@ -10,8 +10,8 @@ use ff_engine::machine::{self, Placement};
 use ff_engine::roles::BackendInfo;
 use ff_engine::{
     CompletionPage, Cursor, EngineError, ExecutionResult, ExecutionSummary, ExecutionView,
-    Explanation, ListPage, ListRequest, ListWaitpoints, ReadCompletions, ReadOps, ResultOutcome,
-    ResultRequest, WaitpointCursor, WaitpointPage,
+    Explanation, ListPage, ListRequest, ListWaitpoints, ReadCompletions, ReadOps, ReadStream,
+    ResultOutcome, ResultRequest, StreamPage, WaitpointCursor, WaitpointPage,
 };
 use ff_types::{ExecutionId, limits};
 
@@ -122,6 +122,28 @@ impl ReadOps for MemBackend {
                 return Ok(page);
             }
             from = (page.next.places()[0], false);
+            tokio::select! {
+                biased;
+                () = &mut over => return Ok(page),
+                () = next => {}
+            }
+        }
+    }
+
+    async fn read_stream(&self, request: &ReadStream) -> Result<StreamPage, EngineError> {
+        let page_size = request.page_size()?;
+        let mut over = self.inner.clock.sleep(request.max_wait.unwrap_or_default());
+        let changed = match request.max_wait {
+            Some(_) => self.store().stream_waiters.wait(request.execution_id),
+            None => Arc::default(),
+        };
+        loop {
+            let mut next = pin!(changed.notified());
+            next.as_mut().enable();
+            let page = self.store().read_stream(request, page_size)?;
+            if !page.is_empty() || request.max_wait.is_none() {
+                return Ok(page);
+            }
             tokio::select! {
                 biased;
                 () = &mut over => return Ok(page),

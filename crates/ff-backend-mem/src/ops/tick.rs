@@ -54,6 +54,7 @@ impl MemBackend {
         store.repeats.purge(now);
         store.end_waiters.purge();
         store.cancel_waiters.purge();
+        store.stream_waiters.purge();
         store.log.trim(now);
         store.flows.purge();
         let due: Vec<Timed> = store

@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "e9f8dd6020194e858018f131687d7bd5" }
+M.library = { PROTOCOL = 1, HASH = "f3e07de221ad281a586d3126e21ecb54" }
 
 M.number = (function()
 local number = {}
@@ -54,6 +54,9 @@ function keys.state(partition, id)
 end
 function keys.steps(partition, id)
   return partition .. "g:" .. id
+end
+function keys.frames(partition, id)
+  return partition .. "s:" .. id
 end
 function keys.waits(partition, id)
   return partition .. "v:" .. id
@@ -136,6 +139,9 @@ function keys.instance(partition, instance)
 end
 function keys.ended(partition, id)
   return partition .. "x:" .. id
+end
+function keys.written(partition, id)
+  return partition .. "s:" .. id
 end
 return keys
 end)()
@@ -320,6 +326,17 @@ function record.summary(partition, id)
   f.h = kept[3] or ""
   hold(f)
   f.tg, f.nd, f.dp = kept[4] or nil, kept[5] or nil, kept[6] or nil
+  return f
+end
+function record.holder(partition, id)
+  local kept = redis.call("HMGET", keys.execution(partition, id), "s", "r", "h", "tw", "nd", "dp")
+  if not kept[1] then
+    return nil
+  end
+  local f = in_hand(kept[1], nil, kept[2])
+  f.h = kept[3] or ""
+  hold(f)
+  f.tw, f.nd, f.dp = kept[4] or nil, kept[5] or nil, kept[6] or nil
   return f
 end
 function record.new(partition, id, lane, priority, kind, now)
@@ -1498,6 +1515,15 @@ function told.cancelled(r)
   end)
   redis.call("SPUBLISH", keys.instance(r.partition, instance), r.id)
 end
+function told.frames(partition, id)
+  redis.call("SPUBLISH", keys.written(partition, id), "")
+end
+function told.frames_over(r, was_writing, was_over)
+  if r.f.tw and ((was_writing and not r.writing) or (r.over and not was_over)) then
+    told.frames(r.partition, r.id)
+    record.set(r, "tw", not r.over and r.f.tw or nil)
+  end
+end
 function told.flow_ended(fl)
   redis.call("SPUBLISH", keys.ended(fl.partition, fl.flow), "")
   record.set(fl, "aw", nil)
@@ -1706,7 +1732,7 @@ local waits_store = M.waits_store
 local places = {}
 local function note_places(r)
   r.queue, r.since, r.due = placement.queue(r), r.f.ra, placement.due(r)
-  r.over = r.f.ea and r.f.st
+  r.over, r.writing = r.f.ea and r.f.st, r.f.ao
 end
 function places.open(partition, id)
   local r = record.load(partition, id)
@@ -1717,7 +1743,7 @@ function places.open(partition, id)
   return r
 end
 function places.commit(r, now)
-  local was, since, due, over = r.queue, r.since, r.due, r.over
+  local was, since, due, over, writing = r.queue, r.since, r.due, r.over, r.writing
   if r.waits then
     waits.settle(r)
   end
@@ -1728,6 +1754,7 @@ function places.commit(r, now)
       told.ended(r)
     end
   end
+  told.frames_over(r, writing, over)
   store.save(r)
   if r.waits then
     waits_store.save(r)
@@ -1779,14 +1806,66 @@ function places.remove(r)
     waits.forget_all(r)
     waits_store.save(r)
   end
-  redis.call("ZREM", keys.all(r.partition), r.id)
   local partition, id = r.partition, r.id
+  redis.call("ZREM", keys.all(partition), id)
   redis.call("DEL", keys.execution(partition, id), keys.long(partition, id), keys.payload(partition, id))
+  redis.call("UNLINK", keys.frames(partition, id))
   if r.f.nd then
     links.remove(r)
   end
 end
 return places
+end)()
+
+M.members = (function()
+local joins = M.joins
+local keys = M.keys
+local member = M.member
+local places = M.places
+local members = {}
+function members.get(w, index)
+  index = tonumber(index)
+  if not w.members[index] then
+    local r = places.open(w.fl.partition, member.id(w.fl.flow, index))
+    r.looked = w.looked
+    w.members[index] = r
+  end
+  return w.members[index]
+end
+function members.source(w, index)
+  local r = w.members[tonumber(index)]
+  if r then
+    return r
+  end
+  local partition, id = w.fl.partition, member.id(w.fl.flow, tonumber(index))
+  local kept = redis.call("HMGET", keys.execution(partition, id), "ch", "ck")
+  return { partition = partition, id = id, f = { ch = kept[1] or nil, ck = kept[2] or nil } }
+end
+function members.counted(w, r)
+  joins.keep(r)
+  w.counted[r.id] = r
+end
+function members.put_back(w)
+  for _, r in pairs(w.counted) do
+    if r.changed then
+      places.commit(r, w.now)
+    end
+  end
+  w.counted = {}
+end
+function members.decision(w, index)
+  local r = w.members[index]
+  if r then
+    return joins.of(r).decision
+  end
+  local id = member.id(w.fl.flow, index)
+  local decision = string.sub(redis.call("HGET", keys.execution(w.fl.partition, id), "dp"), 1, 1)
+  return decision == "z" and "o" or decision
+end
+function members.adopt(w, r)
+  w.members[tonumber(member.node(r).index)] = r
+end
+return members
 end)()
 
 M.flow_end = (function()
@@ -1826,11 +1905,10 @@ local budget = M.budget
 local flow = M.flow
 local flow_end = M.flow_end
 local joins = M.joins
-local keys = M.keys
 local links = M.links
 local member = M.member
+local members = M.members
 local number = M.number
-local places = M.places
 local record = M.record
 local work = {}
 function work.on(fl, now, looked)
@@ -1844,48 +1922,6 @@ function work.again(w)
   local other = work.on(w.fl, w.now, w.looked)
   other.members, other.counted = w.members, w.counted
   return other
-end
-function work.member(w, index)
-  index = tonumber(index)
-  if not w.members[index] then
-    local r = places.open(w.fl.partition, member.id(w.fl.flow, index))
-    r.looked = w.looked
-    w.members[index] = r
-  end
-  return w.members[index]
-end
-function work.source(w, index)
-  local r = w.members[tonumber(index)]
-  if r then
-    return r
-  end
-  local partition, id = w.fl.partition, member.id(w.fl.flow, tonumber(index))
-  local kept = redis.call("HMGET", keys.execution(partition, id), "ch", "ck")
-  return { partition = partition, id = id, f = { ch = kept[1] or nil, ck = kept[2] or nil } }
-end
-function work.counted(w, r)
-  joins.keep(r)
-  w.counted[r.id] = r
-end
-local function keep_counted(w)
-  for _, r in pairs(w.counted) do
-    if r.changed then
-      places.commit(r, w.now)
-    end
-  end
-  w.counted = {}
-end
-function work.decision(w, index)
-  local r = w.members[index]
-  if r then
-    return joins.of(r).decision
-  end
-  local id = member.id(w.fl.flow, index)
-  local decision = string.sub(redis.call("HGET", keys.execution(w.fl.partition, id), "dp"), 1, 1)
-  return decision == "z" and "o" or decision
-end
-function work.adopt(w, r)
-  w.members[tonumber(member.node(r).index)] = r
 end
 function work.ended(w, r)
   local fl, node = w.fl, member.node(r)
@@ -1915,7 +1951,7 @@ function work.reopened(w, r, state)
   backlog.push(w.counts, "r " .. member.node(r).index .. " 0 " .. links.count(r, "c") .. " " .. state)
 end
 function work.finish(w)
-  keep_counted(w)
+  members.put_back(w)
   local fl = w.fl
   local left = backlog.keep(fl, { w.starts, w.counts, w.decided }) or fl.f.sw ~= nil
   if left then
@@ -1940,6 +1976,7 @@ local flow = M.flow
 local joins = M.joins
 local links = M.links
 local member = M.member
+local members = M.members
 local number = M.number
 local places = M.places
 local reasons = M.reasons
@@ -1998,7 +2035,7 @@ function promote.take_failure(w, r)
   end
 end
 function promote.count(w, parent, link, state)
-  local r = work.member(w, link.index)
+  local r = members.get(w, link.index)
   local d, takes = joins.of(r), joins.takes(r, link.condition)
   joins.count(r, link.condition, state, 1)
   local was, is = d.decision, joins.decided(r)
@@ -2007,9 +2044,9 @@ function promote.count(w, parent, link, state)
   elseif was == "o" and is == "s" then
     skip(w, r)
   else
-    work.counted(w, r)
+    members.counted(w, r)
     if was == "f" and takes and joins.is_failure(state) then
-      promote.take_failure(w, work.member(w, parent))
+      promote.take_failure(w, members.get(w, parent))
     end
   end
   return takes and (d.decision == "o" or d.decision == "f")
@@ -2030,6 +2067,7 @@ end)()
 
 M.retract = (function()
 local joins = M.joins
+local members = M.members
 local number = M.number
 local places = M.places
 local reasons = M.reasons
@@ -2044,7 +2082,7 @@ function retract.hold_back(r)
   r.f.st = reasons.state(r)
 end
 function retract.at(w, link, state)
-  local r = work.member(w, link.index)
+  local r = members.get(w, link.index)
   joins.count(r, link.condition, state, -1)
   joins.keep(r)
   local decision, undecided = joins.of(r).decision, joins.decided(r) == "o"
@@ -2068,12 +2106,12 @@ end)()
 
 M.sweep = (function()
 local joins = M.joins
+local members = M.members
 local number = M.number
 local places = M.places
 local promote = M.promote
 local flow = M.flow
 local record = M.record
-local work = M.work
 local sweep = {}
 function sweep.begin(w, cause, policy, reason)
   local before, _, at, first = flow.cancel(w.fl)
@@ -2092,7 +2130,7 @@ function sweep.go_on(w)
   local to = math.min(w.fl.nodes, from + w.looked.visits)
   w.looked.visits = w.looked.visits - math.max(to - from, 1)
   for index = from, to - 1 do
-    local r = work.member(w, index)
+    local r = members.get(w, index)
     if policy == "a" or not r.f.ao then
       promote.cancel(w, r, tonumber(at), reason)
     end
@@ -2101,7 +2139,7 @@ function sweep.go_on(w)
 end
 function sweep.start(w, index)
   w.looked.visits = w.looked.visits - 1
-  local r = work.member(w, index)
+  local r = members.get(w, index)
   local d = joins.of(r)
   if r.f.ea or not d.staged then
     return
@@ -2122,15 +2160,15 @@ local backlog = M.backlog
 local joins = M.joins
 local links = M.links
 local member = M.member
+local members = M.members
 local number = M.number
 local promote = M.promote
 local retract = M.retract
 local sweep = M.sweep
-local work = M.work
 local counting = {}
 local function over(w, list, step, kind, visit)
   local letter, index, at, total, rest = string.match(step, "^(%l) (%d+) (%d+) (%d+) ?(.*)$")
-  local r = kind == "c" and work.source(w, index) or work.member(w, index)
+  local r = kind == "c" and members.source(w, index) or members.get(w, index)
   local to = math.min(tonumber(total), tonumber(at) + w.looked.visits)
   w.looked.visits = w.looked.visits - math.max(to - at, 1)
   for _, link in ipairs(links.slice(r, kind, tonumber(at), to)) do
@@ -2149,7 +2187,7 @@ function counting.ended(w, step)
     return promote.count(w, parent, link, state) and state .. "+" or nil
   end)
   if index and joins.is_failure(rest) and w.fl.policy == "f" and not w.fl.f.ca then
-    sweep.begin(w, "f", "a", "node " .. member.node(work.member(w, index)).key .. " failed")
+    sweep.begin(w, "f", "a", "node " .. member.node(members.get(w, index)).key .. " failed")
   end
 end
 function counting.late(w, step)
@@ -2165,7 +2203,7 @@ end
 local function is_needed(w, r)
   for _, link in ipairs(links.slice(r, "c", 0, links.count(r, "c"))) do
     w.looked.visits = w.looked.visits - 1
-    if work.decision(w, link.index) == "o" then
+    if members.decision(w, link.index) == "o" then
       return true
     end
   end
@@ -2173,19 +2211,19 @@ local function is_needed(w, r)
 end
 local function take(w, r, link)
   if joins.of(r).decision == "f" and joins.takes(r, link.condition) then
-    promote.take_failure(w, work.member(w, link.index))
+    promote.take_failure(w, members.get(w, link.index))
   end
 end
 function counting.takes(w, step)
   over(w, w.decided, step, "p", function(link, index)
-    take(w, work.member(w, index), link)
+    take(w, members.get(w, index), link)
   end)
 end
 function counting.decided(w, step)
   over(w, w.decided, step, "p", function(link, index)
-    local r = work.member(w, index)
+    local r = members.get(w, index)
     take(w, r, link)
-    local node, parent = member.node(r), work.member(w, link.index)
+    local node, parent = member.node(r), members.get(w, link.index)
     if node.rest == "c" and not parent.f.ea and not parent.f.ca and not is_needed(w, parent) then
       promote.cancel(w, parent, w.now, "node " .. node.key .. " needs it no more")
     end
@@ -2201,6 +2239,7 @@ local flow = M.flow
 local joins = M.joins
 local links = M.links
 local member = M.member
+local members = M.members
 local places = M.places
 local record = M.record
 local sweep = M.sweep
@@ -2243,7 +2282,7 @@ local function work_of(r, now)
   local fl = flow.load(r.partition, member.node(r).flow)
   r.looked = r.looked or {}
   local w = work.on(fl, now, r.looked)
-  work.adopt(w, r)
+  members.adopt(w, r)
   return w
 end
 function propagate.ended(r, now)
@@ -2593,6 +2632,7 @@ reply.CODES = {
   "SIGNALS",
   "STEPS",
   "STEP_RESULTS",
+  "FRAME_SEQ",
   "FLOW_NOT_FOUND",
   "FLOW_ID",
   "FLOW_REVISION",
@@ -3041,18 +3081,18 @@ local backlog = M.backlog
 local joins = M.joins
 local links = M.links
 local member = M.member
+local members = M.members
 local packed = M.packed
 local places = M.places
 local record = M.record
 local reply = M.reply
 local retract = M.retract
-local work = M.work
 local extension = {}
 local VALUES = 4
 function extension.touched(w, text)
   local values, touched = packed.read(text), {}
   for at = 1, #values, VALUES do
-    local r = work.member(w, values[at])
+    local r = members.get(w, values[at])
     local one = { r = r, children = values[at + 2], parents = values[at + 3] }
     if one.parents ~= "" and (r.f.ai or r.f.ea) then
       return nil, reply.err("NODE_STARTED", values[at + 1])
@@ -3121,9 +3161,12 @@ end
 function fence.of(attempt, epoch, id)
   return { attempt = attempt, epoch = epoch, lease = id }
 end
+function fence.is_live(f, its)
+  return f.li ~= nil and f.li == its.lease and f.ai == its.attempt and f.ep == its.epoch
+end
 function fence.refused(r, its, now)
   local f = r.f
-  if f.li and f.li == its.lease and f.ai == its.attempt and f.ep == its.epoch then
+  if fence.is_live(f, its) then
     if now >= tonumber(f.lx) then
       return reply.err("LEASE_EXPIRED")
     end
@@ -3327,6 +3370,222 @@ function flow_due.handle(fl, now, looked)
   return "flows_expired"
 end
 return flow_due
+end)()
+
+M.frame = (function()
+local number = M.number
+local frame = {}
+frame.OVERHEAD_BYTES = 64
+local HEADER = "^(%d+) (%d+) (%d+) (%S+) (%l) (%l) (%d+) (%d+) ()"
+function frame.id(attempt, ordinal)
+  return number.text(attempt + 1) .. "-" .. number.text(ordinal)
+end
+function frame.ids(attempt)
+  return number.text(attempt + 1) .. "-0", number.text(attempt + 1)
+end
+function frame.read(entry)
+  local value = entry[2][2]
+  local attempt, ordinal = string.match(entry[1], "^(%d+)%-(%d+)$")
+  local _, counted, began, highest, _, own, type, correlation, at = string.match(value, HEADER)
+  return {
+    attempt = tonumber(attempt) - 1, ordinal = tonumber(ordinal), counted = tonumber(counted),
+    began = tonumber(began), highest = highest ~= "-" and highest or nil, numbered = own == "n",
+    bytes = #value - (at - 1) - tonumber(type) - tonumber(correlation),
+  }
+end
+function frame.field(values, at, now, counted, began, highest)
+  local own, type, correlation = values[at + 1] ~= "", values[at + 2], values[at + 3]
+  local counts = number.text(now) .. " " .. number.text(counted) .. " " .. number.text(began) .. " " .. (highest or "-")
+  local lengths = #type .. " " .. #correlation .. " "
+  return counts .. " " .. values[at] .. (own and " n " or " u ") .. lengths .. type .. correlation .. values[at + 4]
+end
+return frame
+end)()
+
+M.frames = (function()
+local frame = M.frame
+local keys = M.keys
+local number = M.number
+local packed = M.packed
+local frames = {}
+local KEPT_MAX = 10000
+local KEPT_MAX_BYTES = 8388608
+local REMEMBERED = 1000
+local READ_AT_ONCE = 100
+local VALUES = 5
+local function is_above(one, other)
+  return #one > #other or (#one == #other and one > other)
+end
+local function remembered(key, attempt, seq)
+  local first, stop = frame.ids(attempt)
+  local looked = 0
+  while looked < REMEMBERED do
+    local entries = redis.call("XREVRANGE", key, stop, first, "COUNT", READ_AT_ONCE)
+    for _, entry in ipairs(entries) do
+      local e = frame.read(entry)
+      if e.numbered and e.highest == seq then
+        return e.ordinal
+      end
+    end
+    if #entries < READ_AT_ONCE then
+      return nil
+    end
+    looked, stop = looked + #entries, "(" .. entries[#entries][1]
+  end
+  return nil
+end
+local function trim(key, counted)
+  local first, at_once = nil, 2
+  local from = "-"
+  repeat
+    local entries = redis.call("XRANGE", key, from, "+", "COUNT", at_once)
+    for _, entry in ipairs(entries) do
+      local e = frame.read(entry)
+      if counted - (e.counted - e.bytes - frame.OVERHEAD_BYTES) <= KEPT_MAX_BYTES then
+        first = first or entry[1]
+        break
+      end
+      from = "(" .. entry[1]
+    end
+    at_once = math.min(2 * at_once, READ_AT_ONCE)
+  until first or #entries == 0
+  redis.call("XTRIM", key, "MINID", first)
+end
+local function plan(key, attempt, values)
+  local entry = redis.call("XREVRANGE", key, "+", "-", "COUNT", 1)[1]
+  local latest = entry and frame.read(entry) or { ordinal = 0, counted = 0 }
+  local same = latest.attempt == attempt
+  local next = {
+    ordinals = {}, fresh = {}, counted = latest.counted, written = latest.ordinal,
+    began = same and latest.began or latest.ordinal + 1, highest = same and latest.highest or nil,
+  }
+  local just_now = {}
+  for at = 1, #values, VALUES do
+    local seq = values[at + 1] ~= "" and values[at + 1] or nil
+    local ordinal
+    if seq and next.highest and not is_above(seq, next.highest) then
+      ordinal = just_now[seq] or remembered(key, attempt, seq)
+      if not ordinal then
+        return nil, next.highest
+      end
+    else
+      next.written, next.highest = next.written + 1, seq or next.highest
+      ordinal = next.written
+      next.fresh[#next.fresh + 1] = { at = at, ordinal = ordinal, highest = next.highest }
+      if seq then
+        just_now[seq] = ordinal
+      end
+    end
+    next.ordinals[#next.ordinals + 1] = number.text(ordinal)
+  end
+  return next
+end
+function frames.append(partition, id, attempt, text, now)
+  local key, values = keys.frames(partition, id), packed.read(text)
+  local next, highest = plan(key, attempt, values)
+  if not next then
+    return nil, highest
+  end
+  local counted = next.counted
+  for _, f in ipairs(next.fresh) do
+    counted = counted + #values[f.at + 4] + frame.OVERHEAD_BYTES
+    local field = frame.field(values, f.at, now, counted, next.began, f.highest)
+    redis.call("XADD", key, "MAXLEN", "=", KEPT_MAX, frame.id(attempt, f.ordinal), "f", field)
+  end
+  if counted > KEPT_MAX_BYTES and #next.fresh > 0 then
+    trim(key, counted)
+  end
+  return next.ordinals
+end
+return frames
+end)()
+
+M.frames_end = (function()
+local flow = M.flow
+local record = M.record
+local frames_end = {}
+function frames_end.seen(partition, id)
+  local f = record.holder(partition, id)
+  if not f or (f.dp and flow.hides({ partition = partition, f = f })) then
+    return nil
+  end
+  return f
+end
+function frames_end.of(f, asked)
+  local over = record.TERMINAL[f.st] and f.st or nil
+  local latest = f.ai and tonumber(f.ai)
+  if not asked or not latest then
+    return over
+  elseif asked < latest then
+    return "superseded"
+  elseif asked > latest or f.ao then
+    return over
+  end
+  return over or "superseded"
+end
+return frames_end
+end)()
+
+M.frames_page = (function()
+local frame = M.frame
+local keys = M.keys
+local frames_page = {}
+local READ_AT_ONCE = 100
+local PAGE_MAX_BYTES = 1048576
+local function oldest(key)
+  local entry = redis.call("XRANGE", key, "-", "+", "COUNT", 1)[1]
+  return entry and frame.read(entry)
+end
+local function is_missing(e, ordinal, asked)
+  if not asked then
+    return ordinal + 1 < e.ordinal
+  elseif asked < e.attempt then
+    return ordinal + 1 < e.began
+  end
+  return asked == e.attempt and math.max(ordinal + 1, e.began) < e.ordinal
+end
+function frames_page.of(partition, id, asked, attempt, ordinal, backwards, most)
+  local key, place, found, bytes = keys.frames(partition, id), frame.id(attempt, ordinal), {}, 0
+  local low, high = "-", "+"
+  if asked then
+    low, high = frame.ids(asked)
+  end
+  local name, from, to = "XRANGE", low, high
+  if backwards then
+    name, from, to = "XREVRANGE", high, low
+    from = ordinal > 0 and (not asked or attempt <= asked) and "(" .. place or from
+  elseif ordinal > 0 and (not asked or attempt >= asked) then
+    from = "(" .. place
+  end
+  local through, is_full = false, false
+  while not through and not is_full do
+    local at_once = math.min(most - #found + 1, READ_AT_ONCE)
+    local entries = redis.call(name, key, from, to, "COUNT", at_once)
+    for _, entry in ipairs(entries) do
+      local size = frame.read(entry).bytes
+      is_full = #found == most or (#found > 0 and bytes + size > PAGE_MAX_BYTES)
+      if is_full then
+        break
+      end
+      found[#found + 1], bytes, from = entry, bytes + size, "(" .. entry[1]
+    end
+    through = not is_full and #entries < at_once
+  end
+  if backwards and not through then
+    return found, through, false
+  end
+  local e = backwards and found[#found] or found[1]
+  e = e and frame.read(e) or ((backwards or asked) and oldest(key)) or nil
+  return found, through, e and is_missing(e, backwards and 0 or ordinal, asked) or false
+end
+function frames_page.flat(entries)
+  local flat = {}
+  for at, entry in ipairs(entries) do
+    flat[2 * at - 1], flat[2 * at] = entry[1], entry[2][2]
+  end
+  return flat
+end
+return frames_page
 end)()
 
 M.held = (function()
@@ -3669,6 +3928,33 @@ return function(partition, id)
 end
 end)()
 
+F.append_frames = (function()
+local clock = M.clock
+local fence = M.fence
+local frames = M.frames
+local places = M.places
+local record = M.record
+local reply = M.reply
+local told = M.told
+return function(partition, id, attempt, epoch, lease_id, text)
+  local now, its = clock.now_ms(partition), fence.of(attempt, epoch, lease_id)
+  local holder = record.holder(partition, id)
+  if not holder or not fence.is_live(holder, its) then
+    local r = places.open(partition, id)
+    return r and fence.refused(r, its, now) or reply.err("NOT_FOUND")
+  elseif now >= tonumber(holder.lx) then
+    return reply.err("LEASE_EXPIRED")
+  end
+  local ordinals, highest = frames.append(partition, id, tonumber(attempt), text, now)
+  if not ordinals then
+    return reply.err("FRAME_SEQ", highest)
+  elseif holder.tw then
+    told.frames(partition, id)
+  end
+  return reply.ok(table.concat(ordinals, ","))
+end
+end)()
+
 F.await = (function()
 local execution = M.execution
 local record = M.record
@@ -3717,6 +4003,27 @@ return function(partition, id)
   record.set(fl, "aw", "1")
   flow.save(fl, clock.now_ms(partition))
   return reply.ok("0", fl.open)
+end
+end)()
+
+F.await_frames = (function()
+local frames_end = M.frames_end
+local frames_page = M.frames_page
+local keys = M.keys
+local reply = M.reply
+return function(partition, id, asked, attempt, ordinal, most)
+  local f = frames_end.seen(partition, id)
+  if not f then
+    return reply.err("NOT_FOUND")
+  end
+  local of = asked ~= "" and tonumber(asked) or nil
+  local items, through, gap =
+    frames_page.of(partition, id, of, tonumber(attempt), tonumber(ordinal), false, tonumber(most))
+  local over = through and frames_end.of(f, of) or ""
+  if #items == 0 and not gap and over == "" and not f.tw then
+    redis.call("HSET", keys.execution(partition, id), "tw", "1")
+  end
+  return reply.ok(gap and "1" or "0", over, frames_page.flat(items))
 end
 end)()
 
@@ -4331,6 +4638,23 @@ return function(partition, from, check, most, tag, flow)
   local place = log.place(partition, from, check)
   local items = log.items(partition, place, tonumber(most), tag, flow)
   return reply.ok(place.gap and "1" or "0", place.seq, place.check, items)
+end
+end)()
+
+F.read_frames = (function()
+local frames_end = M.frames_end
+local frames_page = M.frames_page
+local reply = M.reply
+return function(partition, id, asked, attempt, ordinal, back, most)
+  local f = frames_end.seen(partition, id)
+  if not f then
+    return reply.err("NOT_FOUND")
+  end
+  local of = asked ~= "" and tonumber(asked) or nil
+  local items, through, gap =
+    frames_page.of(partition, id, of, tonumber(attempt), tonumber(ordinal), back == "1", tonumber(most))
+  local over = through and back == "0" and frames_end.of(f, of) or ""
+  return reply.ok(gap and "1" or "0", over, frames_page.flat(items))
 end
 end)()
 
@@ -5017,9 +5341,11 @@ local function call_with_items(name)
 end
 
 redis.register_function({ function_name = "ff_advance_flow", callback = call("advance_flow"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "ff_append_frames", callback = call("append_frames"), flags = {  } })
 redis.register_function({ function_name = "ff_await", callback = call("await"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_await_completions", callback = call("await_completions"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_await_flow", callback = call("await_flow"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "ff_await_frames", callback = call("await_frames"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_cancel", callback = call("cancel"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_cancel_execution", callback = call("cancel_execution"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_cancel_flow", callback = call("cancel_flow"), flags = { "allow-oom" } })
@@ -5045,6 +5371,7 @@ redis.register_function({ function_name = "ff_open", callback = call("open"), fl
 redis.register_function({ function_name = "ff_pass_on", callback = call("pass_on"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_progress", callback = call("progress"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_read_completions", callback = call("read_completions"), flags = { "no-writes" } })
+redis.register_function({ function_name = "ff_read_frames", callback = call("read_frames"), flags = { "no-writes" } })
 redis.register_function({ function_name = "ff_read_graph", callback = call("read_graph"), flags = { "no-writes" } })
 redis.register_function({ function_name = "ff_reclaimable", callback = call("reclaimable"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_record_step", callback = call("record_step"), flags = {  } })

@@ -8,8 +8,11 @@ use ff_engine::{
     AttemptOps, CloseOutcome, CreateWaitpoint, DelayRequest, EngineError, FailRequest, Fence,
     ProgressRequest, RecordStep, Released, ResumeView, SavedState, StepOutcome, StepView,
     SuspendOutcome, SuspendRequest, WaitChildren, WaitChildrenOutcome, call_digest, valid_wait,
+    validate_frames,
 };
-use ff_types::backend::{BackendTag, FailOutcome, Handle, LeaseRenewal, PendingWaitpoint};
+use ff_types::backend::{
+    AppendFrameOutcome, BackendTag, FailOutcome, Frame, Handle, LeaseRenewal, PendingWaitpoint,
+};
 use ff_types::{ExecutionId, Payload, WaitpointId, WorkerInstanceId, limits};
 
 use super::step::bytes_of;
@@ -279,6 +282,16 @@ impl AttemptOps for ValkeyBackend {
         let fence = fence(handle)?;
         request.validate()?;
         self.inner.record_step(&fence, request).await
+    }
+
+    async fn append_frames(
+        &self,
+        handle: &Handle,
+        frames: &[Frame],
+    ) -> Result<Vec<AppendFrameOutcome>, EngineError> {
+        let fence = fence(handle)?;
+        validate_frames(frames)?;
+        self.inner.append_frames(&fence, frames).await
     }
 
     async fn steps(&self, handle: &Handle) -> Result<Vec<StepView>, EngineError> {

@@ -17,7 +17,8 @@ use ff_types::{ExecutionId, FlowId, FlowPolicy, TimestampMs, limits};
 
 use super::at_most;
 use super::bits;
-use super::flow_graph::{Edges, Packed, edges_by_node};
+use super::flow_graph::{Edges, edges_by_node};
+use super::packed::Packed;
 use super::submit::tag_lines;
 use crate::ValkeyBackend;
 use crate::call::BadReply;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use bytes::{BufMut, Bytes, BytesMut};
 use ff_engine::{EngineError, FlowEdge, FlowNode};
 use ff_types::{JoinPolicy, JoinRest, NodeKey};
 
 use super::content_type;
+use super::packed::Packed;
 use super::submit::Texts;
 use crate::codec::letter;
 
@@ -36,17 +36,7 @@ pub(super) fn edges_by_node<'k>(
     by_node
 }
 
-/// Values that are packed into one argument.
-#[derive(Default)]
-pub(super) struct Packed(BytesMut);
-
 impl Packed {
-    pub(super) fn push(&mut self, value: &[u8]) {
-        self.0.extend_from_slice(value.len().to_string().as_bytes());
-        self.0.put_u8(b':');
-        self.0.extend_from_slice(value);
-    }
-
     /// The eighteen values of a node, as `nodes.lua` reads them.
     pub(super) fn push_node(&mut self, node: &FlowNode, edges: &Edges) -> Result<(), EngineError> {
         let (join, quorum) = match node.join {
@@ -60,32 +50,24 @@ impl Packed {
         };
         let submission = &node.submission;
         let texts = Texts::of(submission)?;
-        self.push(node.key.as_str().as_bytes());
-        self.push(join.as_bytes());
-        self.push(quorum.to_string().as_bytes());
-        self.push(rest.as_bytes());
+        self.push(node.key.as_str());
+        self.push(join);
+        self.push(quorum.to_string());
+        self.push(rest);
         self.push(&edges.children);
         self.push(&edges.parents);
-        self.push(b"");
-        self.push(texts.fingerprint.as_bytes());
-        self.push(submission.lane.as_str().as_bytes());
-        self.push(submission.capabilities.as_str().as_bytes());
-        self.push(submission.priority.to_string().as_bytes());
-        self.push(submission.kind().as_str().as_bytes());
-        self.push(content_type(&submission.payload).as_bytes());
+        self.push("");
+        self.push(texts.fingerprint);
+        self.push(submission.lane.as_str());
+        self.push(submission.capabilities.as_str());
+        self.push(submission.priority.to_string());
+        self.push(submission.kind().as_str());
+        self.push(content_type(&submission.payload));
         self.push(submission.payload.bytes());
-        self.push(texts.tags.as_bytes());
-        self.push(texts.policy.as_bytes());
-        self.push(texts.start.as_bytes());
-        self.push(texts.deadline.as_bytes());
+        self.push(texts.tags);
+        self.push(texts.policy);
+        self.push(texts.start);
+        self.push(texts.deadline);
         Ok(())
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub(super) fn freeze(self) -> Bytes {
-        self.0.freeze()
     }
 }

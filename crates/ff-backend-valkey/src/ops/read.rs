@@ -5,8 +5,8 @@ use bytes::Bytes;
 use ff_engine::machine::{self, ExecutionRecord};
 use ff_engine::{
     CompletionPage, Cursor, EngineError, ExecutionResult, ExecutionSummary, ExecutionView,
-    Explanation, ListPage, ListRequest, ListWaitpoints, ReadCompletions, ReadOps, ResultOutcome,
-    ResultRequest, WaitpointPage,
+    Explanation, ListPage, ListRequest, ListWaitpoints, ReadCompletions, ReadOps, ReadStream,
+    ResultOutcome, ResultRequest, StreamPage, WaitpointPage,
 };
 use ff_types::{ExecutionId, TimestampMs, limits};
 
@@ -92,6 +92,10 @@ impl ReadOps for ValkeyBackend {
         request: &ReadCompletions,
     ) -> Result<CompletionPage, EngineError> {
         self.inner.read_completions(request).await
+    }
+
+    async fn read_stream(&self, request: &ReadStream) -> Result<StreamPage, EngineError> {
+        self.inner.read_stream(request).await
     }
 
     async fn explain(&self, id: ExecutionId) -> Result<Explanation, EngineError> {

@@ -1,12 +1,14 @@
 //! Calls that wait, and what wakes them.
 //!
-//! A process has one channel in each partition, and one for each execution whose end it waits for.
+//! A process has one channel in each partition, and one for each execution whose end or frames it waits
+//! for.
 //! What it is told there is a hint, not state: every wait ends with a look at the store. When
 //! messages may have been missed, everything that waits looks again.
 
 mod cancels;
 mod claims;
 mod ends;
+mod frames;
 mod ticks;
 
 use std::future::Future;
@@ -21,6 +23,7 @@ use tokio::sync::{OnceCell, broadcast};
 use cancels::CancelWaits;
 pub(crate) use claims::{Arming, Asked, ClaimWaits, Offer, Wake};
 use ends::EndWaits;
+use frames::FrameWaits;
 pub(crate) use ticks::Rest;
 use ticks::TickWaits;
 
@@ -35,6 +38,7 @@ pub(crate) struct Waits {
     pub(crate) claims: ClaimWaits,
     pub(crate) cancels: CancelWaits,
     pub(crate) ends: EndWaits,
+    pub(crate) frames: FrameWaits,
     pub(crate) ticks: TickWaits,
     /// Tells that there is something new in the completion log.
     log: broadcast::Sender<()>,
@@ -49,6 +53,7 @@ impl Waits {
             claims: ClaimWaits::new(partitions),
             cancels: CancelWaits::default(),
             ends: EndWaits::default(),
+            frames: FrameWaits::default(),
             ticks: TickWaits::default(),
             log: broadcast::channel(1).0,
         }
@@ -90,6 +95,11 @@ impl Waits {
             if let (true, Ok(id)) = (ours, id.parse()) {
                 self.ends.told(id, payload);
             }
+        } else if let Some((prefix, id)) = channel.rsplit_once("s:") {
+            let ours = inner.keyspace.partitions.iter().any(|own| own.prefix == prefix);
+            if let (true, Ok(id)) = (ours, id.parse()) {
+                self.frames.told(id);
+            }
         } else if let Some((prefix, instance)) = channel.rsplit_once("y:") {
             let ours = inner.keyspace.partitions.iter().any(|own| own.prefix == prefix);
             let id = std::str::from_utf8(payload).ok().and_then(|id| id.parse().ok());
@@ -112,6 +122,7 @@ impl Waits {
     fn look_again(&self, inner: &Arc<Inner>) {
         self.claims.look_again(inner);
         self.ends.look_again();
+        self.frames.look_again();
         self.ticks.tell();
         self.tell_of_completions();
     }

@@ -6,7 +6,7 @@ use ff_engine::{
     DelayRequest, EngineError, FailRequest, ListFlows, ListRequest, ListWaitpoints, ProgressRequest,
     ReadGraph, ResultRequest, SavedState, SuspendCondition, TickRequest, UpstreamRequest,
 };
-use ff_types::backend::{FailureClass, FailureReason, ReclaimGrant, ReclaimToken};
+use ff_types::backend::{Frame, FrameKind, FailureClass, FailureReason, ReclaimGrant, ReclaimToken};
 use ff_types::{Payload, TimestampMs, limits};
 
 use crate::Fixture;
@@ -77,6 +77,7 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
     let delay_over = DelayRequest::now().with_state(long_state.0.clone());
     let wait_over = wait.clone().with_state(long_state.0.clone());
     let step = fx.step("charge", "done")?;
+    let frames = [Frame::new("late", FrameKind::Stdout).with_seq(1)];
     let step_over = fx.step("long", vec![0; limits::STEP_RESULT_MAX_BYTES + 1])?;
     let tick = TickRequest::all().with_limit(0);
     let page = ListRequest::new().with_limit(0);
@@ -101,7 +102,7 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
             }) as Pin<Box<dyn Future<Output = _> + Send + '_>>)),+]
         };
     }
-    let calls: [Rejected<'_>; 63] = rejected![
+    let calls: [Rejected<'_>; 65] = rejected![
         submit(&clash);
         submit(&invalid);
         submit_batch(&batch);
@@ -136,6 +137,8 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
         record_step(&task.handle, &step_over);
         record_step(&lost.handle, &step);
         steps(&ended.handle);
+        append_frames(&task.handle, &[]);
+        append_frames(&lost.handle, &frames);
         deliver_signal(&unnamed);
         deliver_signal(&forged);
         withdraw_waitpoint(&withdraw);
@@ -223,6 +226,8 @@ pub(crate) async fn repeat_is_harmless(fx: Fixture) -> CaseResult {
     let step = fx.step("charge", "done")?;
     twice!(record_step(&task.handle, &step));
     twice!(steps(&task.handle));
+    let frames = [Frame::new("begun", FrameKind::Stdout).with_seq(1)];
+    twice!(append_frames(&task.handle, &frames));
     fx.advance(LEASE_TTL_MS).await;
     backend.tick(&TickRequest::all()).await?;
     let before = fx.snapshot().await;

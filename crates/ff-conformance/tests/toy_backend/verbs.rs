@@ -10,14 +10,16 @@ use ff_engine::{
     AttemptOps, CancelExecution, CancelOutcome, CloseOutcome, CompletionPage, CreateWaitpoint,
     Cursor, DelayRequest, EngineError, ExecutionResult, ExecutionSummary, ExecutionView,
     Explanation, FailRequest, Fence, Hold, HoldOutcome, ListPage, ListRequest, ListWaitpoints,
-    OperatorOps, ProgressRequest, ReadCompletions, ReadOps, RecordStep, ReleaseHold,
+    OperatorOps, ProgressRequest, ReadCompletions, ReadOps, ReadStream, RecordStep, ReleaseHold,
     ReleaseHoldOutcome, ReplayExecution, ReplayOutcome, ResultOutcome, ResultRequest,
     ResumeExecution, ResumeOutcome, ResumeView, RevokeLease, RevokeOutcome, SavedState,
-    StepOutcome, StepView, Submission, SubmitOps, Submitted, SuspendOutcome, SuspendRequest,
-    TickOutcome, TickRequest, TimerOps, WaitChildren, WaitChildrenOutcome, WaitpointPage,
-    WithdrawWaitpoint, valid_wait,
+    StepOutcome, StepView, StreamPage, Submission, SubmitOps, Submitted, SuspendOutcome,
+    SuspendRequest, TickOutcome, TickRequest, TimerOps, WaitChildren, WaitChildrenOutcome,
+    WaitpointPage, WithdrawWaitpoint, valid_wait,
 };
-use ff_types::backend::{FailOutcome, Handle, LeaseRenewal, PendingWaitpoint};
+use ff_types::backend::{
+    AppendFrameOutcome, FailOutcome, Frame, Handle, LeaseRenewal, PendingWaitpoint,
+};
 use ff_types::{ExecutionId, Payload, TimestampMs, WaitpointId, WorkerInstanceId, limits};
 
 use tokio::sync::oneshot;
@@ -224,6 +226,23 @@ impl AttemptOps for Toy {
         self.change(fence.execution, |row, now| machine::record_step(row, &fence, request, now))
     }
 
+    async fn append_frames(
+        &self,
+        handle: &Handle,
+        frames: &[Frame],
+    ) -> Result<Vec<AppendFrameOutcome>, EngineError> {
+        let fence = Fence::of(handle, TAG)?;
+        let (mut table, now) = (self.table(), self.clock.now());
+        let missing = || EngineError::execution_not_found(fence.execution);
+        let row = table.rows.get_mut(&fence.execution).ok_or_else(missing)?;
+        let attempt = machine::append_frames(row, &fence, frames, now)?;
+        let mut log = row.frames.take().unwrap_or_default();
+        let outcomes = log.append(attempt, frames, now);
+        row.frames = Some(log).filter(|log| !log.is_empty());
+        self.changed.notify_waiters();
+        outcomes
+    }
+
     async fn steps(&self, handle: &Handle) -> Result<Vec<StepView>, EngineError> {
         let fence = Fence::of(handle, TAG)?;
         self.change(fence.execution, |row, now| {
@@ -349,6 +368,30 @@ impl ReadOps for Toy {
                 return Ok(page);
             }
             from = (page.next.places()[0], false);
+            tokio::select! {
+                biased;
+                () = &mut over => return Ok(page),
+                () = changed => {}
+            }
+        }
+    }
+
+    async fn read_stream(&self, request: &ReadStream) -> Result<StreamPage, EngineError> {
+        let page_size = request.page_size()?;
+        let mut over = self.clock.sleep(request.max_wait.unwrap_or_default());
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let page = {
+                let (table, id) = (self.table(), request.execution_id);
+                let row =
+                    table.rows.get(&id).ok_or_else(|| EngineError::execution_not_found(id))?;
+                let end = machine::stream_end(&row.run, request.attempt);
+                row.frames.clone().unwrap_or_default().page(request, page_size, end)
+            };
+            if !page.is_empty() || request.max_wait.is_none() {
+                return Ok(page);
+            }
             tokio::select! {
                 biased;
                 () = &mut over => return Ok(page),

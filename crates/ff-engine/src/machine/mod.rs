@@ -21,6 +21,7 @@ mod explain;
 mod fail;
 mod fence_check;
 mod flow;
+mod frame_log;
 mod hold;
 pub mod lifecycle;
 mod placement;
@@ -57,6 +58,7 @@ pub use flow::{
     extend_flow, extended_before, flow_contradictions, flow_due, flow_tick, member_reopened,
     submit_flow, wait_children,
 };
+pub use frame_log::{FrameLog, append_frames, stream_end};
 pub use hold::{hold, release_hold};
 pub use placement::{Placement, Queue, QueueOrder};
 pub use progress::progress;

@@ -11,6 +11,7 @@ use ff_types::{
 };
 
 use super::flow::{Dependencies, Node};
+use super::frame_log::FrameLog;
 use super::recent::Recent;
 use super::waits::Waits;
 use crate::error::Released;
@@ -29,6 +30,8 @@ pub struct ExecutionRecord {
     pub node: Option<Arc<Node>>,
     /// The cancellation of its flow, if there is one: no attempt starts any more.
     pub flow_cancel: Option<Arc<CancelView>>,
+    /// The frames that its attempts have written, once there are any.
+    pub frames: Option<Box<FrameLog>>,
     /// Everything else that changes.
     pub run: RunState,
 }

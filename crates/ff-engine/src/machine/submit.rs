@@ -108,6 +108,7 @@ pub(super) fn created(
         submitted_at: now,
         node: None,
         flow_cancel: None,
+        frames: None,
         run,
     }
 }

@@ -11,6 +11,7 @@ mod read;
 mod signal;
 mod state;
 mod step;
+mod stream;
 mod submit;
 mod suspend;
 mod tick;
@@ -45,6 +46,7 @@ pub use signal::{DeliverSignal, SignalOutcome};
 pub use state::SavedState;
 pub(crate) use state::validate_state;
 pub use step::{RecordStep, StepOutcome, StepView};
+pub use stream::{FrameView, ReadStream, StreamCursor, StreamEnd, StreamPage, validate_frames};
 pub use submit::{Idempotency, OnTerminal, Submission, Submitted};
 pub use suspend::{
     Distinct, Group, GroupView, ResumeExecution, ResumeOutcome, ResumeReason, ResumeView,

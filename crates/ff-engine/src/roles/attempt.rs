@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ff_types::backend::{FailOutcome, Handle, LeaseRenewal, PendingWaitpoint};
+use ff_types::backend::{
+    AppendFrameOutcome, FailOutcome, Frame, Handle, LeaseRenewal, PendingWaitpoint,
+};
 use ff_types::{ExecutionId, Payload, WaitpointId, WorkerInstanceId};
 
 use crate::error::EngineError;
@@ -252,6 +254,30 @@ pub trait AttemptOps: Send + Sync + 'static {
     ///   `[step.is_given_back_whole]`.
     /// - How many there are is shown to operators, and no more `[step.is_shown_as_a_number]`.
     async fn steps(&self, handle: &Handle) -> Result<Vec<StepView>, EngineError>;
+
+    /// Appends frames to the stream of the execution, all or none of them.
+    ///
+    /// # Behavior
+    /// - Frames are kept in the order of their appends, byte for byte, with their attempt and time
+    ///   `[stream.frames_come_back_as_they_were_written]`.
+    /// - A numbered frame whose number the attempt has used is not appended again: its first outcome is
+    ///   given `[stream.repeat_of_a_number_appends_nothing]`; one without a number is
+    ///   `[stream.unnumbered_frames_are_all_kept]`. Every attempt has numbers of its own
+    ///   `[stream.each_attempt_has_its_own_numbers]`.
+    /// - The latest 10,000 frames and 8 MiB of an execution are kept, and readers are told of what is not
+    ///   `[stream.number_is_bounded]` `[stream.bytes_are_bounded]`. Frames are kept as long as the
+    ///   execution, over replays too, and go with it `[stream.goes_with_the_execution]`.
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] for no frame, or for a number that does not rise and is none of the
+    /// latest 1,000 frames of the attempt `[stream.numbers_rise]`; [`EngineError::LimitExceeded`] for a
+    /// frame over 64 KiB, more than 256 frames, or more than 256 KiB together
+    /// `[stream.limits_are_enforced]`.
+    async fn append_frames(
+        &self,
+        handle: &Handle,
+        frames: &[Frame],
+    ) -> Result<Vec<AppendFrameOutcome>, EngineError>;
 
     /// Gives the lease back until a child flow has ended: one that was submitted with this execution for
     /// its parent.

@@ -6,7 +6,7 @@ use ff_types::ExecutionId;
 use crate::error::EngineError;
 use crate::requests::{
     CompletionPage, ExecutionView, Explanation, ListPage, ListRequest, ListWaitpoints,
-    ReadCompletions, ResultOutcome, ResultRequest, WaitpointPage,
+    ReadCompletions, ReadStream, ResultOutcome, ResultRequest, StreamPage, WaitpointPage,
 };
 
 /// Reads.
@@ -85,6 +85,25 @@ pub trait ReadOps: Send + Sync + 'static {
         &self,
         request: &ReadCompletions,
     ) -> Result<CompletionPage, EngineError>;
+
+    /// Frames of an execution, in both directions.
+    ///
+    /// # Behavior
+    /// - Following the cursors gives each frame once and in order, forwards and backwards, of one attempt
+    ///   or of all `[stream.cursor_misses_nothing]` `[stream.backwards_is_the_opposite]`
+    ///   `[stream.attempts_are_told_apart]`.
+    /// - With `max_wait` it waits for the next frame or the end inside the backend
+    ///   `[stream.wait_for_the_next]` `[stream.wait_ends_with_the_stream]`, and any number of readers do
+    ///   `[stream.many_wait_for_one]`.
+    /// - The end is told with its reason, once nothing follows `[stream.end_is_told_with_its_reason]`; of an
+    ///   attempt, when it is over `[stream.attempt_that_is_over_is_superseded]`.
+    /// - A place behind which frames are not kept any more is a gap, and never passed over in silence
+    ///   `[stream.number_is_bounded]`.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`] `[stream.unknown_execution_is_not_found]`; [`EngineError::Validation`] for
+    /// a page size or a wait out of range `[stream.limits_are_enforced]`.
+    async fn read_stream(&self, request: &ReadStream) -> Result<StreamPage, EngineError>;
 
     /// The first reason why an execution is not running, and when time alone clears it.
     ///

@@ -9,7 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ff_engine::*;
 use ff_types::backend::{
-    BackendTag, ClaimPolicy, FailOutcome, Handle, LeaseRenewal, PendingWaitpoint, ReclaimToken,
+    AppendFrameOutcome, BackendTag, ClaimPolicy, FailOutcome, Frame, Handle, LeaseRenewal,
+    PendingWaitpoint, ReclaimToken,
 };
 use ff_types::{ExecutionId, Namespace, Payload, WaitpointId, WorkerInstanceId};
 
@@ -282,6 +283,15 @@ impl AttemptOps for Flaky {
         self.or_lost("save_state", inner.save_state(handle, state).await)
     }
 
+    async fn append_frames(
+        &self,
+        handle: &Handle,
+        frames: &[Frame],
+    ) -> Result<Vec<AppendFrameOutcome>, EngineError> {
+        let inner = self.there("append_frames").await?;
+        self.or_lost("append_frames", inner.append_frames(handle, frames).await)
+    }
+
     async fn record_step(
         &self,
         handle: &Handle,
@@ -364,6 +374,11 @@ impl ReadOps for Flaky {
 
     async fn result(&self, request: &ResultRequest) -> Result<ResultOutcome, EngineError> {
         self.there("result").await?.result(request).await
+    }
+
+    async fn read_stream(&self, request: &ReadStream) -> Result<StreamPage, EngineError> {
+        let inner = self.there("read_stream").await?;
+        self.or_lost("read_stream", inner.read_stream(request).await)
     }
 
     async fn read_completions(

@@ -40,8 +40,8 @@ pub struct Frame {
     pub bytes: Bytes,
     /// What the content is.
     pub kind: FrameKind,
-    /// The writer's number. A repeated one within the attempt appends nothing and returns the first
-    /// outcome.
+    /// The writer's number, which rises within the attempt. A repeated one appends nothing and returns
+    /// the first outcome.
     pub seq: Option<u64>,
     /// The application's own type: at most 64 bytes without control characters. Empty defers to
     /// `kind`.
@@ -120,12 +120,13 @@ impl fmt::Debug for Frame {
     }
 }
 
-/// The stream after an append.
+/// What became of one frame of an append.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AppendFrameOutcome {
-    /// The id of the appended entry within its stream.
+    /// The place of the frame in the stream of its execution, from which a reader can go on.
     pub stream_id: String,
-    /// How many frames the stream holds after the append.
+    /// How many frames the execution had written with this one, those included that are not kept any
+    /// more.
     pub frame_count: u64,
 }
 

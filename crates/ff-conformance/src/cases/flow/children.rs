@@ -157,7 +157,7 @@ pub(crate) async fn start_needs_a_live_lease(fx: Fixture) -> CaseResult {
 
 /// A bad graph is refused as such, whatever has become of the execution that starts it.
 pub(crate) async fn start_is_refused_for_its_graph_first(fx: Fixture) -> CaseResult {
-    let policy = ExecutionPolicy::default().with_retention(Duration::from_millis(1_000));
+    let policy = ExecutionPolicy::default().with_retention(Duration::from_secs(1));
     let submission = fx.submission("task")?.with_policy(policy);
     let task = fx.submit_and_claim(&submission).await?;
     let mut bad = fx.child_flow(&task, "a b")?;

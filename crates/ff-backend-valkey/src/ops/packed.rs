@@ -1,0 +1,24 @@
+//! Values that are packed into one argument, each as `<length>:<bytes>`.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// What is packed so far.
+#[derive(Default)]
+pub(super) struct Packed(BytesMut);
+
+impl Packed {
+    pub(super) fn push(&mut self, value: impl AsRef<[u8]>) {
+        let value = value.as_ref();
+        self.0.extend_from_slice(value.len().to_string().as_bytes());
+        self.0.put_u8(b':');
+        self.0.extend_from_slice(value);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn freeze(self) -> Bytes {
+        self.0.freeze()
+    }
+}

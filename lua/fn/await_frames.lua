@@ -1,0 +1,31 @@
+--- Frames of an execution behind a place. When there is none, and no end, the next is announced.
+---
+--- @flags allow-oom
+--- @arg id       id
+--- @arg asked    text  attempt, or empty for all
+--- @arg attempt  int   of the place
+--- @arg ordinal  int   of the place, or 0
+--- @arg most     int
+--- @ok gap   flag
+--- @ok end   text  how the execution ended, `superseded`, or empty
+--- @ok items list  id and field of each
+--- @err NOT_FOUND
+local frames_end = require("frames_end")
+local frames_page = require("frames_page")
+local keys = require("keys")
+local reply = require("reply")
+
+return function(partition, id, asked, attempt, ordinal, most)
+  local f = frames_end.seen(partition, id)
+  if not f then
+    return reply.err("NOT_FOUND")
+  end
+  local of = asked ~= "" and tonumber(asked) or nil
+  local items, through, gap =
+    frames_page.of(partition, id, of, tonumber(attempt), tonumber(ordinal), false, tonumber(most))
+  local over = through and frames_end.of(f, of) or ""
+  if #items == 0 and not gap and over == "" and not f.tw then
+    redis.call("HSET", keys.execution(partition, id), "tw", "1")
+  end
+  return reply.ok(gap and "1" or "0", over, frames_page.flat(items))
+end

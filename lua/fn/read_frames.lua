@@ -1,0 +1,28 @@
+--- Frames of an execution behind a place, or in front of it.
+---
+--- @flags no-writes
+--- @arg id       id
+--- @arg asked    text  attempt, or empty for all
+--- @arg attempt  int   of the place
+--- @arg ordinal  int   of the place, or 0
+--- @arg back     flag  whether to read backwards
+--- @arg most     int
+--- @ok gap   flag
+--- @ok end   text  how the execution ended, `superseded`, or empty
+--- @ok items list  id and field of each
+--- @err NOT_FOUND
+local frames_end = require("frames_end")
+local frames_page = require("frames_page")
+local reply = require("reply")
+
+return function(partition, id, asked, attempt, ordinal, back, most)
+  local f = frames_end.seen(partition, id)
+  if not f then
+    return reply.err("NOT_FOUND")
+  end
+  local of = asked ~= "" and tonumber(asked) or nil
+  local items, through, gap =
+    frames_page.of(partition, id, of, tonumber(attempt), tonumber(ordinal), back == "1", tonumber(most))
+  local over = through and back == "0" and frames_end.of(f, of) or ""
+  return reply.ok(gap and "1" or "0", over, frames_page.flat(items))
+end
