@@ -48,19 +48,22 @@ mod task_error;
 pub mod testing;
 mod worker;
 
-pub use client::{Client, Completions, CompletionsError, IntoToken, ResultError, SendSignal};
+pub use client::{
+    Client, Completions, CompletionsError, IntoToken, ResultError, SendSignal, Tail, TailEvent,
+};
 pub use ff_engine::{
     CancelFlowOutcome, CancelOutcome, Clock, CloseOutcome, CompletionsFrom, Cursor, Distinct,
     EngineBackend, EngineError, ExecutionResult, ExecutionSummary, ExecutionView, ExplainReason,
     Explanation, FlowEdgeView, FlowNodeView, FlowPage, FlowProblem, FlowSummary, FlowView,
-    GraphProblem, Group, HoldOutcome, IdSource, Idempotency, ListFlows, ListPage, ListRequest,
-    ListWaitpoints, OnTerminal, ReleaseHoldOutcome, ReplayOutcome, ResumeOutcome, ResumeReason,
-    ResumeView, RevokeOutcome, SignalOutcome, StateKind, Submitted, TaskNode, TickOutcome,
-    TimeoutBehavior, WaitpointPage, WaitpointView,
+    FrameView, GraphProblem, Group, HoldOutcome, IdSource, Idempotency, ListFlows, ListPage,
+    ListRequest, ListWaitpoints, OnTerminal, ReadStream, ReleaseHoldOutcome, ReplayOutcome,
+    ResumeOutcome, ResumeReason, ResumeView, RevokeOutcome, SignalOutcome, StateKind, StreamCursor,
+    StreamEnd, StreamPage, Submitted, TaskNode, TickOutcome, TimeoutBehavior, WaitpointPage,
+    WaitpointView,
 };
 pub use ff_types::backend::{
-    CancelFlowPolicy, CancelFlowWait, CompletionOf, CompletionPayload, FailureClass,
-    PendingWaitpoint, ResumeSignal, ScannerFilter, WaitpointToken,
+    CancelFlowPolicy, CancelFlowWait, CompletionOf, CompletionPayload, FailureClass, Frame,
+    FrameKind, PendingWaitpoint, ResumeSignal, ScannerFilter, WaitpointToken,
 };
 pub use ff_types::{
     AttemptIndex, Backoff, EdgeCondition, ExecutionId, ExecutionPolicy, ExecutionState, FlowId,
@@ -78,8 +81,8 @@ pub use json::DecodeError;
 pub use metrics::{Metrics, NoMetrics, Outcome};
 pub use retry::CallRetry;
 pub use task::{
-    APPROVE, Approval, ClaimedTask, Decision, NewWaitpoint, Parent, ParentError, Parents, REJECT,
-    Refused, Settled, SignalExt, StepKey, StopReason, Suspension, Wait, WaitOn,
+    APPROVE, Approval, ClaimedTask, Decision, FrameWriter, NewWaitpoint, Parent, ParentError,
+    Parents, REJECT, Refused, Settled, SignalExt, StepKey, StopReason, Suspension, Wait, WaitOn,
 };
 pub use task_error::{ResultExt, TaskError};
 pub use tokio_util::sync::CancellationToken;

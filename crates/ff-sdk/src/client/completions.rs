@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use ff_types::backend::{CompletionPayload, ScannerFilter};
 use futures_core::Stream;
 
 use super::Client;
+use super::asking::Asking;
 
 /// One wait inside the backend; the next follows at once.
 const WAIT: Duration = Duration::from_secs(20);
@@ -31,13 +32,12 @@ pub enum CompletionsError {
 }
 
 type Item = Result<CompletionPayload, CompletionsError>;
-type Page = Result<CompletionPage, EngineError>;
 
 /// The ends of executions and flows as they come: see [`Client::subscribe_completions`]. It ends never.
 pub struct Completions {
     client: Client,
     request: ReadCompletions,
-    page: Option<Pin<Box<dyn Future<Output = Page> + Send>>>,
+    asking: Asking<CompletionPage>,
     ready: VecDeque<Item>,
     behind_ready: CompletionsFrom,
 }
@@ -88,8 +88,8 @@ impl Client {
         let request = request.with_max_wait(WAIT);
         let behind_ready = request.from.clone();
         let client = self.clone();
-        let mut all =
-            Completions { client, request, page: None, ready: VecDeque::new(), behind_ready };
+        let (asking, ready) = (Asking::default(), VecDeque::new());
+        let mut all = Completions { client, request, asking, ready, behind_ready };
         all.take(page);
         Ok(all)
     }
@@ -116,15 +116,13 @@ impl Completions {
                 return Poll::Ready(item);
             }
             self.request.from.clone_from(&self.behind_ready);
-            let page = self.page.get_or_insert_with(|| {
-                let (client, request) = (self.client.clone(), self.request.clone());
-                Box::pin(async move {
-                    client.repeat(|| client.backend.read_completions(&request)).await
-                })
+            let (client, request) = (&self.client, &self.request);
+            let answer = self.asking.poll(cx, || {
+                let (client, request) = (client.clone(), request.clone());
+                async move { client.repeat(|| client.backend.read_completions(&request)).await }
             });
-            let Poll::Ready(page) = page.as_mut().poll(cx) else { return Poll::Pending };
-            self.page = None;
-            self.take(page?);
+            let page = std::task::ready!(answer)?;
+            self.take(page);
         }
     }
 

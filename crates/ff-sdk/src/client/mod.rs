@@ -4,12 +4,14 @@
 //! a bound, while the backend does not answer; each request carries its identity, so that a repeat
 //! has no second effect.
 
+mod asking;
 mod completions;
 mod flow;
 mod operate;
 mod result;
 mod signal;
 mod submit;
+mod tail;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use ff_engine::{EngineBackend, EngineError, IdSource, SeededEntropy, SystemClock
 pub use completions::{Completions, CompletionsError};
 pub use result::ResultError;
 pub use signal::{IntoToken, SendSignal};
+pub use tail::{Tail, TailEvent};
 
 use crate::retry::{Backoff, CallRetry, repeat};
 

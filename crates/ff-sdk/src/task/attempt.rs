@@ -11,6 +11,7 @@ use ff_types::backend::{FailOutcome, PendingWaitpoint};
 use ff_types::{Payload, limits};
 
 use super::lease::Lease;
+use super::output::Output;
 use super::resumed::LatestWait;
 use super::saved::Saved;
 use super::step::Steps;
@@ -36,6 +37,7 @@ pub(crate) struct Attempt {
     pub(crate) latest_wait: LatestWait,
     pub(crate) saved: Saved,
     pub(crate) steps: Steps,
+    pub(crate) output: Output,
     outcome: Mutex<Option<Outcome>>,
 }
 
@@ -100,6 +102,7 @@ impl Attempt {
             latest_wait: LatestWait::default(),
             saved,
             steps: Steps::default(),
+            output: Output::default(),
             outcome: Mutex::new(None),
         })
     }
@@ -148,6 +151,10 @@ impl Attempt {
     /// Gives the lease back. Repeated while the backend does not answer, until the lease is over or
     /// the time of a whole lease has passed: renewals that succeed do not make it endless.
     pub(crate) async fn release(&self, release: &Release) -> Result<Released, EngineError> {
+        if let Err(error) = self.flush().await {
+            let (execution, code) = (self.task.execution_id, error.code());
+            tracing::warn!(%execution, code, "frames were not stored");
+        }
         self.lease.begin_release();
         // Nothing is lost without it: the lease ends by itself.
         let policy = match release {

@@ -45,6 +45,7 @@ pub(crate) struct Flaky {
     pub(crate) renewed_leases: AtomicUsize,
     pub(crate) most_asked: AtomicUsize,
     pub(crate) cancel_waits: AtomicUsize,
+    pub(crate) appends: AtomicUsize,
 }
 
 impl Flaky {
@@ -69,6 +70,7 @@ impl Flaky {
             renewed_leases: AtomicUsize::new(0),
             most_asked: AtomicUsize::new(0),
             cancel_waits: AtomicUsize::new(0),
+            appends: AtomicUsize::new(0),
         }
     }
 
@@ -289,6 +291,7 @@ impl AttemptOps for Flaky {
         frames: &[Frame],
     ) -> Result<Vec<AppendFrameOutcome>, EngineError> {
         let inner = self.there("append_frames").await?;
+        self.appends.fetch_add(1, Relaxed);
         self.or_lost("append_frames", inner.append_frames(handle, frames).await)
     }
 
