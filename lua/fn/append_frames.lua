@@ -11,19 +11,15 @@
 local clock = require("clock")
 local fence = require("fence")
 local frames = require("frames")
-local places = require("places")
-local record = require("record")
+local holders = require("holders")
 local reply = require("reply")
 local told = require("told")
 
 return function(partition, id, attempt, epoch, lease_id, text)
-  local now, its = clock.now_ms(partition), fence.of(attempt, epoch, lease_id)
-  local holder = record.holder(partition, id)
-  if not holder or not fence.is_live(holder, its) then
-    local r = places.open(partition, id)
-    return r and fence.refused(r, its, now) or reply.err("NOT_FOUND")
-  elseif now >= tonumber(holder.lx) then
-    return reply.err("LEASE_EXPIRED")
+  local now = clock.now_ms(partition)
+  local holder, refusal = holders.of(partition, id, fence.of(attempt, epoch, lease_id), now)
+  if refusal then
+    return refusal
   end
   local ordinals, highest = frames.append(partition, id, tonumber(attempt), text, now)
   if not ordinals then

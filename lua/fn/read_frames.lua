@@ -7,15 +7,18 @@
 --- @arg ordinal  int   of the place, or 0
 --- @arg back     flag  whether to read backwards
 --- @arg most     int
+--- @arg seen     text  version of the summary that is known, or empty when none is wanted
 --- @ok gap   flag
 --- @ok end   text  how the execution ended, `superseded`, or empty
 --- @ok items list  id and field of each
+--- @ok summary bytes  `<version> <attempt> <when>`, a line's end, and the document; or empty
 --- @err NOT_FOUND
 local frames_end = require("frames_end")
 local frames_page = require("frames_page")
 local reply = require("reply")
+local summary = require("summary")
 
-return function(partition, id, asked, attempt, ordinal, back, most)
+return function(partition, id, asked, attempt, ordinal, back, most, seen)
   local f = frames_end.seen(partition, id)
   if not f then
     return reply.err("NOT_FOUND")
@@ -24,5 +27,6 @@ return function(partition, id, asked, attempt, ordinal, back, most)
   local items, through, gap =
     frames_page.of(partition, id, of, tonumber(attempt), tonumber(ordinal), back == "1", tonumber(most))
   local over = through and back == "0" and frames_end.of(f, of) or ""
-  return reply.ok(gap and "1" or "0", over, frames_page.flat(items))
+  local newer = summary.newer(partition, id, seen)
+  return reply.ok(gap and "1" or "0", over, frames_page.flat(items), newer or "")
 end

@@ -41,6 +41,11 @@ function keys.frames(partition, id)
   return partition .. "s:" .. id
 end
 
+--- The running summary of an execution.
+function keys.summary(partition, id)
+  return partition .. "c:" .. id
+end
+
 --- The hash of the waitpoints of an execution and of what it waits for.
 function keys.waits(partition, id)
   return partition .. "v:" .. id

@@ -110,7 +110,7 @@ function places.remove(r)
   local partition, id = r.partition, r.id
   redis.call("ZREM", keys.all(partition), id)
   redis.call("DEL", keys.execution(partition, id), keys.long(partition, id), keys.payload(partition, id))
-  redis.call("UNLINK", keys.frames(partition, id))
+  redis.call("UNLINK", keys.frames(partition, id), keys.summary(partition, id))
   if r.f.nd then
     links.remove(r)
   end

@@ -12,7 +12,7 @@ use ff_engine::machine::lifecycle::{Verb, allows};
 use ff_engine::machine::{
     self, CompletionLog, Decision, ExecutionRecord, FrameLog, Placement, RunState,
 };
-use ff_engine::{EngineError, ReadStream, StreamPage, WaitpointState};
+use ff_engine::{EngineError, ReadStream, StreamPage, SummaryView, WaitpointState};
 use ff_types::backend::{AppendFrameOutcome, Frame};
 use ff_types::{AttemptIndex, ExecutionId, Namespace, TimestampMs, WaitpointId};
 use tokio::sync::Notify;
@@ -180,6 +180,14 @@ impl Store {
         outcomes
     }
 
+    /// Replaces the running summary of an execution.
+    pub(crate) fn set_summary(&mut self, id: ExecutionId, summary: Box<SummaryView>) {
+        if let Some(record) = self.records.get_mut(&id) {
+            record.summary = Some(summary);
+            self.stream_waiters.tell(id);
+        }
+    }
+
     /// Frames of an execution.
     pub(crate) fn read_stream(
         &self,
@@ -187,11 +195,9 @@ impl Store {
         page_size: usize,
     ) -> Result<StreamPage, EngineError> {
         let record = self.record(request.execution_id)?;
-        let end = machine::stream_end(&record.run, request.attempt);
-        Ok(match &record.frames {
-            Some(log) => log.page(request, page_size, end),
-            None => FrameLog::default().page(request, page_size, end),
-        })
+        let empty = FrameLog::default();
+        let log = record.frames.as_deref().unwrap_or(&empty);
+        Ok(log.page_of(record, request, page_size))
     }
 
     /// Wakes another worker for an execution whose wake-up was given to a claim that did not take

@@ -309,6 +309,8 @@ pub(crate) struct AwaitFrames<'a> {
     pub(crate) ordinal: u64,
     /// `most`.
     pub(crate) most: u64,
+    /// `seen`: version of the summary that is known, or empty when none is wanted.
+    pub(crate) seen: &'a str,
 }
 
 impl Call for AwaitFrames<'_> {
@@ -322,10 +324,16 @@ impl Call for AwaitFrames<'_> {
         args.int(self.attempt);
         args.int(self.ordinal);
         args.int(self.most);
+        args.text(self.seen);
     }
 
     fn decode(values: &mut Values) -> Result<AwaitFramesAnswer, BadReply> {
-        Ok(AwaitFramesAnswer { gap: values.flag()?, end: values.text()?, items: values.list()? })
+        Ok(AwaitFramesAnswer {
+            gap: values.flag()?,
+            end: values.text()?,
+            items: values.list()?,
+            summary: values.bytes()?,
+        })
     }
 }
 
@@ -338,6 +346,8 @@ pub(crate) struct AwaitFramesAnswer {
     pub(crate) end: String,
     /// `items`: id and field of each.
     pub(crate) items: Vec<Reply>,
+    /// `summary`: `<version> <attempt> <when>`, a line's end, and the document; or empty.
+    pub(crate) summary: Bytes,
 }
 
 /// Ends the execution as `cancelled`, by its holder. The reason of a pending cancellation stands
@@ -1528,6 +1538,8 @@ pub(crate) struct ReadFrames<'a> {
     pub(crate) back: bool,
     /// `most`.
     pub(crate) most: u64,
+    /// `seen`: version of the summary that is known, or empty when none is wanted.
+    pub(crate) seen: &'a str,
 }
 
 impl Call for ReadFrames<'_> {
@@ -1542,10 +1554,16 @@ impl Call for ReadFrames<'_> {
         args.int(self.ordinal);
         args.flag(self.back);
         args.int(self.most);
+        args.text(self.seen);
     }
 
     fn decode(values: &mut Values) -> Result<ReadFramesAnswer, BadReply> {
-        Ok(ReadFramesAnswer { gap: values.flag()?, end: values.text()?, items: values.list()? })
+        Ok(ReadFramesAnswer {
+            gap: values.flag()?,
+            end: values.text()?,
+            items: values.list()?,
+            summary: values.bytes()?,
+        })
     }
 }
 
@@ -1558,6 +1576,8 @@ pub(crate) struct ReadFramesAnswer {
     pub(crate) end: String,
     /// `items`: id and field of each.
     pub(crate) items: Vec<Reply>,
+    /// `summary`: `<version> <attempt> <when>`, a line's end, and the document; or empty.
+    pub(crate) summary: Bytes,
 }
 
 /// Some nodes of a flow from an index on, with the edges that lead out of them.
@@ -2326,6 +2346,52 @@ pub(crate) struct TickAnswer {
     pub(crate) cut_off: bool,
     /// `broken`: what could not be handled and is tried again later, a line each.
     pub(crate) broken: String,
+}
+
+/// Replaces the running summary of an execution when it is still of a version. The outcome is `updated`, also
+/// for a repeat, or `stands` and what does, empty when there is none.
+#[derive(Debug, Clone)]
+pub(crate) struct UpdateSummary {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `attempt`.
+    pub(crate) attempt: u64,
+    /// `epoch`.
+    pub(crate) epoch: u64,
+    /// `lease`: 16 bytes.
+    pub(crate) lease: Bytes,
+    /// `expected`: version; 0 for none.
+    pub(crate) expected: u64,
+    /// `document`.
+    pub(crate) document: Bytes,
+}
+
+impl Call for UpdateSummary {
+    const NAME: &'static str = "update_summary";
+    const READS_ONLY: bool = false;
+    type Answer = UpdateSummaryAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.int(self.attempt);
+        args.int(self.epoch);
+        args.bytes(self.lease);
+        args.int(self.expected);
+        args.bytes(self.document);
+    }
+
+    fn decode(values: &mut Values) -> Result<UpdateSummaryAnswer, BadReply> {
+        Ok(UpdateSummaryAnswer { outcome: values.text()?, stands: values.bytes()? })
+    }
+}
+
+/// What `update_summary` answers.
+#[derive(Debug)]
+pub(crate) struct UpdateSummaryAnswer {
+    /// `outcome`.
+    pub(crate) outcome: String,
+    /// `stands`: `<version> <attempt> <when>`, a line's end, and the document.
+    pub(crate) stands: Bytes,
 }
 
 /// How parents of a node ended, in the order of its edges, from one on: up to `most`, or as many as their

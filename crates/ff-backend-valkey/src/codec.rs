@@ -180,8 +180,9 @@ pub(crate) fn record(
         node: flows::node(&r)?.map(Arc::new),
         // The library looks it up where it counts.
         flow_cancel: None,
-        // They stand in a stream of their own.
+        // They stand in keys of their own.
         frames: None,
+        summary: None,
         run: run(&r)?,
     })
 }

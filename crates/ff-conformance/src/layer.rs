@@ -108,6 +108,10 @@ macro_rules! forward_roles {
                 handle: &::ff_types::backend::Handle,
                 request: &::ff_engine::RecordStep
             ) -> ::ff_engine::StepOutcome;
+            update_summary(
+                handle: &::ff_types::backend::Handle,
+                request: &::ff_engine::UpdateSummary
+            ) -> ::ff_engine::SummaryOutcome;
             append_frames(
                 handle: &::ff_types::backend::Handle,
                 frames: &[::ff_types::backend::Frame]

@@ -3,6 +3,7 @@
 use ff_engine::{
     CreateWaitpoint, DelayRequest, EngineBackend, EngineError, ProgressRequest, RecordStep,
     Released, SavedState, SuspendCondition, SuspendRequest, SuspendTimeout, TimeoutBehavior,
+    UpdateSummary,
 };
 use ff_types::backend::{
     FailOutcome, FailureClass, Frame, FrameKind, Handle, WaitpointKind, WaitpointSpec,
@@ -27,6 +28,7 @@ pub(crate) enum HolderCall {
     RecordStep,
     Steps,
     AppendFrames,
+    UpdateSummary,
     Release(Release),
 }
 
@@ -42,7 +44,7 @@ pub(crate) enum Release {
 
 impl HolderCall {
     /// Every verb, each release once.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Renew,
         Self::RenewBatch,
         Self::Progress,
@@ -53,6 +55,7 @@ impl HolderCall {
         Self::RecordStep,
         Self::Steps,
         Self::AppendFrames,
+        Self::UpdateSummary,
         Self::Release(Release::Complete { result: Some("done") }),
         Self::Release(Release::Fail(FailureClass::Transient)),
         Self::Release(Release::Cancel { reason: "enough" }),
@@ -90,6 +93,10 @@ impl HolderCall {
             Self::AppendFrames => {
                 let frame = Frame::new("half way", FrameKind::Stdout).with_seq(7);
                 backend.append_frames(handle, &[frame]).await.map(drop)
+            }
+            Self::UpdateSummary => {
+                let request = UpdateSummary::new(0, "{}");
+                backend.update_summary(handle, &request).await.map(drop)
             }
             Self::Release(release) => release.make(backend, handle).await.map(drop),
         }

@@ -57,6 +57,8 @@ pub const FRAME_OVERHEAD_BYTES: usize = 64;
 pub const FRAMES_REMEMBERED: usize = 1_000;
 /// Most bytes of frames in one page, unless the first has more: 1 MiB.
 pub const FRAMES_PAGE_MAX_BYTES: usize = MIB;
+/// Largest running summary: 64 KiB.
+pub const SUMMARY_MAX_BYTES: usize = 64 * KIB;
 /// Longest correlation id of a frame or a signal.
 pub const CORRELATION_ID_MAX_BYTES: usize = 256;
 

@@ -8,8 +8,8 @@ use ff_engine::machine::{self, Decision, ExecutionRecord};
 use ff_engine::roles::BackendInfo;
 use ff_engine::{
     AttemptOps, CloseOutcome, CreateWaitpoint, DelayRequest, EngineError, FailRequest, Fence,
-    ProgressRequest, RecordStep, ResumeView, SavedState, StepOutcome, StepView, SuspendOutcome,
-    SuspendRequest, WaitChildren, WaitChildrenOutcome, valid_wait,
+    ProgressRequest, RecordStep, ResumeView, SavedState, StepOutcome, StepView, SummaryOutcome,
+    SuspendOutcome, SuspendRequest, UpdateSummary, WaitChildren, WaitChildrenOutcome, valid_wait,
 };
 use ff_types::backend::{
     AppendFrameOutcome, BackendTag, FailOutcome, Frame, Handle, LeaseRenewal, PendingWaitpoint,
@@ -192,6 +192,22 @@ impl AttemptOps for MemBackend {
         let (fence, now) = self.inner.distortion.fence(record, fence, self.now());
         let attempt = machine::append_frames(record, &fence, frames, now)?;
         store.append_frames(fence.execution, attempt, frames, now)
+    }
+
+    async fn update_summary(
+        &self,
+        handle: &Handle,
+        request: &UpdateSummary,
+    ) -> Result<SummaryOutcome, EngineError> {
+        let fence = Fence::of(handle, BackendTag::Mem)?;
+        let mut store = self.store();
+        let record = store.record(fence.execution)?;
+        let (fence, now) = self.inner.distortion.fence(record, fence, self.now());
+        let (summary, outcome) = machine::update_summary(record, &fence, request, now)?;
+        if let Some(summary) = summary {
+            store.set_summary(fence.execution, summary);
+        }
+        Ok(outcome)
     }
 
     async fn steps(&self, handle: &Handle) -> Result<Vec<StepView>, EngineError> {

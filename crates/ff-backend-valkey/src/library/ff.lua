@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "f3e07de221ad281a586d3126e21ecb54" }
+M.library = { PROTOCOL = 1, HASH = "3dd3882d51437495a6b9f857ed53b538" }
 
 M.number = (function()
 local number = {}
@@ -57,6 +57,9 @@ function keys.steps(partition, id)
 end
 function keys.frames(partition, id)
   return partition .. "s:" .. id
+end
+function keys.summary(partition, id)
+  return partition .. "c:" .. id
 end
 function keys.waits(partition, id)
   return partition .. "v:" .. id
@@ -1809,7 +1812,7 @@ function places.remove(r)
   local partition, id = r.partition, r.id
   redis.call("ZREM", keys.all(partition), id)
   redis.call("DEL", keys.execution(partition, id), keys.long(partition, id), keys.payload(partition, id))
-  redis.call("UNLINK", keys.frames(partition, id))
+  redis.call("UNLINK", keys.frames(partition, id), keys.summary(partition, id))
   if r.f.nd then
     links.remove(r)
   end
@@ -3623,6 +3626,25 @@ end
 return held
 end)()
 
+M.holders = (function()
+local fence = M.fence
+local places = M.places
+local record = M.record
+local reply = M.reply
+local holders = {}
+function holders.of(partition, id, its, now)
+  local holder = record.holder(partition, id)
+  if not holder or not fence.is_live(holder, its) then
+    local r = places.open(partition, id)
+    return nil, r and fence.refused(r, its, now) or reply.err("NOT_FOUND")
+  elseif now >= tonumber(holder.lx) then
+    return nil, reply.err("LEASE_EXPIRED")
+  end
+  return holder
+end
+return holders
+end)()
+
 M.idempotency = (function()
 local clock = M.clock
 local keys = M.keys
@@ -3908,6 +3930,30 @@ end
 return steered
 end)()
 
+M.summary = (function()
+local keys = M.keys
+local number = M.number
+local summary = {}
+local STORED = "^(%d+) (%d+) (%d+)\n()"
+function summary.load(partition, id)
+  local text = redis.call("GET", keys.summary(partition, id))
+  if not text then
+    return nil
+  end
+  local version, attempt, _, at = string.match(text, STORED)
+  return { version = tonumber(version), attempt = attempt, document = string.sub(text, at), text = text }
+end
+function summary.newer(partition, id, version)
+  local stands = version ~= "" and summary.load(partition, id) or nil
+  return stands and stands.version > tonumber(version) and stands.text or nil
+end
+function summary.save(partition, id, version, attempt, document, now)
+  local text = number.text(version) .. " " .. attempt .. " " .. number.text(now) .. "\n" .. document
+  redis.call("SET", keys.summary(partition, id), text)
+end
+return summary
+end)()
+
 F.advance_flow = (function()
 local budget = M.budget
 local clock = M.clock
@@ -3932,18 +3978,14 @@ F.append_frames = (function()
 local clock = M.clock
 local fence = M.fence
 local frames = M.frames
-local places = M.places
-local record = M.record
+local holders = M.holders
 local reply = M.reply
 local told = M.told
 return function(partition, id, attempt, epoch, lease_id, text)
-  local now, its = clock.now_ms(partition), fence.of(attempt, epoch, lease_id)
-  local holder = record.holder(partition, id)
-  if not holder or not fence.is_live(holder, its) then
-    local r = places.open(partition, id)
-    return r and fence.refused(r, its, now) or reply.err("NOT_FOUND")
-  elseif now >= tonumber(holder.lx) then
-    return reply.err("LEASE_EXPIRED")
+  local now = clock.now_ms(partition)
+  local holder, refusal = holders.of(partition, id, fence.of(attempt, epoch, lease_id), now)
+  if refusal then
+    return refusal
   end
   local ordinals, highest = frames.append(partition, id, tonumber(attempt), text, now)
   if not ordinals then
@@ -4011,7 +4053,8 @@ local frames_end = M.frames_end
 local frames_page = M.frames_page
 local keys = M.keys
 local reply = M.reply
-return function(partition, id, asked, attempt, ordinal, most)
+local summary = M.summary
+return function(partition, id, asked, attempt, ordinal, most, seen)
   local f = frames_end.seen(partition, id)
   if not f then
     return reply.err("NOT_FOUND")
@@ -4020,10 +4063,11 @@ return function(partition, id, asked, attempt, ordinal, most)
   local items, through, gap =
     frames_page.of(partition, id, of, tonumber(attempt), tonumber(ordinal), false, tonumber(most))
   local over = through and frames_end.of(f, of) or ""
-  if #items == 0 and not gap and over == "" and not f.tw then
+  local newer = summary.newer(partition, id, seen)
+  if #items == 0 and not gap and over == "" and not newer and not f.tw then
     redis.call("HSET", keys.execution(partition, id), "tw", "1")
   end
-  return reply.ok(gap and "1" or "0", over, frames_page.flat(items))
+  return reply.ok(gap and "1" or "0", over, frames_page.flat(items), newer or "")
 end
 end)()
 
@@ -4645,7 +4689,8 @@ F.read_frames = (function()
 local frames_end = M.frames_end
 local frames_page = M.frames_page
 local reply = M.reply
-return function(partition, id, asked, attempt, ordinal, back, most)
+local summary = M.summary
+return function(partition, id, asked, attempt, ordinal, back, most, seen)
   local f = frames_end.seen(partition, id)
   if not f then
     return reply.err("NOT_FOUND")
@@ -4654,7 +4699,8 @@ return function(partition, id, asked, attempt, ordinal, back, most)
   local items, through, gap =
     frames_page.of(partition, id, of, tonumber(attempt), tonumber(ordinal), back == "1", tonumber(most))
   local over = through and back == "0" and frames_end.of(f, of) or ""
-  return reply.ok(gap and "1" or "0", over, frames_page.flat(items))
+  local newer = summary.newer(partition, id, seen)
+  return reply.ok(gap and "1" or "0", over, frames_page.flat(items), newer or "")
 end
 end)()
 
@@ -5226,6 +5272,34 @@ return function(partition, most, tag, process, wait)
 end
 end)()
 
+F.update_summary = (function()
+local clock = M.clock
+local fence = M.fence
+local holders = M.holders
+local reply = M.reply
+local summary = M.summary
+local told = M.told
+return function(partition, id, attempt, epoch, lease_id, expected, document)
+  local now = clock.now_ms(partition)
+  local holder, refusal = holders.of(partition, id, fence.of(attempt, epoch, lease_id), now)
+  if refusal then
+    return refusal
+  end
+  local stands, from = summary.load(partition, id), tonumber(expected)
+  local version = stands and stands.version or 0
+  if version == from then
+    summary.save(partition, id, from + 1, attempt, document, now)
+    if holder.tw then
+      told.frames(partition, id)
+    end
+    return reply.ok("updated", "")
+  elseif stands and version == from + 1 and stands.attempt == attempt and stands.document == document then
+    return reply.ok("updated", "")
+  end
+  return reply.ok("stands", stands and stands.text or "")
+end
+end)()
+
 F.upstream_results = (function()
 local execution = M.execution
 local keys = M.keys
@@ -5388,6 +5462,7 @@ redis.register_function({ function_name = "ff_submit", callback = call_with_item
 redis.register_function({ function_name = "ff_submit_flow", callback = call("submit_flow"), flags = {  } })
 redis.register_function({ function_name = "ff_suspend", callback = call("suspend"), flags = {  } })
 redis.register_function({ function_name = "ff_tick", callback = call("tick"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "ff_update_summary", callback = call("update_summary"), flags = {  } })
 redis.register_function({ function_name = "ff_upstream_results", callback = call("upstream_results"), flags = { "no-writes" } })
 redis.register_function({ function_name = "ff_version", callback = call("version"), flags = { "no-writes" } })
 redis.register_function({ function_name = "ff_wait_children", callback = call("wait_children"), flags = { "allow-oom" } })

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use ff_engine::{
     AttemptOps, CloseOutcome, CreateWaitpoint, DelayRequest, EngineError, FailRequest, Fence,
     ProgressRequest, RecordStep, Released, ResumeView, SavedState, StepOutcome, StepView,
-    SuspendOutcome, SuspendRequest, WaitChildren, WaitChildrenOutcome, call_digest, valid_wait,
-    validate_frames,
+    SummaryOutcome, SuspendOutcome, SuspendRequest, UpdateSummary, WaitChildren,
+    WaitChildrenOutcome, call_digest, valid_wait, validate_frames,
 };
 use ff_types::backend::{
     AppendFrameOutcome, BackendTag, FailOutcome, Frame, Handle, LeaseRenewal, PendingWaitpoint,
@@ -292,6 +292,16 @@ impl AttemptOps for ValkeyBackend {
         let fence = fence(handle)?;
         validate_frames(frames)?;
         self.inner.append_frames(&fence, frames).await
+    }
+
+    async fn update_summary(
+        &self,
+        handle: &Handle,
+        request: &UpdateSummary,
+    ) -> Result<SummaryOutcome, EngineError> {
+        let fence = fence(handle)?;
+        request.validate()?;
+        self.inner.update_summary(&fence, request).await
     }
 
     async fn steps(&self, handle: &Handle) -> Result<Vec<StepView>, EngineError> {

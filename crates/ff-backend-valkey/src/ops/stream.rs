@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ff_engine::{EngineError, Fence, FrameView, ReadStream, StreamCursor, StreamEnd, StreamPage};
+use ff_engine::{
+    EngineError, Fence, FrameView, ReadStream, StreamCursor, StreamEnd, StreamPage, SummaryOutcome,
+    SummaryView, UpdateSummary,
+};
 use ff_types::backend::{AppendFrameOutcome, Frame, FrameKind};
 use ff_types::{AttemptIndex, ExecutionId, TimestampMs};
 
@@ -57,6 +60,30 @@ impl Inner {
             .ok_or_else(|| bad_reply(OPERATION, BadReply("ordinals")))
     }
 
+    pub(super) async fn update_summary(
+        &self,
+        fence: &Fence,
+        request: &UpdateSummary,
+    ) -> Result<SummaryOutcome, EngineError> {
+        const OPERATION: &str = "update_summary";
+        let call = calls::UpdateSummary {
+            id: fence.execution.as_u128(),
+            attempt: fence.attempt.0.into(),
+            epoch: fence.epoch.0,
+            lease: bits(fence.lease.to_bytes()),
+            expected: request.expected_version,
+            document: request.document.clone(),
+        };
+        let answer = self.about(OPERATION, fence.execution, call).await?;
+        match answer.outcome.as_str() {
+            "updated" => {
+                Ok(SummaryOutcome::Updated { version: request.expected_version.saturating_add(1) })
+            }
+            "stands" => summary_of(fence.execution, &answer.stands).map(SummaryOutcome::Stands),
+            _ => Err(bad_reply(OPERATION, BadReply("outcome"))),
+        }
+    }
+
     pub(super) async fn read_stream(
         self: &Arc<Self>,
         request: &ReadStream,
@@ -102,9 +129,10 @@ impl Inner {
             ordinal: place.ordinal().max(first),
             back: request.newest_first,
             most: page_size as u64,
+            seen: &seen(request),
         };
         let answer = self.about(OPERATION, request.execution_id, call).await?;
-        page(request, answer.gap, &answer.end, answer.items)
+        page(request, answer.gap, &answer.end, answer.items, &answer.summary)
     }
 
     /// The same, which is announced when there is nothing yet.
@@ -120,10 +148,16 @@ impl Inner {
             attempt: place.attempt().0.into(),
             ordinal: place.ordinal(),
             most: page_size as u64,
+            seen: &seen(request),
         };
         let answer = self.about(OPERATION, request.execution_id, call).await?;
-        page(request, answer.gap, &answer.end, answer.items)
+        page(request, answer.gap, &answer.end, answer.items, &answer.summary)
     }
+}
+
+/// The version of the summary that a reader knows, or nothing when it wants none.
+fn seen(request: &ReadStream) -> String {
+    request.summary_after.map(|version| version.to_string()).unwrap_or_default()
 }
 
 fn asked(request: &ReadStream) -> String {
@@ -135,6 +169,7 @@ fn page(
     gap: bool,
     end: &str,
     items: Vec<Reply>,
+    summary: &Bytes,
 ) -> Result<StreamPage, EngineError> {
     let end = match end {
         "" => None,
@@ -152,7 +187,24 @@ fn page(
         frames.push(view.ok_or_else(|| corrupt(request.execution_id))?);
     }
     let next = frames.last().map_or(request.from.unwrap_or_default(), FrameView::place);
-    Ok(StreamPage::new(frames, gap, end, next))
+    let page = StreamPage::new(frames, gap, end, next);
+    Ok(page.with_summary(summary_of(request.execution_id, summary)?))
+}
+
+/// A summary as `summary.lua` stores it, or nothing.
+fn summary_of(id: ExecutionId, stored: &Bytes) -> Result<Option<SummaryView>, EngineError> {
+    if stored.is_empty() {
+        return Ok(None);
+    }
+    let corrupt = || EngineError::Corrupt { what: format!("the summary of execution {id}") };
+    let view = || {
+        let head = stored.iter().position(|byte| *byte == b'\n')?;
+        let mut words = std::str::from_utf8(&stored[..head]).ok()?.split(' ');
+        let (version, attempt) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        let at = TimestampMs(words.next()?.parse().ok()?);
+        Some(SummaryView::new(version, AttemptIndex(attempt), at, stored.slice(head + 1..)))
+    };
+    view().map(Some).ok_or_else(corrupt)
 }
 
 fn corrupt(id: ExecutionId) -> EngineError {

@@ -219,7 +219,7 @@ fn check_partition(part: &BTreeMap<&str, &Kept>, faults: &mut Vec<String>) {
     }
     flows::check(part, &records, &mut rebuilt, faults);
     for key in part.keys() {
-        let named = ["b:", "p:", "v:", "y:", "u:", "t:", "g:", "s:", "j:c", "j:p"]
+        let named = ["b:", "p:", "v:", "y:", "u:", "t:", "g:", "s:", "c:", "j:c", "j:p"]
             .iter()
             .find_map(|kind| key.strip_prefix(kind));
         let owner = named.map(|rest| rest.get(..32).unwrap_or(rest));

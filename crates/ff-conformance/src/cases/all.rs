@@ -4,8 +4,7 @@ use std::pin::Pin;
 
 use ff_engine::{
     DelayRequest, EngineError, FailRequest, ListFlows, ListRequest, ListWaitpoints, ProgressRequest,
-    ReadGraph, ResultRequest, SavedState, SuspendCondition, TickRequest, UpstreamRequest,
-};
+    ReadGraph, ResultRequest, SavedState, SuspendCondition, TickRequest, UpstreamRequest, UpdateSummary};
 use ff_types::backend::{Frame, FrameKind, FailureClass, FailureReason, ReclaimGrant, ReclaimToken};
 use ff_types::{Payload, TimestampMs, limits};
 
@@ -78,6 +77,8 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
     let wait_over = wait.clone().with_state(long_state.0.clone());
     let step = fx.step("charge", "done")?;
     let frames = [Frame::new("late", FrameKind::Stdout).with_seq(1)];
+    let summary = UpdateSummary::new(0, "{}");
+    let summary_over = UpdateSummary::new(0, vec![0; limits::SUMMARY_MAX_BYTES + 1]);
     let step_over = fx.step("long", vec![0; limits::STEP_RESULT_MAX_BYTES + 1])?;
     let tick = TickRequest::all().with_limit(0);
     let page = ListRequest::new().with_limit(0);
@@ -102,7 +103,7 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
             }) as Pin<Box<dyn Future<Output = _> + Send + '_>>)),+]
         };
     }
-    let calls: [Rejected<'_>; 65] = rejected![
+    let calls: [Rejected<'_>; 67] = rejected![
         submit(&clash);
         submit(&invalid);
         submit_batch(&batch);
@@ -139,6 +140,8 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
         steps(&ended.handle);
         append_frames(&task.handle, &[]);
         append_frames(&lost.handle, &frames);
+        update_summary(&task.handle, &summary_over);
+        update_summary(&lost.handle, &summary);
         deliver_signal(&unnamed);
         deliver_signal(&forged);
         withdraw_waitpoint(&withdraw);
@@ -228,6 +231,7 @@ pub(crate) async fn repeat_is_harmless(fx: Fixture) -> CaseResult {
     twice!(steps(&task.handle));
     let frames = [Frame::new("begun", FrameKind::Stdout).with_seq(1)];
     twice!(append_frames(&task.handle, &frames));
+    twice!(update_summary(&task.handle, &UpdateSummary::new(0, "{}")));
     fx.advance(LEASE_TTL_MS).await;
     backend.tick(&TickRequest::all()).await?;
     let before = fx.snapshot().await;

@@ -13,9 +13,9 @@ use ff_engine::{
     OperatorOps, ProgressRequest, ReadCompletions, ReadOps, ReadStream, RecordStep, ReleaseHold,
     ReleaseHoldOutcome, ReplayExecution, ReplayOutcome, ResultOutcome, ResultRequest,
     ResumeExecution, ResumeOutcome, ResumeView, RevokeLease, RevokeOutcome, SavedState,
-    StepOutcome, StepView, StreamPage, Submission, SubmitOps, Submitted, SuspendOutcome,
-    SuspendRequest, TickOutcome, TickRequest, TimerOps, WaitChildren, WaitChildrenOutcome,
-    WaitpointPage, WithdrawWaitpoint, valid_wait,
+    StepOutcome, StepView, StreamPage, Submission, SubmitOps, Submitted, SummaryOutcome,
+    SuspendOutcome, SuspendRequest, TickOutcome, TickRequest, TimerOps, UpdateSummary,
+    WaitChildren, WaitChildrenOutcome, WaitpointPage, WithdrawWaitpoint, valid_wait,
 };
 use ff_types::backend::{
     AppendFrameOutcome, FailOutcome, Frame, Handle, LeaseRenewal, PendingWaitpoint,
@@ -243,6 +243,23 @@ impl AttemptOps for Toy {
         outcomes
     }
 
+    async fn update_summary(
+        &self,
+        handle: &Handle,
+        request: &UpdateSummary,
+    ) -> Result<SummaryOutcome, EngineError> {
+        let fence = Fence::of(handle, TAG)?;
+        let (mut table, now) = (self.table(), self.clock.now());
+        let missing = || EngineError::execution_not_found(fence.execution);
+        let row = table.rows.get_mut(&fence.execution).ok_or_else(missing)?;
+        let (summary, outcome) = machine::update_summary(row, &fence, request, now)?;
+        if summary.is_some() {
+            row.summary = summary;
+            self.changed.notify_waiters();
+        }
+        Ok(outcome)
+    }
+
     async fn steps(&self, handle: &Handle) -> Result<Vec<StepView>, EngineError> {
         let fence = Fence::of(handle, TAG)?;
         self.change(fence.execution, |row, now| {
@@ -386,8 +403,7 @@ impl ReadOps for Toy {
                 let (table, id) = (self.table(), request.execution_id);
                 let row =
                     table.rows.get(&id).ok_or_else(|| EngineError::execution_not_found(id))?;
-                let end = machine::stream_end(&row.run, request.attempt);
-                row.frames.clone().unwrap_or_default().page(request, page_size, end)
+                row.frames.clone().unwrap_or_default().page_of(row, request, page_size)
             };
             if !page.is_empty() || request.max_wait.is_none() {
                 return Ok(page);

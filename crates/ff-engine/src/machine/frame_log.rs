@@ -101,8 +101,22 @@ impl FrameLog {
         }
     }
 
+    /// The page that is asked for, of the frames and the running summary of this execution.
+    pub fn page_of(
+        &self,
+        record: &ExecutionRecord,
+        request: &ReadStream,
+        most: usize,
+    ) -> StreamPage {
+        let page = self.page(request, most, stream_end(&record.run, request.attempt));
+        let summary = record.summary.as_deref().filter(|summary| {
+            request.summary_after.is_some_and(|version| summary.version > version)
+        });
+        page.with_summary(summary.cloned())
+    }
+
     /// Up to `most` frames as asked for. `end` says why nothing follows the last one there is.
-    pub fn page(&self, request: &ReadStream, most: usize, end: Option<StreamEnd>) -> StreamPage {
+    fn page(&self, request: &ReadStream, most: usize, end: Option<StreamEnd>) -> StreamPage {
         let place = request.from.unwrap_or_default();
         let asked = |view: &&FrameView| request.attempt.is_none_or(|one| one == view.attempt);
         let kept = self.kept.iter().map(|kept| &kept.view);

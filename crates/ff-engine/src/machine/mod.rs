@@ -38,6 +38,7 @@ mod signal;
 mod state;
 mod steps;
 mod submit;
+mod summary;
 mod suspend;
 mod waitpoint;
 mod waits;
@@ -77,6 +78,7 @@ pub use signal::deliver_signal;
 pub use state::save_state;
 pub use steps::{record_step, steps};
 pub use submit::{KeyHolder, SubmitDecision, submit};
+pub use summary::update_summary;
 pub use suspend::{Suspended, suspend};
 pub use waitpoint::{close_waitpoint, create_waitpoint, withdraw_waitpoint};
 pub use waits::{

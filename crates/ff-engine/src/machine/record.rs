@@ -15,7 +15,7 @@ use super::frame_log::FrameLog;
 use super::recent::Recent;
 use super::waits::Waits;
 use crate::error::Released;
-use crate::requests::{CancelView, FailureView, SavedState, StepView, Submission};
+use crate::requests::{CancelView, FailureView, SavedState, StepView, Submission, SummaryView};
 
 /// One execution as a backend stores it.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +32,8 @@ pub struct ExecutionRecord {
     pub flow_cancel: Option<Arc<CancelView>>,
     /// The frames that its attempts have written, once there are any.
     pub frames: Option<Box<FrameLog>>,
+    /// The running summary, once there is one.
+    pub summary: Option<Box<SummaryView>>,
     /// Everything else that changes.
     pub run: RunState,
 }

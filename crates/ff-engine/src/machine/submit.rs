@@ -109,6 +109,7 @@ pub(super) fn created(
         node: None,
         flow_cancel: None,
         frames: None,
+        summary: None,
         run,
     }
 }

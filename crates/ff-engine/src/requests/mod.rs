@@ -13,6 +13,7 @@ mod state;
 mod step;
 mod stream;
 mod submit;
+mod summary;
 mod suspend;
 mod tick;
 mod view;
@@ -48,6 +49,7 @@ pub(crate) use state::validate_state;
 pub use step::{RecordStep, StepOutcome, StepView};
 pub use stream::{FrameView, ReadStream, StreamCursor, StreamEnd, StreamPage, validate_frames};
 pub use submit::{Idempotency, OnTerminal, Submission, Submitted};
+pub use summary::{SummaryOutcome, SummaryView, UpdateSummary};
 pub use suspend::{
     Distinct, Group, GroupView, ResumeExecution, ResumeOutcome, ResumeReason, ResumeView,
     SuspendCondition, SuspendOutcome, SuspendRequest, SuspendTimeout, SuspensionView,

@@ -8,7 +8,7 @@ use ff_types::backend::Frame;
 use ff_types::{AttemptIndex, ExecutionId, TerminalOutcome, TimestampMs, limits};
 use serde::{Deserialize, Serialize};
 
-use super::{at_most, valid_wait};
+use super::{SummaryView, at_most, valid_wait};
 use crate::error::EngineError;
 
 /// Refuses frames that cannot be appended together. For backends.
@@ -37,6 +37,8 @@ pub struct ReadStream {
     pub from: Option<StreamCursor>,
     /// Reads backwards.
     pub newest_first: bool,
+    /// Also gives the running summary when its version is above this one. `None` leaves it out.
+    pub summary_after: Option<u64>,
     /// At most this many frames, 1..=1,000; 100 when `None`. A page has at most 1 MiB besides.
     pub limit: Option<u32>,
     /// Waits this long inside the backend when there is nothing behind the place yet; at most 60 s.
@@ -52,6 +54,7 @@ impl ReadStream {
             attempt: None,
             from: None,
             newest_first: false,
+            summary_after: None,
             limit: None,
             max_wait: None,
         }
@@ -75,6 +78,13 @@ impl ReadStream {
     #[must_use]
     pub const fn newest_first(mut self) -> Self {
         self.newest_first = true;
+        self
+    }
+
+    /// Also gives the running summary when its version is above this one: 0 for any.
+    #[must_use]
+    pub const fn with_summary_after(mut self, version: u64) -> Self {
+        self.summary_after = Some(version);
         self
     }
 
@@ -155,6 +165,8 @@ pub struct StreamPage {
     pub end: Option<StreamEnd>,
     /// Where to go on; the given place when there was nothing.
     pub next: StreamCursor,
+    /// The running summary, when it was asked for and is newer than the given version.
+    pub summary: Option<SummaryView>,
 }
 
 impl StreamPage {
@@ -165,12 +177,19 @@ impl StreamPage {
         end: Option<StreamEnd>,
         next: StreamCursor,
     ) -> Self {
-        Self { frames, gap, end, next }
+        Self { frames, gap, end, next, summary: None }
+    }
+
+    /// Puts the summary beside the frames. For backends.
+    #[must_use]
+    pub fn with_summary(mut self, summary: Option<SummaryView>) -> Self {
+        self.summary = summary;
+        self
     }
 
     /// Whether a reader that waits has been given nothing to go on with. For backends.
     pub const fn is_empty(&self) -> bool {
-        self.frames.is_empty() && !self.gap && self.end.is_none()
+        self.frames.is_empty() && !self.gap && self.end.is_none() && self.summary.is_none()
     }
 }
 

@@ -11,8 +11,8 @@ use ff_types::{ExecutionId, Payload, WaitpointId, WorkerInstanceId};
 use crate::error::EngineError;
 use crate::requests::{
     CloseOutcome, CreateWaitpoint, DelayRequest, FailRequest, ProgressRequest, RecordStep,
-    ResumeView, SavedState, StepOutcome, StepView, SuspendOutcome, SuspendRequest, WaitChildren,
-    WaitChildrenOutcome,
+    ResumeView, SavedState, StepOutcome, StepView, SummaryOutcome, SuspendOutcome, SuspendRequest,
+    UpdateSummary, WaitChildren, WaitChildrenOutcome,
 };
 
 /// The verbs of a lease holder.
@@ -278,6 +278,23 @@ pub trait AttemptOps: Send + Sync + 'static {
         handle: &Handle,
         frames: &[Frame],
     ) -> Result<Vec<AppendFrameOutcome>, EngineError>;
+
+    /// Replaces the running summary of the execution, if it is still the version that was read.
+    ///
+    /// # Behavior
+    /// - Of several that start from one version one is taken, and the others are told what stands
+    ///   `[summary.one_update_of_a_version_is_taken]`; a repeat of the one that was taken is answered as at
+    ///   first `[summary.repeat_is_harmless]`.
+    /// - It is given back byte for byte, with its version, attempt and time, and stays over attempts, the
+    ///   end and a replay, and goes with the execution `[summary.stays_with_the_execution]`.
+    ///
+    /// # Errors
+    /// [`EngineError::LimitExceeded`] for more than 64 KiB `[summary.size_is_bounded]`.
+    async fn update_summary(
+        &self,
+        handle: &Handle,
+        request: &UpdateSummary,
+    ) -> Result<SummaryOutcome, EngineError>;
 
     /// Gives the lease back until a child flow has ended: one that was submitted with this execution for
     /// its parent.

@@ -97,6 +97,8 @@ pub trait ReadOps: Send + Sync + 'static {
     ///   `[stream.many_wait_for_one]`.
     /// - The end is told with its reason, once nothing follows `[stream.end_is_told_with_its_reason]`; of an
     ///   attempt, when it is over `[stream.attempt_that_is_over_is_superseded]`.
+    /// - When asked for, the running summary comes beside the frames once it is newer than the version
+    ///   given, and a wait ends with it `[summary.is_read_beside_the_frames]`.
     /// - A place behind which frames are not kept any more is a gap, and never passed over in silence
     ///   `[stream.number_is_bounded]`.
     ///

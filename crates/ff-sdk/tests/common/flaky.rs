@@ -285,6 +285,15 @@ impl AttemptOps for Flaky {
         self.or_lost("save_state", inner.save_state(handle, state).await)
     }
 
+    async fn update_summary(
+        &self,
+        handle: &Handle,
+        request: &UpdateSummary,
+    ) -> Result<SummaryOutcome, EngineError> {
+        let inner = self.there("update_summary").await?;
+        self.or_lost("update_summary", inner.update_summary(handle, request).await)
+    }
+
     async fn append_frames(
         &self,
         handle: &Handle,
