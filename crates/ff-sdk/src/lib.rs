@@ -40,6 +40,7 @@ pub mod flow;
 mod handlers;
 mod job;
 mod json;
+mod merge_patch;
 mod metrics;
 pub mod prelude;
 mod retry;
@@ -58,8 +59,8 @@ pub use ff_engine::{
     FrameView, GraphProblem, Group, HoldOutcome, IdSource, Idempotency, ListFlows, ListPage,
     ListRequest, ListWaitpoints, OnTerminal, ReadStream, ReleaseHoldOutcome, ReplayOutcome,
     ResumeOutcome, ResumeReason, ResumeView, RevokeOutcome, SignalOutcome, StateKind, StreamCursor,
-    StreamEnd, StreamPage, Submitted, TaskNode, TickOutcome, TimeoutBehavior, WaitpointPage,
-    WaitpointView,
+    StreamEnd, StreamPage, Submitted, SummaryView, TaskNode, TickOutcome, TimeoutBehavior,
+    WaitpointPage, WaitpointView,
 };
 pub use ff_types::backend::{
     CancelFlowPolicy, CancelFlowWait, CompletionOf, CompletionPayload, FailureClass, Frame,

@@ -257,3 +257,46 @@ async fn a_dropped_wait_loses_nothing() {
     assert_eq!(followed, ["0.0", "0.1", "completed"]);
     stop(&rig, worker).await;
 }
+
+#[tokio::test]
+async fn a_summary_is_patched_kept_over_attempts_and_followed() {
+    async fn import(task: ClaimedTask, (): ()) -> Result<(), TaskError> {
+        let big: Box<serde_json::value::RawValue> =
+            serde_json::from_str("123456789012345678901234567890.000000001")?;
+        if task.attempt().0 == 0 {
+            task.update_summary(&serde_json::json!({ "done": 0, "open": {}, "list": [] })).await?;
+            task.update_summary(&std::collections::BTreeMap::from([("big", big)])).await?;
+            return Err(TaskError::transient("once more"));
+        }
+        let version = task.update_summary(&serde_json::json!({ "done": 7, "list": null })).await?;
+        task.log(format!("version {version}")).await?;
+        Ok(())
+    }
+
+    let rig = Rig::new();
+    rig.backend.lose_answer("update_summary");
+    let worker = rig.worker().handler("import", import).build().unwrap().start();
+    let id = rig.submit(Job::new("import", &())).await;
+    assert_eq!(rig.client.summary(id).await.unwrap(), None);
+    let mut tail = rig.client.tail(id).with_summary();
+    let follow = async {
+        let mut seen = Vec::new();
+        while let Some(event) = tail.next().await.unwrap() {
+            seen.push(match event {
+                TailEvent::Summary(view) => String::from_utf8(view.document.to_vec()).unwrap(),
+                other => text(other),
+            });
+        }
+        seen
+    };
+
+    let (seen, ()) = tokio::join!(follow, rig.pass(10 * SECOND));
+
+    let last = r#"{"big":123456789012345678901234567890.000000001,"done":7,"open":{}}"#;
+    assert!(seen.contains(&last.to_owned()), "{seen:?}");
+    assert_eq!(seen.last().map(String::as_str), Some("completed"));
+    assert!(seen.contains(&"version 3".to_owned()), "{seen:?}");
+    let view = rig.client.summary(id).await.unwrap().unwrap();
+    assert_eq!((view.version, view.attempt.0, &view.document[..]), (3, 1, last.as_bytes()));
+    stop(&rig, worker).await;
+}

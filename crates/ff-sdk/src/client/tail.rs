@@ -7,7 +7,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ff_engine::{EngineError, FrameView, ReadStream, StreamCursor, StreamEnd, StreamPage};
+use ff_engine::{
+    EngineError, FrameView, ReadStream, StreamCursor, StreamEnd, StreamPage, SummaryView,
+};
 use ff_types::{AttemptIndex, ExecutionId};
 use futures_core::Stream;
 
@@ -28,6 +30,9 @@ pub enum TailEvent {
         /// The attempt that is over.
         attempt: AttemptIndex,
     },
+    /// The running summary has changed. It comes when it is asked for; of many changes perhaps the latest
+    /// only.
+    Summary(SummaryView),
     /// What stood here is not kept any more.
     Gap,
     /// Nothing follows: the execution has ended, or the attempt that is followed is over.
@@ -90,6 +95,15 @@ impl Client {
         }
     }
 
+    /// The running summary of an execution, if there is one.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`] for an unknown execution.
+    pub async fn summary(&self, id: ExecutionId) -> Result<Option<SummaryView>, EngineError> {
+        let request = ReadStream::new(id).with_limit(1).with_summary_after(0);
+        Ok(self.read_stream(&request).await?.summary)
+    }
+
     /// One page of what an execution has written.
     ///
     /// # Errors
@@ -104,6 +118,13 @@ impl Tail {
     #[must_use]
     pub const fn attempt(mut self, attempt: AttemptIndex) -> Self {
         self.request.attempt = Some(attempt);
+        self
+    }
+
+    /// Also tells what the running summary is, and how it changes.
+    #[must_use]
+    pub const fn with_summary(mut self) -> Self {
+        self.request.summary_after = Some(0);
         self
     }
 
@@ -153,6 +174,10 @@ impl Tail {
             }
             self.place = view.place();
             self.ready.push_back(TailEvent::Frame(view));
+        }
+        if let Some(summary) = page.summary {
+            self.request.summary_after = Some(summary.version);
+            self.ready.push_back(TailEvent::Summary(summary));
         }
         if let Some(end) = page.end {
             self.has_ended = true;

@@ -15,6 +15,7 @@ use super::output::Output;
 use super::resumed::LatestWait;
 use super::saved::Saved;
 use super::step::Steps;
+use super::summary::Summary;
 use crate::client::low_bits;
 use crate::extensions::Extensions;
 use crate::metrics::Outcome;
@@ -38,6 +39,7 @@ pub(crate) struct Attempt {
     pub(crate) saved: Saved,
     pub(crate) steps: Steps,
     pub(crate) output: Output,
+    pub(crate) summary: Summary,
     outcome: Mutex<Option<Outcome>>,
 }
 
@@ -103,6 +105,7 @@ impl Attempt {
             saved,
             steps: Steps::default(),
             output: Output::default(),
+            summary: Summary::default(),
             outcome: Mutex::new(None),
         })
     }

@@ -10,6 +10,7 @@ pub(crate) mod resumed;
 pub(crate) mod saved;
 mod settle;
 pub(crate) mod step;
+pub(crate) mod summary;
 mod suspend;
 mod wait;
 mod waitpoint;
