@@ -8,9 +8,12 @@ use std::collections::BTreeMap;
 use ff_backend_valkey::ValkeyBackend;
 use ff_engine::{
     AttemptOps, ClaimOps, ClaimRequest, FlowEdge, FlowNode, FlowOps, FlowSpec, IdSource, ReadOps,
-    ResultRequest, SeededEntropy, Submission, SubmitOps, SystemClock, Task, TickRequest, TimerOps,
+    ReadStream, ResultRequest, SeededEntropy, Submission, SubmitOps, SystemClock, Task,
+    TickRequest, TimerOps, UpdateSummary,
 };
-use ff_types::backend::{BackendConfig, CapabilitySet, ClaimPolicy, ScannerFilter};
+use ff_types::backend::{
+    BackendConfig, CapabilitySet, ClaimPolicy, Frame, FrameKind, ScannerFilter,
+};
 use ff_types::{LaneId, NodeKey, Payload, TaskKind};
 use ff_valkey_server::{Binary, Connection, Flavor, Options, Server};
 use std::sync::Arc;
@@ -21,6 +24,9 @@ const COSTS: &[(&str, &str)] = &[
     ("claim", "fcall get×2 hgetall hset set srandmember time zadd zrange zrem"),
     ("renew", "fcall hgetall hset time zadd"),
     ("progress", "fcall hgetall hset time"),
+    ("append_frames", "fcall hmget time xadd xrevrange"),
+    ("update_summary", "fcall get hmget set time"),
+    ("read_stream", "fcall_ro get hmget xrange"),
     ("complete", "fcall hgetall hset spop time xadd zadd"),
     ("describe_execution", "fcall_ro get hgetall time"),
     ("result", "fcall_ro get hgetall time"),
@@ -145,6 +151,24 @@ async fn commands_an_operation_do_not_grow_with_the_queue() {
         let (cost, told) = bench.cost(call).await;
         told.expect("the lease lives");
         measured.push(("progress", cost));
+
+        let frame = [Frame::new(vec![7; 64], FrameKind::Stdout).with_seq(1)];
+        let call = async |bench: &Bench| bench.backend.append_frames(&task.handle, &frame).await;
+        let (cost, appended) = bench.cost(call).await;
+        appended.expect("the lease lives");
+        measured.push(("append_frames", cost));
+
+        let update = UpdateSummary::new(0, "{}");
+        let call = async |bench: &Bench| bench.backend.update_summary(&task.handle, &update).await;
+        let (cost, updated) = bench.cost(call).await;
+        updated.expect("the lease lives");
+        measured.push(("update_summary", cost));
+
+        let read = ReadStream::new(task.execution_id).with_summary_after(0);
+        let call = async |bench: &Bench| bench.backend.read_stream(&read).await;
+        let (cost, page) = bench.cost(call).await;
+        assert_eq!(page.expect("it is there").frames.len(), 1);
+        measured.push(("read_stream", cost));
 
         let call = async |bench: &Bench| bench.backend.complete(&task.handle, None).await;
         let (cost, done) = bench.cost(call).await;

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ff_conformance::{CaseError, CaseResult};
-use ff_engine::{EngineBackend, EngineBackendExt as _, EngineError, ListRequest, Submission};
-use ff_types::backend::ScannerFilter;
+use ff_engine::{
+    EngineBackend, EngineBackendExt as _, EngineError, ListRequest, Submission, UpdateSummary,
+};
+use ff_types::backend::{Frame, FrameKind, ScannerFilter};
 use ff_types::{ExecutionId, ExecutionPolicy, LaneId, Payload, TaskKind};
 use ff_valkey_server::{Options, Server};
 
@@ -96,8 +98,15 @@ async fn a_full_server_refuses_what_adds_and_can_be_drained() -> CaseResult {
     check_full(&backend.submit_batch(&[submission(&site)?, submission(&site)?]).await)?;
     ensure(listed(backend.as_ref()).await? == taken, || "what is stored differs".to_owned())?;
     check(&server, &store)?;
+    let worker = site.worker();
+    let running = backend.claim(&worker.request(1, None)?).await?.tasks.remove(0);
+    let frame = [Frame::new(vec![7; PAYLOAD_BYTES], FrameKind::Blob).with_seq(1)];
+    check_full(&backend.append_frames(&running.handle, &frame).await)?;
+    let summary = UpdateSummary::new(0, vec![7; PAYLOAD_BYTES]);
+    check_full(&backend.update_summary(&running.handle, &summary).await)?;
+    backend.complete(&running.handle, None).await?;
 
-    let done = drain(&site, backend.as_ref()).await?;
+    let done = 1 + drain(&site, backend.as_ref()).await?;
     ensure(done == taken.len(), || format!("{done} of {} were done", taken.len()))?;
     ensure(listed(backend.as_ref()).await?.is_empty(), || "records are left".to_owned())?;
     until("nothing is left", GONE, || async { Ok((store.leftovers() == 0).then_some(())) }).await?;

@@ -22,5 +22,6 @@ mod lost;
 mod replica;
 mod replicated;
 mod site;
+mod streams;
 mod waits;
 mod workers;
