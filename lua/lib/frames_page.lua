@@ -12,6 +12,13 @@ local function oldest(key)
   return entry and frame.read(entry)
 end
 
+local function range(key, backwards, from, to, most)
+  if backwards then
+    return redis.call("XREVRANGE", key, from, to, "COUNT", most)
+  end
+  return redis.call("XRANGE", key, from, to, "COUNT", most)
+end
+
 --- Whether frames behind a place are gone, as far as a frame that was read next to it says, or else the
 --- oldest.
 local function is_missing(e, ordinal, asked)
@@ -31,17 +38,17 @@ function frames_page.of(partition, id, asked, attempt, ordinal, backwards, most)
   if asked then
     low, high = frame.ids(asked)
   end
-  local name, from, to = "XRANGE", low, high
+  local from, to = low, high
   if backwards then
-    name, from, to = "XREVRANGE", high, low
-    from = ordinal > 0 and (not asked or attempt <= asked) and "(" .. place or from
+    to = low
+    from = ordinal > 0 and (not asked or attempt <= asked) and "(" .. place or high
   elseif ordinal > 0 and (not asked or attempt >= asked) then
     from = "(" .. place
   end
   local through, is_full = false, false
   while not through and not is_full do
     local at_once = math.min(most - #found + 1, READ_AT_ONCE)
-    local entries = redis.call(name, key, from, to, "COUNT", at_once)
+    local entries = range(key, backwards, from, to, at_once)
     for _, entry in ipairs(entries) do
       local size = frame.read(entry).bytes
       is_full = #found == most or (#found > 0 and bytes + size > PAGE_MAX_BYTES)

@@ -13,14 +13,15 @@ use ff_engine::{
     ClaimOps as _, ClaimRequest, CompletionsFrom, CreateWaitpoint, DelayRequest, DeliverSignal,
     EngineError, ExtendFlow, FailRequest, FlowEdge, FlowNode, FlowOps as _, FlowSpec, Hold,
     IdSource, ListFlows, ListRequest, ListWaitpoints, OperatorOps as _, ProgressRequest,
-    ReadCompletions, ReadGraph, ReadOps as _, ReclaimRequest, ReleaseHold, ReplayExecution,
-    ResultOutcome, ResultRequest, ResumeExecution, RevokeLease, SeededEntropy, SignalOps as _,
-    SignalOutcome, Submission, SubmitOps as _, SuspendCondition, SuspendRequest, SystemClock, Task,
-    TickRequest, TimerOps as _, UpstreamRequest, WaitChildren, WaitpointSecret, WithdrawWaitpoint,
+    ReadCompletions, ReadGraph, ReadOps as _, ReadStream, ReclaimRequest, ReleaseHold,
+    ReplayExecution, ResultOutcome, ResultRequest, ResumeExecution, RevokeLease, SeededEntropy,
+    SignalOps as _, SignalOutcome, StreamCursor, Submission, SubmitOps as _, SuspendCondition,
+    SuspendRequest, SystemClock, Task, TickRequest, TimerOps as _, UpdateSummary, UpstreamRequest,
+    WaitChildren, WaitpointSecret, WithdrawWaitpoint,
 };
 use ff_types::backend::{
     BackendConfig, BackendConnection, CancelFlowWait, CapabilitySet, ClaimPolicy, FailureClass,
-    FailureReason, ValkeyConnection, WaitpointKind, WaitpointSpec,
+    FailureReason, Frame, FrameKind, ValkeyConnection, WaitpointKind, WaitpointSpec,
 };
 use ff_types::{
     ExecutionId, FlowId, LaneId, Namespace, NodeKey, Payload, TaskKind, WaitpointKey, WorkerId,
@@ -34,8 +35,9 @@ const PASSWORD: &str = "secret";
 const WAIT: Duration = Duration::from_secs(10);
 /// Long enough to wait for, and short.
 const MOMENT: Duration = Duration::from_millis(20);
-/// What is used on a cluster, once something has gone wrong, and when retention is over or a day.
-const ELSEWHERE: [&str; 6] = ["cluster|info", "cluster|slots", "ping", "del", "xinfo", "xtrim"];
+/// What is used on a cluster, once something has gone wrong, at a limit, and when retention is over or a day.
+const ELSEWHERE: [&str; 8] =
+    ["cluster|info", "cluster|slots", "ping", "del", "unlink", "xinfo", "xtrim", "zscore"];
 
 /// Every server that this machine has.
 fn servers() -> Vec<Server> {
@@ -124,6 +126,11 @@ impl<'b> Job<'b> {
         });
         assert_eq!(task.execution_id, id);
         backend.renew(&task.handle).await.unwrap();
+        let frame = [Frame::new("begun", FrameKind::Stdout).with_seq(1)];
+        backend.append_frames(&task.handle, &frame).await.unwrap();
+        backend.update_summary(&task.handle, &UpdateSummary::new(0, "{}")).await.unwrap();
+        let follow = ReadStream::new(id).with_from(StreamCursor::new(task.attempt, 1));
+        backend.read_stream(&follow.with_max_wait(MOMENT)).await.unwrap();
         let progress = ProgressRequest::new(50).with_message("half of it ".repeat(20));
         backend.progress(&task.handle, &progress).await.unwrap();
         backend.delay(&task.handle, &DelayRequest::now()).await.unwrap();
@@ -252,6 +259,11 @@ impl<'b> Job<'b> {
         let backend = self.backend;
         assert_eq!(backend.describe_execution(id).await.unwrap().execution_id, id);
         backend.explain(id).await.unwrap();
+        let stream = ReadStream::new(id).with_summary_after(0);
+        let stream = [stream.clone(), stream.newest_first()];
+        for request in &stream {
+            assert_eq!(backend.read_stream(request).await.unwrap().frames.len(), 1);
+        }
         let page = backend.list_executions(&ListRequest::new()).await.unwrap();
         assert!(page.items.iter().any(|item| item.execution_id == id));
         let result = backend.result(&ResultRequest::new(id)).await.unwrap();

@@ -8,8 +8,11 @@ use std::time::Duration;
 
 use ff_engine::machine::lifecycle::Verb;
 use ff_engine::machine::{self, Entry, ExecutionRecord, Placement, Recent, RunState, Waitpoint};
-use ff_engine::{CancelExecution, ExtendFlow, Fence, RecordStep, WaitpointState};
-use ff_types::backend::{CapabilitySet, ScannerFilter};
+use ff_engine::{
+    CancelExecution, ExtendFlow, Fence, RecordStep, StreamEnd, StreamPage, UpdateSummary,
+    WaitpointState,
+};
+use ff_types::backend::{CapabilitySet, Frame, ScannerFilter};
 use ff_types::{
     BlockReason, ExecutionId, ExecutionState, JoinRest, NodeKey, ReasonSet, RequestId, TimestampMs,
 };
@@ -132,6 +135,18 @@ mutations! {
     StepsOfOneAttempt,
     /// A replay keeps the steps of the old run.
     StepsSurviveReplay,
+    /// A repeated number appends a frame again.
+    FramesTwice,
+    /// A frame of a holder whose lease was lost is taken.
+    LateFrames,
+    /// Nobody is told that frames are not kept any more.
+    NoGap,
+    /// The readers of a stream are not woken.
+    FramesUnheard,
+    /// The end of a stream is told in front of its last frames.
+    EarlyEnd,
+    /// A summary is taken whatever version it is made from.
+    SummaryOverwritten,
     /// A state that comes with a pause is not saved.
     StateNotReleased,
     /// A node that ran runs again for the next parent.
@@ -373,6 +388,57 @@ impl Distortion {
             Arc::make_mut(steps).retain(|step| step.name != request.name);
         }
         Cow::Owned(seen)
+    }
+
+    /// Changes the frames that are appended.
+    pub(crate) fn appending<'f>(self, frames: &'f [Frame]) -> Cow<'f, [Frame]> {
+        if !self.is(Mutation::FramesTwice) {
+            return Cow::Borrowed(frames);
+        }
+        let unnumbered = |frame: &Frame| {
+            let mut frame = frame.clone();
+            frame.seq = None;
+            frame
+        };
+        Cow::Owned(frames.iter().map(unnumbered).collect())
+    }
+
+    /// Changes the fence of an append.
+    pub(crate) fn writing(self, record: &ExecutionRecord, fence: Fence) -> Fence {
+        match record.run.lease {
+            Some(lease) if self.is(Mutation::LateFrames) => {
+                Fence { attempt: lease.attempt, epoch: record.run.epoch, lease: lease.id, ..fence }
+            }
+            _ => fence,
+        }
+    }
+
+    /// Whether those who wait for frames are told.
+    pub(crate) fn tells_readers(self) -> bool {
+        !self.is(Mutation::FramesUnheard)
+    }
+
+    /// Changes a page of frames.
+    pub(crate) fn page(self, mut page: StreamPage, end: Option<StreamEnd>) -> StreamPage {
+        if self.is(Mutation::NoGap) {
+            page.gap = false;
+        } else if self.is(Mutation::EarlyEnd) {
+            page.end = end;
+        }
+        page
+    }
+
+    /// Changes an update of the summary.
+    pub(crate) fn summarizing(
+        self,
+        record: &ExecutionRecord,
+        request: &UpdateSummary,
+    ) -> UpdateSummary {
+        let mut request = request.clone();
+        if self.is(Mutation::SummaryOverwritten) {
+            request.expected_version = record.summary.as_ref().map_or(0, |stands| stands.version);
+        }
+        request
     }
 
     /// Changes an extension of a flow.

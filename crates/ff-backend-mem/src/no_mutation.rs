@@ -5,8 +5,8 @@ use std::ops::Bound;
 
 use ff_engine::machine::lifecycle::Verb;
 use ff_engine::machine::{ExecutionRecord, Placement, RunState};
-use ff_engine::{ExtendFlow, Fence, RecordStep};
-use ff_types::backend::{CapabilitySet, ScannerFilter};
+use ff_engine::{ExtendFlow, Fence, RecordStep, StreamEnd, StreamPage, UpdateSummary};
+use ff_types::backend::{CapabilitySet, Frame, ScannerFilter};
 use ff_types::{ExecutionId, NodeKey, TimestampMs};
 
 use crate::store::Store;
@@ -69,6 +69,26 @@ impl Distortion {
         _: &RecordStep,
     ) -> Cow<'r, ExecutionRecord> {
         Cow::Borrowed(record)
+    }
+
+    pub(crate) const fn appending(self, frames: &[Frame]) -> Cow<'_, [Frame]> {
+        Cow::Borrowed(frames)
+    }
+
+    pub(crate) const fn writing(self, _: &ExecutionRecord, fence: Fence) -> Fence {
+        fence
+    }
+
+    pub(crate) const fn tells_readers(self) -> bool {
+        true
+    }
+
+    pub(crate) const fn page(self, page: StreamPage, _: Option<StreamEnd>) -> StreamPage {
+        page
+    }
+
+    pub(crate) fn summarizing(self, _: &ExecutionRecord, request: &UpdateSummary) -> UpdateSummary {
+        request.clone()
     }
 
     pub(crate) const fn extending(

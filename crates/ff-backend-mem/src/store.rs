@@ -174,7 +174,7 @@ impl Store {
         let mut log = record.frames.take().unwrap_or_default();
         let outcomes = log.append(attempt, frames, now);
         record.frames = Some(log).filter(|log| !log.is_empty());
-        if outcomes.is_ok() {
+        if outcomes.is_ok() && self.distortion.tells_readers() {
             self.stream_waiters.tell(id);
         }
         outcomes
@@ -197,7 +197,8 @@ impl Store {
         let record = self.record(request.execution_id)?;
         let empty = FrameLog::default();
         let log = record.frames.as_deref().unwrap_or(&empty);
-        Ok(log.page_of(record, request, page_size))
+        let end = machine::stream_end(&record.run, request.attempt);
+        Ok(self.distortion.page(log.page_of(record, request, page_size), end))
     }
 
     /// Wakes another worker for an execution whose wake-up was given to a claim that did not take

@@ -37,6 +37,7 @@ const BENCHES: &[(&str, &str)] = &[
     ("memory", "--runs 1 --executions 2000"),
     ("idle", "--runs 1 --workers 1,10 --processes 2 --seconds 3"),
     ("flow", FLOW_QUICK),
+    ("stream", "--runs 1 --streams 1,4 --frames 400 --tails 1,20 --samples 10"),
 ];
 const FLOW_QUICK: &str =
     "--runs 1 --chains 20 --diamonds 10 --fan 200 --siblings 20 --members 200 --samples 2";

@@ -10,14 +10,12 @@ mod costs;
 mod fans;
 mod graph;
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use serde::Serialize;
-
 use super::Common;
-use super::report::{Figure, Report, percentile};
-use super::rig::{Rig, block_on, server_version};
+use super::parts::part;
+use super::report::Report;
+use super::rig::server_version;
 
 /// What clients send: a function, whatever it calls inside.
 const SENT: &[&str] = &["fcall", "fcall_ro"];
@@ -59,51 +57,6 @@ pub(super) struct FlowArgs {
     common: Common,
 }
 
-#[derive(Debug, Serialize)]
-struct Row {
-    what: String,
-    unit: &'static str,
-    figure: Figure,
-    /// What the figure is made of; of several runs that differ, all.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    note: String,
-}
-
-/// What one run of a part found.
-#[derive(Default)]
-struct Found {
-    figures: Vec<Measure>,
-    ratios: Vec<(String, f64)>,
-}
-
-struct Measure {
-    what: String,
-    unit: &'static str,
-    value: f64,
-    note: String,
-}
-
-impl Found {
-    fn add(&mut self, what: impl Into<String>, unit: &'static str, value: f64) {
-        self.noted(what, unit, value, String::new());
-    }
-
-    fn noted(&mut self, what: impl Into<String>, unit: &'static str, value: f64, note: String) {
-        self.figures.push(Measure { what: what.into(), unit, value, note });
-    }
-
-    /// Adds the middle and the slow end of some milliseconds.
-    fn spread(&mut self, what: &str, millis: &[f64]) {
-        for percent in [50, 99] {
-            self.add(format!("{what}, p{percent}"), "ms", percentile(millis, percent));
-        }
-    }
-
-    fn ratio(&mut self, name: impl Into<String>, ratio: f64) {
-        self.ratios.push((name.into(), ratio));
-    }
-}
-
 pub(super) fn run(args: &FlowArgs) -> anyhow::Result<ExitCode> {
     let counts = [args.workers, args.diamonds, args.handlers, args.holders, args.samples];
     anyhow::ensure!(!counts.contains(&0), "all counts start at 1");
@@ -118,51 +71,22 @@ pub(super) fn run(args: &FlowArgs) -> anyhow::Result<ExitCode> {
     );
     println!("| what | | unit | note |\n|:--|--:|:--|:--|");
     for &flows in &args.chains {
-        part(&mut report, args, &async |rig| chains::chains(rig, args, flows).await)?;
+        part(&mut report, &args.common, &async |rig| chains::chains(rig, args, flows).await)?;
     }
-    part(&mut report, args, &async |rig| chains::diamonds(rig, args).await)?;
+    part(&mut report, &args.common, &async |rig| chains::diamonds(rig, args).await)?;
     for &nodes in &args.fan {
-        part(&mut report, args, &async |rig| fans::measure(rig, args, nodes).await)?;
+        part(&mut report, &args.common, &async |rig| fans::measure(rig, args, nodes).await)?;
     }
     for &siblings in &args.siblings {
-        part(&mut report, args, &async |rig| cancels::first_wins(rig, args, siblings).await)?;
+        part(&mut report, &args.common, &async |rig| {
+            cancels::first_wins(rig, args, siblings).await
+        })?;
     }
     for &members in &args.members {
-        part(&mut report, args, &async |rig| cancels::whole_flow(rig, args, members).await)?;
+        part(&mut report, &args.common, &async |rig| {
+            cancels::whole_flow(rig, args, members).await
+        })?;
     }
-    part(&mut report, args, &async |rig| costs::measure(rig, args).await)?;
+    part(&mut report, &args.common, &async |rig| costs::measure(rig, args).await)?;
     report.finish(&args.common)
-}
-
-/// Measures one part in each run, and prints it.
-fn part(
-    report: &mut Report<Row>,
-    args: &FlowArgs,
-    measure: &impl AsyncFn(&Rig) -> anyhow::Result<Found>,
-) -> anyhow::Result<()> {
-    let mut runs: Vec<Found> = Vec::new();
-    for run in 0..args.common.runs {
-        let rig = Rig::start(args.common.seed, run)?;
-        runs.push(block_on(measure(&rig))?);
-    }
-    for (index, first) in runs[0].figures.iter().enumerate() {
-        let notes: BTreeSet<_> = runs.iter().map(|run| run.figures[index].note.as_str()).collect();
-        let row = Row {
-            what: first.what.clone(),
-            unit: first.unit,
-            figure: Figure::each(&runs, |run| run.figures[index].value),
-            note: notes.into_iter().collect::<Vec<_>>().join(" / "),
-        };
-        println!("| {} | {} | {} | {} |", row.what, shown(&row.figure), row.unit, row.note);
-        report.rows.push(row);
-    }
-    for (index, (name, _)) in runs[0].ratios.iter().enumerate() {
-        report.ratio(name, Figure::each(&runs, |run| run.ratios[index].1));
-    }
-    Ok(())
-}
-
-/// Small figures have digits behind the point.
-fn shown(figure: &Figure) -> String {
-    if figure.median < 100.0 { format!("{figure:.2}") } else { figure.to_string() }
 }

@@ -11,6 +11,7 @@ mod lifecycle;
 mod lifecycle_valkey;
 mod machine;
 mod memory;
+mod parts;
 mod peers;
 mod raw;
 mod report;
@@ -18,6 +19,7 @@ mod resume;
 mod rig;
 mod routing;
 mod signal;
+mod stream;
 mod timers;
 mod wake;
 
@@ -52,6 +54,8 @@ enum Bench {
     Idle(idle::IdleArgs),
     /// Flows: chains, a fan-out with its join, cancellations, and what their calls cost.
     Flow(flow::FlowArgs),
+    /// Streams of frames: appends, the way to those who follow, and what a frame keeps.
+    Stream(stream::StreamArgs),
     /// All of these over Valkey, one after the other.
     All(all::AllArgs),
 }
@@ -125,6 +129,7 @@ impl Bench {
             Self::Memory(args) => memory::run(args),
             Self::Idle(args) => idle::run(args),
             Self::Flow(args) => flow::run(args),
+            Self::Stream(args) => stream::run(args),
             Self::All(args) => all::run(args),
         }
     }

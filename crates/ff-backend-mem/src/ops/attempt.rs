@@ -190,8 +190,10 @@ impl AttemptOps for MemBackend {
         let mut store = self.store();
         let record = store.record(fence.execution)?;
         let (fence, now) = self.inner.distortion.fence(record, fence, self.now());
-        let attempt = machine::append_frames(record, &fence, frames, now)?;
-        store.append_frames(fence.execution, attempt, frames, now)
+        let fence = self.inner.distortion.writing(record, fence);
+        let frames = self.inner.distortion.appending(frames);
+        let attempt = machine::append_frames(record, &fence, &frames, now)?;
+        store.append_frames(fence.execution, attempt, &frames, now)
     }
 
     async fn update_summary(
@@ -203,7 +205,8 @@ impl AttemptOps for MemBackend {
         let mut store = self.store();
         let record = store.record(fence.execution)?;
         let (fence, now) = self.inner.distortion.fence(record, fence, self.now());
-        let (summary, outcome) = machine::update_summary(record, &fence, request, now)?;
+        let request = self.inner.distortion.summarizing(record, request);
+        let (summary, outcome) = machine::update_summary(record, &fence, &request, now)?;
         if let Some(summary) = summary {
             store.set_summary(fence.execution, summary);
         }

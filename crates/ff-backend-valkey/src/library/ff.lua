@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "3dd3882d51437495a6b9f857ed53b538" }
+M.library = { PROTOCOL = 1, HASH = "087f16819ca5da5223a2ad58a2976644" }
 
 M.number = (function()
 local number = {}
@@ -3539,6 +3539,12 @@ local function oldest(key)
   local entry = redis.call("XRANGE", key, "-", "+", "COUNT", 1)[1]
   return entry and frame.read(entry)
 end
+local function range(key, backwards, from, to, most)
+  if backwards then
+    return redis.call("XREVRANGE", key, from, to, "COUNT", most)
+  end
+  return redis.call("XRANGE", key, from, to, "COUNT", most)
+end
 local function is_missing(e, ordinal, asked)
   if not asked then
     return ordinal + 1 < e.ordinal
@@ -3553,17 +3559,17 @@ function frames_page.of(partition, id, asked, attempt, ordinal, backwards, most)
   if asked then
     low, high = frame.ids(asked)
   end
-  local name, from, to = "XRANGE", low, high
+  local from, to = low, high
   if backwards then
-    name, from, to = "XREVRANGE", high, low
-    from = ordinal > 0 and (not asked or attempt <= asked) and "(" .. place or from
+    to = low
+    from = ordinal > 0 and (not asked or attempt <= asked) and "(" .. place or high
   elseif ordinal > 0 and (not asked or attempt >= asked) then
     from = "(" .. place
   end
   local through, is_full = false, false
   while not through and not is_full do
     local at_once = math.min(most - #found + 1, READ_AT_ONCE)
-    local entries = redis.call(name, key, from, to, "COUNT", at_once)
+    local entries = range(key, backwards, from, to, at_once)
     for _, entry in ipairs(entries) do
       local size = frame.read(entry).bytes
       is_full = #found == most or (#found > 0 and bytes + size > PAGE_MAX_BYTES)

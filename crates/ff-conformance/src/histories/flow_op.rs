@@ -9,7 +9,7 @@ use super::op::{Op, SubmitOp, span};
 /// How many flows one history submits at most, child flows aside.
 pub(super) const FLOWS_MAX: usize = 2;
 /// How many child flows one history submits at most.
-pub(super) const CHILD_FLOWS_MAX: usize = 2;
+pub(super) const CHILD_FLOWS_MAX: usize = 3;
 /// How many nodes a flow of a history has at most, extensions included.
 pub(super) const NODES_MAX: u32 = 8;
 
@@ -21,9 +21,11 @@ pub(super) enum FlowOp {
     /// Submits a child flow of a task, a member's most often.
     Child { task: u8, graph: GraphOp },
     /// The starter of the latest child flow waits for it, or now and then for another flow.
-    WaitChildren { other: Option<u8>, state: Option<u8> },
+    WaitChildren { other: Option<u8>, state: Option<u8>, graph: GraphOp },
     /// Holds the starter of the latest child flow.
     HoldStarter,
+    /// Cancels it.
+    CancelStarter,
     /// Repeats an earlier submission.
     Resubmit(u8),
     /// Extends a flow, now and then one that has another revision.
@@ -142,21 +144,27 @@ fn graph_of(
 }
 
 /// Steps about flows, and such as bring them on.
+fn small() -> impl Strategy<Value = GraphOp> {
+    graph_of(vec(node(), 1..=2), vec(edge(), 0..=1))
+}
+
 pub(super) fn flow() -> impl Strategy<Value = Op> {
     let extend = (any::<u8>(), vec(node(), 0..=2), vec(edge(), 0..=3), prop::bool::weighted(0.1))
         .prop_map(|(flow, nodes, edges, stale)| FlowOp::Extend { flow, nodes, edges, stale });
-    let child = (any::<u8>(), graph_of(vec(node(), 1..=2), vec(edge(), 0..=1)))
-        .prop_map(|(task, graph)| FlowOp::Child { task, graph });
-    let wait = (option::weighted(0.1, any::<u8>()), option::weighted(0.3, 0_u8..3))
-        .prop_map(|(other, state)| FlowOp::WaitChildren { other, state });
+    // Of the latest task the lease is most likely to be live.
+    let task = prop_oneof![3 => Just(0_u8), 1 => any::<u8>()];
+    let child = (task, small()).prop_map(|(task, graph)| FlowOp::Child { task, graph });
+    let wait = (option::weighted(0.1, any::<u8>()), option::weighted(0.3, 0_u8..3), small())
+        .prop_map(|(other, state, graph)| FlowOp::WaitChildren { other, state, graph });
     let ops = prop_oneof![
         8 => graph().prop_map(FlowOp::Submit),
-        6 => child,
-        8 => wait,
+        9 => child,
+        22 => wait,
         1 => Just(FlowOp::HoldStarter),
+        2 => Just(FlowOp::CancelStarter),
         1 => any::<u8>().prop_map(FlowOp::Resubmit),
         6 => extend,
-        4 => (any::<u8>(), 0_u8..4).prop_map(|(flow, policy)| FlowOp::Cancel { flow, policy }),
+        7 => (any::<u8>(), 0_u8..4).prop_map(|(flow, policy)| FlowOp::Cancel { flow, policy }),
         10 => (any::<u8>(), any::<u8>()).prop_map(|(flow, which)| FlowOp::Replay { flow, which }),
         1 => (any::<u8>(), 1_u8..4).prop_map(|(flow, limit)| FlowOp::Read { flow, limit }),
         1 => (1_u8..3, option::of(0_u8..4), any::<bool>())
@@ -172,7 +180,7 @@ pub(super) fn flow() -> impl Strategy<Value = Op> {
         8 => claim,
         12 => Just(Op::Complete { handle: 0, result: None }),
         4 => Just(Op::Fail { handle: 0, class: 1, retry_after: None }),
-        1 => Just(Op::Advance(5_000)),
-        2 => Just(Op::Tick { limit: 5, filtered: false }),
+        3 => Just(Op::Advance(5_000)),
+        4 => Just(Op::Tick { limit: 5, filtered: false }),
     ]
 }

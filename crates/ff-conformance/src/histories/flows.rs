@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ff_engine::machine::lifecycle::Verb;
 use ff_engine::{
-    CancelFlow, EngineError, ExtendFlow, FlowEdge, FlowNode, FlowNodeView, FlowSpec, Hold,
-    ListFlows, ReadGraph, ReplayExecution, Task, UpstreamRequest, WaitChildren,
+    CancelExecution, CancelFlow, EngineError, ExtendFlow, FlowEdge, FlowNode, FlowNodeView,
+    FlowSpec, Hold, ListFlows, ReadGraph, ReplayExecution, Task, UpstreamRequest, WaitChildren,
 };
 use ff_types::backend::{CancelFlowPolicy, Handle};
 use ff_types::{
@@ -42,6 +42,7 @@ pub(super) enum FlowCall {
     Submit(Box<FlowSpec>),
     WaitChildren(Handle, WaitChildren),
     Hold(Hold),
+    CancelStarter(CancelExecution),
     Extend(Box<ExtendFlow>, BTreeSet<(u32, u32)>),
     Cancel(CancelFlow),
     Replay(ReplayExecution),
@@ -86,8 +87,11 @@ impl World {
                 let spec = FlowSpec::child_of(self.starter(*task)?, self.ids.flow_id());
                 FlowCall::Submit(Box::new(self.flow_spec(spec, graph, now)))
             }
-            FlowOp::WaitChildren { other, state } => {
-                let (flow, starter) = self.flows.latest_child()?;
+            FlowOp::WaitChildren { other, state, graph } => {
+                let Some((flow, starter)) = self.flows.latest_child() else {
+                    let child = FlowOp::Child { task: 0, graph: graph.clone() };
+                    return self.flow_call(&child, now);
+                };
                 let other = other.and_then(|which| self.flow(which));
                 let mut request = WaitChildren::new(other.unwrap_or(flow));
                 request.state = saved(*state);
@@ -98,6 +102,12 @@ impl World {
                 let (_, starter) = self.flows.latest_child()?;
                 FlowCall::Hold(Hold::new(self.ids.request_id(), starter))
             }
+            FlowOp::CancelStarter => {
+                let (_, starter) = self.flows.latest_child()?;
+                let request = self.ids.request_id();
+                let cancel = CancelExecution::new(request, starter, "no longer needed");
+                FlowCall::CancelStarter(cancel)
+            }
             FlowOp::Resubmit(which) => {
                 FlowCall::Submit(Box::new(pick(&self.flows.known, *which)?.spec.clone()))
             }
@@ -105,7 +115,7 @@ impl World {
                 self.extension(*flow, nodes, edges, *stale, now)?
             }
             FlowOp::Cancel { flow, policy } => {
-                let around = self.around_child().filter(|_| *flow >= 160);
+                let around = self.around_child().filter(|_| *flow >= 96);
                 let (request, id) = (self.ids.request_id(), around.or_else(|| self.flow(*flow))?);
                 let policy = POLICIES[usize::from(*policy) % POLICIES.len()];
                 FlowCall::Cancel(CancelFlow::new(request, id, "no longer").with_policy(policy))
@@ -147,6 +157,10 @@ impl World {
             }
             FlowCall::Hold(request) => {
                 Step::of(Verb::Hold, Some(request.execution_id), &backend.hold(&request).await)
+            }
+            FlowCall::CancelStarter(request) => {
+                let outcome = backend.cancel_execution(&request).await;
+                Step::of(Verb::CancelExecution, Some(request.execution_id), &outcome)
             }
             FlowCall::Extend(request, edges) => {
                 let extended = backend.extend_flow(&request).await;

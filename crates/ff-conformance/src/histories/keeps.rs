@@ -1,11 +1,14 @@
 //! The steps of a history that are about what outlives an attempt: the saved state and the recorded
-//! steps of a task.
+//! steps of a task, its frames and its summary.
 
 use std::collections::BTreeMap;
 
-use ff_engine::{Fence, RecordStep, SavedState, StepOutcome, StepView};
-use ff_types::backend::Handle;
-use ff_types::{ExecutionId, Payload, StepName};
+use ff_engine::{
+    Fence, ReadStream, RecordStep, SavedState, StepOutcome, StepView, StreamCursor, SummaryOutcome,
+    UpdateSummary,
+};
+use ff_types::backend::{Frame, FrameKind, Handle};
+use ff_types::{AttemptIndex, ExecutionId, Payload, StepName};
 
 use super::op::Op;
 use super::world::{Step, World, tell};
@@ -20,6 +23,9 @@ pub(super) enum KeepCall {
     Save(Handle, Option<SavedState>),
     Record(Handle, RecordStep),
     Steps(Handle),
+    Append(Handle, Vec<Frame>),
+    Summarize(Handle, UpdateSummary),
+    Follow(ReadStream),
 }
 
 /// A state of one of a few lengths.
@@ -58,6 +64,27 @@ impl World {
                 KeepCall::Record(self.handle(*handle)?, request)
             }
             Op::Steps(which) => KeepCall::Steps(self.handle(*which)?),
+            Op::Append { handle, number, count } => {
+                let numbers = u64::from(*number)..u64::from(*number + *count);
+                let frame =
+                    |number: u64| Frame::new(vec![*count; 3], FrameKind::Blob).with_seq(number);
+                KeepCall::Append(self.handle(*handle)?, numbers.map(frame).collect())
+            }
+            Op::Summarize { handle, version, byte } => {
+                let request = UpdateSummary::new(u64::from(*version), vec![*byte; 3]);
+                KeepCall::Summarize(self.handle(*handle)?, request)
+            }
+            Op::Follow { which, attempt, behind, backwards, limit } => {
+                let task = self.task(*which)?;
+                let mut request = ReadStream::new(task.execution_id)
+                    .with_limit(u32::from(*limit))
+                    .with_summary_after(u64::from(*limit % 2));
+                request.attempt = attempt.map(|attempt| AttemptIndex(attempt.into()));
+                request.from =
+                    behind.map(|behind| StreamCursor::new(task.attempt, u64::from(behind)));
+                request.newest_first = *backwards;
+                KeepCall::Follow(request)
+            }
             _ => return None,
         })
     }
@@ -92,6 +119,28 @@ impl World {
                     step.faults.extend(self.keeps.lost(id, steps));
                 }
                 step.asked_by(handle)
+            }
+            KeepCall::Append(handle, frames) => {
+                Step::quiet(&backend.append_frames(&handle, &frames).await).asked_by(handle)
+            }
+            KeepCall::Summarize(handle, request) => {
+                let outcome = backend.update_summary(&handle, &request).await;
+                let mut step = Step::quiet(&outcome);
+                if let Ok(SummaryOutcome::Stands(Some(stands))) = &outcome {
+                    step.answer = format!("{stands:?} {:?}", stands.document);
+                }
+                step.asked_by(handle)
+            }
+            KeepCall::Follow(request) => {
+                let page = backend.read_stream(&request).await;
+                let mut step = Step::quiet(&page);
+                if let Ok(page) = &page {
+                    let bytes: Vec<_> =
+                        page.frames.iter().map(|view| view.frame.bytes.clone()).collect();
+                    let document = page.summary.as_ref().map(|summary| summary.document.clone());
+                    step.answer = format!("{page:?} {bytes:?} {document:?}");
+                }
+                step
             }
         }
     }

@@ -40,6 +40,12 @@ pub(super) enum Op {
     RecordStep { handle: u8, name: u8, result: u8 },
     /// Looks at the recorded steps.
     Steps(u8),
+    /// Appends frames with numbers from one on.
+    Append { handle: u8, number: u8, count: u8 },
+    /// Replaces the running summary, which is taken to have a version.
+    Summarize { handle: u8, version: u8, byte: u8 },
+    /// Reads a page of frames, of all attempts or of one, in front of a frame or behind it.
+    Follow { which: u8, attempt: Option<u8>, behind: Option<u8>, backwards: bool, limit: u8 },
     /// Makes a waitpoint of one of three keys.
     CreateWaitpoint { handle: u8, key: u8, expires: u16 },
     /// Suspends.
@@ -222,7 +228,25 @@ fn keep() -> impl Strategy<Value = Op> {
         4 => (0_u8..4, 0_u8..3, 0_u8..3)
             .prop_map(|(handle, name, result)| Op::RecordStep { handle, name, result }),
         3 => (0_u8..4).prop_map(Op::Steps),
+        4 => (0_u8..4, 0_u8..8, 1_u8..4)
+            .prop_map(|(handle, number, count)| Op::Append { handle, number, count }),
+        2 => (0_u8..4, 0_u8..3, 0_u8..3)
+            .prop_map(|(handle, version, byte)| Op::Summarize { handle, version, byte }),
+        4 => follow(),
     ]
+}
+
+fn follow() -> impl Strategy<Value = Op> {
+    let of = (option::weighted(0.4, 0_u8..3), option::weighted(0.5, 0_u8..6));
+    (any::<u8>(), of, any::<bool>(), 1_u8..6).prop_map(
+        |(which, (attempt, behind), backwards, limit)| Op::Follow {
+            which,
+            attempt,
+            behind,
+            backwards,
+            limit,
+        },
+    )
 }
 
 fn signal() -> impl Strategy<Value = SignalOp> {

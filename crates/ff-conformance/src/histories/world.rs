@@ -171,9 +171,12 @@ impl World {
                 request.state = saved(*state);
                 Call::Delay(self.handle(*handle)?, request)
             }
-            Op::SaveState { .. } | Op::RecordStep { .. } | Op::Steps(_) => {
-                Call::Keep(self.keep_call(op)?)
-            }
+            Op::SaveState { .. }
+            | Op::RecordStep { .. }
+            | Op::Steps(_)
+            | Op::Append { .. }
+            | Op::Summarize { .. }
+            | Op::Follow { .. } => Call::Keep(self.keep_call(op)?),
             Op::CreateWaitpoint { .. }
             | Op::Suspend(_)
             | Op::Observe(_)

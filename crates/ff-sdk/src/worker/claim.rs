@@ -75,8 +75,12 @@ async fn take_slots(running: &Running, appetite: Appetite) -> Option<OwnedSemaph
     Some(with_all_free(slots, first))
 }
 
+/// Most that one claim takes: a larger one would hold the store up for longer than others may wait, and the
+/// next follows at once.
+const CLAIMED_AT_ONCE: u32 = 32;
+
 fn with_all_free(slots: &Arc<Semaphore>, mut permit: OwnedSemaphorePermit) -> OwnedSemaphorePermit {
-    let most = limits::CLAIM_MAX_TASKS - 1;
+    let most = CLAIMED_AT_ONCE.min(limits::CLAIM_MAX_TASKS) - 1;
     let free = u32::try_from(slots.available_permits()).unwrap_or(most);
     if let Ok(more) = Arc::clone(slots).try_acquire_many_owned(free.min(most)) {
         permit.merge(more);

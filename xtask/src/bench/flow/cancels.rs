@@ -19,8 +19,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::FlowArgs;
 use super::graph::{Graphs, PARKED, SETTLE};
-use super::{FlowArgs, Found};
+use crate::bench::parts::Found;
 use crate::bench::report::percentile;
 use crate::bench::rig::{LANE, Rig};
 

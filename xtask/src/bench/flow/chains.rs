@@ -7,7 +7,8 @@ use ff_engine::{FlowOps as _, FlowSpec, Submission, SubmitOps as _};
 use tokio::time::Instant;
 
 use super::graph::{Graphs, Progress, SETTLE, work};
-use super::{FlowArgs, Found, SENT};
+use super::{FlowArgs, SENT};
+use crate::bench::parts::Found;
 use crate::bench::raw;
 use crate::bench::report::{percentile, real};
 use crate::bench::rig::{Counted, LANE, Rig};

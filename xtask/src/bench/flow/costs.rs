@@ -7,7 +7,8 @@ use ff_types::LaneId;
 use ff_types::backend::{CapabilitySet, ClaimPolicy};
 
 use super::graph::{Graphs, PARKED};
-use super::{FlowArgs, Found, SENT};
+use super::{FlowArgs, SENT};
+use crate::bench::parts::Found;
 use crate::bench::report::real;
 use crate::bench::rig::{Counted, LANE, Rig};
 

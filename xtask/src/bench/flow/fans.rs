@@ -4,8 +4,9 @@ use ff_engine::{CancelFlow, FlowOps as _, FlowSpec};
 use ff_sdk::Client;
 use tokio::time::Instant;
 
+use super::FlowArgs;
 use super::graph::{Graphs, PARKED, Progress, SETTLE, work};
-use super::{FlowArgs, Found};
+use crate::bench::parts::Found;
 use crate::bench::report::real;
 use crate::bench::rig::{LANE, Rig, erased};
 
