@@ -391,7 +391,7 @@ impl Distortion {
     }
 
     /// Changes the frames that are appended.
-    pub(crate) fn appending<'f>(self, frames: &'f [Frame]) -> Cow<'f, [Frame]> {
+    pub(crate) fn appending(self, frames: &[Frame]) -> Cow<'_, [Frame]> {
         if !self.is(Mutation::FramesTwice) {
             return Cow::Borrowed(frames);
         }

@@ -17,7 +17,7 @@ type Object = BTreeMap<String, Box<RawValue>>;
 pub(crate) fn merge(document: Option<&str>, patch: &str) -> Result<String, String> {
     let parse = |text: &str| RawValue::from_string(text.to_owned()).map_err(|e| e.to_string());
     let document = document.map(parse).transpose()?;
-    merged(document.as_deref(), &*parse(patch)?, 0).map(|merged| merged.get().to_owned())
+    merged(document.as_deref(), &parse(patch)?, 0).map(|merged| merged.get().to_owned())
 }
 
 fn merged(

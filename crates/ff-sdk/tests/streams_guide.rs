@@ -23,13 +23,13 @@ async fn build(task: ClaimedTask, crates: Vec<String>) -> Result<usize, TaskErro
 // endregion
 
 // region: follow
-async fn watch(client: &Client, id: ExecutionId) -> Result<Vec<String>, EngineError> {
+async fn watch(client: &Client, id: ExecutionId) -> Result<Vec<String>, TaskError> {
     let mut shown = Vec::new();
     let mut tail = client.tail(id).with_summary();
     while let Some(event) = tail.next().await? {
         shown.push(match event {
-            TailEvent::Frame(view) => String::from_utf8_lossy(&view.frame.bytes).into_owned(),
-            TailEvent::Summary(view) => String::from_utf8_lossy(&view.document).into_owned(),
+            TailEvent::Frame(view) => String::from_utf8(view.frame.bytes.to_vec())?,
+            TailEvent::Summary(view) => String::from_utf8(view.document.to_vec())?,
             TailEvent::Superseded { attempt } => format!("attempt {attempt} is over"),
             TailEvent::Gap => "what stood here is not kept any more".to_owned(),
             TailEvent::Ended(StreamEnd::Ended(outcome)) => format!("{outcome}"),

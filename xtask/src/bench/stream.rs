@@ -138,14 +138,14 @@ async fn follows(rig: &Rig, args: &StreamArgs, tails: usize) -> anyhow::Result<F
     let (writer, reader) = (rig.backend().await?, rig.backend().await?);
     let task = running(rig, &writer, 1).await?.remove(0);
     let client = Client::with_ids(erased(&reader), rig.ids.clone());
-    let (told, mut seen) = mpsc::unbounded_channel();
+    let (told, mut seen) = mpsc::channel(tails);
     let mut following: JoinSet<anyhow::Result<()>> = JoinSet::new();
     for _ in 0..tails {
         let (mut tail, told) = (client.tail(task.execution_id), told.clone());
         following.spawn(async move {
             while let Some(event) = tail.next().await? {
                 if let TailEvent::Frame(_) = event {
-                    told.send(Instant::now())?;
+                    told.send(Instant::now()).await?;
                 }
             }
             Ok(())

@@ -63,27 +63,27 @@ async fn run(args: &Args) -> Result<bool, Failure> {
 
     let (come, comes) = oneshot::channel();
     let first = tokio::spawn(follow("first", client.tail(id), Some(come)));
-    let late = client.tail(id);
-    let late = tokio::spawn(async move {
+    let tail = client.tail(id);
+    let second = tokio::spawn(async move {
         // A job of fewer lines has ended by then.
         let _seen = comes.await;
-        follow("late ", late, None).await
+        follow("late ", tail, None).await
     });
-    let (first, late) = (first.await??, late.await??);
+    let (first, second) = (first.await??, second.await??);
     let written = client.result::<usize>(id).await;
     let summary = client.summary(id).await?;
     worker.shutdown().await;
 
     let mut out = io::stdout().lock();
     if let Some(view) = summary {
-        writeln!(out, "summary: {}", String::from_utf8_lossy(&view.document))?;
+        writeln!(out, "summary: {}", std::str::from_utf8(&view.document)?)?;
     }
     let written = written?;
     writeln!(
         out,
-        "{written} lines were written; the first follower saw {first}, the late one {late}"
+        "{written} lines were written; the first follower saw {first}, the late one {second}"
     )?;
-    Ok(first == written && late == written)
+    Ok(first == written && second == written)
 }
 
 /// Prints what comes, and answers how many lines that were.
@@ -97,7 +97,7 @@ async fn follow(
         let mut out = io::stdout().lock();
         match event {
             TailEvent::Frame(view) => {
-                let text = String::from_utf8_lossy(&view.frame.bytes);
+                let text = std::str::from_utf8(&view.frame.bytes)?;
                 if view.frame.kind == FrameKind::Stdout {
                     writeln!(out, "{who} | {text}")?;
                     lines += 1;
@@ -107,7 +107,7 @@ async fn follow(
             }
             TailEvent::Gap => writeln!(out, "{who} : what stood here is not kept any more")?,
             TailEvent::Superseded { attempt } => {
-                writeln!(out, "{who} : attempt {attempt} is over")?
+                writeln!(out, "{who} : attempt {attempt} is over")?;
             }
             other => writeln!(out, "{who} : {other:?}")?,
         }

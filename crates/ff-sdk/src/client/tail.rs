@@ -76,7 +76,7 @@ impl Client {
     /// let mut lines = Vec::new();
     /// while let Some(event) = tail.next().await? {
     ///     if let TailEvent::Frame(view) = event {
-    ///         lines.push(String::from_utf8_lossy(&view.frame.bytes).into_owned());
+    ///         lines.push(String::from_utf8(view.frame.bytes.to_vec())?);
     ///     }
     /// }
     /// assert_eq!(lines, ["1 of 3", "2 of 3", "3 of 3"]);

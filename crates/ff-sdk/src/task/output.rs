@@ -213,11 +213,13 @@ impl ClaimedTask {
     }
 }
 
+type Appending = Pin<Box<dyn Future<Output = Result<(), EngineError>> + Send>>;
+
 /// See [`ClaimedTask::writer`]. A flush returns once everything that was written is stored.
 pub struct FrameWriter {
     attempt: Arc<Attempt>,
     kind: FrameKind,
-    appending: Option<Pin<Box<dyn Future<Output = Result<(), EngineError>> + Send>>>,
+    appending: Option<Appending>,
 }
 
 impl FrameWriter {

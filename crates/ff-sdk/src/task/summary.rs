@@ -59,13 +59,11 @@ impl ClaimedTask {
         let patch = std::str::from_utf8(&patch).map_err(|error| invalid(error.to_string()))?;
         let attempt = &self.attempt;
         let mut known = attempt.summary.0.lock().await;
-        let (mut version, mut document) = match known.take() {
-            Some(known) => known,
-            None => {
-                let request =
-                    ReadStream::new(self.execution_id()).with_limit(1).with_summary_after(0);
-                stands(attempt.ask(|| attempt.desk.backend.read_stream(&request)).await?.summary)
-            }
+        let (mut version, mut document) = if let Some(known) = known.take() {
+            known
+        } else {
+            let request = ReadStream::new(self.execution_id()).with_limit(1).with_summary_after(0);
+            stands(attempt.ask(|| attempt.desk.backend.read_stream(&request)).await?.summary)
         };
         for _ in 0..TRIES {
             let text = document.as_ref().and_then(|bytes| std::str::from_utf8(bytes).ok());
