@@ -20,24 +20,22 @@ local function is_above(one, other)
   return #one > #other or (#one == #other and one > other)
 end
 
---- The frame of an attempt that has a number, among the latest.
-local function remembered(key, attempt, seq)
-  local first, stop = frame.ids(attempt)
-  local looked = 0
-  while looked < REMEMBERED do
-    local entries = redis.call("XREVRANGE", key, stop, first, "COUNT", READ_AT_ONCE)
+--- The frame of an attempt that has a number, among the latest. `memory` has what was read so far.
+local function remembered(key, attempt, memory, seq)
+  local first, last = frame.ids(attempt)
+  memory.stop, memory.looked = memory.stop or last, memory.looked or 0
+  while not memory[seq] and memory.looked < REMEMBERED do
+    local entries = redis.call("XREVRANGE", key, memory.stop, first, "COUNT", READ_AT_ONCE)
     for _, entry in ipairs(entries) do
       local e = frame.read(entry)
-      if e.numbered and e.highest == seq then
-        return e.ordinal
+      if e.numbered then
+        memory[e.highest] = e.ordinal
       end
+      memory.stop = "(" .. entry[1]
     end
-    if #entries < READ_AT_ONCE then
-      return nil
-    end
-    looked, stop = looked + #entries, "(" .. entries[#entries][1]
+    memory.looked = #entries < READ_AT_ONCE and REMEMBERED or memory.looked + #entries
   end
-  return nil
+  return memory[seq]
 end
 
 --- Removes the oldest frames while those that are kept count too much.
@@ -69,12 +67,12 @@ local function plan(key, attempt, values)
     ordinals = {}, fresh = {}, counted = latest.counted, written = latest.ordinal,
     began = same and latest.began or latest.ordinal + 1, highest = same and latest.highest or nil,
   }
-  local just_now = {}
+  local just_now, memory = {}, {}
   for at = 1, #values, VALUES do
     local seq = values[at + 1] ~= "" and values[at + 1] or nil
     local ordinal
     if seq and next.highest and not is_above(seq, next.highest) then
-      ordinal = just_now[seq] or remembered(key, attempt, seq)
+      ordinal = just_now[seq] or remembered(key, attempt, memory, seq)
       if not ordinal then
         return nil, next.highest
       end

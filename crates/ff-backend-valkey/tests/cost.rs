@@ -4,12 +4,13 @@
 //! deployment, so a change of these numbers is a decision and shows in review.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use ff_backend_valkey::ValkeyBackend;
 use ff_engine::{
     AttemptOps, ClaimOps, ClaimRequest, FlowEdge, FlowNode, FlowOps, FlowSpec, IdSource, ReadOps,
-    ReadStream, ResultRequest, SeededEntropy, Submission, SubmitOps, SystemClock, Task,
-    TickRequest, TimerOps, UpdateSummary,
+    ReadStream, ResultRequest, SeededEntropy, StreamCursor, Submission, SubmitOps, SystemClock,
+    Task, TickRequest, TimerOps, UpdateSummary,
 };
 use ff_types::backend::{
     BackendConfig, CapabilitySet, ClaimPolicy, Frame, FrameKind, ScannerFilter,
@@ -194,6 +195,59 @@ async fn commands_an_operation_do_not_grow_with_the_queue() {
         let expected: Vec<_> =
             COSTS.iter().map(|(name, cost)| (*name, (*cost).to_owned())).collect();
         assert_eq!(measured, expected, "with {queued} queued");
+    }
+}
+
+/// Most calls for one frame that readers of one process wait for: the append, the page that they share, and
+/// those of readers that came between.
+const CALLS_FOR_A_FRAME: usize = 4;
+
+/// Readers cost the writer one message, whether there are one or a thousand, and whether or not they go on:
+/// a page is asked for and never sent.
+#[tokio::test]
+async fn an_append_costs_the_same_however_many_follow() {
+    let binary = Binary::find(Flavor::Valkey).expect("a server is found");
+    let server = Server::start(&Options::new().binary(binary)).expect("a server starts");
+    let mut bench = Bench::start(&server).await;
+    bench.queue(1).await;
+    let task = bench.claim().await;
+    let config = BackendConfig::from_url(&server.url()).expect("the URL is valid");
+    let builder = ValkeyBackend::builder(&config).expect("it is one to Valkey");
+    let reader = Arc::new(builder.connect().await.expect("the server is good"));
+    for (number, readers) in [(1, 1), (2, 1_000)] {
+        let behind = StreamCursor::new(task.attempt, number - 1);
+        let follow = ReadStream::new(task.execution_id).with_from(behind);
+        let follow = follow.with_max_wait(Duration::from_mins(1));
+        let waiting: Vec<_> = (0..readers)
+            .map(|_| {
+                let (reader, follow) = (Arc::clone(&reader), follow.clone());
+                tokio::spawn(async move { reader.read_stream(&follow).await })
+            })
+            .collect();
+        // The first of them marks the execution.
+        let key = format!("ff:{{default/0}}:e:{}", task.execution_id);
+        while bench.stats.command(&["HEXISTS", &key, "tw"]).expect("it answers").as_integer()
+            != Some(1)
+        {
+            tokio::task::yield_now().await;
+        }
+        let frame = [Frame::new(vec![7; 64], FrameKind::Stdout).with_seq(number)];
+        let call = async |bench: &Bench| {
+            bench.backend.append_frames(&task.handle, &frame).await.expect("the lease lives");
+            for read in waiting {
+                let page = read.await.expect("it did not panic").expect("it is there");
+                assert_eq!(page.frames.len(), 1);
+            }
+        };
+
+        let (cost, ()) = bench.cost(call).await;
+
+        let told: Vec<_> = cost.split(' ').filter(|word| word.starts_with("spublish")).collect();
+        assert_eq!(told, ["spublish"], "{readers} readers: {cost}");
+        let calls = cost.split(' ').find_map(|word| word.strip_prefix("fcall"));
+        let calls = calls.and_then(|times| times.strip_prefix('×')).map_or(Ok(1), str::parse);
+        let calls: usize = calls.expect("a count");
+        assert!((2..=CALLS_FOR_A_FRAME).contains(&calls), "{readers} readers: {cost}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Convenience over a backend, for every backend.
 
 use async_trait::async_trait;
-use ff_types::backend::ScannerFilter;
+use ff_types::backend::{AppendFrameOutcome, Frame, Handle, ScannerFilter};
 use ff_types::{FlowId, TerminalOutcome, limits};
 
 use crate::error::{EngineError, StateKind};
@@ -9,11 +9,24 @@ use crate::ids::IdSource;
 use crate::requests::{
     ExecutionSummary, GraphPage, ListRequest, ReadGraph, ReplayExecution, TickOutcome, TickRequest,
 };
-use crate::roles::{FlowOps, OperatorOps, ReadOps, TimerOps};
+use crate::roles::{AttemptOps, FlowOps, OperatorOps, ReadOps, TimerOps};
 
-/// Calls that repeat a verb until it has nothing more to say.
+/// Calls that repeat a verb until it has nothing more to say, or make one of its many.
 #[async_trait]
-pub trait EngineBackendExt: ReadOps + TimerOps + FlowOps + OperatorOps {
+pub trait EngineBackendExt: AttemptOps + ReadOps + TimerOps + FlowOps + OperatorOps {
+    /// Appends one frame.
+    ///
+    /// # Errors
+    /// Those of [`AttemptOps::append_frames`].
+    async fn append_frame(
+        &self,
+        handle: &Handle,
+        frame: &Frame,
+    ) -> Result<AppendFrameOutcome, EngineError> {
+        let mut outcomes = self.append_frames(handle, std::slice::from_ref(frame)).await?;
+        outcomes.pop().ok_or(EngineError::Corrupt { what: "the answer to an append".to_owned() })
+    }
+
     /// Ticks until a call finds nothing due, and answers the sum of what was done.
     async fn tick_until_quiet(&self, filter: &ScannerFilter) -> Result<TickOutcome, EngineError> {
         let mut total = TickOutcome::default();
@@ -102,4 +115,4 @@ pub trait EngineBackendExt: ReadOps + TimerOps + FlowOps + OperatorOps {
     }
 }
 
-impl<B: ReadOps + TimerOps + FlowOps + OperatorOps + ?Sized> EngineBackendExt for B {}
+impl<B: AttemptOps + ReadOps + TimerOps + FlowOps + OperatorOps + ?Sized> EngineBackendExt for B {}

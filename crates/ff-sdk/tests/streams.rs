@@ -238,6 +238,61 @@ async fn a_frame_that_is_too_large_is_refused_and_the_others_stay() {
     stop(&rig, worker).await;
 }
 
+/// Frames stay while the store does not answer, however long that takes, and a flush says whether they are
+/// stored.
+#[tokio::test]
+async fn what_is_not_answered_is_kept_and_a_flush_tells_the_truth() {
+    async fn write(task: ClaimedTask, (): ()) -> Result<(), TaskError> {
+        task.log("before").await?;
+        let during = task.flush_output().await;
+        assert!(during.is_err_and(|error| error.is_retryable()), "the store is away");
+        while task.flush_output().await.is_err() {}
+        Ok(())
+    }
+
+    let rig = Rig::new();
+    let worker = rig.worker().handler("write", write).build().unwrap().start();
+    let id = rig.submit(Job::new("write", &())).await;
+    rig.backend.hang_up("append_frames", true);
+
+    rig.pass(6 * SECOND).await;
+    rig.backend.hang_up("append_frames", false);
+    rig.pass(10 * SECOND).await;
+
+    assert_eq!(texts(rig.client.tail(id)).await, ["before", "completed"]);
+    stop(&rig, worker).await;
+}
+
+/// A store that takes no frames still takes the end, and so does one that somebody writes to without end.
+#[tokio::test]
+async fn output_does_not_hold_up_the_end() {
+    async fn busy(task: ClaimedTask, (): ()) -> Result<(), TaskError> {
+        let task = std::sync::Arc::new(task);
+        let writer = std::sync::Arc::clone(&task);
+        tokio::spawn(async move {
+            while writer.log("more").await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        });
+        task.flush_output().await?;
+        Ok(())
+    }
+
+    let rig = Rig::new();
+    let worker =
+        rig.worker().handler("busy", busy).handler("lines", lines).build().unwrap().start();
+    let id = rig.submit(Job::new("busy", &())).await;
+    rig.pass(5 * SECOND).await;
+    assert!(rig.client.describe(id).await.unwrap().state.is_terminal());
+
+    rig.backend.hang_up("append_frames", true);
+    let id = rig.submit(Job::new("lines", &(3, 0))).await;
+    rig.pass(5 * SECOND).await;
+    assert!(rig.client.describe(id).await.unwrap().state.is_terminal());
+    rig.backend.hang_up("append_frames", false);
+    stop(&rig, worker).await;
+}
+
 #[tokio::test]
 async fn a_dropped_wait_loses_nothing() {
     let rig = Rig::new();

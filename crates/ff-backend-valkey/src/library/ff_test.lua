@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "4ed1bf709d074e4c3ecf507d0f8c4c5a" }
+M.library = { PROTOCOL = 1, HASH = "72e030f979068fd4659040579c676f4e" }
 
 M.number = (function()
 local number = {}
@@ -3426,23 +3426,21 @@ local VALUES = 5
 local function is_above(one, other)
   return #one > #other or (#one == #other and one > other)
 end
-local function remembered(key, attempt, seq)
-  local first, stop = frame.ids(attempt)
-  local looked = 0
-  while looked < REMEMBERED do
-    local entries = redis.call("XREVRANGE", key, stop, first, "COUNT", READ_AT_ONCE)
+local function remembered(key, attempt, memory, seq)
+  local first, last = frame.ids(attempt)
+  memory.stop, memory.looked = memory.stop or last, memory.looked or 0
+  while not memory[seq] and memory.looked < REMEMBERED do
+    local entries = redis.call("XREVRANGE", key, memory.stop, first, "COUNT", READ_AT_ONCE)
     for _, entry in ipairs(entries) do
       local e = frame.read(entry)
-      if e.numbered and e.highest == seq then
-        return e.ordinal
+      if e.numbered then
+        memory[e.highest] = e.ordinal
       end
+      memory.stop = "(" .. entry[1]
     end
-    if #entries < READ_AT_ONCE then
-      return nil
-    end
-    looked, stop = looked + #entries, "(" .. entries[#entries][1]
+    memory.looked = #entries < READ_AT_ONCE and REMEMBERED or memory.looked + #entries
   end
-  return nil
+  return memory[seq]
 end
 local function trim(key, counted)
   local first, at_once = nil, 2
@@ -3469,12 +3467,12 @@ local function plan(key, attempt, values)
     ordinals = {}, fresh = {}, counted = latest.counted, written = latest.ordinal,
     began = same and latest.began or latest.ordinal + 1, highest = same and latest.highest or nil,
   }
-  local just_now = {}
+  local just_now, memory = {}, {}
   for at = 1, #values, VALUES do
     local seq = values[at + 1] ~= "" and values[at + 1] or nil
     local ordinal
     if seq and next.highest and not is_above(seq, next.highest) then
-      ordinal = just_now[seq] or remembered(key, attempt, seq)
+      ordinal = just_now[seq] or remembered(key, attempt, memory, seq)
       if not ordinal then
         return nil, next.highest
       end

@@ -1,13 +1,14 @@
 //! Reads that wait for the next frame of an execution.
 //!
-//! However many readers of a process wait at one place, one of them asks the store, and the others are
-//! given the same page.
+//! However many readers of a process wait at one place, one of them asks the store, and those that ask
+//! while another one asks or waits there are given the same page.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use ff_engine::{EngineError, ReadStream, StreamPage};
+use ff_engine::{EngineError, ReadStream, StreamPage, UnavailableKind};
 use ff_types::ExecutionId;
 use tokio::sync::{OnceCell, watch};
 
@@ -24,23 +25,33 @@ pub(crate) struct FrameWaits {
 }
 
 /// An execution that is listened to.
+#[derive(Default)]
 struct Heard {
     readers: usize,
     shared: Arc<Shared>,
-    /// How often readers have come: who comes while the last is leaving is noticed.
+    /// How often readers have come.
     visits: u64,
+    /// Whether somebody looks after a while whether readers still come.
+    lingers: bool,
 }
 
 #[derive(Default)]
 struct Shared {
     /// Counts what was heard.
     news: watch::Sender<u64>,
-    /// What the store said since the latest news, by what was asked.
-    pages: Mutex<(u64, Pages)>,
+    /// What readers ask or have been told while they wait, by what they asked. It is theirs.
+    answers: Mutex<HashMap<(ReadStream, usize), Weak<Answer>>>,
     listening: OnceCell<()>,
 }
 
-type Pages = HashMap<(ReadStream, usize), Arc<OnceCell<StreamPage>>>;
+/// What the store says to one question.
+struct Answer {
+    /// The news it was asked after.
+    news: u64,
+    page: OnceCell<StreamPage>,
+    /// Whether a question has failed: those behind it fail with it.
+    has_failed: AtomicBool,
+}
 
 /// One reader.
 pub(crate) struct FrameWait {
@@ -48,6 +59,7 @@ pub(crate) struct FrameWait {
     id: ExecutionId,
     shared: Arc<Shared>,
     news: watch::Receiver<u64>,
+    answer: Option<Arc<Answer>>,
 }
 
 impl FrameWaits {
@@ -59,13 +71,13 @@ impl FrameWaits {
     ) -> Result<FrameWait, EngineError> {
         let shared = {
             let mut heard = locked(&self.heard);
-            let one = heard.entry(id).or_insert_with(Heard::new);
+            let one = heard.entry(id).or_default();
             one.readers += 1;
             one.visits += 1;
             Arc::clone(&one.shared)
         };
         let news = shared.news.subscribe();
-        let wait = FrameWait { inner: Arc::clone(inner), id, shared, news };
+        let wait = FrameWait { inner: Arc::clone(inner), id, shared, news, answer: None };
         let channel = inner.partition_of(id).stream_channel(id);
         wait.shared.listening.get_or_try_init(|| inner.subscribe(&channel)).await?;
         Ok(wait)
@@ -86,14 +98,9 @@ impl FrameWaits {
     }
 }
 
-impl Heard {
-    fn new() -> Self {
-        Self { readers: 0, shared: Arc::default(), visits: 0 }
-    }
-}
-
 impl FrameWait {
-    /// What the store says to this, asked at most once since the latest news.
+    /// What the store says to this: the answer that another reader waits with or for, when there is one
+    /// since the latest news, and never the one that this reader has had.
     pub(crate) async fn ask<F>(
         &mut self,
         request: &ReadStream,
@@ -104,16 +111,43 @@ impl FrameWait {
         F: Future<Output = Result<StreamPage, EngineError>>,
     {
         let news = *self.news.borrow_and_update();
-        let page = {
-            let mut pages = locked(&self.shared.pages);
-            if pages.0 != news {
-                *pages = (news, Pages::new());
-            }
+        let had = self.answer.take();
+        let answer = {
             let mut asked = request.clone();
             asked.max_wait = None;
-            Arc::clone(pages.1.entry((asked, page_size)).or_default())
+            let mut answers = locked(&self.shared.answers);
+            answers.retain(|_, answer| answer.strong_count() > 0);
+            let theirs = answers.get(&(asked.clone(), page_size)).and_then(Weak::upgrade);
+            let is_new = |answer: &Arc<Answer>| {
+                let is_mine = had.as_ref().is_some_and(|had| Arc::ptr_eq(had, answer));
+                answer.news == news && !is_mine && !answer.has_failed.load(Ordering::Relaxed)
+            };
+            theirs.filter(is_new).unwrap_or_else(|| {
+                let answer = Arc::new(Answer {
+                    news,
+                    page: OnceCell::new(),
+                    has_failed: AtomicBool::new(false),
+                });
+                answers.insert((asked, page_size), Arc::downgrade(&answer));
+                answer
+            })
         };
-        page.get_or_try_init(ask).await.cloned()
+        let page = answer.page.get_or_try_init(|| async {
+            if answer.has_failed.load(Ordering::Relaxed) {
+                let kind = UnavailableKind::Unreachable;
+                return Err(EngineError::Unavailable {
+                    kind,
+                    operation: "read_stream",
+                    source: None,
+                });
+            }
+            let page = ask().await;
+            answer.has_failed.store(page.is_err(), Ordering::Relaxed);
+            page
+        });
+        let page = page.await?.clone();
+        self.answer = Some(answer);
+        Ok(page)
     }
 
     /// Waits for news since the latest question.
@@ -125,35 +159,42 @@ impl FrameWait {
 
 impl Drop for FrameWait {
     fn drop(&mut self) {
-        let visits = {
+        {
             let mut heard = locked(&self.inner.waits.frames.heard);
             let Some(one) = heard.get_mut(&self.id) else { return };
             one.readers -= 1;
-            if one.readers > 0 {
+            if one.readers > 0 || one.lingers {
                 return;
             }
-            one.visits
-        };
-        let (inner, id) = (Arc::clone(&self.inner), self.id);
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                tokio::time::sleep(LINGERS).await;
-                let is_left = |heard: &Heard| heard.readers == 0 && heard.visits == visits;
-                {
-                    let mut heard = locked(&inner.waits.frames.heard);
-                    if !heard.get(&id).is_some_and(is_left) {
-                        return;
-                    }
-                    heard.remove(&id);
-                }
-                let channel = inner.partition_of(id).stream_channel(id);
-                // Staying subscribed costs a little memory, and nothing else.
-                let _left = inner.transport.unsubscribe(&channel).await;
-                if locked(&inner.waits.frames.heard).contains_key(&id) {
-                    let _again = inner.subscribe(&channel).await;
-                    inner.waits.frames.told(id);
-                }
-            });
+            one.lingers = true;
         }
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(leave_later(Arc::clone(&self.inner), self.id));
+        }
+    }
+}
+
+/// Stops listening to an execution once no reader has come for a while.
+async fn leave_later(inner: Arc<Inner>, id: ExecutionId) {
+    let mut seen = 0;
+    loop {
+        tokio::time::sleep(LINGERS).await;
+        let mut heard = locked(&inner.waits.frames.heard);
+        let Some(one) = heard.get_mut(&id) else { return };
+        if one.readers > 0 {
+            one.lingers = false;
+            return;
+        } else if one.visits == seen {
+            heard.remove(&id);
+            break;
+        }
+        seen = one.visits;
+    }
+    let channel = inner.partition_of(id).stream_channel(id);
+    // Staying subscribed costs a little memory, and nothing else.
+    let _left = inner.transport.unsubscribe(&channel).await;
+    if locked(&inner.waits.frames.heard).contains_key(&id) {
+        let _again = inner.subscribe(&channel).await;
+        inner.waits.frames.told(id);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ff_engine::{FrameView, ReadStream, StreamCursor, StreamEnd, StreamPage, Task};
+use ff_engine::{EngineBackendExt as _, FrameView, ReadStream, StreamCursor, StreamEnd, StreamPage, Task};
 use ff_types::backend::{AppendFrameOutcome, FailureClass, Frame, FrameKind};
 use ff_types::{AttemptIndex, ExecutionPolicy, TerminalOutcome, limits};
 
@@ -29,6 +29,7 @@ pub(crate) const CASES: &[Case] = &cases!["stream":
     wait_for_the_next,
     wait_ends_with_the_stream,
     many_wait_for_one,
+    same_read_is_answered_anew,
     end_is_told_with_its_reason,
     attempt_that_is_over_is_superseded,
     stale_holder_appends_nothing,
@@ -194,7 +195,8 @@ pub(crate) async fn numbers_rise(fx: Fixture) -> CaseResult {
     for from in (11..11 + most).step_by(250) {
         fx.append(&task, &numbered(from..from + 250)).await?;
     }
-    ensure_eq!(fx.append(&task, &numbered([11])).await?[0].frame_count, 3);
+    let eleven = numbered([11]).remove(0);
+    ensure_eq!(fx.backend.append_frame(&task.handle, &eleven).await?.frame_count, 3);
     assert_invalid(fx.backend.append_frames(&task.handle, &numbered([10])).await, "seq")?;
     ensure_eq!(first[1].frame_count, 2);
     Ok(())
@@ -434,6 +436,30 @@ pub(crate) async fn many_wait_for_one(fx: Fixture) -> CaseResult {
     Ok(())
 }
 
+/// The same read that may wait, made again and again, is answered by what is there each time: more of it,
+/// the end, and after a replay no end.
+pub(crate) async fn same_read_is_answered_anew(fx: Fixture) -> CaseResult {
+    let task = fx.running().await?;
+    let read = all(&task).with_summary_after(0).with_max_wait(ms(limits::MAX_WAIT_MAX_MS));
+    let mut seen = Vec::new();
+    for number in 1..=3 {
+        fx.append(&task, &numbered([number])).await?;
+        let summary = ff_engine::UpdateSummary::new(number - 1, number.to_string());
+        fx.backend.update_summary(&task.handle, &summary).await?;
+        let page = fx.promptly(fx.faultless.read_stream(&read)).await??;
+        let version = page.summary.map(|summary| summary.version);
+        seen.push((page.frames.len(), version, page.end));
+    }
+    ensure_eq!(seen, [(1, Some(1), None), (2, Some(2), None), (3, Some(3), None)]);
+
+    fx.backend.complete(&task.handle, None).await?;
+    let ended = Some(StreamEnd::Ended(TerminalOutcome::Completed));
+    ensure_eq!(fx.promptly(fx.faultless.read_stream(&read)).await??.end, ended);
+    fx.backend.replay(&fx.replay_request(task.execution_id)).await?;
+    ensure_eq!(fx.promptly(fx.faultless.read_stream(&read)).await??.end, None);
+    Ok(())
+}
+
 /// The page that holds the last frame says how the execution ended, and so does one behind it; a page in
 /// front of it does not. What is still to be written has no end.
 pub(crate) async fn end_is_told_with_its_reason(fx: Fixture) -> CaseResult {
@@ -570,6 +596,10 @@ pub(crate) async fn limits_are_enforced(fx: Fixture) -> CaseResult {
     assert_invalid(fx.backend.read_stream(&too_long).await, "max_wait")?;
     let backwards = all(&task).newest_first().with_max_wait(ms(1));
     assert_invalid(fx.backend.read_stream(&backwards).await, "max_wait")?;
+    let beyond = all(&task).with_from(StreamCursor::new(task.attempt, u64::MAX));
+    for request in [beyond.clone(), beyond.newest_first()] {
+        assert_invalid(fx.backend.read_stream(&request).await, "cursor")?;
+    }
     let bad = "s1.x".parse::<StreamCursor>().err().ok_or_else(|| CaseError::new("no error"))?;
     ensure_eq!(bad.code(), "validation");
     Ok(())

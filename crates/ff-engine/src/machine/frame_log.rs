@@ -131,12 +131,13 @@ impl FrameLog {
             }
             !is_full
         };
+        let place_of = |view: &FrameView| (view.attempt, view.ordinal);
+        let (from, is_start) = ((place.attempt(), place.ordinal()), place.ordinal() == 0);
         let is_through = if request.newest_first {
-            let before =
-                |view: &&FrameView| request.from.is_none() || view.ordinal < place.ordinal();
+            let before = |view: &&FrameView| request.from.is_none() || place_of(view) < from;
             kept.rev().filter(before).filter(asked).all(&mut take)
         } else {
-            let behind = |view: &&FrameView| view.ordinal > place.ordinal();
+            let behind = |view: &&FrameView| is_start || place_of(view) > from;
             kept.filter(behind).filter(asked).all(&mut take)
         };
         let first_read = if request.newest_first { 0 } else { place.ordinal() };
@@ -150,7 +151,7 @@ impl FrameLog {
     /// Whether frames behind this one are gone, of the attempt when one is given.
     fn is_missing_behind(&self, ordinal: u64, attempt: Option<AttemptIndex>) -> bool {
         let Some(Kept { view: oldest, began, .. }) = self.kept.front() else { return false };
-        let next = ordinal + 1;
+        let next = ordinal.saturating_add(1);
         match attempt {
             None => next < oldest.ordinal,
             Some(asked) if asked < oldest.attempt => next < *began,

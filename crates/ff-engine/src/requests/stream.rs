@@ -108,6 +108,9 @@ impl ReadStream {
     /// [`EngineError::Validation`] when one is out of range, or a wait is backwards.
     pub fn page_size(&self) -> Result<usize, EngineError> {
         valid_wait(self.max_wait)?;
+        if self.from.is_some_and(|from| from.ordinal > StreamCursor::ORDINAL_MAX) {
+            return Err(EngineError::validation("cursor", "lies behind every frame there can be"));
+        }
         if self.newest_first && self.max_wait.is_some() {
             return Err(EngineError::validation("max_wait", "must be none with newest_first"));
         }
@@ -158,7 +161,8 @@ pub enum StreamEnd {
 pub struct StreamPage {
     /// In the order in which they were written, or with `newest_first` in the opposite one.
     pub frames: Vec<FrameView>,
-    /// Whether frames next to the given place, or at the beginning, are not kept any more.
+    /// Whether frames next to the given place, or at the beginning, are not kept any more. Of an attempt
+    /// that is over, and of which no frame is kept, it may be that there was none.
     pub gap: bool,
     /// Set when nothing follows the last of these frames, and nothing will: the execution has ended, or
     /// the attempt that was asked for is over. Never set on a page that was read backwards.
@@ -203,6 +207,8 @@ pub struct StreamCursor {
 
 impl StreamCursor {
     const PREFIX: &'static str = "s1.";
+    /// The highest number a frame can have: what a double still counts.
+    const ORDINAL_MAX: u64 = (1 << 53) - 1;
 
     /// The place behind a frame; in front of all for an ordinal of 0. For backends.
     pub const fn new(attempt: AttemptIndex, ordinal: u64) -> Self {
@@ -235,7 +241,8 @@ impl FromStr for StreamCursor {
         let (attempt, ordinal) = rest.split_once('-').ok_or_else(malformed)?;
         let attempt = AttemptIndex(attempt.parse().map_err(|_| malformed())?);
         let cursor = Self { attempt, ordinal: ordinal.parse().map_err(|_| malformed())? };
-        if cursor.to_string() == text { Ok(cursor) } else { Err(malformed()) }
+        let is_place = cursor.ordinal <= Self::ORDINAL_MAX && cursor.to_string() == text;
+        if is_place { Ok(cursor) } else { Err(malformed()) }
     }
 }
 
@@ -262,9 +269,17 @@ mod tests {
         let cursor = StreamCursor::new(AttemptIndex(2), 300);
         assert_eq!(cursor.to_string(), "s1.2-300");
         assert_eq!("s1.2-300".parse::<StreamCursor>().unwrap(), cursor);
-        for bad in
-            ["", "s1.", "s1.2", "s2.2-3", "s1.02-3", "s1.+2-3", "s1.2-3-4", "s1.4294967296-1"]
-        {
+        for bad in [
+            "",
+            "s1.",
+            "s1.2",
+            "s2.2-3",
+            "s1.02-3",
+            "s1.+2-3",
+            "s1.2-3-4",
+            "s1.4294967296-1",
+            "s1.0-9007199254740992",
+        ] {
             assert_eq!(bad.parse::<StreamCursor>().unwrap_err().code(), "validation", "{bad}");
         }
     }

@@ -94,7 +94,7 @@ pub trait ReadOps: Send + Sync + 'static {
     ///   `[stream.attempts_are_told_apart]`.
     /// - With `max_wait` it waits for the next frame or the end inside the backend
     ///   `[stream.wait_for_the_next]` `[stream.wait_ends_with_the_stream]`, and any number of readers do
-    ///   `[stream.many_wait_for_one]`.
+    ///   `[stream.many_wait_for_one]`; what it answers is what is there `[stream.same_read_is_answered_anew]`.
     /// - The end is told with its reason, once nothing follows `[stream.end_is_told_with_its_reason]`; of an
     ///   attempt, when it is over `[stream.attempt_that_is_over_is_superseded]`.
     /// - When asked for, the running summary comes beside the frames once it is newer than the version

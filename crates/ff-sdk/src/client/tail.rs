@@ -164,7 +164,7 @@ impl Tail {
     }
 
     fn take(&mut self, page: StreamPage) {
-        if page.gap {
+        if page.gap && (page.end.is_some() || !page.frames.is_empty()) {
             self.ready.push_back(TailEvent::Gap);
         }
         for view in page.frames {

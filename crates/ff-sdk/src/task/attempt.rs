@@ -11,7 +11,7 @@ use ff_types::backend::{FailOutcome, PendingWaitpoint};
 use ff_types::{Payload, limits};
 
 use super::lease::Lease;
-use super::output::Output;
+use super::output::{HANDED_BACK_STORED_WITHIN, Output, STORED_WITHIN};
 use super::resumed::LatestWait;
 use super::saved::Saved;
 use super::step::Steps;
@@ -154,10 +154,11 @@ impl Attempt {
     /// Gives the lease back. Repeated while the backend does not answer, until the lease is over or
     /// the time of a whole lease has passed: renewals that succeed do not make it endless.
     pub(crate) async fn release(&self, release: &Release) -> Result<Released, EngineError> {
-        if let Err(error) = self.flush().await {
-            let (execution, code) = (self.task.execution_id, error.code());
-            tracing::warn!(%execution, code, "frames were not stored");
-        }
+        let stored_within = match release {
+            Release::HandBack => HANDED_BACK_STORED_WITHIN,
+            _ => STORED_WITHIN,
+        };
+        self.flush_for_release(stored_within).await;
         self.lease.begin_release();
         // Nothing is lost without it: the lease ends by itself.
         let policy = match release {

@@ -25,6 +25,10 @@ use crate::json;
 
 /// How long a frame waits for others.
 const GATHERED_FOR: Duration = Duration::from_millis(5);
+/// How long the release of a lease waits for frames to be stored.
+pub(crate) const STORED_WITHIN: Duration = Duration::from_secs(2);
+/// The same when a worker that stops hands a task back.
+pub(crate) const HANDED_BACK_STORED_WITHIN: Duration = Duration::from_millis(200);
 /// Bits of a number below the epoch of the lease: so numbers rise over the leases of an attempt.
 const COUNTER_BITS: u32 = 40;
 
@@ -40,8 +44,11 @@ pub(crate) struct Output {
 struct Written {
     frames: VecDeque<Frame>,
     bytes: usize,
-    /// How many frames were ever written.
+    /// How many frames were ever written, and how many of them were stored or refused.
     count: u64,
+    gone: u64,
+    /// Why some were refused: told to whoever flushes next.
+    refused: Option<EngineError>,
 }
 
 /// What has to be done about a frame that was written.
@@ -89,6 +96,7 @@ impl Written {
     fn forget(&mut self, count: usize) {
         for frame in self.frames.drain(..count) {
             self.bytes -= frame.bytes.len();
+            self.gone += 1;
         }
     }
 }
@@ -110,34 +118,67 @@ impl Attempt {
         })
     }
 
-    /// Appends everything that is written so far. A batch that is refused is dropped.
+    /// Appends everything that is written by now. What is refused for good is dropped, and told once; what
+    /// is not answered stays.
     pub(crate) async fn flush(&self) -> Result<(), EngineError> {
+        let until = self.output.locked().count;
         let _in_order = self.output.appending.lock().await;
-        let mut refused = None;
         loop {
-            // The frames stay until they are stored, for whoever drops this has not stored them.
-            let batch = self.output.locked().batch();
-            if batch.is_empty() {
-                return refused.map_or(Ok(()), Err);
-            }
+            let batch = {
+                let mut written = self.output.locked();
+                if written.gone >= until || written.frames.is_empty() {
+                    return written.refused.take().map_or(Ok(()), Err);
+                }
+                // They stay until they are stored: whoever drops this has not stored them.
+                written.batch()
+            };
             let backend = &self.desk.backend;
-            let answer = self.ask(|| backend.append_frames(&self.task.handle, &batch)).await;
-            self.output.locked().forget(batch.len());
-            if let Err(error) = answer {
-                refused.get_or_insert(error);
+            match self.ask(|| backend.append_frames(&self.task.handle, &batch)).await {
+                Ok(_) => self.output.locked().forget(batch.len()),
+                Err(error) if error.is_retryable() && !self.lease.is_lost() => return Err(error),
+                Err(error) => {
+                    let mut written = self.output.locked();
+                    written.forget(batch.len());
+                    written.refused.get_or_insert(error);
+                }
             }
+        }
+    }
+
+    /// Appends what is left before the lease is given back, for a while: a store that takes no frames may
+    /// still take the end.
+    pub(crate) async fn flush_for_release(&self, within: Duration) {
+        if self.output.is_empty() {
+            return;
+        }
+        let stored = tokio::select! {
+            stored = self.flush() => stored.map_err(|error| error.code()),
+            () = self.lease.lost() => Err("lease_lost"),
+            () = self.desk.clock.sleep(within) => Err("timeout"),
+        };
+        if let Err(code) = stored {
+            tracing::warn!(execution = %self.task.execution_id, code, "frames were not stored");
         }
     }
 }
 
+/// Appends frames after a moment, and again while the store does not answer.
 async fn append_later(attempt: Arc<Attempt>) {
-    attempt.desk.clock.sleep(GATHERED_FOR).await;
-    if let Err(error) = attempt.flush().await {
-        tracing::warn!(
-            execution = %attempt.task.execution_id,
-            code = error.code(),
-            "frames were not stored"
-        );
+    loop {
+        attempt.desk.clock.sleep(GATHERED_FOR).await;
+        match attempt.flush().await {
+            Err(error) if error.is_retryable() && !attempt.lease.is_lost() => {}
+            Err(error) => {
+                let (execution, code) = (attempt.task.execution_id, error.code());
+                tracing::warn!(%execution, code, "frames were not stored");
+                attempt.output.locked().refused.get_or_insert(error);
+                return;
+            }
+            Ok(()) => return,
+        }
+        if attempt.outcome().is_some() {
+            return;
+        }
     }
 }
 
@@ -189,6 +230,9 @@ impl ClaimedTask {
     /// # Errors
     /// As for [`ClaimedTask::log`].
     pub async fn write_frame(&self, frame: Frame) -> Result<(), EngineError> {
+        if self.attempt.output.is_full() {
+            self.attempt.flush().await?;
+        }
         match self.attempt.write(frame)? {
             Then::Nothing => Ok(()),
             Then::AppendLater => {
@@ -199,10 +243,11 @@ impl ClaimedTask {
         }
     }
 
-    /// Returns once everything that was written is stored.
+    /// Returns once everything that was written before is stored.
     ///
     /// # Errors
-    /// What the backend says when it refuses; what it refused is dropped.
+    /// What the backend says when it refuses: what it refused is dropped, and what it did not answer is
+    /// tried again later.
     pub async fn flush_output(&self) -> Result<(), EngineError> {
         self.attempt.flush().await
     }

@@ -25,6 +25,8 @@ pub(crate) struct Flaky {
     pub(crate) failing_completes: AtomicUsize,
     /// Operations that never answer.
     hung: Mutex<Vec<&'static str>>,
+    /// Operations that are unavailable.
+    hung_up: Mutex<Vec<&'static str>>,
     /// Operations whose next calls are passed on and their answers lost, once for each time they
     /// are here.
     lost: Mutex<Vec<&'static str>>,
@@ -56,6 +58,7 @@ impl Flaky {
             lost_submits: AtomicUsize::new(0),
             failing_completes: AtomicUsize::new(0),
             hung: Mutex::default(),
+            hung_up: Mutex::default(),
             lost: Mutex::default(),
             gaps: AtomicUsize::new(0),
             gaps_in_front: AtomicUsize::new(0),
@@ -71,6 +74,15 @@ impl Flaky {
             most_asked: AtomicUsize::new(0),
             cancel_waits: AtomicUsize::new(0),
             appends: AtomicUsize::new(0),
+        }
+    }
+
+    /// Makes calls of `operation` unavailable, or available again.
+    pub(crate) fn hang_up(&self, operation: &'static str, hangs_up: bool) {
+        let mut hung_up = self.hung_up.lock().expect("no test panics here");
+        hung_up.retain(|one| *one != operation);
+        if hangs_up {
+            hung_up.push(operation);
         }
     }
 
@@ -109,7 +121,8 @@ impl Flaky {
         if hangs {
             std::future::pending::<()>().await;
         }
-        if self.away.load(Relaxed) {
+        let hangs_up = self.hung_up.lock().expect("no test panics here").contains(&operation);
+        if hangs_up || self.away.load(Relaxed) {
             return Err(unavailable(operation));
         }
         Ok(self.inner.as_ref())
