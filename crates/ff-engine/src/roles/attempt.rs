@@ -264,6 +264,7 @@ pub trait AttemptOps: Send + Sync + 'static {
     ///   given `[stream.repeat_of_a_number_appends_nothing]`; one without a number is
     ///   `[stream.unnumbered_frames_are_all_kept]`. Every attempt has numbers of its own
     ///   `[stream.each_attempt_has_its_own_numbers]`.
+    /// - Whoever has lost the lease appends nothing, not even a repeat `[stream.stale_holder_appends_nothing]`.
     /// - The latest 10,000 frames and 8 MiB of an execution are kept, and readers are told of what is not
     ///   `[stream.number_is_bounded]` `[stream.bytes_are_bounded]`. Frames are kept as long as the
     ///   execution, over replays too, and go with it `[stream.goes_with_the_execution]`.
@@ -284,7 +285,8 @@ pub trait AttemptOps: Send + Sync + 'static {
     /// # Behavior
     /// - Of several that start from one version one is taken, and the others are told what stands
     ///   `[summary.one_update_of_a_version_is_taken]`; a repeat of the one that was taken is answered as at
-    ///   first `[summary.repeat_is_harmless]`.
+    ///   first `[summary.repeat_is_harmless]`, and of a holder that lost the lease none is
+    ///   `[summary.stale_holder_changes_nothing]`.
     /// - It is given back byte for byte, with its version, attempt and time, and stays over attempts, the
     ///   end and a replay, and goes with the execution `[summary.stays_with_the_execution]`.
     ///

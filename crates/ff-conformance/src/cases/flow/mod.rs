@@ -1,5 +1,5 @@
 //! Flows, by theme.
 
 areas! {
-    cancel children end extend join listing member read replay submit
+    cancel end extend join listing member read replay submit
 }
