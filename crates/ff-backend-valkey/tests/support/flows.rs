@@ -30,7 +30,7 @@ pub(super) fn check(
                     ..record.clone()
                 };
                 let its: Vec<_> = ids.filter_map(|id| records.get(&id)).map(told).collect();
-                members += its.len();
+                members += its.len() + hidden(kept, &flow, records);
                 faults.extend(flow_contradictions(&flow, &its.iter().collect::<Vec<_>>()));
                 place(&flow, index);
             }
@@ -44,6 +44,20 @@ pub(super) fn check(
     faults.extend(
         part.keys().filter(|key| key.starts_with("z:")).map(|key| format!("{key} is left")),
     );
+}
+
+/// Nodes behind the last that somebody staged and another extension overtook: nobody sees them, and they go
+/// with the flow.
+fn hidden(
+    kept: &Kept,
+    flow: &FlowRecord,
+    records: &BTreeMap<ExecutionId, ExecutionRecord>,
+) -> usize {
+    let Kept::Hash(fields) = kept else { return 0 };
+    let stored = fields.get(b"sm".as_slice()).and_then(|most| std::str::from_utf8(most).ok());
+    let stored: u16 = stored.and_then(|most| most.parse().ok()).unwrap_or(0);
+    let behind = (0..stored).skip(flow.nodes.len()).map(|index| flow.id.member(index));
+    behind.filter(|id| records.contains_key(id)).count()
 }
 
 fn flow(part: &Part<'_>, id: &str, kept: &Kept) -> Result<FlowRecord, String> {
