@@ -5,7 +5,7 @@
 --- @ok open int   members that have not ended
 --- @ok left text  flows in which something is left to do, joined by commas
 --- @err FLOW_NOT_FOUND
-local budget = require("budget")
+local effort = require("effort")
 local clock = require("clock")
 local flow = require("flow")
 local propagate = require("propagate")
@@ -21,5 +21,5 @@ return function(partition, id)
   end
   local w = work.on(fl, clock.now_ms(partition))
   propagate.run(w)
-  return reply.ok(fl.open, budget.left(w.looked))
+  return reply.ok(fl.open, effort.left(w.looked))
 end

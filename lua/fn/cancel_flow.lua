@@ -10,7 +10,7 @@
 --- @ok open    int   members that have not ended
 --- @ok left    text  flows in which something is left to do, joined by commas
 --- @err FLOW_NOT_FOUND
-local budget = require("budget")
+local effort = require("effort")
 local clock = require("clock")
 local flow = require("flow")
 local operator = require("operator")
@@ -38,5 +38,5 @@ return function(partition, id, request, policy, reason)
     sweep.begin(w, "r", policy, reason)
   end
   propagate.run(w)
-  return reply.ok("cancelled", fl.open, budget.left(w.looked))
+  return reply.ok("cancelled", fl.open, effort.left(w.looked))
 end

@@ -8,13 +8,13 @@
 --- @arg count    int    of new nodes
 --- @arg edges    int    how many are new
 --- @arg staged   flag   whether the new nodes are staged
---- @arg nodes    bytes  eighteen values of each, see `nodes`
+--- @arg nodes    bytes  twenty values of each, see `nodes`
 --- @arg touched  bytes  four values of each node that is there and gets edges, see `extension`
 --- @ok revision int
 --- @ok left     text  flows in which something is left to do, joined by commas
---- @err FLOW_NOT_FOUND FLOW_ENDED FLOW_CANCELLED FLOW_REVISION FLOW_NOT_STAGED FLOW_BUSY NODE_STARTED
+--- @err FLOW_NOT_FOUND FLOW_ENDED FLOW_CANCELLED FLOW_REVISION FLOW_NOT_STAGED FLOW_BUSY NODE_STARTED BUDGET_NOT_FOUND
 local backlog = require("backlog")
-local budget = require("budget")
+local effort = require("effort")
 local clock = require("clock")
 local extension = require("extension")
 local flow = require("flow")
@@ -63,6 +63,10 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   if not touched then
     return started
   end
+  local unknown = nodes.unknown_budget(partition, text)
+  if unknown then
+    return reply.err("BUDGET_NOT_FOUND", unknown)
+  end
   local from = fl.nodes
   if are_staged == "1" then
     staged.seal(fl)
@@ -75,5 +79,5 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   w = work.again(w)
   extension.apply(w, touched)
   propagate.run(w)
-  return reply.ok(fl.revision, budget.left(w.looked))
+  return reply.ok(fl.revision, effort.left(w.looked))
 end

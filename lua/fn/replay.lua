@@ -18,7 +18,7 @@ local waits = require("waits")
 
 local OWN = { replayed = true }
 local SHORT = { "ca", "pp", "fc", "fa", "ft", "rk" }
-local LONG = { "cr", "pm", "fm", "fd", "re" }
+local LONG = { "cr", "pm", "fm", "fd", "re", "ug" }
 
 --- Lets the edges of a member decide anew. Answers a refusal when it cannot run.
 local function reopen(r)

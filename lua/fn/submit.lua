@@ -14,11 +14,14 @@
 --- @each policy      text  nine numbers
 --- @each start       text  time before which it is not ready, or empty
 --- @each deadline    text  or empty
+--- @each budgets     text  32 digits each
+--- @each estimate    text  see `amounts`
 --- @each key         text  idempotency key, or empty
 --- @each window      int   of the key, ms
 --- @each on_terminal text  existing, reuse or reject
 --- @ok outcomes list
---- @item SUBMISSION_ID IDEMPOTENCY_KEY
+--- @item SUBMISSION_ID IDEMPOTENCY_KEY BUDGET_NOT_FOUND
+local admission = require("admission")
 local clock = require("clock")
 local execution = require("execution")
 local idempotency = require("idempotency")
@@ -26,7 +29,7 @@ local keys = require("keys")
 local reply = require("reply")
 local submission = require("submission")
 
-local FIELDS = 15
+local FIELDS = 17
 
 local function store(partition, id, args, at, now, looked)
   local r = submission.record(partition, id, args, at, now)
@@ -43,13 +46,16 @@ local function one(partition, args, at, now, looked)
     end
     return reply.err("SUBMISSION_ID", id)
   end
-  if args[at + 12] ~= "" then
-    local key = keys.idempotency(partition, args[at + 5], args[at + 12])
-    local held = idempotency.check(partition, key, id, args[at + 14], now)
-    if held then
-      return held
-    end
-    idempotency.take(partition, key, id, now, tonumber(args[at + 13]))
+  local key = args[at + 14] ~= "" and keys.idempotency(partition, args[at + 5], args[at + 14])
+  local held = key and idempotency.check(partition, key, id, args[at + 16], now)
+  if held then
+    return held
+  end
+  local unknown = admission.unknown(partition, args[at + 12])
+  if unknown then
+    return reply.err("BUDGET_NOT_FOUND", unknown)
+  elseif key then
+    idempotency.take(partition, key, id, now, tonumber(args[at + 15]))
   end
   store(partition, id, args, at, now, looked)
   return reply.ok("new")

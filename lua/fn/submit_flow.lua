@@ -13,10 +13,10 @@
 --- @arg epoch       int
 --- @arg lease       bytes 16 bytes
 --- @arg staged      flag  whether the nodes are staged
---- @arg nodes       bytes eighteen values of each, see `nodes`
+--- @arg nodes       bytes twenty values of each, see `nodes`
 --- @ok left text  flows in which something is left to do, joined by commas
---- @err FLOW_ID FLOW_BUSY FLOW_NOT_STAGED NOT_FOUND STALE_LEASE LEASE_EXPIRED LEASE_REVOKED ALREADY_TERMINAL ALREADY_RELEASED CANCEL_REQUESTED FLOW_DEPTH CHILD_FLOWS
-local budget = require("budget")
+--- @err FLOW_ID FLOW_BUSY FLOW_NOT_STAGED NOT_FOUND STALE_LEASE LEASE_EXPIRED LEASE_REVOKED ALREADY_TERMINAL ALREADY_RELEASED CANCEL_REQUESTED FLOW_DEPTH CHILD_FLOWS BUDGET_NOT_FOUND
+local effort = require("effort")
 local clock = require("clock")
 local fence = require("fence")
 local flow = require("flow")
@@ -51,6 +51,10 @@ return function(
       return refused
     end
   end
+  local unknown = nodes.unknown_budget(partition, text)
+  if unknown then
+    return reply.err("BUDGET_NOT_FOUND", unknown)
+  end
   local submitted = number.text(now) .. " " .. policy .. " " .. retention .. " " .. fingerprint
   local fl = flow.new(partition, id, submitted, "open 1 " .. count .. " " .. edges .. " " .. count .. " 0")
   fl.due = there and there.due
@@ -73,5 +77,5 @@ return function(
     nodes.create(partition, id, 0, text, 0, w.looked, now)
   end
   propagate.run(w)
-  return reply.ok(budget.left(w.looked))
+  return reply.ok(effort.left(w.looked))
 end

@@ -18,12 +18,15 @@
 --- @ok flows_expired  int
 --- @ok flows_removed  int
 --- @ok flows_advanced int  of which some was done of what is left to do
+--- @ok budgets       int   that were looked at
 --- @ok repaired  int   lost wake-ups
 --- @ok cut_off   flag  the call stopped early because it had done enough
 --- @ok broken    text  what could not be handled and is tried again later, a line each
 local budget = require("budget")
+local budget_due = require("budget_due")
 local clock = require("clock")
 local due = require("due")
+local effort = require("effort")
 local events = require("events")
 local execution = require("execution")
 local flow = require("flow")
@@ -34,8 +37,13 @@ local timers = require("timers")
 
 local ID_DIGITS = 32
 
---- Handles what is due of an execution or of a flow. Answers that, and what it was.
+--- Handles what is due of an execution, a flow or a budget. Answers that, and what it was.
 local function handle(partition, id, now, looked)
+  local budget_id = string.match(id, "^g(%x+)$")
+  if budget_id then
+    local b = budget.load(partition, budget_id)
+    return b, b and budget_due.handle(b, now)
+  end
   local flow_id = string.match(id, "^f(%x+)$")
   if flow_id and #flow_id == ID_DIGITS then
     local fl = flow.load(partition, flow_id)
@@ -54,7 +62,7 @@ return function(partition, most, tag, process, wait)
   events.trim(partition, now)
   local counts = { delays = 0, leases = 0, timeouts = 0, expired = 0, grants = 0, removed = 0 }
   counts.waits, counts.waitpoints = 0, 0
-  counts.flows_expired, counts.flows_removed, counts.flows_advanced = 0, 0, 0
+  counts.flows_expired, counts.flows_removed, counts.flows_advanced, counts.budgets = 0, 0, 0, 0
   local handled, looked, cut_off, broken = 0, {}, false, ""
   for _, id in ipairs(timers.due(partition, tag, now, most)) do
     local is_sound, r, event = pcall(handle, partition, id, now, looked)
@@ -67,7 +75,7 @@ return function(partition, most, tag, process, wait)
     else
       timers.correct(partition, tag, id, r, now)
     end
-    if budget.of(looked).visits <= 0 then
+    if effort.of(looked).visits <= 0 then
       cut_off = true
       break
     end
@@ -81,5 +89,6 @@ return function(partition, most, tag, process, wait)
   local c = counts
   return reply.ok(
     now, next_due or "", c.delays, c.leases, c.timeouts, c.expired, c.grants, c.removed,
-    c.waits, c.waitpoints, c.flows_expired, c.flows_removed, c.flows_advanced, repaired, cut_off and "1" or "0", broken)
+    c.waits, c.waitpoints, c.flows_expired, c.flows_removed, c.flows_advanced, c.budgets,
+    repaired, cut_off and "1" or "0", broken)
 end

@@ -1,46 +1,20 @@
 --- Taking from the queues of a lane: leases for fresh work, tokens for reclaims.
 local answers = require("answers")
-local barrier = require("barrier")
 local capabilities = require("capabilities")
 local execution = require("execution")
+local handout = require("handout")
 local heads = require("heads")
-local kept = require("kept")
-local lease = require("lease")
-local number = require("number")
 local queue = require("queue")
 local record = require("record")
 
 local claims = {}
 
---- How long an unused reclaim token holds its execution back.
-local GRANT_TTL_MS = 5000
 --- Most expired executions, and strays, that one call sweeps aside before it stops.
 local EXPIRED_MAX = 64
 --- Most heads looked at in one go.
 local HEADS_MAX = 64
 --- A call that carries this much payload takes no more.
 local BYTES_MAX = 4194304
-
-local function task_item(r, index)
-  return { "task", index, r.id, record.task(r), record.payload(r), kept.long_state(r) }
-end
-
---- Leases or grants the head of a queue. Answers the item, or nil when it has ended instead.
-local function issue(r, wanted, index, now)
-  local id = answers.derived(wanted.request, index)
-  if barrier.ends(r, now) then
-    execution.commit(r, now)
-    return nil
-  elseif r.queue == "c" then
-    record.set(r, "gi", id)
-    record.set_number(r, "gx", number.later(now, GRANT_TTL_MS))
-    execution.commit(r, now)
-    return { "token", index, r.id }
-  end
-  lease.issue(r, id, wanted.holder, wanted.ttl, now)
-  execution.commit(r, now)
-  return task_item(r, index)
-end
 
 --- Opens what stands at the heads. An entry whose record is not there, or belongs elsewhere, is a
 --- stray, and taken out; how many those were is the second value.
@@ -75,7 +49,7 @@ function claims.take(partition, ask, wanted, most, now)
     local found, strays = opened(partition, best, followed, looked)
     idle = idle + strays
     for _, r in ipairs(found) do
-      local item = issue(r, wanted, count, now)
+      local item = handout.issue(r, wanted, count, now)
       if item then
         count = count + 1
         ids[count], items[count] = r.id, item
@@ -104,7 +78,7 @@ function claims.repeated(partition, request, ids, now)
     local derived = answers.derived(request, index - 1)
     if r and r.f.li == derived and tonumber(r.f.lx) > now then
       if r.f.en ~= "c" then
-        items[#items + 1] = task_item(r, index - 1)
+        items[#items + 1] = handout.task(r, index - 1)
       end
     elseif r and r.f.gi == derived and tonumber(r.f.gx) > now then
       items[#items + 1] = { "token", index - 1, id }

@@ -1,20 +1,20 @@
 --- How much one call does in flows: what is beyond is left to the next, or to the timer.
-local budget = {}
+local effort = {}
 
 --- Members that one call visits. What is left is done by the next call, or when it is due.
 local VISITS_MAX = 32
 
 --- What one call may do, shared by everything that it does: `visits` to members. In `left` are the flows
 --- in which it leaves something to do.
-function budget.of(looked)
+function effort.of(looked)
   looked = looked or {}
   looked.visits, looked.left = looked.visits or VISITS_MAX, looked.left or {}
   return looked
 end
 
 --- The flows in which a call has left something to do, joined by commas.
-function budget.left(looked)
+function effort.left(looked)
   return looked and looked.left and table.concat(looked.left, ",") or ""
 end
 
-return budget
+return effort

@@ -1,5 +1,5 @@
 --- What time alone does to a flow.
-local budget = require("budget")
+local effort = require("effort")
 local flow = require("flow")
 local keys = require("keys")
 local nodes = require("nodes")
@@ -41,7 +41,7 @@ function flow_due.handle(fl, now, looked)
     propagate.run(work.on(fl, now, looked))
     return "flows_advanced"
   elseif fl.f.ea or not flow.is_seen(fl.state) then
-    return remove(fl, now, budget.of(looked))
+    return remove(fl, now, effort.of(looked))
   end
   local w = work.on(fl, now, looked)
   sweep.begin(w, "d", "a", "the flow missed its deadline")

@@ -1,6 +1,6 @@
 --- What every verb of a lease holder does around its own decision: find the execution, recognise a
 --- repeat, check the fence, and commit.
-local budget = require("budget")
+local effort = require("effort")
 local clock = require("clock")
 local execution = require("execution")
 local fence = require("fence")
@@ -38,7 +38,7 @@ function held.by(partition, id, attempt, epoch, lease_id, call, decide, again)
     lease.release(r, call, released)
   end
   execution.commit(r, now)
-  return answer or reply.ok(released, budget.left(r.looked))
+  return answer or reply.ok(released, effort.left(r.looked))
 end
 
 return held

@@ -1,4 +1,5 @@
---- What a handler keeps over its attempts: a state, and the results of steps. Both go with the end.
+--- What a handler keeps over its attempts: a state, the results of steps, and the keys of its reports of
+--- usage. All of it goes with the end.
 ---
 --- A step is a field of a hash: its name, and `<number> <attempt> <when> <length> <content type><result>`.
 --- The record has how many there are, and how many bytes their results have together.
@@ -61,6 +62,21 @@ function kept.add_step(r, name, content_type, result, now)
   return nil
 end
 
+--- Whether a report with this key was counted, and if not, whether as many were as may be.
+function kept.is_reported(r, key, most)
+  if not r.f.ru then
+    return false, false
+  end
+  local reports = keys.reports(r.partition, r.id)
+  return redis.call("SISMEMBER", reports, key) == 1, redis.call("SCARD", reports) >= most
+end
+
+--- Remembers the key of a report.
+function kept.add_report(r, key)
+  record.set(r, "ru", "1")
+  pending(r).report = key
+end
+
 --- Forgets everything, as the end of the execution does.
 function kept.finish(r)
   kept.set_state(r, nil)
@@ -68,11 +84,15 @@ function kept.finish(r)
     record.set(r, "sn", nil)
     pending(r).no_steps = true
   end
+  if r.f.ru then
+    record.set(r, "ru", nil)
+    pending(r).no_reports = true
+  end
 end
 
 --- Writes what was changed beside the record.
 function kept.save(r)
-  local changes = r.kept
+  local changes = r.kept or {}
   r.kept = nil
   if changes.state then
     redis.call("SET", keys.state(r.partition, r.id), changes.state)
@@ -84,6 +104,12 @@ function kept.save(r)
   end
   if changes.no_steps then
     redis.call("DEL", keys.steps(r.partition, r.id))
+  end
+  if changes.report then
+    redis.call("SADD", keys.reports(r.partition, r.id), changes.report)
+  end
+  if changes.no_reports then
+    redis.call("DEL", keys.reports(r.partition, r.id))
   end
 end
 

@@ -104,6 +104,26 @@ function keys.child_flows(partition, id)
   return partition .. "i:" .. id
 end
 
+--- The hash of one budget.
+function keys.budget(partition, id)
+  return partition .. "B:" .. id
+end
+
+--- All budgets, a sorted set in the order of their ids.
+function keys.budgets(partition)
+  return partition .. "B"
+end
+
+--- Those that wait for room in a budget, a sorted set like a queue.
+function keys.budget_line(partition, id)
+  return partition .. "W:" .. id
+end
+
+--- The keys of the reports of usage that were counted for an execution, a set.
+function keys.reports(partition, id)
+  return partition .. "U:" .. id
+end
+
 --- All flows, a sorted set in the order of their ids.
 function keys.flows(partition)
   return partition .. "f"

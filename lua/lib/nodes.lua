@@ -1,6 +1,7 @@
---- New members of a flow. Each is eighteen values in a row: key, join, quorum, what happens to the rest,
+--- New members of a flow. Each is twenty values in a row: key, join, quorum, what happens to the rest,
 --- the edges that lead out of it and into it, and then those of a submission, behind a value that is
 --- empty.
+local admission = require("admission")
 local joins = require("joins")
 local keys = require("keys")
 local links = require("links")
@@ -14,7 +15,7 @@ local submission = require("submission")
 
 local nodes = {}
 
-local VALUES = 18
+local VALUES = 20
 local SUBMISSION_AT = 6
 
 local function new(partition, flow, index, values, at, staged, now)
@@ -45,6 +46,22 @@ end
 --- How many members these values are.
 function nodes.count(text)
   return #packed.read(text) / VALUES
+end
+
+--- Of the budgets that new members draw on, the first that is not there, or nil.
+function nodes.unknown_budget(partition, text)
+  local values, known = packed.read(text), {}
+  for at = 1, #values, VALUES do
+    local ids = values[at + SUBMISSION_AT + 12]
+    if ids ~= "" and not known[ids] then
+      local unknown = admission.unknown(partition, ids)
+      if unknown then
+        return unknown
+      end
+      known[ids] = true
+    end
+  end
+  return nil
 end
 
 --- Stores new members, from an index on, in the places where they belong: of those up to `stored` there may

@@ -9,6 +9,7 @@ local links = require("links")
 local placement = require("placement")
 local queue = require("queue")
 local record = require("record")
+local spending = require("spending")
 local store = require("store")
 local timers = require("timers")
 local told = require("told")
@@ -22,6 +23,7 @@ local places = {}
 local function note_places(r)
   r.queue, r.since, r.due = placement.queue(r), r.f.ra, placement.due(r)
   r.over, r.writing = r.f.ea and r.f.st, r.f.ao
+  r.spent = r.f.bu and spending.note(r)
 end
 
 --- The execution with the places it stands in: its `queue`, `since` when, and when it is `due`. Nil
@@ -38,7 +40,7 @@ end
 --- Writes what was changed and brings the indexes along. Child flows that are to end with the execution are
 --- its `orphans` afterwards.
 function places.commit(r, now)
-  local was, since, due, over, writing = r.queue, r.since, r.due, r.over, r.writing
+  local was, since, due, over, writing, spent = r.queue, r.since, r.due, r.over, r.writing, r.spent
   if r.waits then
     waits.settle(r)
   end
@@ -54,9 +56,7 @@ function places.commit(r, now)
   if r.waits then
     waits_store.save(r)
   end
-  if r.kept then
-    kept.save(r)
-  end
+  kept.save(r)
   if r.forsakes then
     r.forsakes, r.orphans = nil, children.forsake(r)
   end
@@ -75,6 +75,7 @@ function places.commit(r, now)
   if moved and r.queue then
     waiters.wake(r, r.queue)
   end
+  spending.follow(r, spent, now)
 end
 
 --- Stores a new execution that has no place yet: nobody finds it by itself.

@@ -1,7 +1,7 @@
 --- What keeps an execution from being ready: a set, one bit a reason.
 local record = require("record")
 
-local reasons = { DEPENDENCIES = 1, DELAY = 2, HOLD = 8 }
+local reasons = { DEPENDENCIES = 1, DELAY = 2, BUDGET = 4, HOLD = 8 }
 
 local function bits(r)
   return tonumber(r.f.rs or "0")
@@ -30,6 +30,11 @@ end
 --- Removes them all.
 function reasons.clear(r)
   record.set(r, "rs", nil)
+end
+
+--- Whether something other than a budget is among them.
+function reasons.has_others(r)
+  return bits(r) > (reasons.has(r, reasons.BUDGET) and reasons.BUDGET or 0)
 end
 
 --- The waiting state that the set implies. A delay shows only when nothing else blocks.

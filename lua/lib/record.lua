@@ -47,6 +47,12 @@
 --- @field hk  how many these are, when they have a key of their own
 --- @field cf  set while some of the child flows that it started are open
 --- @field cw  the child flow that it waits for, while it does
+--- @field bu  the budgets that it draws on, 32 digits each
+--- @field es  what each attempt is expected to use, see `amounts`
+--- @field rv  what the latest attempt may still report within its reservation
+--- @field bo  the budget that it waits for
+--- @field ug  what this run has reported
+--- @field ru  set while it has reported something under a key
 --- @field aw  set while somebody waits for the end
 --- @field tw  set once somebody waits for frames, until the end
 --- @field B   set when the execution has long values
@@ -129,31 +135,27 @@ function record.load(partition, id)
   return { partition = partition, id = id, f = f }
 end
 
---- The packed fields of an execution, its tags and what it is in a flow, or nil when there is none.
-function record.summary(partition, id)
-  local kept = redis.call("HMGET", keys.execution(partition, id), "s", "r", "h", "tg", "nd", "dp")
+--- The packed fields of an execution, this one, and what it is in a flow, or nil when there is none.
+local function part(partition, id, field)
+  local kept = redis.call("HMGET", keys.execution(partition, id), "s", "r", "h", field, "nd", "dp")
   if not kept[1] then
     return nil
   end
   local f = in_hand(kept[1], nil, kept[2])
   f.h = kept[3] or ""
   hold(f)
-  f.tg, f.nd, f.dp = kept[4] or nil, kept[5] or nil, kept[6] or nil
+  f[field], f.nd, f.dp = kept[4] or nil, kept[5] or nil, kept[6] or nil
   return f
 end
 
---- The run and the holder of an execution, whether somebody waits for frames, and what it is in a flow, or
---- nil when there is none.
+--- An execution as a listing shows it: with its tags.
+function record.summary(partition, id)
+  return part(partition, id, "tg")
+end
+
+--- An execution as its holder needs it, with whether somebody waits for frames.
 function record.holder(partition, id)
-  local kept = redis.call("HMGET", keys.execution(partition, id), "s", "r", "h", "tw", "nd", "dp")
-  if not kept[1] then
-    return nil
-  end
-  local f = in_hand(kept[1], nil, kept[2])
-  f.h = kept[3] or ""
-  hold(f)
-  f.tw, f.nd, f.dp = kept[4] or nil, kept[5] or nil, kept[6] or nil
-  return f
+  return part(partition, id, "tw")
 end
 
 --- An execution that is not stored yet, has never run, and is ready now.

@@ -32,6 +32,12 @@ reply.CODES = {
   "CHILD_FLOWS",
   "NODE_STARTED",
   "DEPENDENCIES_UNMET",
+  "BUDGET_NOT_FOUND",
+  "BUDGET_ID",
+  "BUDGET_DIMENSION",
+  "USAGE_REPORTS",
+  "USAGE_DIMENSIONS",
+  "USAGE_SUM",
 }
 
 --- A success with these values.

@@ -11,6 +11,7 @@ local run = {}
 --- Closes the current attempt; the next claim opens another.
 function run.close_attempt(r)
   r.f.ao = nil
+  record.set(r, "rv", nil)
 end
 
 --- Makes the execution wait to be handed out, fresh (`entry` nil) or by the reclaim scanner (`c`),
@@ -46,6 +47,7 @@ function run.finish(r, state, now)
   record.set(r, "du", nil)
   record.set(r, "gi", nil)
   record.set(r, "gx", nil)
+  record.set(r, "bo", nil)
   run.close_attempt(r)
   waits.finish(r)
   kept.finish(r)

@@ -1,6 +1,6 @@
 --- What every verb of an operator does around its own decision: find the execution, recognise a
 --- repeat, remember what was done, and commit.
-local budget = require("budget")
+local effort = require("effort")
 local clock = require("clock")
 local execution = require("execution")
 local operator = require("operator")
@@ -28,7 +28,7 @@ function steered.by(partition, id, request, own, decide)
     operator.remember(r, request, outcome)
     execution.commit(r, now)
   end
-  return reply.ok(outcome, budget.left(r.looked))
+  return reply.ok(outcome, effort.left(r.looked))
 end
 
 return steered

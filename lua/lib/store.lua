@@ -18,7 +18,7 @@ local function save_long(r)
   r.long = nil
 end
 
-local OPTIONAL = { "pk", "pl", "ct", "cl", "tg", "rs", "du", "dl", "nd", "dp", "ch", "ck", "pa", "hk" }
+local OPTIONAL = { "pk", "pl", "ct", "cl", "tg", "rs", "du", "dl", "nd", "dp", "ch", "ck", "pa", "hk", "bu", "es" }
 
 --- Writes a new execution. Of the fields that are not packed it can have those of a submission.
 function store.insert(r)

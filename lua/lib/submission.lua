@@ -1,6 +1,6 @@
---- The record of a submission: of eleven values in a row, which are fingerprint, lane, required
+--- The record of a submission: of thirteen values in a row, which are fingerprint, lane, required
 --- capabilities, priority, kind, content type, payload, tags, policy, time before which it is not ready,
---- and deadline.
+--- deadline, budgets (32 digits each), and estimate (see `amounts`).
 local keys = require("keys")
 local number = require("number")
 local reasons = require("reasons")
@@ -20,6 +20,7 @@ function submission.record(partition, id, values, at, now)
   f.p = values[at + 1] .. " " .. values[at + 9]
   f.cl, f.ct = optional(values[at + 3]), optional(values[at + 6])
   f.tg, f.dl = optional(values[at + 8]), optional(values[at + 11])
+  f.bu, f.es = optional(values[at + 12]), optional(values[at + 13])
   if values[at + 10] ~= "" then
     f.ra = number.text(run.delay(r, tonumber(values[at + 10]), now))
     f.st = reasons.state(r)

@@ -1,7 +1,7 @@
 --- Work on one flow within one call: what is in hand of it, what is left to do, and how much of that the
 --- call may still do.
 local backlog = require("backlog")
-local budget = require("budget")
+local effort = require("effort")
 local flow = require("flow")
 local flow_end = require("flow_end")
 local joins = require("joins")
@@ -15,7 +15,7 @@ local work = {}
 
 --- Work on a flow in hand.
 function work.on(fl, now, looked)
-  looked = budget.of(looked)
+  looked = effort.of(looked)
   return {
     fl = fl, now = now, looked = looked, members = {}, counted = {}, orphans = {},
     starts = backlog.of(fl, "s"), counts = backlog.of(fl, "c"), decided = backlog.of(fl, "d"),

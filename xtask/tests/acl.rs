@@ -9,19 +9,21 @@ use std::time::Duration;
 
 use ff_backend_valkey::ValkeyBackend;
 use ff_engine::{
-    AttemptOps as _, BackendInfo as _, CancelExecution, CancelFlow, CancelFlowOutcome,
-    ClaimOps as _, ClaimRequest, CompletionsFrom, CreateWaitpoint, DelayRequest, DeliverSignal,
-    EngineError, ExtendFlow, FailRequest, FlowEdge, FlowNode, FlowOps as _, FlowSpec, Hold,
-    IdSource, ListFlows, ListRequest, ListWaitpoints, OperatorOps as _, ProgressRequest,
-    ReadCompletions, ReadGraph, ReadOps as _, ReadStream, ReclaimRequest, ReleaseHold,
-    ReplayExecution, ResultOutcome, ResultRequest, ResumeExecution, RevokeLease, SeededEntropy,
-    SignalOps as _, SignalOutcome, StreamCursor, Submission, SubmitOps as _, SuspendCondition,
-    SuspendRequest, SystemClock, Task, TickRequest, TimerOps as _, UpdateSummary, UpstreamRequest,
-    WaitChildren, WaitpointSecret, WithdrawWaitpoint,
+    AdjustBudget, AttemptOps as _, BackendInfo as _, BudgetLimit, BudgetOps as _, CancelExecution,
+    CancelFlow, CancelFlowOutcome, ClaimOps as _, ClaimRequest, CompletionsFrom, CreateBudget,
+    CreateWaitpoint, DelayRequest, DeliverSignal, EngineError, ExtendFlow, FailRequest, FlowEdge,
+    FlowNode, FlowOps as _, FlowSpec, Hold, IdSource, ListBudgets, ListFlows, ListRequest,
+    ListWaitpoints, OperatorOps as _, ProgressRequest, ReadCompletions, ReadGraph, ReadOps as _,
+    ReadStream, ReclaimRequest, ReleaseHold, ReplayExecution, ResultOutcome, ResultRequest,
+    ResumeExecution, RevokeLease, SeededEntropy, SignalOps as _, SignalOutcome, StreamCursor,
+    Submission, SubmitOps as _, SuspendCondition, SuspendRequest, SystemClock, Task, TickRequest,
+    TimerOps as _, UpdateSummary, UpstreamRequest, WaitChildren, WaitpointSecret,
+    WithdrawWaitpoint,
 };
 use ff_types::backend::{
     BackendConfig, BackendConnection, CancelFlowWait, CapabilitySet, ClaimPolicy, FailureClass,
-    FailureReason, Frame, FrameKind, ValkeyConnection, WaitpointKind, WaitpointSpec,
+    FailureReason, Frame, FrameKind, UsageDimensions, ValkeyConnection, WaitpointKind,
+    WaitpointSpec,
 };
 use ff_types::{
     ExecutionId, FlowId, LaneId, Namespace, NodeKey, Payload, TaskKind, WaitpointKey, WorkerId,
@@ -158,9 +160,46 @@ impl<'b> Job<'b> {
         backend.explain(cancelled).await.unwrap();
         let cancel = CancelExecution::new(self.ids.request_id(), cancelled, "for a test");
         backend.cancel_execution(&cancel).await.unwrap();
+        self.budgets().await;
         self.flows().await;
         self.look(id).await;
         id
+    }
+
+    /// A budget that one execution uses up and another waits for until it is raised.
+    async fn budgets(&self) {
+        let backend = self.backend;
+        let limit = BudgetLimit::hard(2);
+        let budget = CreateBudget::new(self.ids.budget_id()).with_limit("output_tokens", limit);
+        backend.create_budget(&budget).await.unwrap();
+        let (lane, kind) = (self.lane.clone(), TaskKind::new("task").unwrap());
+        for _ in 0..2 {
+            let (lane, kind) = (lane.clone(), kind.clone());
+            let id = self.ids.execution_id();
+            let submission = Submission::new(id, lane, kind, Payload::default());
+            backend.submit(&submission.with_budget(budget.id)).await.unwrap();
+        }
+        let task = self.claim(WAIT).await;
+        let usage = UsageDimensions::new().with_output_tokens(1);
+        for key in ["a", "b", "a"] {
+            backend.report_usage(&task.handle, &usage.clone().with_dedup_key(key)).await.unwrap();
+        }
+        let policy = ClaimPolicy::immediate(self.worker, self.instance);
+        let id = self.ids.request_id();
+        let request = ClaimRequest::new(id, self.lane.clone(), CapabilitySet::new(), policy);
+        assert!(backend.claim(&request).await.unwrap().tasks.is_empty(), "it is used up");
+        backend.complete(&task.handle, None).await.unwrap();
+        let adjust = AdjustBudget::new(self.ids.request_id(), budget.id).with_reset();
+        backend.adjust_budget(&adjust).await.unwrap();
+        let task = loop {
+            backend.tick(&TickRequest::all()).await.unwrap();
+            let mut request = request.clone();
+            request.request_id = self.ids.request_id();
+            if let Some(task) = backend.claim(&request).await.unwrap().tasks.pop() {
+                break task;
+            }
+        };
+        backend.complete(&task.handle, None).await.unwrap();
     }
 
     fn node(&self, key: String) -> FlowNode {
@@ -264,6 +303,9 @@ impl<'b> Job<'b> {
         for request in &stream {
             assert_eq!(backend.read_stream(request).await.unwrap().frames.len(), 1);
         }
+        let budgets = backend.list_budgets(&ListBudgets::all()).await.unwrap();
+        let budget = backend.describe_budget(budgets[0].budget_id).await.unwrap();
+        assert_eq!(budget, budgets[0]);
         let page = backend.list_executions(&ListRequest::new()).await.unwrap();
         assert!(page.items.iter().any(|item| item.execution_id == id));
         let result = backend.result(&ResultRequest::new(id)).await.unwrap();

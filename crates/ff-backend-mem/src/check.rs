@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use ff_engine::OnBreach;
 use ff_engine::machine::{self, ExecutionRecord, Queue};
-use ff_types::{ExecutionId, Tags, TimestampMs, WaitpointId};
+use ff_types::{BudgetId, ExecutionId, Tags, TimestampMs, WaitpointId};
 
 use crate::MemBackend;
 use crate::store::{Store, not_closed};
@@ -72,6 +73,13 @@ impl MemBackend {
         compare("queues", &queued(&store), &queued_by_records(&store), &mut faults);
         compare("timers", &timed(&store), &timed_by_records(&store), &mut faults);
         compare("tagged timers", &tagged(&store), &tagged_by_records(&store), &mut faults);
+        compare(
+            "budgets",
+            &store.budgets.waits().collect(),
+            &blocked_by_records(&store),
+            &mut faults,
+        );
+        faults.extend(reservations(&store));
         compare("waitpoints", &store.waitpoints, &waitpoints_by_records(&store), &mut faults);
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
@@ -84,12 +92,17 @@ impl MemBackend {
             .records
             .values()
             .map(|record| {
-                (record.submission.id(), record.fingerprint, &record.flow_cancel, &record.run)
+                (
+                    (record.submission.id(), record.fingerprint),
+                    (&record.flow_cancel, &record.reports),
+                    &record.run,
+                )
             })
             .collect();
         let flows: Vec<_> = store.flows.range(..).collect();
         format!(
-            "{records:?} {flows:?} {:?} {:?} {:?} {:?} {:?}",
+            "{records:?} {flows:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+            store.budgets.range(..).collect::<Vec<_>>(),
             store.log.entries().collect::<Vec<_>>(),
             queued(&store),
             timed(&store),
@@ -150,7 +163,42 @@ fn timers_by_records(store: &Store) -> Vec<((TimestampMs, Timed), &Tags)> {
         .flows
         .range(..)
         .filter_map(|flow| flow.due().map(|at| ((at, Timed::Flow(flow.id)), &flow.tags)));
-    executions.chain(flows).collect()
+    let budgets = store.budgets.range(..).filter_map(|(budget, _)| {
+        let (id, tags) = (budget.spec.id, &budget.spec.tags);
+        budget.look_at.map(|at| ((at, Timed::Budget(id)), tags))
+    });
+    executions.chain(flows).chain(budgets).collect()
+}
+
+fn blocked_by_records(store: &Store) -> BTreeSet<(BudgetId, crate::queues::Place)> {
+    let of = |record: &ExecutionRecord| {
+        let place = (machine::QueueOrder::of(record), record.submission.id());
+        record.run.blocked_on.map(|budget| (budget, place))
+    };
+    store.records.values().filter_map(|record| of(record)).collect()
+}
+
+/// Budgets whose reservations are not those of the leases that are held, or that pass a hard limit.
+fn reservations(store: &Store) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (budget, _) in store.budgets.range(..) {
+        for (name, dimension) in &budget.dimensions {
+            let held = store.records.values().filter(|record| {
+                record.submission.budgets().contains(&budget.spec.id)
+                    && budget.spec.on_breach != OnBreach::Report
+            });
+            let held = held.filter_map(|record| machine::held_reservation(&record.run));
+            let sum: u64 = held.filter_map(|reserved| reserved.get(name)).sum();
+            if sum != dimension.reserved {
+                let reserved = dimension.reserved;
+                faults.push(format!(
+                    "budget {}: {reserved} {name} reserved, leases {sum}",
+                    budget.spec.id
+                ));
+            }
+        }
+    }
+    faults
 }
 
 /// Members whose flow is not there, or does not know them.

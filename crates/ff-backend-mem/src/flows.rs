@@ -163,8 +163,9 @@ impl FlowTables for Store {
         self.insert(Verb::ExtendFlow, member);
     }
 
-    fn put(&mut self, verb: Verb, id: ExecutionId, next: RunState) {
-        self.replace(verb, id, next);
+    fn put(&mut self, verb: Verb, id: ExecutionId, next: RunState, now: TimestampMs) {
+        let earlier = self.replace(verb, id, next);
+        self.settle_budgets(id, &earlier, now);
     }
 
     fn set_flow_cancel(&mut self, id: ExecutionId, cancel: Option<Arc<CancelView>>) {

@@ -4,11 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use ff_engine::Submission;
-use ff_types::{ExecutionId, IdempotencyKey, TaskKind, TimestampMs};
+use ff_types::{BudgetId, ExecutionId, IdempotencyKey, TaskKind, TimestampMs};
 
 use crate::mutation::Distortion;
 
-type Key = (TaskKind, IdempotencyKey);
+type Key = (TaskKind, IdempotencyKey, Option<BudgetId>);
 
 pub(crate) struct Keys {
     distortion: Distortion,
@@ -68,6 +68,6 @@ impl Keys {
 }
 
 fn key_of(submission: &Submission) -> Option<Key> {
-    let idempotency = submission.idempotency()?;
-    Some((submission.kind().clone(), idempotency.key.clone()))
+    let (kind, key, budget) = submission.key_scope()?;
+    Some((kind.clone(), key.clone(), budget))
 }

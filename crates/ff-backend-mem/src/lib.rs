@@ -9,6 +9,7 @@
 //! polls. The present comes from the [`Clock`] it is given, so that under a manual clock the same
 //! calls give the same answers every time.
 
+mod budgets;
 mod check;
 mod flows;
 mod idempotency;

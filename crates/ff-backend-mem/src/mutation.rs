@@ -163,6 +163,16 @@ mutations! {
     ExtensionForgetsEnds,
     /// A flow that goes leaves its members.
     MembersLeft,
+    /// What an attempt has reserved stays reserved.
+    ReservationKept,
+    /// Nothing is reserved.
+    NothingReserved,
+    /// A report with a key that was used counts again.
+    ReportsCountAgain,
+    /// Whoever fits overtakes those that wait for room in a budget.
+    BudgetOvertaken,
+    /// Those that wait for room are not let go on when there is some.
+    RoomUnheard,
 }
 
 /// The rule that is broken, if any.
@@ -484,6 +494,47 @@ impl Distortion {
                 store.settle(Verb::CancelExecution, parent, decision, now);
             }
         }
+    }
+
+    /// Changes what its budgets see of an execution that was as `before`.
+    pub(crate) fn budgeting<'r>(
+        self,
+        before: &'r RunState,
+        run: &'r RunState,
+    ) -> (Cow<'r, RunState>, Cow<'r, RunState>) {
+        let without = |run: &RunState| {
+            let mut seen = run.clone();
+            seen.reservation = None;
+            Cow::Owned(seen)
+        };
+        match self.0 {
+            Some(Mutation::ReservationKept) => (without(before), Cow::Borrowed(run)),
+            Some(Mutation::NothingReserved) => (without(before), without(run)),
+            _ => (Cow::Borrowed(before), Cow::Borrowed(run)),
+        }
+    }
+
+    /// Changes when a budget is looked at.
+    pub(crate) fn look_at(
+        self,
+        before: Option<TimestampMs>,
+        look_at: Option<TimestampMs>,
+    ) -> Option<TimestampMs> {
+        if self.is(Mutation::RoomUnheard) { before } else { look_at }
+    }
+
+    /// Changes the record that a report is decided over.
+    pub(crate) fn reporting(self, record: &ExecutionRecord) -> Cow<'_, ExecutionRecord> {
+        if !self.is(Mutation::ReportsCountAgain) {
+            return Cow::Borrowed(record);
+        }
+        let mut seen = record.clone();
+        seen.reports = None;
+        Cow::Owned(seen)
+    }
+
+    pub(crate) fn keeps_order_in_budgets(self) -> bool {
+        !self.is(Mutation::BudgetOvertaken)
     }
 
     pub(crate) fn tells_members(self) -> bool {

@@ -101,6 +101,30 @@ impl Distortion {
 
     pub(crate) const fn member_ended(self, _: &mut Store, _: ExecutionId, _: TimestampMs) {}
 
+    pub(crate) const fn budgeting<'r>(
+        self,
+        before: &'r RunState,
+        run: &'r RunState,
+    ) -> (Cow<'r, RunState>, Cow<'r, RunState>) {
+        (Cow::Borrowed(before), Cow::Borrowed(run))
+    }
+
+    pub(crate) const fn look_at(
+        self,
+        _: Option<TimestampMs>,
+        look_at: Option<TimestampMs>,
+    ) -> Option<TimestampMs> {
+        look_at
+    }
+
+    pub(crate) const fn reporting(self, record: &ExecutionRecord) -> Cow<'_, ExecutionRecord> {
+        Cow::Borrowed(record)
+    }
+
+    pub(crate) const fn keeps_order_in_budgets(self) -> bool {
+        true
+    }
+
     pub(crate) const fn tells_members(self) -> bool {
         true
     }

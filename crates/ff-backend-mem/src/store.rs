@@ -17,6 +17,7 @@ use ff_types::backend::{AppendFrameOutcome, Frame};
 use ff_types::{AttemptIndex, ExecutionId, Namespace, TimestampMs, WaitpointId};
 use tokio::sync::Notify;
 
+use crate::budgets::Budgets;
 use crate::flows::Flows;
 use crate::idempotency::Keys;
 use crate::mutation::Distortion;
@@ -29,6 +30,7 @@ pub(crate) struct Store {
     /// In the order of ids, which is the order of listings.
     pub(crate) records: BTreeMap<ExecutionId, Box<ExecutionRecord>>,
     pub(crate) flows: Flows,
+    pub(crate) budgets: Budgets,
     pub(crate) log: CompletionLog,
     /// Notified of every event of the log.
     pub(crate) logged: Arc<Notify>,
@@ -49,6 +51,7 @@ impl Store {
         Self {
             records: BTreeMap::new(),
             flows: Flows::default(),
+            budgets: Budgets::default(),
             log: CompletionLog::default(),
             logged: Arc::default(),
             queues: Queues::new(namespace, distortion),
@@ -100,6 +103,7 @@ impl Store {
     /// When there is no such record; callers have just decided over it.
     pub(crate) fn apply(&mut self, verb: Verb, id: ExecutionId, next: RunState, now: TimestampMs) {
         let earlier = self.replace(verb, id, next);
+        self.settle_budgets(id, &earlier, now);
         let after = self.records.get(&id).and_then(|record| record.run.state.outcome());
         match (earlier.state.outcome(), after) {
             (None, Some(_)) => {
@@ -142,6 +146,7 @@ impl Store {
             self.timers.remove(tags, timed, before.due);
             self.timers.insert(tags, timed, after.due);
         }
+        self.budgets.follow(&earlier, record);
         if record.run.cancel.is_some() && earlier.cancel.is_none() {
             self.cancel_waiters.tell(record);
         }
@@ -151,6 +156,7 @@ impl Store {
             self.stream_waiters.tell(id);
         }
         if record.run.ended_at.is_some() {
+            record.reports = None;
             self.end_waiters.tell(record);
             if earlier.ended_at.is_none() {
                 self.log.execution_ended(record);

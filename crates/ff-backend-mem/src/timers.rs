@@ -1,10 +1,10 @@
-//! What is due when: one entry an execution or flow, and the same entry under each of its tags, so
+//! What is due when: one entry an execution, flow or budget, and the same entry under each of its tags, so
 //! that a filtered scanner finds what is its own without stepping over the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ff_types::{ExecutionId, FlowId, Tags, TimestampMs};
+use ff_types::{BudgetId, ExecutionId, FlowId, Tags, TimestampMs};
 use tokio::sync::Notify;
 
 /// Whose time has come. At one time executions come first, so that what members do by themselves
@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 pub(crate) enum Timed {
     Execution(ExecutionId),
     Flow(FlowId),
+    Budget(BudgetId),
 }
 
 pub(crate) type Due = BTreeSet<(TimestampMs, Timed)>;

@@ -69,6 +69,18 @@ pub(crate) enum Code {
     NodeStarted,
     /// `DEPENDENCIES_UNMET`.
     DependenciesUnmet,
+    /// `BUDGET_NOT_FOUND`.
+    BudgetNotFound,
+    /// `BUDGET_ID`.
+    BudgetId,
+    /// `BUDGET_DIMENSION`.
+    BudgetDimension,
+    /// `USAGE_REPORTS`.
+    UsageReports,
+    /// `USAGE_DIMENSIONS`.
+    UsageDimensions,
+    /// `USAGE_SUM`.
+    UsageSum,
 }
 
 impl Code {
@@ -104,9 +116,52 @@ impl Code {
             b"CHILD_FLOWS" => Self::ChildFlows,
             b"NODE_STARTED" => Self::NodeStarted,
             b"DEPENDENCIES_UNMET" => Self::DependenciesUnmet,
+            b"BUDGET_NOT_FOUND" => Self::BudgetNotFound,
+            b"BUDGET_ID" => Self::BudgetId,
+            b"BUDGET_DIMENSION" => Self::BudgetDimension,
+            b"USAGE_REPORTS" => Self::UsageReports,
+            b"USAGE_DIMENSIONS" => Self::UsageDimensions,
+            b"USAGE_SUM" => Self::UsageSum,
             _ => return None,
         })
     }
+}
+
+/// Limits some dimensions of a budget anew, and lets it start from nothing when asked.
+#[derive(Debug, Clone)]
+pub(crate) struct AdjustBudget {
+    /// `budget`.
+    pub(crate) budget: u128,
+    /// `request`: 16 bytes of request id.
+    pub(crate) request: Bytes,
+    /// `reset`.
+    pub(crate) reset: bool,
+    /// `limits`: three values of each dimension, packed: its name, and the soft and the hard limit, each `-` for none.
+    pub(crate) limits: Bytes,
+}
+
+impl Call for AdjustBudget {
+    const NAME: &'static str = "adjust_budget";
+    const READS_ONLY: bool = false;
+    type Answer = AdjustBudgetAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.budget);
+        args.bytes(self.request);
+        args.flag(self.reset);
+        args.bytes(self.limits);
+    }
+
+    fn decode(values: &mut Values) -> Result<AdjustBudgetAnswer, BadReply> {
+        Ok(AdjustBudgetAnswer { adjusted: values.flag()? })
+    }
+}
+
+/// What `adjust_budget` answers.
+#[derive(Debug)]
+pub(crate) struct AdjustBudgetAnswer {
+    /// `adjusted`.
+    pub(crate) adjusted: bool,
 }
 
 /// Does some of what is left to do in a flow.
@@ -698,6 +753,52 @@ pub(crate) struct CompleteAnswer {
     pub(crate) left: String,
 }
 
+/// Makes a budget, unless the same one is there.
+#[derive(Debug, Clone)]
+pub(crate) struct CreateBudget<'a> {
+    /// `budget`.
+    pub(crate) budget: u128,
+    /// `fingerprint`: of the whole.
+    pub(crate) fingerprint: &'a str,
+    /// `action`: `r` report, `b` block or `f` fail.
+    pub(crate) action: &'a str,
+    /// `every`: length of its windows, ms; 0 for none.
+    pub(crate) every: u64,
+    /// `anchor`: one of their starts, ms.
+    pub(crate) anchor: u64,
+    /// `tags`: `<key> <value>` a line.
+    pub(crate) tags: &'a str,
+    /// `limits`: three values of each dimension, packed: its name, and the soft and the hard limit, each `-` for none.
+    pub(crate) limits: Bytes,
+}
+
+impl Call for CreateBudget<'_> {
+    const NAME: &'static str = "create_budget";
+    const READS_ONLY: bool = false;
+    type Answer = CreateBudgetAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.budget);
+        args.text(self.fingerprint);
+        args.text(self.action);
+        args.int(self.every);
+        args.int(self.anchor);
+        args.text(self.tags);
+        args.bytes(self.limits);
+    }
+
+    fn decode(values: &mut Values) -> Result<CreateBudgetAnswer, BadReply> {
+        Ok(CreateBudgetAnswer { made: values.flag()? })
+    }
+}
+
+/// What `create_budget` answers.
+#[derive(Debug)]
+pub(crate) struct CreateBudgetAnswer {
+    /// `made`.
+    pub(crate) made: bool,
+}
+
 /// Makes a waitpoint, or gives the open one of its key.
 #[derive(Debug, Clone)]
 pub(crate) struct CreateWaitpoint<'a> {
@@ -914,6 +1015,42 @@ pub(crate) struct DescribeAnswer {
     pub(crate) waits: Vec<Reply>,
 }
 
+/// Everything about a budget, and how many wait for room in it.
+#[derive(Debug, Clone)]
+pub(crate) struct DescribeBudget {
+    /// `budget`.
+    pub(crate) budget: u128,
+}
+
+impl Call for DescribeBudget {
+    const NAME: &'static str = "describe_budget";
+    const READS_ONLY: bool = true;
+    type Answer = DescribeBudgetAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.budget);
+    }
+
+    fn decode(values: &mut Values) -> Result<DescribeBudgetAnswer, BadReply> {
+        Ok(DescribeBudgetAnswer {
+            now: values.time()?,
+            blocked: values.int()?,
+            fields: values.list()?,
+        })
+    }
+}
+
+/// What `describe_budget` answers.
+#[derive(Debug)]
+pub(crate) struct DescribeBudgetAnswer {
+    /// `now`.
+    pub(crate) now: TimestampMs,
+    /// `blocked`.
+    pub(crate) blocked: u64,
+    /// `fields`.
+    pub(crate) fields: Vec<Reply>,
+}
+
 /// Everything about one flow but its graph.
 #[derive(Debug, Clone)]
 pub(crate) struct DescribeFlow {
@@ -1004,7 +1141,7 @@ pub(crate) struct ExtendFlow<'a> {
     pub(crate) edges: u64,
     /// `staged`: whether the new nodes are staged.
     pub(crate) staged: bool,
-    /// `nodes`: eighteen values of each, see `nodes`.
+    /// `nodes`: twenty values of each, see `nodes`.
     pub(crate) nodes: Bytes,
     /// `touched`: four values of each node that is there and gets edges, see `extension`.
     pub(crate) touched: Bytes,
@@ -1186,6 +1323,41 @@ pub(crate) struct ListAnswer {
     pub(crate) seen: u64,
     /// `more`: whether there are others behind it.
     pub(crate) more: bool,
+    /// `items`.
+    pub(crate) items: Vec<Reply>,
+}
+
+/// Budgets behind an id, in the order of ids.
+///
+/// An item is id, how many wait for room in it, and its fields.
+#[derive(Debug, Clone)]
+pub(crate) struct ListBudgets<'a> {
+    /// `after`: an id, or empty for the beginning.
+    pub(crate) after: &'a str,
+    /// `most`: items.
+    pub(crate) most: u64,
+}
+
+impl Call for ListBudgets<'_> {
+    const NAME: &'static str = "list_budgets";
+    const READS_ONLY: bool = true;
+    type Answer = ListBudgetsAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.text(self.after);
+        args.int(self.most);
+    }
+
+    fn decode(values: &mut Values) -> Result<ListBudgetsAnswer, BadReply> {
+        Ok(ListBudgetsAnswer { now: values.time()?, items: values.list()? })
+    }
+}
+
+/// What `list_budgets` answers.
+#[derive(Debug)]
+pub(crate) struct ListBudgetsAnswer {
+    /// `now`.
+    pub(crate) now: TimestampMs,
     /// `items`.
     pub(crate) items: Vec<Reply>,
 }
@@ -1840,6 +2012,54 @@ pub(crate) struct ReplayAnswer {
     pub(crate) left: String,
 }
 
+/// Counts what an attempt has used, in all budgets of the execution or in none. The outcome is `ok`, `already`
+/// when a report with this key was counted before, or `soft` or `hard` and which limit is passed: budget,
+/// limit, what is used, what is reserved, and the dimension.
+#[derive(Debug, Clone)]
+pub(crate) struct ReportUsage<'a> {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `attempt`.
+    pub(crate) attempt: u64,
+    /// `epoch`.
+    pub(crate) epoch: u64,
+    /// `lease`: 16 bytes.
+    pub(crate) lease: Bytes,
+    /// `given`: whether there is a key.
+    pub(crate) given: bool,
+    /// `key`: of the report.
+    pub(crate) key: &'a str,
+    /// `used`: see `amounts`.
+    pub(crate) used: &'a str,
+}
+
+impl Call for ReportUsage<'_> {
+    const NAME: &'static str = "report_usage";
+    const READS_ONLY: bool = false;
+    type Answer = ReportUsageAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.int(self.attempt);
+        args.int(self.epoch);
+        args.bytes(self.lease);
+        args.flag(self.given);
+        args.text(self.key);
+        args.text(self.used);
+    }
+
+    fn decode(values: &mut Values) -> Result<ReportUsageAnswer, BadReply> {
+        Ok(ReportUsageAnswer { outcome: values.text()? })
+    }
+}
+
+/// What `report_usage` answers.
+#[derive(Debug)]
+pub(crate) struct ReportUsageAnswer {
+    /// `outcome`.
+    pub(crate) outcome: String,
+}
+
 /// Ends the wait of a suspended execution from outside. The outcome is `resumed`, or `not_suspended`
 /// and the state.
 #[derive(Debug, Clone)]
@@ -1987,7 +2207,7 @@ pub(crate) struct StageFlow<'a> {
     pub(crate) by: &'a str,
     /// `first`: index of the first node.
     pub(crate) first: u64,
-    /// `nodes`: eighteen values of each, see `nodes`.
+    /// `nodes`: twenty values of each, see `nodes`.
     pub(crate) nodes: Bytes,
 }
 
@@ -2089,6 +2309,10 @@ pub(crate) struct SubmitItem<'a> {
     pub(crate) start: &'a str,
     /// `deadline`: or empty.
     pub(crate) deadline: &'a str,
+    /// `budgets`: 32 digits each.
+    pub(crate) budgets: &'a str,
+    /// `estimate`: see `amounts`.
+    pub(crate) estimate: &'a str,
     /// `key`: idempotency key, or empty.
     pub(crate) key: &'a str,
     /// `window`: of the key, ms.
@@ -2116,6 +2340,8 @@ impl Call for Submit<'_> {
             args.text(item.policy);
             args.text(item.start);
             args.text(item.deadline);
+            args.text(item.budgets);
+            args.text(item.estimate);
             args.text(item.key);
             args.int(item.window);
             args.text(item.on_terminal);
@@ -2163,7 +2389,7 @@ pub(crate) struct SubmitFlow<'a> {
     pub(crate) lease: Bytes,
     /// `staged`: whether the nodes are staged.
     pub(crate) staged: bool,
-    /// `nodes`: eighteen values of each, see `nodes`.
+    /// `nodes`: twenty values of each, see `nodes`.
     pub(crate) nodes: Bytes,
 }
 
@@ -2304,6 +2530,7 @@ impl Call for Tick<'_> {
             flows_expired: values.int()?,
             flows_removed: values.int()?,
             flows_advanced: values.int()?,
+            budgets: values.int()?,
             repaired: values.int()?,
             cut_off: values.flag()?,
             broken: values.text()?,
@@ -2340,6 +2567,8 @@ pub(crate) struct TickAnswer {
     pub(crate) flows_removed: u64,
     /// `flows_advanced`: of which some was done of what is left to do.
     pub(crate) flows_advanced: u64,
+    /// `budgets`: that were looked at.
+    pub(crate) budgets: u64,
     /// `repaired`: lost wake-ups.
     pub(crate) repaired: u64,
     /// `cut_off`: the call stopped early because it had done enough.

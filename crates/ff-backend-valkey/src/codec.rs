@@ -1,9 +1,11 @@
 //! From the fields of a stored execution to the record of the engine. The other direction does not
 //! exist: the library is the only writer.
 
+mod budgets;
 mod flows;
 mod waits;
 
+pub(crate) use budgets::{amounts_text, budget, limits_text};
 pub(crate) use flows::{flow, letter, links, node_view};
 pub(crate) use waits::{kind_of, state_of};
 
@@ -183,6 +185,7 @@ pub(crate) fn record(
         // They stand in keys of their own.
         frames: None,
         summary: None,
+        reports: None,
         run: run(&r)?,
     })
 }
@@ -210,6 +213,12 @@ fn submission(
             tags = tags.with(key, value).map_err(|_| r.corrupt("tg"))?;
         }
         submission = submission.with_tags(tags);
+    }
+    for budget in budgets::drawn_on(r)? {
+        submission = submission.with_budget(budget);
+    }
+    if let Some(estimate) = budgets::amounts(r, "es")? {
+        submission = submission.with_estimate(budgets::usage(estimate));
     }
     Ok(submission)
 }
@@ -320,6 +329,9 @@ fn run(r: &Reader<'_>) -> Result<RunState, EngineError> {
         waits_for: r.parsed("cw")?,
         dependencies: flows::dependencies(r)?,
         unhandled: flows::unhandled(r)?,
+        blocked_on: r.parsed("bo")?,
+        reservation: budgets::amounts(r, "rv")?.map(Arc::new),
+        usage: budgets::amounts(r, "ug")?.map(Arc::new),
         operator: Recent::default(),
     })
 }

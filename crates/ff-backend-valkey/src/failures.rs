@@ -55,6 +55,17 @@ pub(crate) fn refused(refusal: Refusal, execution: ExecutionId) -> EngineError {
             Some(flow) => EngineError::flow_not_found(flow),
             None => bad_reply("flow_not_found", BadReply("id")),
         },
+        Code::BudgetNotFound => match details.text().ok().and_then(|id| id.parse().ok()) {
+            Some(budget) => EngineError::budget_not_found(budget),
+            None => bad_reply("budget_not_found", BadReply("id")),
+        },
+        Code::UsageReports => {
+            too_many("usage_reports", limits::USAGE_REPORTS_MAX as u64, &mut details)
+        }
+        Code::UsageDimensions => {
+            too_many("usage_dimensions", limits::USAGE_DIMENSIONS_MAX as u64, &mut details)
+        }
+        Code::UsageSum => too_many("usage", limits::USAGE_AMOUNT_MAX, &mut details),
         Code::FlowDepth => too_many("flow_depth", limits::FLOW_DEPTH_MAX.into(), &mut details),
         Code::ChildFlows => {
             too_many("child_flows", limits::CHILD_FLOWS_OPEN_MAX as u64, &mut details)
@@ -64,7 +75,9 @@ pub(crate) fn refused(refusal: Refusal, execution: ExecutionId) -> EngineError {
         | Code::FlowEnded
         | Code::FlowNotStaged
         | Code::FlowBusy
-        | Code::NodeStarted => bad_reply("execution", BadReply("code of its own")),
+        | Code::NodeStarted
+        | Code::BudgetId
+        | Code::BudgetDimension => bad_reply("execution", BadReply("code of its own")),
         Code::AlreadyTerminal => match details.text().ok().and_then(|text| text.parse().ok()) {
             Some(outcome) => state(StateKind::AlreadyTerminal { outcome }),
             None => bad_reply(code_name(code), BadReply("outcome")),
@@ -101,6 +114,10 @@ pub(crate) fn refused_flow(
         Code::NodeStarted => match details.text().ok().and_then(|key| key.parse().ok()) {
             Some(key) => GraphProblem::NodeStarted { key }.into(),
             None => bad_reply(operation, BadReply("key")),
+        },
+        Code::BudgetNotFound => match details.text().ok().and_then(|id| id.parse().ok()) {
+            Some(budget) => EngineError::budget_not_found(budget),
+            None => bad_reply(operation, BadReply("id")),
         },
         code => match starter {
             Some(execution) => refused(Refusal { code, details }, execution),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ff_engine::{Clock, EngineError, UnavailableKind};
-use ff_types::{ExecutionId, FlowId};
+use ff_types::{BudgetId, ExecutionId, FlowId};
 
 use crate::call::{Args, BadReply, Call, Values};
 use crate::calls::Code;
@@ -64,6 +64,11 @@ impl Inner {
     /// The partition of a flow.
     pub(crate) fn partition_of_flow(&self, id: FlowId) -> &Partition {
         &self.keyspace.partitions[self.keyspace.of_flow(id)]
+    }
+
+    /// The partition of a budget.
+    pub(crate) fn partition_of_budget(&self, id: BudgetId) -> &Partition {
+        &self.keyspace.partitions[self.keyspace.of_budget(id)]
     }
 
     /// Listens on a channel.

@@ -5,7 +5,7 @@
 //! are not all in one place, and so it refuses every call on that slot before it has done anything.
 
 use bytes::Bytes;
-use ff_types::{ExecutionId, FlowId, Namespace, WorkerInstanceId};
+use ff_types::{BudgetId, ExecutionId, FlowId, Namespace, WorkerInstanceId};
 
 use crate::transport::Transport;
 
@@ -39,6 +39,11 @@ impl Keyspace {
         let partitions =
             (0..count).map(|number| partition(&namespace, number, clustered, transport)).collect();
         Self { namespace, partitions }
+    }
+
+    /// The number of the partition of a budget, and of all executions that draw on it.
+    pub(crate) fn of_budget(&self, id: BudgetId) -> usize {
+        usize::from(id.shard()) % self.partitions.len()
     }
 
     /// The number of the partition of a flow and all its members.

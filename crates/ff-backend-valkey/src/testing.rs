@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use ff_engine::machine::{ExecutionRecord, FlowRecord, Link};
+use ff_engine::machine::{BudgetRecord, ExecutionRecord, FlowRecord, Link};
 use ff_engine::{Clock, EngineError, KeyRing};
-use ff_types::{ExecutionId, FlowId, Namespace};
+use ff_types::{BudgetId, ExecutionId, FlowId, Namespace};
 
 use crate::codec::{self, Fields};
 use crate::{ValkeyBackend, library};
@@ -74,6 +74,17 @@ pub fn decode_flow(
     fields: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
 ) -> Result<FlowRecord, EngineError> {
     codec::flow(id, &all(fields))
+}
+
+/// The record of a budget with these fields.
+///
+/// # Errors
+/// [`EngineError::Corrupt`] names the field that cannot be read.
+pub fn decode_budget(
+    id: BudgetId,
+    fields: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
+) -> Result<BudgetRecord, EngineError> {
+    codec::budget(id, &all(fields))
 }
 
 /// The edges that these bytes stand for.

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use ff_backend_valkey::ValkeyBackend;
 use ff_engine::{
-    AttemptOps, ClaimOps, ClaimRequest, FlowEdge, FlowNode, FlowOps, FlowSpec, IdSource, ReadOps,
-    ReadStream, ResultRequest, SeededEntropy, StreamCursor, Submission, SubmitOps, SystemClock,
-    Task, TickRequest, TimerOps, UpdateSummary,
+    AttemptOps, BudgetLimit, BudgetOps, ClaimOps, ClaimRequest, CreateBudget, FlowEdge, FlowNode,
+    FlowOps, FlowSpec, IdSource, ReadOps, ReadStream, ResultRequest, SeededEntropy, StreamCursor,
+    Submission, SubmitOps, SystemClock, Task, TickRequest, TimerOps, UpdateSummary,
 };
 use ff_types::backend::{
-    BackendConfig, CapabilitySet, ClaimPolicy, Frame, FrameKind, ScannerFilter,
+    BackendConfig, CapabilitySet, ClaimPolicy, Frame, FrameKind, ScannerFilter, UsageDimensions,
 };
 use ff_types::{LaneId, NodeKey, Payload, TaskKind};
 use ff_valkey_server::{Binary, Connection, Flavor, Options, Server};
@@ -62,6 +62,10 @@ impl Bench {
 
     async fn queue(&self, count: usize) {
         let all: Vec<_> = (0..count).map(|_| self.submission()).collect();
+        self.store(&all).await;
+    }
+
+    async fn store(&self, all: &[Submission]) {
         for batch in all.chunks(1_000) {
             for submitted in self.backend.submit_batch(batch).await.expect("it is stored") {
                 submitted.expect("it is new");
@@ -194,6 +198,53 @@ async fn commands_an_operation_do_not_grow_with_the_queue() {
 
         let expected: Vec<_> =
             COSTS.iter().map(|(name, cost)| (*name, (*cost).to_owned())).collect();
+        assert_eq!(measured, expected, "with {queued} queued");
+    }
+}
+
+/// What they send for an execution that draws on a budget, reserves, and reports. Budget by budget, that is
+/// a read and a write more for a claim and for what ends the lease, and a look at who waits.
+const COSTS_WITH_A_BUDGET: &[(&str, &str)] = &[
+    ("submit", "exists fcall hget hset sadd set time zadd×2 zrange"),
+    ("claim", "fcall get×2 hgetall×2 hset×2 set srandmember time zadd zrange×2 zrem"),
+    ("report_usage", "fcall hgetall×2 hset×2 sadd time"),
+    ("complete", "del exists fcall hdel hgetall×2 hset×2 spop time xadd zadd"),
+];
+
+#[tokio::test]
+async fn commands_for_a_budget_do_not_grow_with_who_waits() {
+    let binary = Binary::find(Flavor::Valkey).expect("a server is found");
+    let server = Server::start(&Options::new().binary(binary)).expect("a server starts");
+    let mut bench = Bench::start(&server).await;
+    let tokens = |amount| UsageDimensions::new().with_output_tokens(amount);
+    for queued in QUEUED {
+        let budget = CreateBudget::new(bench.ids.budget_id());
+        let budget = budget.with_limit("output_tokens", BudgetLimit::hard(1_000_000));
+        bench.backend.create_budget(&budget).await.expect("it is made");
+        let mut measured = Vec::new();
+        let spending = |one: Submission| one.with_budget(budget.id).with_estimate(tokens(10));
+        let all: Vec<_> = (0..queued).map(|_| spending(bench.submission())).collect();
+        bench.store(&all).await;
+
+        let submission = spending(bench.submission());
+        let call = async |bench: &Bench| bench.backend.submit(&submission).await;
+        let (cost, submitted) = bench.cost(call).await;
+        submitted.expect("it is stored");
+        measured.push(("submit", cost));
+        let (cost, task) = bench.cost(async |bench: &Bench| bench.claim().await).await;
+        measured.push(("claim", cost));
+        let usage = tokens(3).with_dedup_key("first");
+        let call = async |bench: &Bench| bench.backend.report_usage(&task.handle, &usage).await;
+        let (cost, outcome) = bench.cost(call).await;
+        outcome.expect("the lease lives");
+        measured.push(("report_usage", cost));
+        let call = async |bench: &Bench| bench.backend.complete(&task.handle, None).await;
+        let (cost, done) = bench.cost(call).await;
+        done.expect("the lease lives");
+        measured.push(("complete", cost));
+
+        let expected: Vec<_> =
+            COSTS_WITH_A_BUDGET.iter().map(|(name, cost)| (*name, (*cost).to_owned())).collect();
         assert_eq!(measured, expected, "with {queued} queued");
     }
 }

@@ -116,6 +116,10 @@ macro_rules! forward_roles {
                 handle: &::ff_types::backend::Handle,
                 frames: &[::ff_types::backend::Frame]
             ) -> Vec<::ff_types::backend::AppendFrameOutcome>;
+            report_usage(
+                handle: &::ff_types::backend::Handle,
+                usage: &::ff_types::backend::UsageDimensions
+            ) -> ::ff_engine::UsageOutcome;
             steps(handle: &::ff_types::backend::Handle) -> Vec<::ff_engine::StepView>;
         });
 
@@ -134,6 +138,13 @@ macro_rules! forward_roles {
             resume_execution(request: &::ff_engine::ResumeExecution)
                 -> ::ff_engine::ResumeOutcome;
             replay(request: &::ff_engine::ReplayExecution) -> ::ff_engine::ReplayOutcome;
+        });
+
+        $crate::layer::role!($layer, BudgetOps {
+            create_budget(request: &::ff_engine::CreateBudget) -> ();
+            adjust_budget(request: &::ff_engine::AdjustBudget) -> ();
+            describe_budget(id: ::ff_types::BudgetId) -> ::ff_engine::BudgetView;
+            list_budgets(request: &::ff_engine::ListBudgets) -> Vec<::ff_engine::BudgetView>;
         });
 
         $crate::layer::role!($layer, ReadOps {

@@ -6,7 +6,8 @@ use ff_engine::{
     UpdateSummary,
 };
 use ff_types::backend::{
-    FailOutcome, FailureClass, Frame, FrameKind, Handle, WaitpointKind, WaitpointSpec,
+    FailOutcome, FailureClass, Frame, FrameKind, Handle, UsageDimensions, WaitpointKind,
+    WaitpointSpec,
 };
 use ff_types::{Payload, StepName, TerminalOutcome, TimestampMs, WaitpointId, WaitpointKey};
 
@@ -29,6 +30,7 @@ pub(crate) enum HolderCall {
     Steps,
     AppendFrames,
     UpdateSummary,
+    ReportUsage,
     Release(Release),
 }
 
@@ -44,7 +46,7 @@ pub(crate) enum Release {
 
 impl HolderCall {
     /// Every verb, each release once.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Renew,
         Self::RenewBatch,
         Self::Progress,
@@ -56,6 +58,7 @@ impl HolderCall {
         Self::Steps,
         Self::AppendFrames,
         Self::UpdateSummary,
+        Self::ReportUsage,
         Self::Release(Release::Complete { result: Some("done") }),
         Self::Release(Release::Fail(FailureClass::Transient)),
         Self::Release(Release::Cancel { reason: "enough" }),
@@ -97,6 +100,10 @@ impl HolderCall {
             Self::UpdateSummary => {
                 let request = UpdateSummary::new(0, "{}");
                 backend.update_summary(handle, &request).await.map(drop)
+            }
+            Self::ReportUsage => {
+                let usage = UsageDimensions::new().with_input_tokens(7).with_dedup_key("call-7");
+                backend.report_usage(handle, &usage).await.map(drop)
             }
             Self::Release(release) => release.make(backend, handle).await.map(drop),
         }

@@ -52,6 +52,9 @@ codes! {
     FLOW_NOT_FOUND = "flow_not_found", "NotFound", Rule,
         "No flow of that id is in this namespace, or its retention has passed.",
         "Do not repeat.";
+    BUDGET_NOT_FOUND = "budget_not_found", "NotFound", Rule,
+        "No budget of that id is in this namespace.",
+        "Make the budget first, or correct its id.";
     VALIDATION = "validation", "Validation", Rule,
         "A field is malformed or out of range.",
         "Correct the call.";
@@ -100,6 +103,9 @@ codes! {
     FLOW_CANCELLED = "flow_cancelled", "Flow", Rule,
         "The flow is being cancelled.",
         "Wait for its end; then its members can be replayed.";
+    CONFLICT_BUDGET_ID = "conflict_budget_id", "BudgetConflict", Rule,
+        "The id names a budget that was made with other content.",
+        "Make it under another id, or adjust the one that is there.";
     KEY_CONFLICT = "key_conflict", "KeyConflict", Store,
         "The key ring was given one key id with two secrets.",
         "Give the new secret a key id of its own.";

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use ff_types::backend::HandleKind;
-use ff_types::{ExecutionId, FlowId, FlowState, NodeKey, TerminalOutcome, TimestampMs, ValueError};
+use ff_types::{
+    BudgetId, ExecutionId, FlowId, FlowState, NodeKey, TerminalOutcome, TimestampMs, ValueError,
+};
 
 use crate::codes;
 
@@ -70,6 +72,13 @@ pub enum EngineError {
         /// The flow.
         flow: FlowId,
     },
+    /// The id of the budget names one that was made with other content. Make it under another id, or
+    /// adjust the one that is there.
+    #[error("the id was used for another budget: {budget}")]
+    BudgetConflict {
+        /// The budget.
+        budget: BudgetId,
+    },
     /// Two secrets claim one key id. Give the new one an id of its own.
     #[error("key {kid} stands for another secret")]
     KeyConflict {
@@ -126,6 +135,8 @@ pub enum Entity {
     Waitpoint,
     /// A flow.
     Flow,
+    /// A budget.
+    Budget,
 }
 
 /// What is wrong with nodes and edges.
@@ -303,6 +314,11 @@ impl EngineError {
         Self::NotFound { entity: Entity::Flow, id: Some(id.to_string()) }
     }
 
+    /// No such budget.
+    pub fn budget_not_found(id: BudgetId) -> Self {
+        Self::NotFound { entity: Entity::Budget, id: Some(id.to_string()) }
+    }
+
     /// The flow does not take the request.
     pub const fn flow(kind: FlowProblem, flow: FlowId) -> Self {
         Self::Flow { kind, flow }
@@ -325,12 +341,14 @@ impl EngineError {
             Self::NotFound { entity: Entity::Execution, .. } => codes::EXECUTION_NOT_FOUND,
             Self::NotFound { entity: Entity::Waitpoint, .. } => codes::WAITPOINT_NOT_FOUND,
             Self::NotFound { entity: Entity::Flow, .. } => codes::FLOW_NOT_FOUND,
+            Self::NotFound { entity: Entity::Budget, .. } => codes::BUDGET_NOT_FOUND,
             Self::Graph(problem) => problem.code(),
             Self::Flow { kind, .. } => kind.code(),
             Self::Validation { .. } => codes::VALIDATION,
             Self::LimitExceeded { .. } => codes::LIMIT_EXCEEDED,
             Self::Contention { .. } => codes::CONTENTION,
             Self::Conflict { kind, .. } => kind.code(),
+            Self::BudgetConflict { .. } => codes::CONFLICT_BUDGET_ID,
             Self::KeyConflict { .. } => codes::KEY_CONFLICT,
             Self::State { kind, .. } => kind.code(),
             Self::Unavailable { kind, .. } => kind.code(),
@@ -439,6 +457,7 @@ impl fmt::Display for Entity {
             Self::Execution => "execution",
             Self::Waitpoint => "waitpoint",
             Self::Flow => "flow",
+            Self::Budget => "budget",
         })
     }
 }

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ff_types::{ExecutionId, FlowId, RequestId, SignalId, WaitpointId, WorkerId, WorkerInstanceId};
+use ff_types::{
+    BudgetId, ExecutionId, FlowId, RequestId, SignalId, WaitpointId, WorkerId, WorkerInstanceId,
+};
 
 use crate::clock::Clock;
 
@@ -95,6 +97,12 @@ impl IdSource {
     pub fn flow_id(&self) -> FlowId {
         let (ms, sequence, shard, random) = self.parts();
         FlowId::from_parts(ms, sequence, shard, random)
+    }
+
+    /// An id for a new budget.
+    pub fn budget_id(&self) -> BudgetId {
+        let (ms, sequence, shard, random) = self.parts();
+        BudgetId::from_parts(ms, sequence, shard, random)
     }
 
     /// An id for one request, kept by the caller while it repeats that request.

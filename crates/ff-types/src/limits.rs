@@ -155,6 +155,29 @@ pub const USAGE_DIMENSION_MAX_BYTES: usize = 64;
 /// Longest key that makes a usage report or a signal count once.
 pub const DEDUP_KEY_MAX_BYTES: usize = 256;
 
+/// Most that one dimension of a report, an estimate or a limit can say: 2^53 - 1.
+pub const USAGE_AMOUNT_MAX: u64 = (1 << 53) - 1;
+/// Most dimensions that one execution reports in its life.
+pub const USAGE_DIMENSIONS_MAX: usize = 32;
+/// Most keys of reports that one execution remembers.
+pub const USAGE_REPORTS_MAX: usize = 10_000;
+
+// Budgets
+
+/// Most budgets that one execution draws on.
+pub const BUDGETS_PER_EXECUTION_MAX: usize = 4;
+/// Most dimensions of one budget.
+pub const BUDGET_DIMENSIONS_MAX: usize = 16;
+/// Shortest window of a budget: 1 s.
+pub const BUDGET_WINDOW_MIN_MS: u64 = 1_000;
+/// Longest window of a budget: 366 days.
+pub const BUDGET_WINDOW_MAX_MS: u64 = 366 * DAY_MS;
+/// Most executions that one look at a budget lets go on.
+pub const BUDGET_ADMITTED_MAX: usize = 32;
+/// After this time a budget is looked at again whose room those that were let go on have not taken:
+/// 1 s.
+pub const BUDGET_LOOK_AGAIN_MS: u64 = 1_000;
+
 // Waitpoints and signals
 
 /// Longest key of a waitpoint, by which the code of a task names it.

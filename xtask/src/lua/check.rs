@@ -34,7 +34,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("TIME", &["clock"]),
     ("SPUBLISH", &["arms", "events", "timers", "told"]),
     ("XADD", &["events", "frames"]),
-    ("HGETALL", &["record", "describe", "flow", "waits", "steps"]),
+    ("HGETALL", &["record", "describe", "flow", "waits", "steps", "budget"]),
     ("SRANDMEMBER", &["heads", "repair"]),
 ];
 

@@ -9,10 +9,12 @@ use ff_engine::roles::BackendInfo;
 use ff_engine::{
     AttemptOps, CloseOutcome, CreateWaitpoint, DelayRequest, EngineError, FailRequest, Fence,
     ProgressRequest, RecordStep, ResumeView, SavedState, StepOutcome, StepView, SummaryOutcome,
-    SuspendOutcome, SuspendRequest, UpdateSummary, WaitChildren, WaitChildrenOutcome, valid_wait,
+    SuspendOutcome, SuspendRequest, UpdateSummary, UsageOutcome, WaitChildren, WaitChildrenOutcome,
+    valid_wait,
 };
 use ff_types::backend::{
     AppendFrameOutcome, BackendTag, FailOutcome, Frame, Handle, LeaseRenewal, PendingWaitpoint,
+    UsageDimensions,
 };
 use ff_types::{ExecutionId, Payload, TimestampMs, WaitpointId, WorkerInstanceId, limits};
 
@@ -209,6 +211,23 @@ impl AttemptOps for MemBackend {
         let (summary, outcome) = machine::update_summary(record, &fence, &request, now)?;
         if let Some(summary) = summary {
             store.set_summary(fence.execution, summary);
+        }
+        Ok(outcome)
+    }
+
+    async fn report_usage(
+        &self,
+        handle: &Handle,
+        usage: &UsageDimensions,
+    ) -> Result<UsageOutcome, EngineError> {
+        let fence = Fence::of(handle, BackendTag::Mem)?;
+        let mut store = self.store();
+        let record = store.record(fence.execution)?;
+        let (fence, now) = self.inner.distortion.fence(record, fence, self.now());
+        let record = self.inner.distortion.reporting(record);
+        let (reported, outcome) = machine::report_usage(&record, &fence, usage, &*store, now)?;
+        if let Some(reported) = reported {
+            store.report(fence.execution, reported, usage.dedup_key.as_deref());
         }
         Ok(outcome)
     }

@@ -105,7 +105,7 @@ impl ClaimOps for MemBackend {
         let mut store = self.store();
         let now = self.now();
         let record = store.record(grant.execution)?;
-        let decision = machine::take_up(record, &grant, policy, now)?;
+        let decision = machine::take_up(record, &grant, policy, &*store, now)?;
         store.settle(Verb::ClaimFromReclaim, grant.execution, decision, now);
         Ok(task(store.record(grant.execution)?, HandleKind::Resumed, now))
     }
@@ -115,7 +115,8 @@ impl ClaimOps for MemBackend {
 enum Found {
     /// Something, or the answer to a claim that was made before.
     Answer(ClaimOutcome),
-    /// Only executions that ended instead of starting; there may be others behind them.
+    /// Only executions that ended instead of starting, or wait for room in a budget; there may be others
+    /// behind them.
     EndedOnly,
     /// Nothing.
     Nothing,
@@ -218,12 +219,12 @@ fn issue_lease(
 ) -> Option<Task> {
     let lease = request.request_id.lease(u16::try_from(index).ok()?);
     let record = store.records.get(&id)?;
-    let decision = machine::claim(record, lease, &request.policy, now);
+    let decision = machine::claim(record, lease, &request.policy, store, now);
     match store.settle(Verb::Claim, id, decision, now) {
         Claimed::Leased(_) => {
             store.records.get(&id).map(|record| task(record, HandleKind::Fresh, now))
         }
-        Claimed::Ended => None,
+        Claimed::Ended | Claimed::Blocked => None,
     }
 }
 
@@ -236,7 +237,7 @@ fn issue_token(
     now: TimestampMs,
 ) -> Option<ReclaimToken> {
     let grant = Grant { execution: id, id: request_id.grant(u16::try_from(index).ok()?) };
-    let decision = machine::grant(store.records.get(&id)?, grant.id, now);
+    let decision = machine::grant(store.records.get(&id)?, grant.id, store, now);
     store.settle(verb, id, decision, now).then(|| grant.token())
 }
 

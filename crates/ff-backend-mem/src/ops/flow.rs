@@ -26,7 +26,7 @@ impl FlowOps for MemBackend {
         let mut store = self.store();
         let same_id = store.flows.get(spec.id());
         let starter_of = |parent: &_| self.starter(&store, parent);
-        match machine::submit_flow(spec, same_id, starter_of, self.now())? {
+        match machine::submit_flow(spec, same_id, starter_of, &*store, self.now())? {
             SubmitFlowDecision::Create(new) => {
                 let NewFlow { flow, members, parent } = *new;
                 store.insert_flow(flow, members);

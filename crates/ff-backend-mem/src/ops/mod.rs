@@ -1,6 +1,7 @@
 //! The verbs: load, decide, store, under one lock.
 
 mod attempt;
+mod budget;
 mod claim;
 mod flow;
 mod operator;

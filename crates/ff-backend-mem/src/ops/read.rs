@@ -159,6 +159,8 @@ impl ReadOps for MemBackend {
             let placement = Placement::of(record);
             store.queues.ahead(&record.submission, &placement, limits::EXPLAIN_AHEAD_MAX)
         };
-        Ok(machine::explain(record, ahead, self.now()))
+        let now = self.now();
+        let resets_at = |id| store.budgets.get(id)?.view(0, now).resets_at();
+        Ok(machine::explain(record, ahead, resets_at, self.now()))
     }
 }

@@ -43,7 +43,7 @@ fn submit_one(
         .keys
         .holder(submission, now)
         .map(|id| KeyHolder { id, state: store.records.get(&id).map(|record| record.run.state) });
-    match machine::submit(submission, same_id, key_holder, now)? {
+    match machine::submit(submission, same_id, key_holder, store, now)? {
         SubmitDecision::Create(record) => {
             store.keys.take(submission, now);
             store.insert(Verb::Submit, record);

@@ -70,6 +70,9 @@ impl MemBackend {
             match timed {
                 Timed::Execution(id) => handle(&mut store, &mut outcome, id, now),
                 Timed::Flow(id) => handle_flow(&mut store, &mut outcome, id, now),
+                Timed::Budget(id) => {
+                    outcome.budgets_looked_at += u32::from(store.look_at_budget(id, now));
+                }
             }
         }
         outcome.next_due = store

@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "72e030f979068fd4659040579c676f4e" }
+M.library = { PROTOCOL = 1, HASH = "ee13fb781302d9a7de58956317b91c09" }
 
 M.number = (function()
 local number = {}
@@ -21,25 +21,35 @@ end
 return number
 end)()
 
-M.clock = (function()
+M.amounts = (function()
 local number = M.number
-local clock = {}
-function clock.now_ms(partition)
-  return tonumber(redis.call("GET", partition .. "clock"))
-end
-function clock.set_until(partition, key, value, ends_at)
-  redis.call("SET", key, value)
-  redis.call("ZADD", partition .. "ending", number.text(ends_at), key)
-end
-function clock.purge(partition, now)
-  local ending = partition .. "ending"
-  local over = redis.call("ZRANGE", ending, "-inf", number.text(now), "BYSCORE", "LIMIT", 0, 1000)
-  for _, key in ipairs(over) do
-    redis.call("DEL", key)
-    redis.call("ZREM", ending, key)
+local amounts = {}
+amounts.MAX = 9007199254740991
+function amounts.read(text)
+  local found = {}
+  for name, amount in string.gmatch(text or "", "(%S+) (%d+)") do
+    found[name] = tonumber(amount)
   end
+  return found
 end
-return clock
+function amounts.names(found)
+  local names = {}
+  for name in pairs(found) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+function amounts.text(found)
+  local parts = {}
+  for _, name in ipairs(amounts.names(found)) do
+    if found[name] > 0 then
+      parts[#parts + 1] = name .. " " .. number.text(found[name])
+    end
+  end
+  return #parts > 0 and table.concat(parts, " ") or nil
+end
+return amounts
 end)()
 
 M.keys = (function()
@@ -101,6 +111,18 @@ end
 function keys.child_flows(partition, id)
   return partition .. "i:" .. id
 end
+function keys.budget(partition, id)
+  return partition .. "B:" .. id
+end
+function keys.budgets(partition)
+  return partition .. "B"
+end
+function keys.budget_line(partition, id)
+  return partition .. "W:" .. id
+end
+function keys.reports(partition, id)
+  return partition .. "U:" .. id
+end
 function keys.flows(partition)
   return partition .. "f"
 end
@@ -154,6 +176,495 @@ function keys.written(partition, id)
   return partition .. "s:" .. id
 end
 return keys
+end)()
+
+M.record = (function()
+local keys = M.keys
+local number = M.number
+local record = {}
+record.SHORT_MAX_BYTES = 64
+local SUBMITTED = "^(%S+) (%S+) (%d+) (%S+)$"
+local RUN = "^(%S+) (%d+) (%S+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+) (%l)$"
+local LEASE_ID_BYTES = 16
+record.TERMINAL = { completed = true, failed = true, cancelled = true, expired = true, skipped = true }
+local function in_hand(s, p, r)
+  local ln, pr, at, kd = string.match(s, SUBMITTED)
+  local st, ep, ai, ao, as, time, lt, rt, rc, en = string.match(r, RUN)
+  local held, over = st == "active", record.TERMINAL[st]
+  return {
+    s = s, p = p, r = r, h = "",
+    ln = ln, pr = pr, at = at, kd = kd,
+    st = st, ep = ep, as = as, lt = lt, rt = rt, rc = rc,
+    ai = ai ~= "-" and ai or nil,
+    ao = ao == "1" and ao or nil,
+    en = en == "c" and en or nil,
+    lx = held and time or nil,
+    ea = over and time or nil,
+    ra = not held and not over and time or nil,
+    li = nil, lw = nil,
+  }
+end
+local function hold(f)
+  if f.st == "active" then
+    f.li, f.lw = string.sub(f.h, 1, LEASE_ID_BYTES), string.sub(f.h, LEASE_ID_BYTES + 1)
+  end
+end
+function record.run(r)
+  local f = r.f
+  local at = f.li and f.lx or f.ea or f.ra
+  return f.st .. " " .. f.ep .. " " .. (f.ai or "-") .. " " .. (f.ao or "0") .. " " .. f.as .. " " .. at .. " "
+    .. f.lt .. " " .. f.rt .. " " .. f.rc .. " " .. (f.en or "f")
+end
+local function packed(flat)
+  if flat[1] == "s" and flat[3] == "p" and flat[5] == "r" then
+    return flat[2], flat[4], flat[6], 7
+  end
+  local found = {}
+  for i = 1, #flat, 2 do
+    found[flat[i]] = flat[i + 1]
+  end
+  return found.s, found.p, found.r, 1
+end
+function record.load(partition, id)
+  local flat = redis.call("HGETALL", keys.execution(partition, id))
+  if #flat == 0 then
+    return nil
+  end
+  local s, p, r, from = packed(flat)
+  local f = in_hand(s, p, r)
+  for i = from, #flat, 2 do
+    f[flat[i]] = flat[i + 1]
+  end
+  hold(f)
+  return { partition = partition, id = id, f = f }
+end
+local function part(partition, id, field)
+  local kept = redis.call("HMGET", keys.execution(partition, id), "s", "r", "h", field, "nd", "dp")
+  if not kept[1] then
+    return nil
+  end
+  local f = in_hand(kept[1], nil, kept[2])
+  f.h = kept[3] or ""
+  hold(f)
+  f[field], f.nd, f.dp = kept[4] or nil, kept[5] or nil, kept[6] or nil
+  return f
+end
+function record.summary(partition, id)
+  return part(partition, id, "tg")
+end
+function record.holder(partition, id)
+  return part(partition, id, "tw")
+end
+function record.new(partition, id, lane, priority, kind, now)
+  local at = number.text(now)
+  local f = {
+    s = lane .. " " .. priority .. " " .. at .. " " .. kind, h = "",
+    ln = lane, pr = priority, at = at, kd = kind,
+    st = "ready", ep = "0", as = "0", ra = at, lt = "0", rt = "0", rc = "0",
+  }
+  return { partition = partition, id = id, f = f }
+end
+function record.set(r, field, value)
+  if r.f[field] ~= value then
+    r.f[field] = value
+    r.changed = r.changed or {}
+    r.changed[field] = true
+  end
+end
+function record.set_number(r, field, value)
+  record.set(r, field, number.text(value))
+end
+function record.set_text(r, field, value)
+  if value and #value > record.SHORT_MAX_BYTES then
+    record.set(r, field, nil)
+    record.set(r, "B", "1")
+    r.long = r.long or {}
+    r.long[field] = value
+  else
+    record.set(r, field, value)
+    if r.f.B then
+      r.long = r.long or {}
+      r.long[field] = false
+    end
+  end
+end
+local IN_HAND = {
+  ln = true, pr = true, at = true, kd = true,
+  st = true, ep = true, ai = true, ao = true, as = true, lx = true, ea = true, ra = true,
+  lt = true, rt = true, rc = true, en = true, li = true, lw = true,
+}
+function record.flat(r)
+  local flat, n = {}, 0
+  for field, value in pairs(r.f) do
+    if not IN_HAND[field] then
+      flat[n + 1], flat[n + 2], n = field, value, n + 2
+    end
+  end
+  return flat
+end
+local TASK_FIELDS = { "nd", "ct", "tg", "pl", "dl", "le", "sv", "sk" }
+function record.task(r)
+  local f = r.f
+  local flat, n = { "s", f.s, "p", f.p, "r", f.r, "h", f.h }, 8
+  for _, field in ipairs(TASK_FIELDS) do
+    local value = f[field]
+    if value then
+      flat[n + 1], flat[n + 2], n = field, value, n + 2
+    end
+  end
+  return flat
+end
+function record.payload(r)
+  return r.f.pk and redis.call("GET", keys.payload(r.partition, r.id)) or ""
+end
+return record
+end)()
+
+M.tags = (function()
+local tags = {}
+function tags.each(r, visit)
+  if r.f.tg then
+    for tag in string.gmatch(r.f.tg, "[^\n]+") do
+      visit(tag)
+    end
+  end
+end
+function tags.has(r, wanted)
+  return wanted == "" or (r.f.tg ~= nil and string.find("\n" .. r.f.tg .. "\n", "\n" .. wanted .. "\n", 1, true) ~= nil)
+end
+return tags
+end)()
+
+M.timers = (function()
+local keys = M.keys
+local number = M.number
+local tags = M.tags
+local timers = {}
+timers.HEARTBEAT_MS = 1000
+local FORGOTTEN_AFTER_MS = 5000
+local MAINTAINERS_ASKED = 16
+local POSTPONED_MS = 60000
+function timers.sleep(partition, process, tag, at, now)
+  local key = keys.maintainers(partition)
+  redis.call("ZREMRANGEBYSCORE", key, "-inf", number.text(now - FORGOTTEN_AFTER_MS))
+  redis.call("ZADD", key, number.text(at), process .. " " .. tag)
+  redis.call("PEXPIRE", key, FORGOTTEN_AFTER_MS)
+end
+local function wake_maintainer(r, at)
+  local key = keys.maintainers(r.partition)
+  local asleep = redis.call("ZRANGE", key, "(" .. at, "+inf", "BYSCORE", "LIMIT", 0, MAINTAINERS_ASKED)
+  for _, member in ipairs(asleep) do
+    local process, tag = string.match(member, "^(%x+) (.*)$")
+    if process and tags.has(r, tag) then
+      redis.call("ZREM", key, member)
+      if redis.call("SPUBLISH", keys.process(r.partition, process), "t") > 0 then
+        return
+      end
+    end
+  end
+end
+function timers.set(r, at, now)
+  redis.call("ZADD", keys.due(r.partition), at, r.id)
+  if r.f.tg then
+    tags.each(r, function(tag)
+      redis.call("ZADD", keys.due(r.partition, tag), at, r.id)
+    end)
+  end
+  if tonumber(at) - now < timers.HEARTBEAT_MS then
+    wake_maintainer(r, at)
+  end
+end
+function timers.remove(r)
+  redis.call("ZREM", keys.due(r.partition), r.id)
+  tags.each(r, function(tag)
+    redis.call("ZREM", keys.due(r.partition, tag), r.id)
+  end)
+end
+function timers.correct(partition, tag, id, r, now)
+  redis.call("ZREM", keys.due(partition), id)
+  if tag ~= "" then
+    redis.call("ZREM", keys.due(partition, tag), id)
+  end
+  if r and r.due then
+    timers.set(r, r.due, now)
+  end
+end
+function timers.postpone(partition, tag, id, now)
+  local later = number.text(number.later(now, POSTPONED_MS))
+  redis.call("ZADD", keys.due(partition), "XX", later, id)
+  if tag ~= "" then
+    redis.call("ZADD", keys.due(partition, tag), "XX", later, id)
+  end
+end
+function timers.due(partition, tag, now, most)
+  local key = keys.due(partition, tag ~= "" and tag or nil)
+  return redis.call("ZRANGE", key, "-inf", number.text(now), "BYSCORE", "LIMIT", 0, most)
+end
+function timers.next(partition, tag)
+  local key = keys.due(partition, tag ~= "" and tag or nil)
+  return redis.call("ZRANGE", key, 0, 0, "WITHSCORES")[2]
+end
+return timers
+end)()
+
+M.budget = (function()
+local keys = M.keys
+local number = M.number
+local record = M.record
+local timers = M.timers
+local budget = {}
+local MADE = "^(%d+) (%l) (%d+) (%d+) (%x+)$"
+local DIMENSION = "^(%S+) (%S+) (%d+) (%d+)$"
+function budget.due_name(id)
+  return "g" .. id
+end
+function budget.in_hand(partition, id, f)
+  local at, action, every, anchor, fingerprint = string.match(f.s, MADE)
+  local b = {
+    partition = partition, budget = id, id = budget.due_name(id), f = f, at = at, action = action, due = f.la,
+    every = tonumber(every), anchor = tonumber(anchor), fingerprint = fingerprint, limits = {}, names = {},
+  }
+  for field, value in pairs(f) do
+    local name = string.match(field, "^d:(.*)$")
+    if name then
+      local soft, hard, used, reserved = string.match(value, DIMENSION)
+      b.names[#b.names + 1] = name
+      b.limits[name] = {
+        soft = tonumber(soft), hard = tonumber(hard), used = tonumber(used), reserved = tonumber(reserved),
+      }
+    end
+  end
+  table.sort(b.names)
+  return b
+end
+function budget.load(partition, id)
+  local flat, f = redis.call("HGETALL", keys.budget(partition, id)), {}
+  if #flat == 0 then
+    return nil
+  end
+  for i = 1, #flat, 2 do
+    f[flat[i]] = flat[i + 1]
+  end
+  return budget.in_hand(partition, id, f)
+end
+function budget.flat(b)
+  local flat = {}
+  for field, value in pairs(b.f) do
+    flat[#flat + 1], flat[#flat + 2] = field, value
+  end
+  return flat
+end
+function budget.start_at(b, now)
+  return now - (now - b.anchor) % b.every
+end
+function budget.roll(b, now)
+  if b.every > 0 and budget.start_at(b, now) > tonumber(b.f.w) then
+    record.set_number(b, "w", budget.start_at(b, now))
+    for _, limit in pairs(b.limits) do
+      limit.used = 0
+    end
+  end
+end
+function budget.window_end(b)
+  return b.every > 0 and number.text(number.later(tonumber(b.f.w), b.every)) or nil
+end
+local function text(limit)
+  local soft, hard = limit.soft and number.text(limit.soft) or "-", limit.hard and number.text(limit.hard) or "-"
+  return soft .. " " .. hard .. " " .. number.text(limit.used) .. " " .. number.text(limit.reserved)
+end
+function budget.save(b, now)
+  for name, limit in pairs(b.limits) do
+    record.set(b, "d:" .. name, text(limit))
+  end
+  local key, set = keys.budget(b.partition, b.budget), {}
+  for field in pairs(b.changed or {}) do
+    if b.f[field] then
+      set[#set + 1], set[#set + 2] = field, b.f[field]
+    else
+      redis.call("HDEL", key, field)
+    end
+  end
+  b.changed = nil
+  if #set > 0 then
+    redis.call("HSET", key, unpack(set))
+  end
+  if b.f.la and b.f.la ~= b.due then
+    timers.set(b, b.f.la, now)
+  elseif b.due and not b.f.la then
+    timers.remove(b)
+  end
+  b.due = b.f.la
+end
+return budget
+end)()
+
+M.policy = (function()
+local policy = {}
+function policy.max_retries(r)
+  return tonumber(string.match(r.f.p, "^%x+ (%d+)"))
+end
+function policy.max_reclaims(r)
+  return tonumber(string.match(r.f.p, "^%x+ %d+ (%d+)"))
+end
+function policy.attempt_timeout(r)
+  return tonumber(string.match(r.f.p, "^%x+ %d+ %d+ (%d+)"))
+end
+function policy.retention(r)
+  return tonumber(string.match(r.f.p, "^%x+ %d+ %d+ %d+ (%d+)"))
+end
+function policy.backoff(r)
+  local exponential, base, factor, cap, jitter =
+    string.match(r.f.p, "^%x+ %d+ %d+ %d+ %d+ (%d) (%d+) (%d+) (%d+) (%d)$")
+  return exponential == "1", tonumber(base), tonumber(factor), tonumber(cap), jitter == "1"
+end
+return policy
+end)()
+
+M.placement = (function()
+local number = M.number
+local policy = M.policy
+local placement = {}
+local RANK = 2 ^ 45
+local PRIORITY_MAX = 100
+function placement.queue(r)
+  local f = r.f
+  if f.st == "ready" and not f.gi then
+    return f.en or "f"
+  end
+  return nil
+end
+function placement.score(r)
+  local f = r.f
+  return number.text((PRIORITY_MAX - tonumber(f.pr)) * RANK + math.min(tonumber(f.ra), RANK - 1))
+end
+function placement.due(r)
+  local f = r.f
+  if f.ea then
+    if f.nd then
+      return nil
+    end
+    return number.text(number.later(tonumber(f.ea), policy.retention(r)))
+  elseif f.li then
+    return f.lx
+  end
+  return number.earlier(number.earlier(f.du, f.gx), number.earlier(f.wt, f.dl))
+end
+return placement
+end)()
+
+M.admission = (function()
+local amounts = M.amounts
+local budget = M.budget
+local keys = M.keys
+local placement = M.placement
+local admission = {}
+local ID_BYTES = 32
+function admission.each(r, visit)
+  for at = 1, #(r.f.bu or ""), ID_BYTES do
+    visit(string.sub(r.f.bu, at, at + ID_BYTES - 1))
+  end
+end
+function admission.unknown(partition, ids)
+  for at = 1, #ids, ID_BYTES do
+    local id = string.sub(ids, at, at + ID_BYTES - 1)
+    if redis.call("EXISTS", keys.budget(partition, id)) == 0 then
+      return id
+    end
+  end
+  return nil
+end
+function admission.wanted(r)
+  local text = r.f.es
+  if r.f.ao then
+    text = r.f.rv
+  end
+  return amounts.read(text)
+end
+function admission.reservable(wanted, budgets)
+  local found = {}
+  for name, amount in pairs(wanted) do
+    for _, b in ipairs(budgets) do
+      local limit = b.limits[name]
+      if limit then
+        found[name] = math.min(found[name] or amount, limit.hard or amount)
+      end
+    end
+  end
+  return found
+end
+function admission.fits(b, wanted)
+  for name, limit in pairs(b.limits) do
+    if limit.hard and limit.hard - limit.used - limit.reserved < math.max(wanted[name] or 0, 1) then
+      return false
+    end
+  end
+  return true
+end
+function admission.used_up(b, wanted)
+  for _, name in ipairs(b.names) do
+    local limit = b.limits[name]
+    if limit.hard and limit.used + math.max(wanted[name] or 0, 1) > limit.hard then
+      return string.format("budget %s: %d %s of %d used, %d reserved",
+        b.budget, limit.used, name, limit.hard, limit.reserved)
+    end
+  end
+  return nil
+end
+local function waits_behind(r, b)
+  local first = redis.call("ZRANGE", keys.budget_line(r.partition, b.budget), 0, 0, "WITHSCORES")
+  if not first[1] then
+    return false
+  end
+  local own, score = tonumber(placement.score(r)), tonumber(first[2])
+  return score < own or (score == own and first[1] < r.id)
+end
+function admission.refused(r, now)
+  if not r.f.bu then
+    return nil
+  end
+  local budgets = {}
+  r.drawn = {}
+  admission.each(r, function(id)
+    local b = budget.load(r.partition, id)
+    if b and b.action ~= "r" then
+      budget.roll(b, now)
+      budgets[#budgets + 1], r.drawn[id] = b, b
+    end
+  end)
+  local wanted = admission.reservable(admission.wanted(r), budgets)
+  for _, b in ipairs(budgets) do
+    if waits_behind(r, b) or not admission.fits(b, wanted) then
+      local why = b.action == "f" and admission.used_up(b, wanted)
+      if why then
+        return "fail", why
+      end
+      return "block", b.budget
+    end
+  end
+  return nil, amounts.text(wanted)
+end
+return admission
+end)()
+
+M.clock = (function()
+local number = M.number
+local clock = {}
+function clock.now_ms(partition)
+  return tonumber(redis.call("GET", partition .. "clock"))
+end
+function clock.set_until(partition, key, value, ends_at)
+  redis.call("SET", key, value)
+  redis.call("ZADD", partition .. "ending", number.text(ends_at), key)
+end
+function clock.purge(partition, now)
+  local ending = partition .. "ending"
+  local over = redis.call("ZRANGE", ending, "-inf", number.text(now), "BYSCORE", "LIMIT", 0, 1000)
+  for _, key in ipairs(over) do
+    redis.call("DEL", key)
+    redis.call("ZREM", ending, key)
+  end
+end
+return clock
 end)()
 
 M.answers = (function()
@@ -267,153 +778,6 @@ end
 return chunks
 end)()
 
-M.record = (function()
-local keys = M.keys
-local number = M.number
-local record = {}
-record.SHORT_MAX_BYTES = 64
-local SUBMITTED = "^(%S+) (%S+) (%d+) (%S+)$"
-local RUN = "^(%S+) (%d+) (%S+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+) (%l)$"
-local LEASE_ID_BYTES = 16
-record.TERMINAL = { completed = true, failed = true, cancelled = true, expired = true, skipped = true }
-local function in_hand(s, p, r)
-  local ln, pr, at, kd = string.match(s, SUBMITTED)
-  local st, ep, ai, ao, as, time, lt, rt, rc, en = string.match(r, RUN)
-  local held, over = st == "active", record.TERMINAL[st]
-  return {
-    s = s, p = p, r = r, h = "",
-    ln = ln, pr = pr, at = at, kd = kd,
-    st = st, ep = ep, as = as, lt = lt, rt = rt, rc = rc,
-    ai = ai ~= "-" and ai or nil,
-    ao = ao == "1" and ao or nil,
-    en = en == "c" and en or nil,
-    lx = held and time or nil,
-    ea = over and time or nil,
-    ra = not held and not over and time or nil,
-    li = nil, lw = nil,
-  }
-end
-local function hold(f)
-  if f.st == "active" then
-    f.li, f.lw = string.sub(f.h, 1, LEASE_ID_BYTES), string.sub(f.h, LEASE_ID_BYTES + 1)
-  end
-end
-function record.run(r)
-  local f = r.f
-  local at = f.li and f.lx or f.ea or f.ra
-  return f.st .. " " .. f.ep .. " " .. (f.ai or "-") .. " " .. (f.ao or "0") .. " " .. f.as .. " " .. at .. " "
-    .. f.lt .. " " .. f.rt .. " " .. f.rc .. " " .. (f.en or "f")
-end
-local function packed(flat)
-  if flat[1] == "s" and flat[3] == "p" and flat[5] == "r" then
-    return flat[2], flat[4], flat[6], 7
-  end
-  local found = {}
-  for i = 1, #flat, 2 do
-    found[flat[i]] = flat[i + 1]
-  end
-  return found.s, found.p, found.r, 1
-end
-function record.load(partition, id)
-  local flat = redis.call("HGETALL", keys.execution(partition, id))
-  if #flat == 0 then
-    return nil
-  end
-  local s, p, r, from = packed(flat)
-  local f = in_hand(s, p, r)
-  for i = from, #flat, 2 do
-    f[flat[i]] = flat[i + 1]
-  end
-  hold(f)
-  return { partition = partition, id = id, f = f }
-end
-function record.summary(partition, id)
-  local kept = redis.call("HMGET", keys.execution(partition, id), "s", "r", "h", "tg", "nd", "dp")
-  if not kept[1] then
-    return nil
-  end
-  local f = in_hand(kept[1], nil, kept[2])
-  f.h = kept[3] or ""
-  hold(f)
-  f.tg, f.nd, f.dp = kept[4] or nil, kept[5] or nil, kept[6] or nil
-  return f
-end
-function record.holder(partition, id)
-  local kept = redis.call("HMGET", keys.execution(partition, id), "s", "r", "h", "tw", "nd", "dp")
-  if not kept[1] then
-    return nil
-  end
-  local f = in_hand(kept[1], nil, kept[2])
-  f.h = kept[3] or ""
-  hold(f)
-  f.tw, f.nd, f.dp = kept[4] or nil, kept[5] or nil, kept[6] or nil
-  return f
-end
-function record.new(partition, id, lane, priority, kind, now)
-  local at = number.text(now)
-  local f = {
-    s = lane .. " " .. priority .. " " .. at .. " " .. kind, h = "",
-    ln = lane, pr = priority, at = at, kd = kind,
-    st = "ready", ep = "0", as = "0", ra = at, lt = "0", rt = "0", rc = "0",
-  }
-  return { partition = partition, id = id, f = f }
-end
-function record.set(r, field, value)
-  if r.f[field] ~= value then
-    r.f[field] = value
-    r.changed = r.changed or {}
-    r.changed[field] = true
-  end
-end
-function record.set_number(r, field, value)
-  record.set(r, field, number.text(value))
-end
-function record.set_text(r, field, value)
-  if value and #value > record.SHORT_MAX_BYTES then
-    record.set(r, field, nil)
-    record.set(r, "B", "1")
-    r.long = r.long or {}
-    r.long[field] = value
-  else
-    record.set(r, field, value)
-    if r.f.B then
-      r.long = r.long or {}
-      r.long[field] = false
-    end
-  end
-end
-local IN_HAND = {
-  ln = true, pr = true, at = true, kd = true,
-  st = true, ep = true, ai = true, ao = true, as = true, lx = true, ea = true, ra = true,
-  lt = true, rt = true, rc = true, en = true, li = true, lw = true,
-}
-function record.flat(r)
-  local flat, n = {}, 0
-  for field, value in pairs(r.f) do
-    if not IN_HAND[field] then
-      flat[n + 1], flat[n + 2], n = field, value, n + 2
-    end
-  end
-  return flat
-end
-local TASK_FIELDS = { "nd", "ct", "tg", "pl", "dl", "le", "sv", "sk" }
-function record.task(r)
-  local f = r.f
-  local flat, n = { "s", f.s, "p", f.p, "r", f.r, "h", f.h }, 8
-  for _, field in ipairs(TASK_FIELDS) do
-    local value = f[field]
-    if value then
-      flat[n + 1], flat[n + 2], n = field, value, n + 2
-    end
-  end
-  return flat
-end
-function record.payload(r)
-  return r.f.pk and redis.call("GET", keys.payload(r.partition, r.id)) or ""
-end
-return record
-end)()
-
 M.backlog = (function()
 local chunks = M.chunks
 local keys = M.keys
@@ -492,93 +856,6 @@ function member.id(flow, index)
   return string.sub(flow, 1, 12) .. ordinal .. string.sub(flow, 17, 27) .. tail
 end
 return member
-end)()
-
-M.tags = (function()
-local tags = {}
-function tags.each(r, visit)
-  if r.f.tg then
-    for tag in string.gmatch(r.f.tg, "[^\n]+") do
-      visit(tag)
-    end
-  end
-end
-function tags.has(r, wanted)
-  return wanted == "" or (r.f.tg ~= nil and string.find("\n" .. r.f.tg .. "\n", "\n" .. wanted .. "\n", 1, true) ~= nil)
-end
-return tags
-end)()
-
-M.timers = (function()
-local keys = M.keys
-local number = M.number
-local tags = M.tags
-local timers = {}
-timers.HEARTBEAT_MS = 1000
-local FORGOTTEN_AFTER_MS = 5000
-local MAINTAINERS_ASKED = 16
-local POSTPONED_MS = 60000
-function timers.sleep(partition, process, tag, at, now)
-  local key = keys.maintainers(partition)
-  redis.call("ZREMRANGEBYSCORE", key, "-inf", number.text(now - FORGOTTEN_AFTER_MS))
-  redis.call("ZADD", key, number.text(at), process .. " " .. tag)
-  redis.call("PEXPIRE", key, FORGOTTEN_AFTER_MS)
-end
-local function wake_maintainer(r, at)
-  local key = keys.maintainers(r.partition)
-  local asleep = redis.call("ZRANGE", key, "(" .. at, "+inf", "BYSCORE", "LIMIT", 0, MAINTAINERS_ASKED)
-  for _, member in ipairs(asleep) do
-    local process, tag = string.match(member, "^(%x+) (.*)$")
-    if process and tags.has(r, tag) then
-      redis.call("ZREM", key, member)
-      if redis.call("SPUBLISH", keys.process(r.partition, process), "t") > 0 then
-        return
-      end
-    end
-  end
-end
-function timers.set(r, at, now)
-  redis.call("ZADD", keys.due(r.partition), at, r.id)
-  if r.f.tg then
-    tags.each(r, function(tag)
-      redis.call("ZADD", keys.due(r.partition, tag), at, r.id)
-    end)
-  end
-  if tonumber(at) - now < timers.HEARTBEAT_MS then
-    wake_maintainer(r, at)
-  end
-end
-function timers.remove(r)
-  redis.call("ZREM", keys.due(r.partition), r.id)
-  tags.each(r, function(tag)
-    redis.call("ZREM", keys.due(r.partition, tag), r.id)
-  end)
-end
-function timers.correct(partition, tag, id, r, now)
-  redis.call("ZREM", keys.due(partition), id)
-  if tag ~= "" then
-    redis.call("ZREM", keys.due(partition, tag), id)
-  end
-  if r and r.due then
-    timers.set(r, r.due, now)
-  end
-end
-function timers.postpone(partition, tag, id, now)
-  local later = number.text(number.later(now, POSTPONED_MS))
-  redis.call("ZADD", keys.due(partition), "XX", later, id)
-  if tag ~= "" then
-    redis.call("ZADD", keys.due(partition, tag), "XX", later, id)
-  end
-end
-function timers.due(partition, tag, now, most)
-  local key = keys.due(partition, tag ~= "" and tag or nil)
-  return redis.call("ZRANGE", key, "-inf", number.text(now), "BYSCORE", "LIMIT", 0, most)
-end
-function timers.next(partition, tag)
-  local key = keys.due(partition, tag ~= "" and tag or nil)
-  return redis.call("ZRANGE", key, 0, 0, "WITHSCORES")[2]
-end
-return timers
 end)()
 
 M.flow = (function()
@@ -811,15 +1088,30 @@ function kept.add_step(r, name, content_type, result, now)
   pending(r).step = { name, head .. content_type .. result }
   return nil
 end
+function kept.is_reported(r, key, most)
+  if not r.f.ru then
+    return false, false
+  end
+  local reports = keys.reports(r.partition, r.id)
+  return redis.call("SISMEMBER", reports, key) == 1, redis.call("SCARD", reports) >= most
+end
+function kept.add_report(r, key)
+  record.set(r, "ru", "1")
+  pending(r).report = key
+end
 function kept.finish(r)
   kept.set_state(r, nil)
   if r.f.sn then
     record.set(r, "sn", nil)
     pending(r).no_steps = true
   end
+  if r.f.ru then
+    record.set(r, "ru", nil)
+    pending(r).no_reports = true
+  end
 end
 function kept.save(r)
-  local changes = r.kept
+  local changes = r.kept or {}
   r.kept = nil
   if changes.state then
     redis.call("SET", keys.state(r.partition, r.id), changes.state)
@@ -832,13 +1124,19 @@ function kept.save(r)
   if changes.no_steps then
     redis.call("DEL", keys.steps(r.partition, r.id))
   end
+  if changes.report then
+    redis.call("SADD", keys.reports(r.partition, r.id), changes.report)
+  end
+  if changes.no_reports then
+    redis.call("DEL", keys.reports(r.partition, r.id))
+  end
 end
 return kept
 end)()
 
 M.reasons = (function()
 local record = M.record
-local reasons = { DEPENDENCIES = 1, DELAY = 2, HOLD = 8 }
+local reasons = { DEPENDENCIES = 1, DELAY = 2, BUDGET = 4, HOLD = 8 }
 local function bits(r)
   return tonumber(r.f.rs or "0")
 end
@@ -858,6 +1156,9 @@ function reasons.remove(r, reason)
 end
 function reasons.clear(r)
   record.set(r, "rs", nil)
+end
+function reasons.has_others(r)
+  return bits(r) > (reasons.has(r, reasons.BUDGET) and reasons.BUDGET or 0)
 end
 function reasons.state(r)
   local left = bits(r)
@@ -1047,6 +1348,7 @@ local waits = M.waits
 local run = {}
 function run.close_attempt(r)
   r.f.ao = nil
+  record.set(r, "rv", nil)
 end
 function run.await_turn(r, entry, ready_at)
   r.f.en = entry
@@ -1073,6 +1375,7 @@ function run.finish(r, state, now)
   record.set(r, "du", nil)
   record.set(r, "gi", nil)
   record.set(r, "gx", nil)
+  record.set(r, "bo", nil)
   run.close_attempt(r)
   waits.finish(r)
   kept.finish(r)
@@ -1138,40 +1441,6 @@ function barrier.hear_of(r)
   end
 end
 return barrier
-end)()
-
-M.budget = (function()
-local budget = {}
-local VISITS_MAX = 32
-function budget.of(looked)
-  looked = looked or {}
-  looked.visits, looked.left = looked.visits or VISITS_MAX, looked.left or {}
-  return looked
-end
-function budget.left(looked)
-  return looked and looked.left and table.concat(looked.left, ",") or ""
-end
-return budget
-end)()
-
-M.capabilities = (function()
-local capabilities = {}
-function capabilities.offer(text)
-  local offer = {}
-  for token in string.gmatch(text, "[^,]+") do
-    offer[token] = true
-  end
-  return offer
-end
-function capabilities.covers(offer, class)
-  for token in string.gmatch(class, "[^,]+") do
-    if not offer[token] then
-      return false
-    end
-  end
-  return true
-end
-return capabilities
 end)()
 
 M.children = (function()
@@ -1322,60 +1591,6 @@ end
 return links
 end)()
 
-M.policy = (function()
-local policy = {}
-function policy.max_retries(r)
-  return tonumber(string.match(r.f.p, "^%x+ (%d+)"))
-end
-function policy.max_reclaims(r)
-  return tonumber(string.match(r.f.p, "^%x+ %d+ (%d+)"))
-end
-function policy.attempt_timeout(r)
-  return tonumber(string.match(r.f.p, "^%x+ %d+ %d+ (%d+)"))
-end
-function policy.retention(r)
-  return tonumber(string.match(r.f.p, "^%x+ %d+ %d+ %d+ (%d+)"))
-end
-function policy.backoff(r)
-  local exponential, base, factor, cap, jitter =
-    string.match(r.f.p, "^%x+ %d+ %d+ %d+ %d+ (%d) (%d+) (%d+) (%d+) (%d)$")
-  return exponential == "1", tonumber(base), tonumber(factor), tonumber(cap), jitter == "1"
-end
-return policy
-end)()
-
-M.placement = (function()
-local number = M.number
-local policy = M.policy
-local placement = {}
-local RANK = 2 ^ 45
-local PRIORITY_MAX = 100
-function placement.queue(r)
-  local f = r.f
-  if f.st == "ready" and not f.gi then
-    return f.en or "f"
-  end
-  return nil
-end
-function placement.score(r)
-  local f = r.f
-  return number.text((PRIORITY_MAX - tonumber(f.pr)) * RANK + math.min(tonumber(f.ra), RANK - 1))
-end
-function placement.due(r)
-  local f = r.f
-  if f.ea then
-    if f.nd then
-      return nil
-    end
-    return number.text(number.later(tonumber(f.ea), policy.retention(r)))
-  elseif f.li then
-    return f.lx
-  end
-  return number.earlier(number.earlier(f.du, f.gx), number.earlier(f.wt, f.dl))
-end
-return placement
-end)()
-
 M.queue = (function()
 local keys = M.keys
 local tags = M.tags
@@ -1422,6 +1637,88 @@ end
 return queue
 end)()
 
+M.spending = (function()
+local admission = M.admission
+local amounts = M.amounts
+local budget = M.budget
+local keys = M.keys
+local number = M.number
+local placement = M.placement
+local reasons = M.reasons
+local record = M.record
+local run = M.run
+local spending = {}
+function spending.block(r, id)
+  reasons.add(r, reasons.BUDGET)
+  record.set(r, "bo", id)
+  r.f.st = reasons.state(r)
+end
+function spending.fail(r, why, now)
+  run.record_failure(r, "permanent", why, nil, now)
+  run.finish(r, "failed", now)
+end
+function spending.note(r)
+  local f = r.f
+  return {
+    leased = f.li ~= nil, reserved = f.rv, awaits = f.bo, since = f.ra, kept_back = reasons.has_others(r),
+  }
+end
+function spending.settle(b, before, after)
+  local freed = false
+  if b.action == "r" then
+    return freed
+  end
+  for name, limit in pairs(b.limits) do
+    local was, is = before[name] or 0, after[name] or 0
+    limit.reserved = math.max(limit.reserved - was, 0) + is
+    freed = freed or is < was
+  end
+  return freed
+end
+local function line_up(r, was)
+  if was.awaits and was.awaits ~= r.f.bo then
+    redis.call("ZREM", keys.budget_line(r.partition, was.awaits), r.id)
+  end
+  if r.f.bo and (was.awaits ~= r.f.bo or was.since ~= r.f.ra) then
+    redis.call("ZADD", keys.budget_line(r.partition, r.f.bo), placement.score(r), r.id)
+  end
+end
+local function follow(r, was, id, now)
+  local f = r.f
+  local starts, begins = f.li and not was.leased, f.bo == id and was.awaits ~= id
+  local leaves = was.awaits == id and (f.ea or (reasons.has_others(r) and not was.kept_back))
+  local ends = was.leased and not f.li and was.reserved
+  if not (starts or begins or leaves or ends) then
+    return
+  end
+  local b = r.drawn and r.drawn[id] or budget.load(r.partition, id)
+  if not b then
+    return
+  elseif starts or begins then
+    budget.roll(b, now)
+  end
+  local freed = spending.settle(b, amounts.read(was.leased and was.reserved or nil), amounts.read(f.li and f.rv or nil))
+  if (freed or leaves) and redis.call("EXISTS", keys.budget_line(r.partition, id)) == 1 then
+    record.set_number(b, "la", now)
+  end
+  if begins then
+    record.set(b, "la", number.earlier(b.f.la, budget.window_end(b)))
+  end
+  budget.save(b, now)
+end
+function spending.follow(r, was, now)
+  if not was then
+    return
+  end
+  line_up(r, was)
+  admission.each(r, function(id)
+    follow(r, was, id, now)
+  end)
+  r.drawn = nil
+end
+return spending
+end)()
+
 M.store = (function()
 local keys = M.keys
 local record = M.record
@@ -1437,7 +1734,7 @@ local function save_long(r)
   end
   r.long = nil
 end
-local OPTIONAL = { "pk", "pl", "ct", "cl", "tg", "rs", "du", "dl", "nd", "dp", "ch", "ck", "pa", "hk" }
+local OPTIONAL = { "pk", "pl", "ct", "cl", "tg", "rs", "du", "dl", "nd", "dp", "ch", "ck", "pa", "hk", "bu", "es" }
 function store.insert(r)
   local f = r.f
   f.r = record.run(r)
@@ -1539,6 +1836,26 @@ function told.flow_ended(fl)
   record.set(fl, "aw", nil)
 end
 return told
+end)()
+
+M.capabilities = (function()
+local capabilities = {}
+function capabilities.offer(text)
+  local offer = {}
+  for token in string.gmatch(text, "[^,]+") do
+    offer[token] = true
+  end
+  return offer
+end
+function capabilities.covers(offer, class)
+  for token in string.gmatch(class, "[^,]+") do
+    if not offer[token] then
+      return false
+    end
+  end
+  return true
+end
+return capabilities
 end)()
 
 M.waiters = (function()
@@ -1733,6 +2050,7 @@ local links = M.links
 local placement = M.placement
 local queue = M.queue
 local record = M.record
+local spending = M.spending
 local store = M.store
 local timers = M.timers
 local told = M.told
@@ -1743,6 +2061,7 @@ local places = {}
 local function note_places(r)
   r.queue, r.since, r.due = placement.queue(r), r.f.ra, placement.due(r)
   r.over, r.writing = r.f.ea and r.f.st, r.f.ao
+  r.spent = r.f.bu and spending.note(r)
 end
 function places.open(partition, id)
   local r = record.load(partition, id)
@@ -1753,7 +2072,7 @@ function places.open(partition, id)
   return r
 end
 function places.commit(r, now)
-  local was, since, due, over, writing = r.queue, r.since, r.due, r.over, r.writing
+  local was, since, due, over, writing, spent = r.queue, r.since, r.due, r.over, r.writing, r.spent
   if r.waits then
     waits.settle(r)
   end
@@ -1769,9 +2088,7 @@ function places.commit(r, now)
   if r.waits then
     waits_store.save(r)
   end
-  if r.kept then
-    kept.save(r)
-  end
+  kept.save(r)
   if r.forsakes then
     r.forsakes, r.orphans = nil, children.forsake(r)
   end
@@ -1790,6 +2107,7 @@ function places.commit(r, now)
   if moved and r.queue then
     waiters.wake(r, r.queue)
   end
+  spending.follow(r, spent, now)
 end
 function places.stage(r)
   redis.call("ZADD", keys.all(r.partition), 0, r.id)
@@ -1825,6 +2143,76 @@ function places.remove(r)
   end
 end
 return places
+end)()
+
+M.budget_due = (function()
+local admission = M.admission
+local budget = M.budget
+local keys = M.keys
+local number = M.number
+local places = M.places
+local reasons = M.reasons
+local record = M.record
+local spending = M.spending
+local budget_due = {}
+local ADMITTED_MAX = 32
+local LOOK_AGAIN_MS = 1000
+local function takes(b, r)
+  local wanted = admission.reservable(admission.wanted(r), { b })
+  if reasons.has_others(r) or (b.action == "f" and admission.used_up(b, wanted)) then
+    return nil
+  end
+  for name, limit in pairs(b.limits) do
+    wanted[name] = limit.hard and math.max(wanted[name] or 0, 1) or wanted[name]
+  end
+  return wanted
+end
+local function admitted(b, line)
+  local going, full = {}, budget.in_hand(b.partition, b.budget, b.f)
+  for name, limit in pairs(full.limits) do
+    limit.used = b.limits[name].used
+  end
+  for _, id in ipairs(redis.call("ZRANGE", line, 0, ADMITTED_MAX)) do
+    local r = places.open(b.partition, id)
+    if not r or r.f.bo ~= b.budget then
+      redis.call("ZREM", line, id)
+    else
+      local taken = takes(b, r)
+      if #going == ADMITTED_MAX or (taken and not admission.fits(full, taken)) then
+        return going, true, #going == ADMITTED_MAX
+      end
+      spending.settle(full, {}, taken or {})
+      going[#going + 1] = r
+    end
+  end
+  return going, false, false
+end
+function budget_due.handle(b, now)
+  if not b.due or tonumber(b.due) > now then
+    return nil
+  end
+  budget.roll(b, now)
+  local going, others, too_many = admitted(b, keys.budget_line(b.partition, b.budget))
+  local again
+  if too_many then
+    again = number.text(now)
+  elseif others then
+    again = #going > 0 and number.text(number.later(now, LOOK_AGAIN_MS)) or nil
+    again = number.earlier(again, budget.window_end(b))
+  end
+  record.set(b, "la", again)
+  budget.save(b, now)
+  for _, r in ipairs(going) do
+    reasons.remove(r, reasons.BUDGET)
+    record.set(r, "bo", nil)
+    if r.f.st == "blocked" then
+      r.f.st = reasons.state(r)
+    end
+    places.commit(r, now)
+  end
+  return "budgets"
+end
+return budget_due
 end)()
 
 M.members = (function()
@@ -1878,6 +2266,20 @@ end
 return members
 end)()
 
+M.effort = (function()
+local effort = {}
+local VISITS_MAX = 32
+function effort.of(looked)
+  looked = looked or {}
+  looked.visits, looked.left = looked.visits or VISITS_MAX, looked.left or {}
+  return looked
+end
+function effort.left(looked)
+  return looked and looked.left and table.concat(looked.left, ",") or ""
+end
+return effort
+end)()
+
 M.flow_end = (function()
 local children = M.children
 local events = M.events
@@ -1911,7 +2313,7 @@ end)()
 
 M.work = (function()
 local backlog = M.backlog
-local budget = M.budget
+local effort = M.effort
 local flow = M.flow
 local flow_end = M.flow_end
 local joins = M.joins
@@ -1922,7 +2324,7 @@ local number = M.number
 local record = M.record
 local work = {}
 function work.on(fl, now, looked)
-  looked = budget.of(looked)
+  looked = effort.of(looked)
   return {
     fl = fl, now = now, looked = looked, members = {}, counted = {}, orphans = {},
     starts = backlog.of(fl, "s"), counts = backlog.of(fl, "c"), decided = backlog.of(fl, "d"),
@@ -2353,6 +2755,106 @@ end
 return execution
 end)()
 
+M.lease = (function()
+local number = M.number
+local policy = M.policy
+local record = M.record
+local lease = {}
+lease.EXPIRED = "x"
+lease.REVOKED = "v"
+local REMEMBERED = 8
+function lease.slot(epoch)
+  return "x" .. tonumber(epoch) % REMEMBERED
+end
+function lease.finish(r, how)
+  local f = r.f
+  if not f.li then
+    return
+  end
+  record.set(r, lease.slot(f.ep), f.li .. f.ai .. " " .. f.ep .. " " .. how)
+  f.li, f.lw, f.lx = nil, nil, nil
+  record.set(r, "le", nil)
+end
+function lease.release(r, call, what)
+  lease.finish(r, "r " .. call .. " " .. what)
+end
+function lease.expiry(r, now, ttl)
+  local at = number.later(now, ttl)
+  if r.f.le then
+    at = math.min(at, tonumber(r.f.le))
+  end
+  if r.f.dl then
+    at = math.min(at, tonumber(r.f.dl))
+  end
+  return at
+end
+function lease.issue(r, id, holder, ttl, now)
+  local f = r.f
+  if not f.ao then
+    r.f.ai = number.text(f.ai and tonumber(f.ai) + 1 or 0)
+    r.f.as = number.text(now)
+    r.f.ao = "1"
+    record.set(r, "pp", nil)
+    record.set_text(r, "pm", nil)
+  end
+  local timeout = policy.attempt_timeout(r)
+  record.set(r, "le", timeout > 0 and number.text(number.later(now, timeout)) or nil)
+  r.f.st = "active"
+  r.f.ep = number.text(tonumber(f.ep or "0") + 1)
+  record.set(r, "gi", nil)
+  record.set(r, "gx", nil)
+  r.f.li = id
+  r.f.lw = holder
+  r.f.lt = ttl
+  r.f.lx = number.text(lease.expiry(r, now, tonumber(ttl)))
+end
+return lease
+end)()
+
+M.handout = (function()
+local admission = M.admission
+local answers = M.answers
+local barrier = M.barrier
+local execution = M.execution
+local kept = M.kept
+local lease = M.lease
+local number = M.number
+local record = M.record
+local spending = M.spending
+local handout = {}
+local GRANT_TTL_MS = 5000
+function handout.task(r, index)
+  return { "task", index, r.id, record.task(r), record.payload(r), kept.long_state(r) }
+end
+function handout.issue(r, wanted, index, now)
+  local id = answers.derived(wanted.request, index)
+  if barrier.ends(r, now) then
+    execution.commit(r, now)
+    return nil
+  end
+  local refused, reserved = admission.refused(r, now)
+  if refused == "block" then
+    spending.block(r, reserved)
+  elseif refused then
+    spending.fail(r, reserved, now)
+  end
+  if refused then
+    execution.commit(r, now)
+    return nil
+  elseif r.queue == "c" then
+    record.set(r, "gi", id)
+    record.set_number(r, "gx", number.later(now, GRANT_TTL_MS))
+    execution.commit(r, now)
+    return { "token", index, r.id }
+  end
+  record.set(r, "rv", reserved)
+  lease.issue(r, id, wanted.holder, wanted.ttl, now)
+  execution.commit(r, now)
+  return handout.task(r, index)
+end
+return handout
+end)()
+
 M.merge = (function()
 local merge = {}
 local function better(one, other)
@@ -2467,96 +2969,18 @@ end
 return heads
 end)()
 
-M.lease = (function()
-local number = M.number
-local policy = M.policy
-local record = M.record
-local lease = {}
-lease.EXPIRED = "x"
-lease.REVOKED = "v"
-local REMEMBERED = 8
-function lease.slot(epoch)
-  return "x" .. tonumber(epoch) % REMEMBERED
-end
-function lease.finish(r, how)
-  local f = r.f
-  if not f.li then
-    return
-  end
-  record.set(r, lease.slot(f.ep), f.li .. f.ai .. " " .. f.ep .. " " .. how)
-  f.li, f.lw, f.lx = nil, nil, nil
-  record.set(r, "le", nil)
-end
-function lease.release(r, call, what)
-  lease.finish(r, "r " .. call .. " " .. what)
-end
-function lease.expiry(r, now, ttl)
-  local at = number.later(now, ttl)
-  if r.f.le then
-    at = math.min(at, tonumber(r.f.le))
-  end
-  if r.f.dl then
-    at = math.min(at, tonumber(r.f.dl))
-  end
-  return at
-end
-function lease.issue(r, id, holder, ttl, now)
-  local f = r.f
-  if not f.ao then
-    r.f.ai = number.text(f.ai and tonumber(f.ai) + 1 or 0)
-    r.f.as = number.text(now)
-    r.f.ao = "1"
-    record.set(r, "pp", nil)
-    record.set_text(r, "pm", nil)
-  end
-  local timeout = policy.attempt_timeout(r)
-  record.set(r, "le", timeout > 0 and number.text(number.later(now, timeout)) or nil)
-  r.f.st = "active"
-  r.f.ep = number.text(tonumber(f.ep or "0") + 1)
-  record.set(r, "gi", nil)
-  record.set(r, "gx", nil)
-  r.f.li = id
-  r.f.lw = holder
-  r.f.lt = ttl
-  r.f.lx = number.text(lease.expiry(r, now, tonumber(ttl)))
-end
-return lease
-end)()
-
 M.claims = (function()
 local answers = M.answers
-local barrier = M.barrier
 local capabilities = M.capabilities
 local execution = M.execution
+local handout = M.handout
 local heads = M.heads
-local kept = M.kept
-local lease = M.lease
-local number = M.number
 local queue = M.queue
 local record = M.record
 local claims = {}
-local GRANT_TTL_MS = 5000
 local EXPIRED_MAX = 64
 local HEADS_MAX = 64
 local BYTES_MAX = 4194304
-local function task_item(r, index)
-  return { "task", index, r.id, record.task(r), record.payload(r), kept.long_state(r) }
-end
-local function issue(r, wanted, index, now)
-  local id = answers.derived(wanted.request, index)
-  if barrier.ends(r, now) then
-    execution.commit(r, now)
-    return nil
-  elseif r.queue == "c" then
-    record.set(r, "gi", id)
-    record.set_number(r, "gx", number.later(now, GRANT_TTL_MS))
-    execution.commit(r, now)
-    return { "token", index, r.id }
-  end
-  lease.issue(r, id, wanted.holder, wanted.ttl, now)
-  execution.commit(r, now)
-  return task_item(r, index)
-end
 local function opened(partition, best, followed, looked)
   local found, strays = {}, {}
   for _, head in ipairs(best) do
@@ -2585,7 +3009,7 @@ function claims.take(partition, ask, wanted, most, now)
     local found, strays = opened(partition, best, followed, looked)
     idle = idle + strays
     for _, r in ipairs(found) do
-      local item = issue(r, wanted, count, now)
+      local item = handout.issue(r, wanted, count, now)
       if item then
         count = count + 1
         ids[count], items[count] = r.id, item
@@ -2611,7 +3035,7 @@ function claims.repeated(partition, request, ids, now)
     local derived = answers.derived(request, index - 1)
     if r and r.f.li == derived and tonumber(r.f.lx) > now then
       if r.f.en ~= "c" then
-        items[#items + 1] = task_item(r, index - 1)
+        items[#items + 1] = handout.task(r, index - 1)
       end
     elseif r and r.f.gi == derived and tonumber(r.f.gx) > now then
       items[#items + 1] = { "token", index - 1, id }
@@ -2654,6 +3078,12 @@ reply.CODES = {
   "CHILD_FLOWS",
   "NODE_STARTED",
   "DEPENDENCIES_UNMET",
+  "BUDGET_NOT_FOUND",
+  "BUDGET_ID",
+  "BUDGET_DIMENSION",
+  "USAGE_REPORTS",
+  "USAGE_DIMENSIONS",
+  "USAGE_SUM",
 }
 function reply.ok(...)
   return { "OK", ... }
@@ -3211,6 +3641,7 @@ function submission.record(partition, id, values, at, now)
   f.p = values[at + 1] .. " " .. values[at + 9]
   f.cl, f.ct = optional(values[at + 3]), optional(values[at + 6])
   f.tg, f.dl = optional(values[at + 8]), optional(values[at + 11])
+  f.bu, f.es = optional(values[at + 12]), optional(values[at + 13])
   if values[at + 10] ~= "" then
     f.ra = number.text(run.delay(r, tonumber(values[at + 10]), now))
     f.st = reasons.state(r)
@@ -3228,6 +3659,7 @@ return submission
 end)()
 
 M.nodes = (function()
+local admission = M.admission
 local joins = M.joins
 local keys = M.keys
 local links = M.links
@@ -3239,7 +3671,7 @@ local reasons = M.reasons
 local record = M.record
 local submission = M.submission
 local nodes = {}
-local VALUES = 18
+local VALUES = 20
 local SUBMISSION_AT = 6
 local function new(partition, flow, index, values, at, staged, now)
   local id = member.id(flow, index)
@@ -3265,6 +3697,20 @@ function nodes.remove(partition, flow, index)
 end
 function nodes.count(text)
   return #packed.read(text) / VALUES
+end
+function nodes.unknown_budget(partition, text)
+  local values, known = packed.read(text), {}
+  for at = 1, #values, VALUES do
+    local ids = values[at + SUBMISSION_AT + 12]
+    if ids ~= "" and not known[ids] then
+      local unknown = admission.unknown(partition, ids)
+      if unknown then
+        return unknown
+      end
+      known[ids] = true
+    end
+  end
+  return nil
 end
 function nodes.create(partition, flow, first, text, stored, looked, now)
   local values, index = packed.read(text), first
@@ -3335,7 +3781,7 @@ return staged
 end)()
 
 M.flow_due = (function()
-local budget = M.budget
+local effort = M.effort
 local flow = M.flow
 local keys = M.keys
 local nodes = M.nodes
@@ -3372,7 +3818,7 @@ function flow_due.handle(fl, now, looked)
     propagate.run(work.on(fl, now, looked))
     return "flows_advanced"
   elseif fl.f.ea or not flow.is_seen(fl.state) then
-    return remove(fl, now, budget.of(looked))
+    return remove(fl, now, effort.of(looked))
   end
   local w = work.on(fl, now, looked)
   sweep.begin(w, "d", "a", "the flow missed its deadline")
@@ -3603,7 +4049,7 @@ return frames_page
 end)()
 
 M.held = (function()
-local budget = M.budget
+local effort = M.effort
 local clock = M.clock
 local execution = M.execution
 local fence = M.fence
@@ -3632,7 +4078,7 @@ function held.by(partition, id, attempt, epoch, lease_id, call, decide, again)
     lease.release(r, call, released)
   end
   execution.commit(r, now)
-  return answer or reply.ok(released, budget.left(r.looked))
+  return answer or reply.ok(released, effort.left(r.looked))
 end
 return held
 end)()
@@ -3913,7 +4359,7 @@ return starters
 end)()
 
 M.steered = (function()
-local budget = M.budget
+local effort = M.effort
 local clock = M.clock
 local execution = M.execution
 local operator = M.operator
@@ -3936,7 +4382,7 @@ function steered.by(partition, id, request, own, decide)
     operator.remember(r, request, outcome)
     execution.commit(r, now)
   end
-  return reply.ok(outcome, budget.left(r.looked))
+  return reply.ok(outcome, effort.left(r.looked))
 end
 return steered
 end)()
@@ -3965,8 +4411,136 @@ end
 return summary
 end)()
 
-F.advance_flow = (function()
+M.usage = (function()
+local admission = M.admission
+local amounts = M.amounts
 local budget = M.budget
+local keys = M.keys
+local number = M.number
+local record = M.record
+local spending = M.spending
+local usage = {}
+local DIMENSIONS_MAX = 32
+function usage.total(r, used)
+  local text = r.f.ug or r.f.B and redis.call("HGET", keys.long(r.partition, r.id), "ug") or nil
+  local total = amounts.read(text)
+  for name, amount in pairs(used) do
+    total[name] = (total[name] or 0) + amount
+    if total[name] > amounts.MAX then
+      return nil, "USAGE_SUM", number.text(total[name])
+    end
+  end
+  local count = #amounts.names(total)
+  if count > DIMENSIONS_MAX then
+    return nil, "USAGE_DIMENSIONS", count
+  end
+  return total
+end
+function usage.left(r, used)
+  local after = {}
+  for name, amount in pairs(amounts.read(r.f.rv)) do
+    after[name] = math.max(amount - (used[name] or 0), 0)
+  end
+  return after
+end
+local function breach(kind, b, name, limit, was)
+  return table.concat({
+    kind, b.budget, number.text(limit), number.text(was.used), number.text(was.reserved), name,
+  }, " ")
+end
+local function count(b, used, before, after)
+  local stands = {}
+  for name, limit in pairs(b.limits) do
+    stands[name] = { used = limit.used, reserved = limit.reserved }
+  end
+  spending.settle(b, before, after)
+  for _, name in ipairs(b.names) do
+    local limit, reported = b.limits[name], used[name] or 0
+    limit.used = limit.used + reported
+    if limit.hard and reported > 0 and limit.used + limit.reserved > limit.hard then
+      return breach("hard", b, name, limit.hard, stands[name])
+    elseif limit.used > amounts.MAX then
+      return nil, number.text(limit.used)
+    end
+  end
+  return nil
+end
+local function soft_breach(b, used)
+  for _, name in ipairs(b.names) do
+    local limit = b.limits[name]
+    if limit.soft and (used[name] or 0) > 0 and limit.used > limit.soft then
+      return breach("soft", b, name, limit.soft, limit)
+    end
+  end
+  return nil
+end
+function usage.count(r, used, after, now)
+  local budgets, refused, too_large, soft = {}, nil, nil, nil
+  local before = amounts.read(r.f.rv)
+  admission.each(r, function(id)
+    local b = not refused and not too_large and budget.load(r.partition, id)
+    if b then
+      budget.roll(b, now)
+      refused, too_large = count(b, used, before, after)
+      soft = soft or soft_breach(b, used)
+      if b.action == "f" and redis.call("EXISTS", keys.budget_line(r.partition, id)) == 1 then
+        record.set_number(b, "la", now)
+      end
+      budgets[#budgets + 1] = b
+    end
+  end)
+  if refused or too_large then
+    return nil, refused, too_large
+  end
+  return budgets, nil, soft
+end
+return usage
+end)()
+
+F.adjust_budget = (function()
+local budget = M.budget
+local clock = M.clock
+local keys = M.keys
+local operator = M.operator
+local packed = M.packed
+local record = M.record
+local reply = M.reply
+local OWN = { adjusted = true }
+return function(partition, id, request, reset, limits)
+  local now = clock.now_ms(partition)
+  local b = budget.load(partition, id)
+  if not b then
+    return reply.err("BUDGET_NOT_FOUND", id)
+  elseif operator.done_by(b, request, OWN) then
+    return reply.ok("0")
+  end
+  local values = packed.read(limits)
+  for at = 1, #values, 3 do
+    if not b.limits[values[at]] then
+      return reply.err("BUDGET_DIMENSION")
+    end
+  end
+  budget.roll(b, now)
+  for at = 1, #values, 3 do
+    local limit = b.limits[values[at]]
+    limit.soft, limit.hard = tonumber(values[at + 1]), tonumber(values[at + 2])
+  end
+  if reset == "1" then
+    for _, limit in pairs(b.limits) do
+      limit.used = 0
+    end
+  end
+  operator.remember(b, request, "adjusted")
+  if redis.call("EXISTS", keys.budget_line(partition, id)) == 1 then
+    record.set_number(b, "la", now)
+  end
+  budget.save(b, now)
+  return reply.ok("1")
+end
+end)()
+
+F.advance_flow = (function()
+local effort = M.effort
 local clock = M.clock
 local flow = M.flow
 local propagate = M.propagate
@@ -3981,7 +4555,7 @@ return function(partition, id)
   end
   local w = work.on(fl, clock.now_ms(partition))
   propagate.run(w)
-  return reply.ok(fl.open, budget.left(w.looked))
+  return reply.ok(fl.open, effort.left(w.looked))
 end
 end)()
 
@@ -4118,7 +4692,7 @@ end
 end)()
 
 F.cancel_flow = (function()
-local budget = M.budget
+local effort = M.effort
 local clock = M.clock
 local flow = M.flow
 local operator = M.operator
@@ -4144,7 +4718,7 @@ return function(partition, id, request, policy, reason)
     sweep.begin(w, "r", policy, reason)
   end
   propagate.run(w)
-  return reply.ok("cancelled", fl.open, budget.left(w.looked))
+  return reply.ok("cancelled", fl.open, effort.left(w.looked))
 end
 end)()
 
@@ -4192,6 +4766,7 @@ end
 end)()
 
 F.claim_from_reclaim = (function()
+local admission = M.admission
 local barrier = M.barrier
 local clock = M.clock
 local execution = M.execution
@@ -4215,6 +4790,11 @@ return function(partition, id, grant, holder, ttl)
   elseif f.gi ~= grant or tonumber(f.gx) <= now or barrier.ends(r, now) then
     return reply.err("RECLAIM_TOKEN_VOID")
   else
+    local refused, reserved = admission.refused(r, now)
+    if refused then
+      return reply.err("RECLAIM_TOKEN_VOID")
+    end
+    record.set(r, "rv", reserved)
     lease.issue(r, grant, holder, ttl, now)
     execution.commit(r, now)
   end
@@ -4257,6 +4837,42 @@ return function(partition, id, attempt, epoch, lease_id, digest, given, content_
     run.finish(r, "completed", now)
     return nil, "e completed"
   end)
+end
+end)()
+
+F.create_budget = (function()
+local budget = M.budget
+local clock = M.clock
+local keys = M.keys
+local number = M.number
+local packed = M.packed
+local record = M.record
+local reply = M.reply
+return function(partition, id, fingerprint, action, every, anchor, tags, limits)
+  local now = clock.now_ms(partition)
+  local there = budget.load(partition, id)
+  if there and there.fingerprint == fingerprint then
+    return reply.ok("0")
+  elseif there then
+    return reply.err("BUDGET_ID")
+  end
+  local made = number.text(now) .. " " .. action .. " " .. every .. " " .. anchor .. " " .. fingerprint
+  local values, f = packed.read(limits), { s = made }
+  for at = 1, #values, 3 do
+    f["d:" .. values[at]] = values[at + 1] .. " " .. values[at + 2] .. " 0 0"
+  end
+  local b = budget.in_hand(partition, id, f)
+  b.changed = {}
+  for field in pairs(f) do
+    b.changed[field] = true
+  end
+  record.set(b, "tg", tags ~= "" and tags or nil)
+  if b.every > 0 then
+    record.set_number(b, "w", budget.start_at(b, now))
+  end
+  redis.call("ZADD", keys.budgets(partition), 0, id)
+  budget.save(b, now)
+  return reply.ok("1")
 end
 end)()
 
@@ -4381,6 +4997,21 @@ return function(partition, id)
 end
 end)()
 
+F.describe_budget = (function()
+local budget = M.budget
+local clock = M.clock
+local keys = M.keys
+local reply = M.reply
+return function(partition, id)
+  local b = budget.load(partition, id)
+  if not b then
+    return reply.err("BUDGET_NOT_FOUND", id)
+  end
+  local waiting = redis.call("ZCARD", keys.budget_line(partition, id))
+  return reply.ok(clock.now_ms(partition), waiting, budget.flat(b))
+end
+end)()
+
 F.describe_flow = (function()
 local flow = M.flow
 local reply = M.reply
@@ -4404,7 +5035,7 @@ end)()
 
 F.extend_flow = (function()
 local backlog = M.backlog
-local budget = M.budget
+local effort = M.effort
 local clock = M.clock
 local extension = M.extension
 local flow = M.flow
@@ -4450,6 +5081,10 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   if not touched then
     return started
   end
+  local unknown = nodes.unknown_budget(partition, text)
+  if unknown then
+    return reply.err("BUDGET_NOT_FOUND", unknown)
+  end
   local from = fl.nodes
   if are_staged == "1" then
     staged.seal(fl)
@@ -4462,7 +5097,7 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   w = work.again(w)
   extension.apply(w, touched)
   propagate.run(w)
-  return reply.ok(fl.revision, budget.left(w.looked))
+  return reply.ok(fl.revision, effort.left(w.looked))
 end
 end)()
 
@@ -4534,6 +5169,21 @@ return function(partition, after, examined, most, states, lane, kind, tag)
     last, seen = id, seen + 1
   end
   return reply.ok(last, seen, "0", items)
+end
+end)()
+
+F.list_budgets = (function()
+local budget = M.budget
+local clock = M.clock
+local keys = M.keys
+local reply = M.reply
+return function(partition, after, most)
+  local from, items = after == "" and "-" or "(" .. after, {}
+  for _, id in ipairs(redis.call("ZRANGE", keys.budgets(partition), from, "+", "BYLEX", "LIMIT", 0, most)) do
+    local waiting = redis.call("ZCARD", keys.budget_line(partition, id))
+    items[#items + 1] = { id, waiting, budget.flat(budget.load(partition, id)) }
+  end
+  return reply.ok(clock.now_ms(partition), items)
 end
 end)()
 
@@ -4857,7 +5507,7 @@ local steered = M.steered
 local waits = M.waits
 local OWN = { replayed = true }
 local SHORT = { "ca", "pp", "fc", "fa", "ft", "rk" }
-local LONG = { "cr", "pm", "fm", "fd", "re" }
+local LONG = { "cr", "pm", "fm", "fd", "re", "ug" }
 local function reopen(r)
   if not flow.open(r.partition, member.node(r).flow) then
     return reply.err("NOT_FOUND")
@@ -4900,6 +5550,52 @@ return function(partition, id, request)
     run.await_turn(r, nil, now)
     local next_attempt = r.f.ai and tonumber(r.f.ai) + 1 or 0
     return "replayed " .. string.format("%d", next_attempt), true
+  end)
+end
+end)()
+
+F.report_usage = (function()
+local amounts = M.amounts
+local budget = M.budget
+local held = M.held
+local kept = M.kept
+local record = M.record
+local reply = M.reply
+local usage = M.usage
+local REPORTS_MAX = 10000
+return function(partition, id, attempt, epoch, lease_id, given, key, text)
+  return held.by(partition, id, attempt, epoch, lease_id, nil, function(r, now)
+    if given == "1" then
+      local known, is_full = kept.is_reported(r, key, REPORTS_MAX)
+      if known then
+        return reply.ok("already"), false
+      elseif is_full then
+        return reply.err("USAGE_REPORTS", REPORTS_MAX + 1), false
+      end
+    end
+    local used = amounts.read(text)
+    local total, limit, reached = usage.total(r, used)
+    if limit == "USAGE_SUM" then
+      return reply.err("USAGE_SUM", reached), false
+    elseif limit then
+      return reply.err("USAGE_DIMENSIONS", reached), false
+    end
+    local after = usage.left(r, used)
+    local budgets, refused, soft = usage.count(r, used, after, now)
+    if not budgets and soft then
+      return reply.err("USAGE_SUM", soft), false
+    elseif not budgets then
+      return reply.ok(refused), false
+    end
+    for _, b in ipairs(budgets) do
+      budget.save(b, now)
+    end
+    record.set(r, "rv", amounts.text(after))
+    record.set_text(r, "ug", amounts.text(total))
+    if given == "1" then
+      kept.add_report(r, key)
+    end
+    return reply.ok(soft or "ok")
   end)
 end
 end)()
@@ -5010,6 +5706,10 @@ return function(partition, id, fingerprint, by, first, text)
   if refused then
     return fingerprint ~= "" and fl.state ~= "staged" and fl.fingerprint == fingerprint and reply.ok("1") or refused
   end
+  local unknown = nodes.unknown_budget(partition, text)
+  if unknown then
+    return reply.err("BUDGET_NOT_FOUND", unknown)
+  end
   if first == fl.nodes then
     redis.call("DEL", keys.backlog(partition, "x", id))
   end
@@ -5043,13 +5743,14 @@ end
 end)()
 
 F.submit = (function()
+local admission = M.admission
 local clock = M.clock
 local execution = M.execution
 local idempotency = M.idempotency
 local keys = M.keys
 local reply = M.reply
 local submission = M.submission
-local FIELDS = 15
+local FIELDS = 17
 local function store(partition, id, args, at, now, looked)
   local r = submission.record(partition, id, args, at, now)
   r.looked = looked
@@ -5064,13 +5765,16 @@ local function one(partition, args, at, now, looked)
     end
     return reply.err("SUBMISSION_ID", id)
   end
-  if args[at + 12] ~= "" then
-    local key = keys.idempotency(partition, args[at + 5], args[at + 12])
-    local held = idempotency.check(partition, key, id, args[at + 14], now)
-    if held then
-      return held
-    end
-    idempotency.take(partition, key, id, now, tonumber(args[at + 13]))
+  local key = args[at + 14] ~= "" and keys.idempotency(partition, args[at + 5], args[at + 14])
+  local held = key and idempotency.check(partition, key, id, args[at + 16], now)
+  if held then
+    return held
+  end
+  local unknown = admission.unknown(partition, args[at + 12])
+  if unknown then
+    return reply.err("BUDGET_NOT_FOUND", unknown)
+  elseif key then
+    idempotency.take(partition, key, id, now, tonumber(args[at + 15]))
   end
   store(partition, id, args, at, now, looked)
   return reply.ok("new")
@@ -5086,7 +5790,7 @@ end
 end)()
 
 F.submit_flow = (function()
-local budget = M.budget
+local effort = M.effort
 local clock = M.clock
 local fence = M.fence
 local flow = M.flow
@@ -5120,6 +5824,10 @@ return function(
       return refused
     end
   end
+  local unknown = nodes.unknown_budget(partition, text)
+  if unknown then
+    return reply.err("BUDGET_NOT_FOUND", unknown)
+  end
   local submitted = number.text(now) .. " " .. policy .. " " .. retention .. " " .. fingerprint
   local fl = flow.new(partition, id, submitted, "open 1 " .. count .. " " .. edges .. " " .. count .. " 0")
   fl.due = there and there.due
@@ -5142,7 +5850,7 @@ return function(
     nodes.create(partition, id, 0, text, 0, w.looked, now)
   end
   propagate.run(w)
-  return reply.ok(budget.left(w.looked))
+  return reply.ok(effort.left(w.looked))
 end
 end)()
 
@@ -5224,8 +5932,10 @@ end)()
 
 F.tick = (function()
 local budget = M.budget
+local budget_due = M.budget_due
 local clock = M.clock
 local due = M.due
+local effort = M.effort
 local events = M.events
 local execution = M.execution
 local flow = M.flow
@@ -5235,6 +5945,11 @@ local reply = M.reply
 local timers = M.timers
 local ID_DIGITS = 32
 local function handle(partition, id, now, looked)
+  local budget_id = string.match(id, "^g(%x+)$")
+  if budget_id then
+    local b = budget.load(partition, budget_id)
+    return b, b and budget_due.handle(b, now)
+  end
   local flow_id = string.match(id, "^f(%x+)$")
   if flow_id and #flow_id == ID_DIGITS then
     local fl = flow.load(partition, flow_id)
@@ -5252,7 +5967,7 @@ return function(partition, most, tag, process, wait)
   events.trim(partition, now)
   local counts = { delays = 0, leases = 0, timeouts = 0, expired = 0, grants = 0, removed = 0 }
   counts.waits, counts.waitpoints = 0, 0
-  counts.flows_expired, counts.flows_removed, counts.flows_advanced = 0, 0, 0
+  counts.flows_expired, counts.flows_removed, counts.flows_advanced, counts.budgets = 0, 0, 0, 0
   local handled, looked, cut_off, broken = 0, {}, false, ""
   for _, id in ipairs(timers.due(partition, tag, now, most)) do
     local is_sound, r, event = pcall(handle, partition, id, now, looked)
@@ -5265,7 +5980,7 @@ return function(partition, most, tag, process, wait)
     else
       timers.correct(partition, tag, id, r, now)
     end
-    if budget.of(looked).visits <= 0 then
+    if effort.of(looked).visits <= 0 then
       cut_off = true
       break
     end
@@ -5279,7 +5994,8 @@ return function(partition, most, tag, process, wait)
   local c = counts
   return reply.ok(
     now, next_due or "", c.delays, c.leases, c.timeouts, c.expired, c.grants, c.removed,
-    c.waits, c.waitpoints, c.flows_expired, c.flows_removed, c.flows_advanced, repaired, cut_off and "1" or "0", broken)
+    c.waits, c.waitpoints, c.flows_expired, c.flows_removed, c.flows_advanced, c.budgets,
+    repaired, cut_off and "1" or "0", broken)
 end
 end)()
 
@@ -5425,6 +6141,7 @@ local function call_with_items(name)
   end
 end
 
+redis.register_function({ function_name = "fft_adjust_budget", callback = call("adjust_budget"), flags = {  } })
 redis.register_function({ function_name = "fft_advance_flow", callback = call("advance_flow"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_append_frames", callback = call("append_frames"), flags = {  } })
 redis.register_function({ function_name = "fft_await", callback = call("await"), flags = { "allow-oom" } })
@@ -5438,16 +6155,19 @@ redis.register_function({ function_name = "fft_claim", callback = call("claim"),
 redis.register_function({ function_name = "fft_claim_from_reclaim", callback = call("claim_from_reclaim"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_close_waitpoint", callback = call("close_waitpoint"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_complete", callback = call("complete"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_create_budget", callback = call("create_budget"), flags = {  } })
 redis.register_function({ function_name = "fft_create_waitpoint", callback = call("create_waitpoint"), flags = {  } })
 redis.register_function({ function_name = "fft_delay", callback = call("delay"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_deliver_signal", callback = call("deliver_signal"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_describe", callback = call("describe"), flags = { "no-writes" } })
+redis.register_function({ function_name = "fft_describe_budget", callback = call("describe_budget"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_describe_flow", callback = call("describe_flow"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_disarm", callback = call("disarm"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_extend_flow", callback = call("extend_flow"), flags = {  } })
 redis.register_function({ function_name = "fft_fail", callback = call("fail"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_hold", callback = call("hold"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_list", callback = call("list"), flags = { "no-writes" } })
+redis.register_function({ function_name = "fft_list_budgets", callback = call("list_budgets"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_list_flows", callback = call("list_flows"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_list_waitpoints", callback = call("list_waitpoints"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_now", callback = call("now"), flags = { "no-writes" } })
@@ -5463,6 +6183,7 @@ redis.register_function({ function_name = "fft_record_step", callback = call("re
 redis.register_function({ function_name = "fft_release_hold", callback = call("release_hold"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_renew", callback = call_with_items("renew"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_replay", callback = call("replay"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_report_usage", callback = call("report_usage"), flags = {  } })
 redis.register_function({ function_name = "fft_resume_execution", callback = call("resume_execution"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_revoke", callback = call("revoke"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_save_state", callback = call("save_state"), flags = {  } })

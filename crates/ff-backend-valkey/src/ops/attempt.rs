@@ -7,11 +7,12 @@ use bytes::Bytes;
 use ff_engine::{
     AttemptOps, CloseOutcome, CreateWaitpoint, DelayRequest, EngineError, FailRequest, Fence,
     ProgressRequest, RecordStep, Released, ResumeView, SavedState, StepOutcome, StepView,
-    SummaryOutcome, SuspendOutcome, SuspendRequest, UpdateSummary, WaitChildren,
+    SummaryOutcome, SuspendOutcome, SuspendRequest, UpdateSummary, UsageOutcome, WaitChildren,
     WaitChildrenOutcome, call_digest, valid_wait, validate_frames,
 };
 use ff_types::backend::{
     AppendFrameOutcome, BackendTag, FailOutcome, Frame, Handle, LeaseRenewal, PendingWaitpoint,
+    UsageDimensions,
 };
 use ff_types::{ExecutionId, Payload, WaitpointId, WorkerInstanceId, limits};
 
@@ -302,6 +303,14 @@ impl AttemptOps for ValkeyBackend {
         let fence = fence(handle)?;
         request.validate()?;
         self.inner.update_summary(&fence, request).await
+    }
+
+    async fn report_usage(
+        &self,
+        handle: &Handle,
+        usage: &UsageDimensions,
+    ) -> Result<UsageOutcome, EngineError> {
+        self.inner.report_usage(handle, usage).await
     }
 
     async fn steps(&self, handle: &Handle) -> Result<Vec<StepView>, EngineError> {

@@ -68,6 +68,8 @@ impl Packed {
         self.push(texts.policy);
         self.push(texts.start);
         self.push(texts.deadline);
+        self.push(texts.budgets);
+        self.push(texts.estimate);
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! The verbs: check what can be checked here, call the function of the same name, read its answer.
 
 mod attempt;
+mod budget;
 mod claim;
 mod completions;
 mod flow;
@@ -16,6 +17,8 @@ mod submit;
 mod tick;
 mod wait;
 mod waitpoints;
+
+pub(crate) use packed::Packed;
 
 use bytes::Bytes;
 use ff_engine::EngineError;

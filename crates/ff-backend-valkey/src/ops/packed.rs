@@ -4,21 +4,21 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 /// What is packed so far.
 #[derive(Default)]
-pub(super) struct Packed(BytesMut);
+pub(crate) struct Packed(BytesMut);
 
 impl Packed {
-    pub(super) fn push(&mut self, value: impl AsRef<[u8]>) {
+    pub(crate) fn push(&mut self, value: impl AsRef<[u8]>) {
         let value = value.as_ref();
         self.0.extend_from_slice(value.len().to_string().as_bytes());
         self.0.put_u8(b':');
         self.0.extend_from_slice(value);
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
-    pub(super) fn freeze(self) -> Bytes {
+    pub(crate) fn freeze(self) -> Bytes {
         self.0.freeze()
     }
 }

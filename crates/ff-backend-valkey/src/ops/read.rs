@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use ff_engine::machine::{self, ExecutionRecord};
 use ff_engine::{
-    CompletionPage, Cursor, EngineError, ExecutionResult, ExecutionSummary, ExecutionView,
-    Explanation, ListPage, ListRequest, ListWaitpoints, ReadCompletions, ReadOps, ReadStream,
-    ResultOutcome, ResultRequest, StreamPage, WaitpointPage,
+    BudgetOps, CompletionPage, Cursor, EngineError, ExecutionResult, ExecutionSummary,
+    ExecutionView, Explanation, ListPage, ListRequest, ListWaitpoints, ReadCompletions, ReadOps,
+    ReadStream, ResultOutcome, ResultRequest, StreamPage, WaitpointPage,
 };
 use ff_types::{ExecutionId, TimestampMs, limits};
 
@@ -104,7 +104,13 @@ impl ReadOps for ValkeyBackend {
             let most = limits::EXPLAIN_AHEAD_MAX;
             u32::try_from(stored.ahead).unwrap_or(most).min(most)
         };
-        Ok(machine::explain(&stored.record()?, ahead, stored.now))
+        let record = stored.record()?;
+        let budget = match record.run.blocked_on {
+            Some(budget) => Some(self.describe_budget(budget).await?),
+            None => None,
+        };
+        let resets_at = |_| budget?.resets_at();
+        Ok(machine::explain(&record, ahead, resets_at, stored.now))
     }
 }
 

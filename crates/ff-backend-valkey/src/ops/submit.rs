@@ -10,7 +10,7 @@ use super::{at_most, content_type};
 use crate::ValkeyBackend;
 use crate::call::{BadReply, Values};
 use crate::calls::{Submit, SubmitItem};
-use crate::codec::policy_text;
+use crate::codec::{amounts_text, policy_text};
 use crate::failures::{Refusal, bad_reply, refused};
 use crate::inner::{Inner, code};
 use crate::reply::Reply;
@@ -115,6 +115,9 @@ pub(super) struct Texts {
     pub(super) policy: String,
     pub(super) start: String,
     pub(super) deadline: String,
+    pub(super) budgets: String,
+    pub(super) estimate: String,
+    key: String,
 }
 
 impl Texts {
@@ -132,6 +135,9 @@ impl Texts {
             policy,
             start: time(submission.delay_until),
             deadline: time(submission.deadline),
+            budgets: submission.budgets().iter().map(ToString::to_string).collect(),
+            estimate: amounts_text(&submission.estimate.amounts()),
+            key: key_text(submission),
         })
     }
 }
@@ -140,6 +146,16 @@ impl Texts {
 pub(super) fn tag_lines(tags: &Tags) -> String {
     let lines: Vec<String> = tags.iter().map(|(key, value)| format!("{key} {value}")).collect();
     lines.join("\n")
+}
+
+/// The idempotency key as it is stored: with the first budget behind a tab, if there is one. Keys have
+/// no tab.
+fn key_text(submission: &Submission) -> String {
+    match submission.key_scope() {
+        None => String::new(),
+        Some((_, key, None)) => key.as_str().to_owned(),
+        Some((_, key, Some(budget))) => format!("{}\t{budget}", key.as_str()),
+    }
 }
 
 fn item<'a>(submission: &'a Submission, texts: &'a Texts) -> SubmitItem<'a> {
@@ -158,7 +174,9 @@ fn item<'a>(submission: &'a Submission, texts: &'a Texts) -> SubmitItem<'a> {
         policy: &texts.policy,
         start: &texts.start,
         deadline: &texts.deadline,
-        key: idempotency.map_or("", |idempotency| idempotency.key.as_str()),
+        budgets: &texts.budgets,
+        estimate: &texts.estimate,
+        key: &texts.key,
         window: u64::try_from(window.as_millis()).unwrap_or(u64::MAX),
         on_terminal: match idempotency.map(|idempotency| idempotency.on_terminal) {
             Some(OnTerminal::Reuse) => "reuse",

@@ -3,16 +3,18 @@
 use ff_conformance::fixture::{LANE, LEASE_TTL_MS, failure, ms};
 use ff_conformance::{CaseResult, Fixture};
 use ff_engine::{
-    CancelExecution, ClaimRequest, DelayRequest, EngineBackend, EngineError, FailRequest, Hold,
-    Idempotency, ProgressRequest, ReclaimRequest, ReleaseHold, ReplayExecution, RevokeLease,
-    Submission, TickRequest,
+    AdjustBudget, BudgetLimit, CancelExecution, ClaimRequest, CreateBudget, DelayRequest,
+    EngineBackend, EngineError, FailRequest, Hold, Idempotency, ProgressRequest, ReclaimRequest,
+    ReleaseHold, ReplayExecution, RevokeLease, Submission, TickRequest,
 };
-use ff_types::backend::{ClaimPolicy, FailureClass, Handle, ReclaimToken, ScannerFilter};
-use ff_types::{ExecutionPolicy, IdempotencyKey, Payload};
+use ff_types::backend::{
+    ClaimPolicy, FailureClass, Handle, ReclaimToken, ScannerFilter, UsageDimensions,
+};
+use ff_types::{BudgetId, ExecutionPolicy, IdempotencyKey, Payload};
 
 /// A call that changes something, with its arguments.
 pub(crate) enum Call {
-    Submit(Submission),
+    Submit(Box<Submission>),
     SubmitBatch(Vec<Submission>),
     Claim(ClaimRequest),
     Reclaimable(ReclaimRequest),
@@ -29,6 +31,9 @@ pub(crate) enum Call {
     ReleaseHold(ReleaseHold),
     Revoke(RevokeLease),
     Replay(ReplayExecution),
+    CreateBudget(CreateBudget),
+    AdjustBudget(AdjustBudget),
+    ReportUsage(Handle, UsageDimensions),
     Tick(TickRequest),
 }
 
@@ -51,6 +56,9 @@ impl Call {
             Self::ReleaseHold(_) => "release_hold",
             Self::Revoke(_) => "revoke",
             Self::Replay(_) => "replay",
+            Self::CreateBudget(_) => "create_budget",
+            Self::AdjustBudget(_) => "adjust_budget",
+            Self::ReportUsage(..) => "report_usage",
             Self::Tick(_) => "tick",
         }
     }
@@ -83,6 +91,12 @@ impl Call {
             Self::ReleaseHold(request) => backend.release_hold(request).await.map(text),
             Self::Revoke(request) => backend.revoke(request).await.map(text),
             Self::Replay(request) => backend.replay(request).await.map(text),
+            Self::CreateBudget(request) => backend.create_budget(request).await.map(text),
+            Self::AdjustBudget(request) => backend.adjust_budget(request).await.map(text),
+            // That it was counted before is the answer to a repeat.
+            Self::ReportUsage(handle, usage) => {
+                backend.report_usage(handle, usage).await.map(|_| "counted".to_owned())
+            }
             Self::Tick(request) => backend.tick(request).await.map(|did| text(did.next_due)),
         }
     }
@@ -118,10 +132,16 @@ pub(crate) enum Situation {
     TickOverLostLeases,
     TickOverDelays,
     TickOverRetention,
+    CreateBudget,
+    AdjustBudget,
+    ClaimThatReserves,
+    ReportUsage,
+    CompleteThatFreesRoom,
+    TickOverFreedRoom,
 }
 
 impl Situation {
-    pub(crate) const ALL: [Self; 27] = [
+    pub(crate) const ALL: [Self; 33] = [
         Self::Submit,
         Self::SubmitWithAKey,
         Self::SubmitUnderAKeyInUse,
@@ -149,6 +169,12 @@ impl Situation {
         Self::TickOverLostLeases,
         Self::TickOverDelays,
         Self::TickOverRetention,
+        Self::CreateBudget,
+        Self::AdjustBudget,
+        Self::ClaimThatReserves,
+        Self::ReportUsage,
+        Self::CompleteThatFreesRoom,
+        Self::TickOverFreedRoom,
     ];
 
     /// Does what comes before, and answers the call.
@@ -158,11 +184,11 @@ impl Situation {
             Ok(fx.submission("task")?.with_idempotency(key))
         };
         Ok(match self {
-            Self::Submit => Call::Submit(fx.submission("task")?),
-            Self::SubmitWithAKey => Call::Submit(keyed()?),
+            Self::Submit => Call::Submit(Box::new(fx.submission("task")?)),
+            Self::SubmitWithAKey => Call::Submit(Box::new(keyed()?)),
             Self::SubmitUnderAKeyInUse => {
                 fx.submit(&keyed()?).await?;
-                Call::Submit(keyed()?)
+                Call::Submit(Box::new(keyed()?))
             }
             Self::SubmitBatch => {
                 let later = fx.submission("task")?.with_delay_until(fx.in_ms(9_000).await);
@@ -258,6 +284,49 @@ impl Situation {
                 fx.advance(10).await;
                 Call::Tick(TickRequest::all())
             }
+            Self::CreateBudget => Call::CreateBudget(budget(fx)),
+            Self::AdjustBudget => {
+                let (id, _) = spending(fx).await?;
+                let request = AdjustBudget::new(fx.ids.request_id(), id).with_reset();
+                Call::AdjustBudget(request.with_limit(TOKENS, BudgetLimit::hard(9)))
+            }
+            Self::ClaimThatReserves => {
+                let budget = budget(fx);
+                fx.backend.create_budget(&budget).await?;
+                fx.submit(&estimated(fx, budget.id)?).await?;
+                Call::Claim(fx.claim_request(LANE)?)
+            }
+            Self::ReportUsage => {
+                let usage = UsageDimensions::new().with_output_tokens(2).with_dedup_key("once");
+                Call::ReportUsage(spending(fx).await?.1, usage)
+            }
+            Self::CompleteThatFreesRoom => Call::Complete(spending(fx).await?.1, None),
+            Self::TickOverFreedRoom => {
+                let (_, handle) = spending(fx).await?;
+                fx.backend.complete(&handle, None).await?;
+                Call::Tick(TickRequest::all())
+            }
         })
     }
+}
+
+const TOKENS: &str = "output_tokens";
+
+fn budget(fx: &Fixture) -> CreateBudget {
+    CreateBudget::new(fx.ids.budget_id()).with_limit(TOKENS, BudgetLimit::hard(5))
+}
+
+fn estimated(fx: &Fixture, budget: BudgetId) -> CaseResult<Submission> {
+    let estimate = UsageDimensions::new().with_output_tokens(3);
+    Ok(fx.submission("task")?.with_budget(budget).with_estimate(estimate))
+}
+
+/// A budget of which a running execution has reserved so much that another one waits.
+async fn spending(fx: &Fixture) -> CaseResult<(BudgetId, Handle)> {
+    let budget = budget(fx);
+    fx.backend.create_budget(&budget).await?;
+    let task = fx.submit_and_claim(&estimated(fx, budget.id)?).await?;
+    fx.submit(&estimated(fx, budget.id)?).await?;
+    fx.claim_if_any().await?;
+    Ok((budget.id, task.handle))
 }

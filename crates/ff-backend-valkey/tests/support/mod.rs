@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test target uses a part")]
 
+mod budgets;
 mod flows;
 pub(crate) mod harness;
 pub(crate) mod proxy;

@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ff_backend_valkey::testing::decode;
 use ff_conformance::HarnessError;
 use ff_engine::WaitpointState;
-use ff_engine::machine::{ExecutionRecord, Placement, Queue, contradictions};
+use ff_engine::machine::{ExecutionRecord, Placement, Queue, QueueOrder, contradictions};
 use ff_types::{ExecutionId, Namespace, TimestampMs};
 use ff_valkey_server::{Connection, Reply};
 
+use super::budgets;
 use super::flows;
 use super::servers::Servers;
 
@@ -135,7 +136,8 @@ impl Store {
     }
 
     fn is_constant(key: &str) -> bool {
-        key.ends_with(":mark") || key.ends_with(":clock") || key.ends_with(":h")
+        let is_budget = key.rsplit_once("}:").is_some_and(|(_, rest)| rest.starts_with('B'));
+        key.ends_with(":mark") || key.ends_with(":clock") || key.ends_with(":h") || is_budget
     }
 
     fn is_passing(&self, key: &str) -> bool {
@@ -218,8 +220,9 @@ fn check_partition(part: &BTreeMap<&str, &Kept>, faults: &mut Vec<String>) {
         }
     }
     flows::check(part, &records, &mut rebuilt, faults);
+    budgets::check(part, &records, &mut rebuilt, faults);
     for key in part.keys() {
-        let named = ["b:", "p:", "v:", "y:", "u:", "t:", "g:", "s:", "c:", "j:c", "j:p"]
+        let named = ["b:", "p:", "v:", "y:", "u:", "t:", "g:", "s:", "c:", "U:", "j:c", "j:p"]
             .iter()
             .find_map(|kind| key.strip_prefix(kind));
         let owner = named.map(|rest| rest.get(..32).unwrap_or(rest));
@@ -250,7 +253,9 @@ fn record(part: &BTreeMap<&str, &Kept>, id: &str, kept: &Kept) -> Result<Executi
         _ => Vec::new(),
     };
     if let Some((field, _)) = fields.iter().find(|(_, value)| value.len() > 64) {
-        let long = ["cl", "tg", "kd", "ct"].map(str::as_bytes).contains(&field.as_slice());
+        let long = ["cl", "tg", "kd", "ct", "bu", "es", "rv"]
+            .map(str::as_bytes)
+            .contains(&field.as_slice());
         if !long {
             return Err(format!("keeps {} over 64 bytes", field.escape_ascii()));
         }
@@ -330,12 +335,18 @@ fn place(record: &ExecutionRecord, index: &mut Index) {
             add(format!("d:{tag}"), &id, due.as_i64());
         }
     }
+    let score = |order: QueueOrder| {
+        (100 + i64::from(order.rank)) * RANK + order.ready_at.as_i64().min(RANK - 1)
+    };
+    if let Some(budget) = record.run.blocked_on {
+        add(format!("W:{budget}"), &id, score(QueueOrder::of(record)));
+    }
     let Some((queue, order)) = placement.queue else { return };
     let letter = match queue {
         Queue::Ready => "f",
         Queue::Reclaim => "c",
     };
-    let score = (100 + i64::from(order.rank)) * RANK + order.ready_at.as_i64().min(RANK - 1);
+    let score = score(order);
     let (lane, class) = (&submission.lane, submission.capabilities.as_str());
     add(format!("q:{letter}:{lane} {class}"), &id, score);
     add(format!("l:{lane}"), &format!("{letter}{class}"), 0);
@@ -349,8 +360,8 @@ fn place(record: &ExecutionRecord, index: &mut Index) {
 
 fn indexes(part: &BTreeMap<&str, &Kept>) -> Index {
     let is_index = |key: &str| {
-        matches!(key, "a" | "d" | "f" | "o")
-            || ["d:", "q:", "l:"].iter().any(|start| key.starts_with(start))
+        matches!(key, "a" | "d" | "f" | "o" | "B")
+            || ["d:", "q:", "l:", "W:"].iter().any(|start| key.starts_with(start))
     };
     let text = |bytes: &Vec<u8>| bytes.iter().map(|byte| char::from(*byte)).collect::<String>();
     part.iter()

@@ -3,9 +3,9 @@
 use std::pin::Pin;
 
 use ff_engine::{
-    DelayRequest, EngineError, FailRequest, ListFlows, ListRequest, ListWaitpoints, ProgressRequest,
+    AdjustBudget, BudgetLimit, CreateBudget, ListBudgets,     DelayRequest, EngineError, FailRequest, ListFlows, ListRequest, ListWaitpoints, ProgressRequest,
     ReadGraph, ResultRequest, SavedState, SuspendCondition, TickRequest, UpstreamRequest, UpdateSummary};
-use ff_types::backend::{Frame, FrameKind, FailureClass, FailureReason, ReclaimGrant, ReclaimToken};
+use ff_types::backend::{UsageDimensions, Frame, FrameKind, FailureClass, FailureReason, ReclaimGrant, ReclaimToken};
 use ff_types::{Payload, TimestampMs, limits};
 
 use crate::Fixture;
@@ -96,6 +96,18 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
     let graph = ReadGraph::new(flow).with_limit(0);
     let flows = ListFlows::new().with_limit(0);
     let upstream = UpstreamRequest::new(unknown);
+    let (budget, unknown_budget) = (fx.ids.budget_id(), fx.ids.budget_id());
+    let no_budget = CreateBudget::new(unknown_budget);
+    let budget = CreateBudget::new(budget).with_limit("tokens", BudgetLimit::hard(1));
+    fx.backend.create_budget(&budget).await?;
+    let other_budget = budget.clone().with_limit("tokens", BudgetLimit::hard(2));
+    let adjust_unknown = AdjustBudget::new(fx.ids.request_id(), unknown_budget);
+    let adjust_other = AdjustBudget::new(fx.ids.request_id(), budget.id);
+    let adjust_other = adjust_other.with_limit("pages", BudgetLimit::COUNTED);
+    let budgets = ListBudgets::all().with_limit(0);
+    let spends_unknown = fx.submission("task")?.with_budget(unknown_budget);
+    let usage = UsageDimensions::new().with_input_tokens(1);
+    let usage_over = UsageDimensions::new().with_input_tokens(u64::MAX);
     macro_rules! rejected {
         ($($verb:ident($($argument:expr),*);)+) => {
             [$((stringify!($verb($($argument),*)), Box::pin(async {
@@ -103,7 +115,7 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
             }) as Pin<Box<dyn Future<Output = _> + Send + '_>>)),+]
         };
     }
-    let calls: [Rejected<'_>; 67] = rejected![
+    let calls: [Rejected<'_>; 76] = rejected![
         submit(&clash);
         submit(&invalid);
         submit_batch(&batch);
@@ -167,6 +179,15 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
         list_flows(&flows);
         upstream_results(&upstream);
         tick(&tick);
+        create_budget(&no_budget);
+        create_budget(&other_budget);
+        adjust_budget(&adjust_unknown);
+        adjust_budget(&adjust_other);
+        describe_budget(unknown_budget);
+        list_budgets(&budgets);
+        submit(&spends_unknown);
+        report_usage(&lost.handle, &usage);
+        report_usage(&task.handle, &usage_over);
         describe_execution(unknown);
         explain(unknown);
         list_executions(&page);
@@ -232,6 +253,11 @@ pub(crate) async fn repeat_is_harmless(fx: Fixture) -> CaseResult {
     let frames = [Frame::new("begun", FrameKind::Stdout).with_seq(1)];
     twice!(append_frames(&task.handle, &frames));
     twice!(update_summary(&task.handle, &UpdateSummary::new(0, "{}")));
+    let budget = CreateBudget::new(fx.ids.budget_id());
+    let budget = budget.with_limit("tokens", BudgetLimit::hard(1));
+    twice!(create_budget(&budget));
+    let adjust = AdjustBudget::new(fx.ids.request_id(), budget.id).with_reset();
+    twice!(adjust_budget(&adjust));
     fx.advance(LEASE_TTL_MS).await;
     backend.tick(&TickRequest::all()).await?;
     let before = fx.snapshot().await;

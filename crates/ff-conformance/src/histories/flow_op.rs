@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::op::{Op, SubmitOp, span};
+use super::op::{Op, SubmitOp, span, spending};
 
 /// How many flows one history submits at most, child flows aside.
 pub(super) const FLOWS_MAX: usize = 2;
@@ -60,6 +60,8 @@ pub(super) struct GraphOp {
     pub(super) retention: u16,
     /// Whether an edge is given twice, which is refused.
     pub(super) doubled: bool,
+    /// On which budgets all of it draws, one bit each.
+    pub(super) budgets: u8,
 }
 
 /// A node.
@@ -104,6 +106,8 @@ fn node() -> impl Strategy<Value = NodeOp> {
             reclaims: policy.2,
             timeout: (policy.3 == 3).then_some(policy.4),
             retention: policy.4,
+            budgets: 0,
+            estimate: policy.3,
         };
         NodeOp { submit, join, cancels: rest == 3 }
     })
@@ -129,9 +133,9 @@ fn graph_of(
 ) -> impl Strategy<Value = GraphOp> {
     let parts = (nodes, edges);
     let times = (option::weighted(0.2, span()), span());
-    let kinds = (prop::bool::weighted(0.3), any::<bool>(), prop::bool::weighted(0.05));
+    let kinds = (prop::bool::weighted(0.3), any::<bool>(), prop::bool::weighted(0.05), spending());
     (parts, times, kinds).prop_map(
-        |((nodes, edges), (deadline, retention), (fail_fast, tagged, doubled))| GraphOp {
+        |((nodes, edges), (deadline, retention), (fail_fast, tagged, doubled, budgets))| GraphOp {
             nodes,
             edges,
             fail_fast,
@@ -139,6 +143,7 @@ fn graph_of(
             tagged,
             retention,
             doubled,
+            budgets,
         },
     )
 }
@@ -165,7 +170,7 @@ pub(super) fn flow() -> impl Strategy<Value = Op> {
         1 => any::<u8>().prop_map(FlowOp::Resubmit),
         6 => extend,
         7 => (any::<u8>(), 0_u8..4).prop_map(|(flow, policy)| FlowOp::Cancel { flow, policy }),
-        10 => (any::<u8>(), any::<u8>()).prop_map(|(flow, which)| FlowOp::Replay { flow, which }),
+        13 => (any::<u8>(), any::<u8>()).prop_map(|(flow, which)| FlowOp::Replay { flow, which }),
         1 => (any::<u8>(), 1_u8..4).prop_map(|(flow, limit)| FlowOp::Read { flow, limit }),
         1 => (1_u8..3, option::of(0_u8..4), any::<bool>())
             .prop_map(|(limit, state, tagged)| FlowOp::List { limit, state, tagged }),

@@ -80,6 +80,8 @@ impl World {
             FlowOp::Submit(_) if self.flows.count(false) >= FLOWS_MAX => return None,
             FlowOp::Submit(graph) => {
                 let spec = FlowSpec::new(self.ids.flow_id());
+                let budgets = self.budgets_of(graph.budgets);
+                let spec = spec.with_budgets(budgets).expect("it has no nodes");
                 FlowCall::Submit(Box::new(self.flow_spec(spec, graph, now)))
             }
             FlowOp::Child { .. } if self.flows.count(true) >= CHILD_FLOWS_MAX => return None,

@@ -1,10 +1,11 @@
 //! What must hold after every step of every history, on every backend.
 
-use ff_engine::ExecutionView;
 use ff_engine::machine::lifecycle::{Move, Verb};
+use ff_engine::{BudgetView, ExecutionView};
 use ff_types::{BlockReason, ExecutionId, ExecutionState, FlowId, TimestampMs};
 
 use super::moves::moved;
+use super::spending;
 use super::world::{Step, World};
 use crate::flows::Seen;
 
@@ -13,11 +14,13 @@ use crate::flows::Seen;
 pub(super) struct Views {
     executions: Vec<(ExecutionId, Option<ExecutionView>)>,
     flows: Vec<(FlowId, Option<Seen>)>,
+    budgets: Vec<BudgetView>,
 }
 
 impl Views {
     pub(super) async fn of(world: &World) -> Result<Self, String> {
-        Ok(Self { executions: world.views().await, flows: world.flow_views().await? })
+        let (executions, flows) = (world.views().await, world.flow_views().await?);
+        Ok(Self { executions, flows, budgets: world.budget_views().await? })
     }
 
     pub(super) const fn flows(&self) -> &Vec<(FlowId, Option<Seen>)> {
@@ -109,6 +112,11 @@ pub(super) fn check(
             }
         }
     }
+    for view in &after.budgets {
+        let earlier = before.budgets.iter().find(|earlier| earlier.budget_id == view.budget_id);
+        let executions = after.executions.iter().filter_map(|(_, view)| view.as_ref());
+        faults.extend(spending::faults(earlier, view, executions));
+    }
     for (id, seen) in &after.flows {
         let found = seen.iter().flat_map(Seen::faults).chain(flow(*id, before, after, step));
         faults.extend(found.map(|fault| format!("flow {id}: {fault}")));
@@ -185,6 +193,10 @@ fn one(view: &ExecutionView) -> Vec<String> {
             state != ExecutionState::Suspended
                 || (open && view.reasons.without(BlockReason::Hold).is_empty()),
             "a suspended attempt is open and kept by nothing else but a hold",
+        ),
+        (
+            view.reasons.contains(BlockReason::Budget) == view.blocked_on.is_some(),
+            "a budget is a reason exactly while it waits for one",
         ),
         (state.is_terminal() == view.ended_at.is_some(), "an end has a time"),
         (!(state.is_terminal() && open), "an attempt is open after the end"),

@@ -10,6 +10,7 @@ mod invariants;
 mod keeps;
 mod moves;
 mod op;
+mod spending;
 mod submission;
 mod waits;
 mod world;
@@ -119,6 +120,7 @@ async fn play(
     for harness in harnesses {
         let opened = harness.open().await.map_err(|error| error.to_string())?;
         let mut world = World::new(opened);
+        world.make_budgets().await.map_err(|error| error.to_string())?;
         let moment = Moment::of(&mut world).await?;
         worlds.push((harness.name(), world, moment));
     }
@@ -188,7 +190,7 @@ async fn observe(
 /// Every execution can still end, and when all have ended and their time has passed, nothing is
 /// left.
 async fn finish(world: &World) -> Result<(), String> {
-    use ff_engine::{ClaimRequest, ReleaseHold, ResumeExecution};
+    use ff_engine::{AdjustBudget, BudgetLimit, ClaimRequest, ReleaseHold, ResumeExecution};
     use ff_types::backend::ClaimPolicy;
 
     const ROUNDS: usize = 200;
@@ -202,6 +204,11 @@ async fn finish(world: &World) -> Result<(), String> {
         .with_max_tasks(16)
         .with_lease_ttl(Duration::from_secs(1));
     let offered = CapabilitySet::from_tokens(["a", "b"]).map_err(|error| error.to_string())?;
+    for budget in &world.budgets {
+        let request = AdjustBudget::new(ids.request_id(), *budget).with_reset();
+        let request = request.with_limit("output_tokens", BudgetLimit::COUNTED);
+        backend.adjust_budget(&request).await.map_err(text)?;
+    }
     for _ in 0..ROUNDS {
         let views = world.views().await;
         if views.iter().all(|(_, view)| view.is_none()) {

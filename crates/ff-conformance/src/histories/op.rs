@@ -88,6 +88,10 @@ pub(super) enum Op {
     List { limit: u8, state: Option<u8> },
     /// Does something about flows.
     Flow(FlowOp),
+    /// Reports so many tokens under one of a few keys.
+    Report { handle: u8, amount: u8, key: u8 },
+    /// Limits a budget anew, and may let it start from nothing.
+    Adjust { budget: u8, hard: u8, reset: bool },
 }
 
 /// What is submitted.
@@ -117,6 +121,10 @@ pub(super) struct SubmitOp {
     pub(super) timeout: Option<u16>,
     /// Retention in ms.
     pub(super) retention: u16,
+    /// On which budgets it draws, one bit each.
+    pub(super) budgets: u8,
+    /// How many tokens it is expected to use.
+    pub(super) estimate: u8,
 }
 
 /// What is waited for.
@@ -177,20 +185,40 @@ fn submit() -> impl Strategy<Value = SubmitOp> {
     let times = (option::weighted(0.3, span()), option::weighted(0.3, span()));
     let key = option::weighted(0.3, (0_u8..2, 0_u8..3));
     let policy = (0_u8..3, span(), 0_u8..3, option::weighted(0.3, span()), span());
-    (place, times, key, policy).prop_map(|(place, times, key, policy)| SubmitOp {
-        lane: place.0,
-        priority: place.1,
-        required: place.2,
-        tagged: place.3,
-        delay: times.0,
-        deadline: times.1,
-        key,
-        retries: policy.0,
-        backoff: policy.1,
-        reclaims: policy.2,
-        timeout: policy.3,
-        retention: policy.4,
+    let spending = (spending(), 0_u8..5);
+    (place, times, key, policy, spending).prop_map(|(place, times, key, policy, spending)| {
+        SubmitOp {
+            lane: place.0,
+            priority: place.1,
+            required: place.2,
+            tagged: place.3,
+            delay: times.0,
+            deadline: times.1,
+            key,
+            retries: policy.0,
+            backoff: policy.1,
+            reclaims: policy.2,
+            timeout: policy.3,
+            retention: policy.4,
+            budgets: spending.0,
+            estimate: spending.1,
+        }
     })
+}
+
+/// Which budgets something draws on; often none.
+pub(super) fn spending() -> impl Strategy<Value = u8> {
+    prop_oneof![5 => Just(0), 2 => Just(1), 3 => Just(2), 1 => 0_u8..8]
+}
+
+/// Steps about budgets.
+fn budget() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        6 => (0_u8..4, 0_u8..4, 0_u8..8)
+            .prop_map(|(handle, amount, key)| Op::Report { handle, amount, key }),
+        3 => (0_u8..3, 0_u8..10, prop::bool::weighted(0.3))
+            .prop_map(|(budget, hard, reset)| Op::Adjust { budget, hard, reset }),
+    ]
 }
 
 /// Spans that waits last; most often long enough for something to happen.
@@ -304,7 +332,7 @@ fn op() -> impl Strategy<Value = Op> {
         12 => submit().prop_map(Op::Submit),
         2 => any::<u8>().prop_map(Op::Resubmit),
         16 => claim,
-        8 => reclaimable,
+        11 => reclaimable,
         6 => any::<u8>().prop_map(Op::TakeUp),
         4 => any::<u8>().prop_map(Op::Renew),
         2 => (any::<u8>(), 0_u8..=101).prop_map(|(handle, percent)| Op::Progress { handle, percent }),
@@ -326,6 +354,7 @@ fn op() -> impl Strategy<Value = Op> {
         64 => wait(),
         9 => keep(),
         60 => flow(),
+        12 => budget(),
         2 => (1_u8..5, option::of(0_u8..11)).prop_map(|(limit, state)| Op::List { limit, state }),
     ]
 }

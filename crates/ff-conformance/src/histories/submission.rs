@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ff_engine::{Idempotency, OnTerminal, Submission};
+use ff_types::backend::UsageDimensions;
 use ff_types::{
     Backoff, ExecutionPolicy, IdempotencyKey, Jitter, Payload, RetryPolicy, Tags, TaskKind,
     TimestampMs,
@@ -33,6 +34,11 @@ impl World {
             .with_priority(spec.priority)
             .with_capabilities(capabilities(spec.required))
             .with_policy(policy);
+        for budget in self.budgets_of(spec.budgets) {
+            submission = submission.with_budget(budget);
+        }
+        let estimate = UsageDimensions::new().with_output_tokens(spec.estimate.into());
+        submission = submission.with_estimate(estimate);
         if spec.tagged {
             let tags = Tags::new().with(TAG.0, TAG.1).expect("the tag is valid");
             submission = submission.with_tags(tags);

@@ -15,12 +15,14 @@ use ff_types::backend::{
     CapabilitySet, ClaimPolicy, FailureClass, FailureReason, Handle, ReclaimToken, ScannerFilter,
 };
 use ff_types::{
-    ExecutionId, ExecutionState, FlowId, LaneId, Payload, TimestampMs, WorkerId, WorkerInstanceId,
+    BudgetId, ExecutionId, ExecutionState, FlowId, LaneId, Payload, TimestampMs, WorkerId,
+    WorkerInstanceId,
 };
 
 use super::flows::{FlowCall, Flows};
 use super::keeps::{KeepCall, Keeps, saved};
 use super::op::{EXECUTIONS_MAX, Op};
+use super::spending::SpendCall;
 use super::waits::{WaitCall, Waits};
 use crate::harness::Opened;
 
@@ -42,6 +44,8 @@ pub(super) struct World {
     pub(super) waits: Waits,
     pub(super) keeps: Keeps,
     pub(super) flows: Flows,
+    /// The budgets that executions may draw on.
+    pub(super) budgets: Vec<BudgetId>,
     latest: Option<Call>,
     latest_answer: Option<String>,
 }
@@ -83,6 +87,7 @@ enum Call {
     Wait(WaitCall),
     Keep(KeepCall),
     Flow(FlowCall),
+    Spend(SpendCall),
     CancelExecution(CancelExecution),
     Hold(Hold),
     ReleaseHold(ReleaseHold),
@@ -109,6 +114,7 @@ impl World {
             waits: Waits::default(),
             keeps: Keeps::default(),
             flows: Flows::default(),
+            budgets: Vec::new(),
             latest: None,
             latest_answer: None,
         }
@@ -213,11 +219,18 @@ impl World {
                 return Some(Step::silent());
             }
             Op::Flow(op) => Call::Flow(self.flow_call(op, now)?),
+            Op::Report { .. } | Op::Adjust { .. } => Call::Spend(self.spend_call(op)?),
             Op::Read(which) => return Some(self.read(self.execution(*which)?).await),
             Op::List { limit, state } => return Some(self.list(*limit, *state).await),
         };
         self.latest = Some(call.clone());
-        let step = Step { first_answer, ..self.make(call).await };
+        let step = self.make(call).await;
+        // The answer to a report that was counted says that it was.
+        let first_answer = first_answer.map(|first| match step.answer.as_str() {
+            "AlreadyApplied" => step.answer.clone(),
+            _ => first,
+        });
+        let step = Step { first_answer, ..step };
         self.latest_answer = Some(step.answer.clone());
         Some(step)
     }
@@ -272,6 +285,7 @@ impl World {
             Call::Wait(call) => self.make_wait(call).await,
             Call::Keep(call) => self.make_keep(call).await,
             Call::Flow(call) => self.make_flow(call).await,
+            Call::Spend(call) => self.make_spend(call).await,
             Call::CancelExecution(request) => {
                 let outcome = backend.cancel_execution(&request).await;
                 Step::of(Verb::CancelExecution, Some(request.execution_id), &outcome)

@@ -9,7 +9,7 @@ use ff_engine::{
     ClaimOps, ClaimOutcome, ClaimRequest, EngineError, Grant, ReclaimRequest, Task, TickRequest,
 };
 use ff_types::backend::{CapabilitySet, ClaimPolicy, HandleKind, ReclaimToken, ScannerFilter};
-use ff_types::{ExecutionId, FlowId, LaneId, RequestId, Tags, TimestampMs, limits};
+use ff_types::{BudgetId, ExecutionId, FlowId, LaneId, RequestId, Tags, TimestampMs, limits};
 
 use crate::toy::{Answer, TAG, Table, Toy};
 
@@ -72,8 +72,13 @@ impl ClaimOps for Toy {
     ) -> Result<Task, EngineError> {
         policy.validate()?;
         let grant = Grant::of(token)?;
-        self.change(grant.execution, |row, now| machine::take_up(row, &grant, policy, now))?;
-        let table = self.table();
+        let mut table = self.table();
+        let now = self.clock.now();
+        let missing = || EngineError::execution_not_found(grant.execution);
+        let row = table.rows.get(&grant.execution).ok_or_else(missing)?;
+        if let Decision::Apply { next, .. } = machine::take_up(row, &grant, policy, &*table, now)? {
+            table.apply(grant.execution, *next, now);
+        }
         let row = table.rows.get(&grant.execution);
         row.and_then(|row| task(row, HandleKind::Resumed, self.clock.now()))
             .ok_or_else(|| EngineError::execution_not_found(grant.execution))
@@ -151,13 +156,16 @@ impl Toy {
     }
     // endregion
 
-    /// When each execution and each flow that the filter matches is due.
+    /// When each execution, each flow and each budget that the filter matches is due.
     pub(crate) fn due(&self, table: &Table, request: &TickRequest) -> Vec<(TimestampMs, Due)> {
         let matches = |tags: &Tags| request.filter.matches(self.namespace(), tags);
         let rows = table.rows.iter().filter(|(_, row)| matches(&row.submission.tags));
         let rows = rows.filter_map(|(id, row)| Some((Placement::of(row).due?, Due::Row(*id))));
         let flows = table.flows.iter().filter(|(_, flow)| matches(&flow.tags));
-        rows.chain(flows.filter_map(|(id, flow)| Some((flow.due()?, Due::Flow(*id))))).collect()
+        let flows = flows.filter_map(|(id, flow)| Some((flow.due()?, Due::Flow(*id))));
+        let budgets = table.budgets.iter().filter(|(_, budget)| matches(&budget.spec.tags));
+        let budgets = budgets.filter_map(|(id, budget)| Some((budget.look_at?, Due::Budget(*id))));
+        rows.chain(flows).chain(budgets).collect()
     }
 }
 
@@ -166,6 +174,7 @@ impl Toy {
 pub(crate) enum Due {
     Row(ExecutionId),
     Flow(FlowId),
+    Budget(BudgetId),
 }
 
 impl Table {
@@ -200,12 +209,12 @@ fn issue_lease(
 ) -> Option<Task> {
     let row = table.rows.get(&id).filter(|row| Placement::of(row).queue.is_some())?;
     let lease = request.request_id.lease(u16::try_from(index).ok()?);
-    match machine::claim(row, lease, &request.policy, now) {
+    match machine::claim(row, lease, &request.policy, table, now) {
         Decision::Apply { next, outcome } => {
             table.apply(id, *next, now);
             match outcome {
                 Claimed::Leased(_) => task(table.rows.get(&id)?, HandleKind::Fresh, now),
-                Claimed::Ended => None,
+                Claimed::Ended | Claimed::Blocked => None,
             }
         }
         Decision::Keep(_) => None,
@@ -221,7 +230,7 @@ fn issue_token(
 ) -> Option<ReclaimToken> {
     let row = table.rows.get(&id).filter(|row| Placement::of(row).queue.is_some())?;
     let grant = Grant { execution: id, id: request_id.grant(u16::try_from(index).ok()?) };
-    match machine::grant(row, grant.id, now) {
+    match machine::grant(row, grant.id, table, now) {
         Decision::Apply { next, outcome: issued } => {
             table.apply(id, *next, now);
             issued.then(|| grant.token())

@@ -47,8 +47,10 @@ impl FlowTables for Table {
         self.rows.insert(member.submission.id(), *member);
     }
 
-    fn put(&mut self, _: Verb, id: ExecutionId, next: RunState) {
+    fn put(&mut self, _: Verb, id: ExecutionId, next: RunState, now: TimestampMs) {
+        let Some(earlier) = self.rows.get(&id).map(|row| row.run.clone()) else { return };
         self.replace(id, next);
+        self.settle_budgets(id, &earlier, now);
     }
 
     fn set_flow_cancel(&mut self, id: ExecutionId, cancel: Option<Arc<CancelView>>) {
@@ -64,6 +66,7 @@ impl Table {
         let Some(row) = self.rows.get(&id) else { return };
         let (earlier, after) = (row.run.clone(), next.state.outcome());
         self.replace(id, next);
+        self.settle_budgets(id, &earlier, now);
         match (earlier.state.outcome(), after) {
             (None, Some(_)) => machine::execution_ended(self, id, &earlier, now),
             (Some(end), None) => {
@@ -77,6 +80,9 @@ impl Table {
         if let Some(row) = self.rows.get_mut(&id) {
             let was_over = row.run.state.is_terminal();
             row.run = next;
+            if row.run.state.is_terminal() {
+                row.reports = None;
+            }
             if !was_over {
                 self.log.execution_ended(row);
             }
@@ -133,7 +139,7 @@ impl FlowOps for Toy {
         let mut table = self.table();
         let same_id = table.flows.get(&spec.id());
         let starter_of = |parent: &_| table.starter(parent);
-        match machine::submit_flow(spec, same_id, starter_of, self.clock.now())? {
+        match machine::submit_flow(spec, same_id, starter_of, &*table, self.clock.now())? {
             SubmitFlowDecision::Keep(submitted) => Ok(submitted),
             SubmitFlowDecision::Create(new) => {
                 let NewFlow { flow, members, parent } = *new;

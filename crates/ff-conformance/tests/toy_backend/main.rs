@@ -3,6 +3,7 @@
 //! `cargo test -p ff-conformance --test toy_backend` runs the suite; the guide for backend
 //! authors walks through the code. It is correct and slow: every call looks at every row.
 
+mod budgets;
 mod claims;
 mod flows;
 mod toy;

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ff_engine::machine::{CompletionLog, Decision, ExecutionRecord, FlowRecord};
+use ff_engine::machine::{BudgetRecord, CompletionLog, Decision, ExecutionRecord, FlowRecord};
 use ff_engine::roles::BackendInfo;
 use ff_engine::{Clock, EngineError, ExecutionResult, KeyRing, OsSecrets};
 use ff_types::backend::BackendTag;
 use ff_types::{
-    ExecutionId, FlowId, IdempotencyKey, LaneId, Namespace, RequestId, TaskKind, TimestampMs,
-    WorkerInstanceId,
+    BudgetId, ExecutionId, FlowId, IdempotencyKey, LaneId, Namespace, RequestId, TaskKind,
+    TimestampMs, WorkerInstanceId,
 };
 use tokio::sync::{Notify, oneshot};
 
@@ -23,13 +23,15 @@ pub(crate) struct Toy {
     table: Mutex<Table>,
 }
 
-/// What would be four tables in a SQL store.
+/// What would be five tables in a SQL store.
 #[derive(Default)]
 pub(crate) struct Table {
     pub(crate) rows: BTreeMap<ExecutionId, ExecutionRecord>,
     pub(crate) flows: BTreeMap<FlowId, FlowRecord>,
+    pub(crate) budgets: BTreeMap<BudgetId, BudgetRecord>,
     pub(crate) log: CompletionLog,
-    pub(crate) keys: BTreeMap<(TaskKind, IdempotencyKey), (ExecutionId, TimestampMs)>,
+    pub(crate) keys:
+        BTreeMap<(TaskKind, IdempotencyKey, Option<BudgetId>), (ExecutionId, TimestampMs)>,
     pub(crate) answers: BTreeMap<(WorkerInstanceId, LaneId, bool), Answer>,
     pub(crate) awaiting: Vec<(ExecutionId, oneshot::Sender<ExecutionResult>)>,
 }

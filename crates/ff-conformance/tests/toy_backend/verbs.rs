@@ -15,10 +15,10 @@ use ff_engine::{
     ResumeExecution, ResumeOutcome, ResumeView, RevokeLease, RevokeOutcome, SavedState,
     StepOutcome, StepView, StreamPage, Submission, SubmitOps, Submitted, SummaryOutcome,
     SuspendOutcome, SuspendRequest, TickOutcome, TickRequest, TimerOps, UpdateSummary,
-    WaitChildren, WaitChildrenOutcome, WaitpointPage, WithdrawWaitpoint, valid_wait,
+    UsageOutcome, WaitChildren, WaitChildrenOutcome, WaitpointPage, WithdrawWaitpoint, valid_wait,
 };
 use ff_types::backend::{
-    AppendFrameOutcome, FailOutcome, Frame, Handle, LeaseRenewal, PendingWaitpoint,
+    AppendFrameOutcome, FailOutcome, Frame, Handle, LeaseRenewal, PendingWaitpoint, UsageDimensions,
 };
 use ff_types::{ExecutionId, Payload, TimestampMs, WaitpointId, WorkerInstanceId, limits};
 
@@ -33,9 +33,8 @@ impl SubmitOps for Toy {
     async fn submit(&self, submission: &Submission) -> Result<Submitted, EngineError> {
         let mut table = self.table();
         let now = self.clock.now();
-        let key = submission
-            .idempotency()
-            .map(|idempotency| (submission.kind().clone(), idempotency.key.clone()));
+        let scope = submission.key_scope();
+        let key = scope.map(|(kind, key, budget)| (kind.clone(), key.clone(), budget));
         let holder = key
             .as_ref()
             .and_then(|key| table.keys.get(key))
@@ -45,7 +44,7 @@ impl SubmitOps for Toy {
                 state: table.rows.get(id).map(|row| row.run.state),
             });
         let same_id = table.rows.get(&submission.id());
-        match machine::submit(submission, same_id, holder, now)? {
+        match machine::submit(submission, same_id, holder, &*table, now)? {
             SubmitDecision::Keep(submitted) => Ok(submitted),
             SubmitDecision::Create(row) => {
                 if let (Some(key), Some(idempotency)) = (key, submission.idempotency()) {
@@ -260,6 +259,14 @@ impl AttemptOps for Toy {
         Ok(outcome)
     }
 
+    async fn report_usage(
+        &self,
+        handle: &Handle,
+        usage: &UsageDimensions,
+    ) -> Result<UsageOutcome, EngineError> {
+        self.report(handle, usage)
+    }
+
     async fn steps(&self, handle: &Handle) -> Result<Vec<StepView>, EngineError> {
         let fence = Fence::of(handle, TAG)?;
         self.change(fence.execution, |row, now| {
@@ -430,7 +437,9 @@ impl ReadOps for Toy {
             let count = before.take(limits::EXPLAIN_AHEAD_MAX as usize).count();
             u32::try_from(count).unwrap_or(limits::EXPLAIN_AHEAD_MAX)
         };
-        Ok(machine::explain(row, ahead, self.clock.now()))
+        let now = self.clock.now();
+        let resets_at = |id| table.budgets.get(&id)?.view(0, now).resets_at();
+        Ok(machine::explain(row, ahead, resets_at, self.clock.now()))
     }
 }
 
@@ -474,6 +483,7 @@ impl Toy {
             match due {
                 Due::Row(id) => table.tick_row(*id, &mut outcome, now),
                 Due::Flow(id) => table.tick_flow(*id, &mut outcome, now),
+                Due::Budget(id) => table.tick_budget(*id, &mut outcome, now),
             }
         }
 

@@ -6,17 +6,21 @@ use std::time::Duration;
 use ff_types::backend::ClaimPolicy;
 use ff_types::{AttemptIndex, LeaseId, TerminalOutcome, TimestampMs};
 
+use super::budget::{Admission, BudgetTables, admit, blocked, failed};
 use super::decision::Decision;
 use super::record::{Attempt, ExecutionRecord, Lease, RunState};
-use crate::requests::millis;
+use crate::requests::{Amounts, millis};
 
 /// What handing out a ready execution does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claimed {
     /// The lease is issued, for this attempt.
     Leased(AttemptIndex),
-    /// Its deadline has passed, or its flow was cancelled: it ends instead of starting.
+    /// Its deadline has passed, its flow was cancelled, or its budget is used up: it ends instead of
+    /// starting.
     Ended,
+    /// It waits for room in a budget.
+    Blocked,
 }
 
 /// Decides the claim of a record that stands at the head of its ready queue.
@@ -24,12 +28,22 @@ pub fn claim(
     record: &ExecutionRecord,
     lease: LeaseId,
     policy: &ClaimPolicy,
+    budgets: &impl BudgetTables,
     now: TimestampMs,
 ) -> Decision<Claimed> {
     if let Some(next) = ended_instead(record, now) {
         return Decision::apply(next, Claimed::Ended);
     }
-    let next = leased(record, lease, policy, now);
+    let reservation = match admit(record, budgets, now) {
+        Admission::Admitted(reservation) => reservation,
+        Admission::Blocked(budget) => {
+            return Decision::apply(blocked(&record.run, budget), Claimed::Blocked);
+        }
+        Admission::UsedUp(breach) => {
+            return Decision::apply(failed(&record.run, &breach, now), Claimed::Ended);
+        }
+    };
+    let next = leased(record, lease, policy, reservation, now);
     let attempt = next.attempt.map_or(AttemptIndex::FIRST, |attempt| attempt.index);
     Decision::apply(next, Claimed::Leased(attempt))
 }
@@ -58,9 +72,11 @@ pub(super) fn leased(
     record: &ExecutionRecord,
     id: LeaseId,
     policy: &ClaimPolicy,
+    reservation: Option<Arc<Amounts>>,
     now: TimestampMs,
 ) -> RunState {
     let mut next = record.run.clone();
+    next.reservation = reservation;
     let attempt = match next.attempt.filter(|attempt| attempt.open) {
         Some(open) => open,
         None => Attempt { index: next.next_attempt(), open: true, started_at: now },

@@ -16,8 +16,6 @@ pub fn contradictions(record: &ExecutionRecord) -> Vec<String> {
     let run = &record.run;
     let active = run.state == ExecutionState::Active;
     let open = run.attempt.is_some_and(|attempt| attempt.open);
-    let known = [BlockReason::Delay, BlockReason::Hold, BlockReason::Dependencies];
-    let waiting = known.into_iter().fold(run.reasons, ff_types::ReasonSet::without);
     let edges = run.dependencies;
     let rules = [
         (run.lease.is_some() == active, "a lease is held exactly while active"),
@@ -31,7 +29,18 @@ pub fn contradictions(record: &ExecutionRecord) -> Vec<String> {
                 || !run.reasons.is_empty(),
             "a blocked or delayed execution has a reason",
         ),
-        (waiting.is_empty(), "only delay, hold and dependencies are known reasons"),
+        (
+            run.reasons.contains(BlockReason::Budget) == run.blocked_on.is_some(),
+            "a budget is a reason exactly while it waits for one",
+        ),
+        (
+            run.blocked_on.is_none_or(|budget| record.submission.budgets().contains(&budget)),
+            "it waits for a budget of its own",
+        ),
+        (
+            !run.state.is_terminal() || (run.reservation.is_none() && record.reports.is_none()),
+            "an end leaves no reservation",
+        ),
         (
             (run.state == ExecutionState::WaitingChildren) == run.waits_for.is_some(),
             "it waits for a child flow exactly in that state",

@@ -1,6 +1,6 @@
 //! Why an execution is not running: the predicates of the claim, in words.
 
-use ff_types::{BlockReason, TimestampMs};
+use ff_types::{BlockReason, BudgetId, TimestampMs};
 
 use super::placement::{Placement, Queue};
 use super::record::ExecutionRecord;
@@ -12,10 +12,12 @@ pub fn is_claimable(record: &ExecutionRecord, now: TimestampMs) -> bool {
 }
 
 /// Explains a record. `ahead` is how many ready executions of its requirement class stand in front
-/// of it; it is asked for only when the execution is in the ready queue.
+/// of it; it is asked for only when the execution is in the ready queue. `resets_at` is when a budget starts
+/// from nothing, and asked for only when the execution waits for that.
 pub fn explain(
     record: &ExecutionRecord,
     ahead: impl FnOnce() -> u32,
+    resets_at: impl FnOnce(BudgetId) -> Option<TimestampMs>,
     now: TimestampMs,
 ) -> Explanation {
     let run = &record.run;
@@ -47,6 +49,8 @@ pub fn explain(
     } else if run.reasons.contains(BlockReason::Dependencies) {
         let (open, total) = (run.dependencies.open(), run.dependencies.total);
         (ExplainReason::AwaitingParents { open, total }, None)
+    } else if let Some(budget_id) = run.blocked_on {
+        (ExplainReason::AwaitingBudget { budget_id }, resets_at(budget_id))
     } else if run.reasons.contains(BlockReason::Delay) {
         match run.delay_until {
             Some(until) if until <= now => (ExplainReason::AwaitingMaintenance, placement.due),

@@ -8,6 +8,7 @@
 //! A backend keeps two indexes beside the records, and both follow from a record alone:
 //! see [`Placement`]. For listings it may keep a third, of the waitpoints that are not closed.
 
+mod budget;
 mod cancel;
 mod claim;
 mod complete;
@@ -43,6 +44,10 @@ mod suspend;
 mod waitpoint;
 mod waits;
 
+pub use budget::{
+    BudgetRecord, BudgetTables, Look, Reported, adjust_budget, create_budget, held_reservation,
+    look, moves_budgets, report_usage,
+};
 pub use cancel::{cancel, cancel_execution};
 pub use claim::{Claimed, claim};
 pub use complete::complete;

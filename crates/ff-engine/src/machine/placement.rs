@@ -36,6 +36,13 @@ pub struct QueueOrder {
     pub ready_at: TimestampMs,
 }
 
+impl QueueOrder {
+    /// Where a record stands once it is in a queue.
+    pub fn of(record: &ExecutionRecord) -> Self {
+        Self { rank: -i16::from(record.submission.priority), ready_at: record.run.ready_at }
+    }
+}
+
 impl Placement {
     /// Where `record` belongs.
     pub fn of(record: &ExecutionRecord) -> Self {
@@ -46,8 +53,7 @@ impl Placement {
                 Entry::Claim => Queue::Ready,
                 Entry::Reclaim => Queue::Reclaim,
             };
-            let rank = -i16::from(record.submission.priority);
-            (queue, QueueOrder { rank, ready_at: run.ready_at })
+            (queue, QueueOrder::of(record))
         });
         Self { queue, due: due_at(record) }
     }

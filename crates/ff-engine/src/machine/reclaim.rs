@@ -5,6 +5,7 @@ use std::time::Duration;
 use ff_types::backend::ClaimPolicy;
 use ff_types::{AttemptIndex, GrantId, TimestampMs, limits};
 
+use super::budget::{Admission, BudgetTables, admit, blocked, failed};
 use super::claim::{Claimed, ended_instead, leased};
 use super::decision::Decision;
 use super::record::{ExecutionRecord, OutstandingGrant};
@@ -12,10 +13,22 @@ use crate::error::{EngineError, StateKind};
 use crate::fence::Grant;
 
 /// Decides the grant of a record that stands at the head of its reclaim queue. The outcome says
-/// whether a token was issued, or the execution ended instead.
-pub fn grant(record: &ExecutionRecord, id: GrantId, now: TimestampMs) -> Decision<bool> {
+/// whether a token was issued; if not, the execution has ended instead, or waits for room in a budget.
+pub fn grant(
+    record: &ExecutionRecord,
+    id: GrantId,
+    budgets: &impl BudgetTables,
+    now: TimestampMs,
+) -> Decision<bool> {
     if let Some(next) = ended_instead(record, now) {
         return Decision::apply(next, false);
+    }
+    match admit(record, budgets, now) {
+        Admission::Admitted(_) => {}
+        Admission::Blocked(budget) => return Decision::apply(blocked(&record.run, budget), false),
+        Admission::UsedUp(breach) => {
+            return Decision::apply(failed(&record.run, &breach, now), false);
+        }
     }
     let mut next = record.run.clone();
     let expires_at = now.saturating_add(Duration::from_millis(limits::RECLAIM_GRANT_TTL_MS));
@@ -26,11 +39,13 @@ pub fn grant(record: &ExecutionRecord, id: GrantId, now: TimestampMs) -> Decisio
 /// Decides `claim_from_reclaim`.
 ///
 /// # Errors
-/// [`StateKind::ReclaimTokenVoid`] when the token was used, has expired or was withdrawn.
+/// [`StateKind::ReclaimTokenVoid`] when the token was used, has expired or was withdrawn, and when its
+/// budgets have no room any more.
 pub fn take_up(
     record: &ExecutionRecord,
     grant: &Grant,
     policy: &ClaimPolicy,
+    budgets: &impl BudgetTables,
     now: TimestampMs,
 ) -> Result<Decision<Claimed>, EngineError> {
     let run = &record.run;
@@ -46,7 +61,10 @@ pub fn take_up(
     if !outstanding || ended_instead(record, now).is_some() {
         return Err(void());
     }
-    let next = leased(record, grant.id.lease(), policy, now);
+    let Admission::Admitted(reservation) = admit(record, budgets, now) else {
+        return Err(void());
+    };
+    let next = leased(record, grant.id.lease(), policy, reservation, now);
     let attempt = next.attempt.map_or(AttemptIndex::FIRST, |attempt| attempt.index);
     Ok(Decision::apply(next, Claimed::Leased(attempt)))
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use ff_types::backend::{FailOutcome, FailureClass};
 use ff_types::{
-    AttemptIndex, BlockReason, ExecutionState, FlowId, GrantId, LeaseEpoch, LeaseId, Payload,
-    ReasonSet, RequestId, TerminalOutcome, TimestampMs, WorkerId, WorkerInstanceId,
+    AttemptIndex, BlockReason, BudgetId, ExecutionState, FlowId, GrantId, LeaseEpoch, LeaseId,
+    Payload, ReasonSet, RequestId, TerminalOutcome, TimestampMs, WorkerId, WorkerInstanceId,
 };
 
 use super::flow::{Dependencies, Node};
@@ -15,7 +15,9 @@ use super::frame_log::FrameLog;
 use super::recent::Recent;
 use super::waits::Waits;
 use crate::error::Released;
-use crate::requests::{CancelView, FailureView, SavedState, StepView, Submission, SummaryView};
+use crate::requests::{
+    Amounts, CancelView, FailureView, SavedState, StepView, Submission, SummaryView,
+};
 
 /// One execution as a backend stores it.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +36,8 @@ pub struct ExecutionRecord {
     pub frames: Option<Box<FrameLog>>,
     /// The running summary, once there is one.
     pub summary: Option<Box<SummaryView>>,
+    /// The keys of the reports of usage that were counted, until the end; once there are any.
+    pub reports: Option<Box<BTreeSet<String>>>,
     /// Everything else that changes.
     pub run: RunState,
 }
@@ -91,6 +95,13 @@ pub struct RunState {
     pub dependencies: Dependencies,
     /// Whether it is a member that failed, and no node took that.
     pub unhandled: bool,
+    /// The budget that it waits for; set exactly while `Budget` is among the reasons.
+    pub blocked_on: Option<BudgetId>,
+    /// What the latest attempt may still report within its reservation. It counts against the budgets
+    /// while the lease is held.
+    pub reservation: Option<Arc<Amounts>>,
+    /// What was reported in all, over all attempts.
+    pub usage: Option<Arc<Amounts>>,
     /// The latest operator requests that had an effect.
     pub operator: Recent<OperatorMark>,
 }
@@ -264,6 +275,7 @@ impl RunState {
         if let Some(attempt) = &mut self.attempt {
             attempt.open = false;
         }
+        self.reservation = None;
     }
 
     /// Makes the execution wait to be handed out by `entry`, in the state its reasons imply.
@@ -300,6 +312,7 @@ impl RunState {
         self.dependencies.close();
         self.child_flows = None;
         self.waits_for = None;
+        self.blocked_on = None;
         self.ended_at = Some(now);
     }
 

@@ -8,7 +8,7 @@ use super::record::{Entry, ExecutionRecord, OperatorMark, OperatorOutcome};
 use crate::error::{EngineError, FlowProblem, StateKind};
 use crate::requests::{ReplayExecution, ReplayOutcome};
 
-/// Decides a replay. Result, failure, waitpoints, state, steps, retry and reclaim counters of the old
+/// Decides a replay. Result, failure, usage, waitpoints, state, steps, retry and reclaim counters of the old
 /// run are gone; attempts and epochs count on. A deadline that has passed is dropped, one that lies ahead stays.
 ///
 /// A member of a flow waits for its parents as far as they have not ended.
@@ -58,6 +58,7 @@ pub fn replay(
     next.saved_state = None;
     next.steps = None;
     next.result = None;
+    next.usage = None;
     next.ended_at = None;
     next.deadline = next.deadline.filter(|deadline| *deadline > now);
     next.await_turn(Entry::Claim, now);

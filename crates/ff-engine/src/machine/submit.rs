@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ff_types::{ExecutionState, LeaseEpoch, ReasonSet, TimestampMs};
 
+use super::budget::BudgetTables;
 use super::flow::Dependencies;
 use super::recent::Recent;
 use super::record::{Entry, ExecutionRecord, RunState, state_of};
@@ -28,14 +29,16 @@ pub struct KeyHolder {
     pub state: Option<ExecutionState>,
 }
 
-/// Decides a submission, given the record that already has its id and the holder of its key.
+/// Decides a submission, given the record that already has its id, the holder of its key, and the budgets.
 ///
 /// # Errors
-/// [`EngineError::Validation`], [`EngineError::LimitExceeded`], [`EngineError::Conflict`].
+/// [`EngineError::Validation`], [`EngineError::LimitExceeded`], [`EngineError::Conflict`];
+/// [`EngineError::NotFound`] for a budget.
 pub fn submit(
     submission: &Submission,
     same_id: Option<&ExecutionRecord>,
     key_holder: Option<KeyHolder>,
+    budgets: &impl BudgetTables,
     now: TimestampMs,
 ) -> Result<SubmitDecision, EngineError> {
     submission.validate()?;
@@ -61,7 +64,17 @@ pub fn submit(
             _ => return Ok(SubmitDecision::Keep(Submitted::Existing(holder.id))),
         }
     }
+    known_budgets(submission, budgets)?;
     Ok(SubmitDecision::Create(Box::new(created(submission, fingerprint, now))))
+}
+
+/// Whether the budgets that a submission draws on are there.
+pub(super) fn known_budgets(
+    submission: &Submission,
+    budgets: &impl BudgetTables,
+) -> Result<(), EngineError> {
+    let unknown = submission.budgets().iter().find(|id| budgets.budget(**id).is_none());
+    unknown.map_or(Ok(()), |id| Err(EngineError::budget_not_found(*id)))
 }
 
 /// An execution that has never run.
@@ -96,6 +109,9 @@ pub(super) fn created(
         waits_for: None,
         dependencies: Dependencies::default(),
         unhandled: false,
+        blocked_on: None,
+        reservation: None,
+        usage: None,
         operator: Recent::default(),
     };
     if let Some(until) = submission.delay_until {
@@ -110,6 +126,7 @@ pub(super) fn created(
         flow_cancel: None,
         frames: None,
         summary: None,
+        reports: None,
         run,
     }
 }

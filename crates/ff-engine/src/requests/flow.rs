@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ff_types::backend::{CancelFlowPolicy, CancelFlowWait, Handle};
 use ff_types::{
-    EdgeCondition, ExecutionId, FlowId, FlowPolicy, FlowState, JoinPolicy, JoinRest, NodeKey,
-    RequestId, Tags, TimestampMs, limits,
+    BudgetId, EdgeCondition, ExecutionId, FlowId, FlowPolicy, FlowState, JoinPolicy, JoinRest,
+    NodeKey, RequestId, Tags, TimestampMs, limits,
 };
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
@@ -37,6 +37,8 @@ pub struct FlowSpec {
     /// Labels of the flow, for listing and for scanner filters.
     pub tags: Tags,
     parent: Option<FlowParent>,
+    #[serde(default)]
+    budgets: Vec<BudgetId>,
 }
 
 /// The running execution that a flow is started by.
@@ -122,6 +124,7 @@ impl FlowSpec {
             retention: Duration::from_millis(limits::RETENTION_DEFAULT_MS),
             tags: Tags::new(),
             parent: None,
+            budgets: Vec::new(),
         }
     }
 
@@ -154,8 +157,33 @@ impl FlowSpec {
         &self.edges
     }
 
+    /// Lets every node that is added from now on draw on these budgets, which have one placement. The id
+    /// takes its placement bits from the first.
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] when the flow has nodes, or is a child flow that is placed elsewhere.
+    pub fn with_budgets(
+        mut self,
+        budgets: impl IntoIterator<Item = BudgetId>,
+    ) -> Result<Self, EngineError> {
+        self.budgets.extend(budgets);
+        let Some(first) = self.budgets.first() else { return Ok(self) };
+        if self.id.shard() != first.shard() {
+            if self.parent.is_some() || !self.nodes.is_empty() {
+                let problem = "are placed elsewhere than the parent or the nodes of the flow";
+                return Err(EngineError::validation("budgets", problem));
+            }
+            self.id = self.id.with_shard(first.shard());
+        }
+        if !self.nodes.is_empty() {
+            return Err(EngineError::validation("budgets", "must be named before the nodes"));
+        }
+        Ok(self)
+    }
+
     /// Adds a node and answers the id that its execution has.
-    pub fn add_node(&mut self, node: FlowNode) -> ExecutionId {
+    pub fn add_node(&mut self, mut node: FlowNode) -> ExecutionId {
+        node.submission.beside(&self.budgets);
         add(self.id, 0, &mut self.nodes, node)
     }
 

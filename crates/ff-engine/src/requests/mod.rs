@@ -1,6 +1,7 @@
 //! One request type and one outcome type per verb.
 
 mod attempt;
+mod budget;
 mod claim;
 mod completions;
 mod flow;
@@ -21,6 +22,10 @@ mod waitpoint;
 
 pub(crate) use attempt::validate_reason;
 pub use attempt::{DelayRequest, FailRequest, ProgressRequest};
+pub use budget::{
+    AdjustBudget, Amounts, Breach, BudgetDimension, BudgetLimit, BudgetView, BudgetWindow,
+    CreateBudget, ListBudgets, OnBreach, UsageOutcome, valid_usage,
+};
 pub use claim::{ClaimOutcome, ClaimRequest, ReclaimRequest, Task};
 pub use completions::{
     CompletionCursor, CompletionPage, CompletionsFrom, LogPlace, ReadCompletions,

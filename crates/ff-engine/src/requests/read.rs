@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ff_types::backend::CapabilitySet;
 use ff_types::{
-    ExecutionId, ExecutionState, FlowId, LaneId, Payload, TaskKind, TerminalOutcome, TimestampMs,
-    WorkerId, WorkerInstanceId, limits,
+    BudgetId, ExecutionId, ExecutionState, FlowId, LaneId, Payload, TaskKind, TerminalOutcome,
+    TimestampMs, WorkerId, WorkerInstanceId, limits,
 };
 use serde::{Deserialize, Serialize};
 
@@ -305,6 +305,12 @@ pub enum ExplainReason {
         /// How many edges it has.
         total: u32,
     },
+    /// It waits for room in a budget: until that is raised, starts from nothing, or gets back what running
+    /// attempts have reserved.
+    AwaitingBudget {
+        /// The budget.
+        budget_id: BudgetId,
+    },
     /// It waits for its start, its retry or the end of its pause.
     Delayed,
     /// It is suspended and waits for signals.
@@ -361,6 +367,9 @@ impl fmt::Display for ExplainReason {
             Self::Held => f.write_str("an operator holds it"),
             Self::AwaitingParents { open, total } => {
                 write!(f, "it waits for parents: {open} of its {total} edges are open")
+            }
+            Self::AwaitingBudget { budget_id } => {
+                write!(f, "it waits for room in budget {budget_id}")
             }
             Self::Delayed => f.write_str("it is delayed"),
             Self::Suspended { waitpoints: 1 } => {

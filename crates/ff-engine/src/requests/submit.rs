@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use ff_types::backend::CapabilitySet;
+use ff_types::backend::{CapabilitySet, UsageDimensions};
 use ff_types::{
-    ExecutionId, ExecutionPolicy, IdempotencyKey, LaneId, Payload, Tags, TaskKind, TimestampMs,
-    limits,
+    BudgetId, ExecutionId, ExecutionPolicy, IdempotencyKey, LaneId, Payload, Tags, TaskKind,
+    TimestampMs, limits,
 };
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use super::{at_most, millis, valid_time};
+use super::{at_most, millis, valid_time, valid_usage};
 use crate::error::EngineError;
 
 /// A unit of work to be made durable.
@@ -39,6 +39,11 @@ pub struct Submission {
     /// Expired unless it has ended by this time.
     pub deadline: Option<TimestampMs>,
     idempotency: Option<Idempotency>,
+    #[serde(default)]
+    budgets: Vec<BudgetId>,
+    /// What an attempt is expected to use: reserved on the budgets when one starts.
+    #[serde(default)]
+    pub estimate: UsageDimensions,
 }
 
 /// Makes submits that mean the same work create it once.
@@ -108,10 +113,12 @@ impl Submission {
             delay_until: None,
             deadline: None,
             idempotency: None,
+            budgets: Vec::new(),
+            estimate: UsageDimensions::default(),
         }
     }
 
-    /// The id the execution gets. Setting an idempotency key changes its placement bits.
+    /// The id the execution gets. Setting an idempotency key or a budget changes its placement bits.
     pub const fn id(&self) -> ExecutionId {
         self.id
     }
@@ -174,18 +181,59 @@ impl Submission {
     /// the execution it names.
     #[must_use]
     pub fn with_idempotency(mut self, idempotency: Idempotency) -> Self {
-        let mut hash = Xxh3::new();
-        feed(&mut hash, self.kind.as_str().as_bytes());
-        feed(&mut hash, idempotency.key.as_str().as_bytes());
-        self.id = self.id.with_shard((hash.digest() >> 48) as u16);
+        if self.budgets.is_empty() {
+            let mut hash = Xxh3::new();
+            feed(&mut hash, self.kind.as_str().as_bytes());
+            feed(&mut hash, idempotency.key.as_str().as_bytes());
+            self.id = self.id.with_shard((hash.digest() >> 48) as u16);
+        }
         self.idempotency = Some(idempotency);
         self
+    }
+
+    /// Draws on a budget, beside those that were named before: at most 4, which have the same placement
+    /// bits.
+    ///
+    /// The id takes its placement bits from the first, so that a store can take lease and budget in one
+    /// step. An idempotency key counts among the submissions that name the same budget first.
+    #[must_use]
+    pub fn with_budget(mut self, budget: BudgetId) -> Self {
+        if self.budgets.is_empty() {
+            self.id = self.id.with_shard(budget.shard());
+        }
+        self.budgets.push(budget);
+        self
+    }
+
+    /// Reserves this much on the budgets for each attempt.
+    #[must_use]
+    pub fn with_estimate(mut self, estimate: UsageDimensions) -> Self {
+        self.estimate = estimate;
+        self
+    }
+
+    /// The budgets it draws on.
+    pub fn budgets(&self) -> &[BudgetId] {
+        &self.budgets
+    }
+
+    /// In which the idempotency key is unique, beside the namespace: kind, key, and the first budget.
+    pub fn key_scope(&self) -> Option<(&TaskKind, &IdempotencyKey, Option<BudgetId>)> {
+        let idempotency = self.idempotency.as_ref()?;
+        Some((&self.kind, &idempotency.key, self.budgets.first().copied()))
     }
 
     /// The same work, as the member of a flow that has this id.
     pub(super) const fn for_member(mut self, id: ExecutionId) -> Self {
         self.id = id;
         self
+    }
+
+    /// Draws on the budgets of its flow, in front of its own.
+    pub(super) fn beside(&mut self, budgets: &[BudgetId]) {
+        let own = std::mem::take(&mut self.budgets);
+        self.budgets.extend_from_slice(budgets);
+        self.budgets.extend(own.into_iter().filter(|own| !budgets.contains(own)));
     }
 
     /// Checks every field against its limit.
@@ -214,7 +262,24 @@ impl Submission {
                 return Err(EngineError::validation("idempotency.window", problem));
             }
         }
-        Ok(())
+        self.validate_budgets()
+    }
+
+    fn validate_budgets(&self) -> Result<(), EngineError> {
+        at_most("budgets", self.budgets.len(), limits::BUDGETS_PER_EXECUTION_MAX)?;
+        for (index, budget) in self.budgets.iter().enumerate() {
+            if self.budgets[..index].contains(budget) {
+                return Err(EngineError::validation("budgets", "names a budget twice"));
+            }
+            if budget.shard() != self.id.shard() {
+                let problem = "names one whose placement is not that of the execution";
+                return Err(EngineError::validation("budgets", problem));
+            }
+        }
+        if self.estimate.dedup_key.is_some() {
+            return Err(EngineError::validation("estimate", "has a key, which only a report has"));
+        }
+        valid_usage("estimate", &self.estimate).map(drop)
     }
 
     /// A 64-bit digest of all fields (XXH3 over their length-prefixed encodings). Two submissions
@@ -239,6 +304,13 @@ impl Submission {
             feed(&mut hash, idempotency.key.as_str().as_bytes());
             hash.update(&millis(idempotency.window).to_le_bytes());
             hash.update(&[idempotency.on_terminal as u8]);
+        }
+        for budget in &self.budgets {
+            hash.update(&budget.to_bytes());
+        }
+        for (dimension, amount) in self.estimate.amounts() {
+            feed(&mut hash, dimension.as_bytes());
+            hash.update(&amount.to_le_bytes());
         }
         hash.digest()
     }

@@ -87,6 +87,8 @@ pub struct TickOutcome {
     pub flows_removed: u32,
     /// Flows of which a part of what was left to do was done.
     pub flows_advanced: u32,
+    /// Budgets that executions waited for and that were looked at.
+    pub budgets_looked_at: u32,
     /// When something is due next, among what the filter matches. A time that has passed means:
     /// call again.
     pub next_due: Option<TimestampMs>,
@@ -121,5 +123,6 @@ impl TickOutcome {
             + self.flows_expired
             + self.flows_removed
             + self.flows_advanced
+            + self.budgets_looked_at
     }
 }

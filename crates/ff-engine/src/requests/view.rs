@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use ff_types::backend::{CapabilitySet, FailureClass};
 use ff_types::{
-    AttemptIndex, ExecutionId, ExecutionPolicy, ExecutionState, FlowId, LaneId, LeaseEpoch,
-    Payload, ReasonSet, Tags, TaskKind, TimestampMs, WorkerId, WorkerInstanceId,
+    AttemptIndex, BudgetId, ExecutionId, ExecutionPolicy, ExecutionState, FlowId, LaneId,
+    LeaseEpoch, Payload, ReasonSet, Tags, TaskKind, TimestampMs, WorkerId, WorkerInstanceId,
 };
 use serde::{Deserialize, Serialize};
 
+use super::budget::Amounts;
 use super::flow_view::FlowNodeView;
 use super::suspend::SuspensionView;
 use crate::machine::{ExecutionRecord, Suspension};
@@ -62,6 +63,16 @@ pub struct ExecutionView {
     pub cancel: Option<CancelView>,
     /// The latest failure of this run.
     pub last_failure: Option<FailureView>,
+    /// The budgets that it draws on.
+    pub budgets: Vec<BudgetId>,
+    /// What each attempt is expected to use.
+    pub estimate: Amounts,
+    /// The budget that it waits for; set exactly while a budget is among the reasons.
+    pub blocked_on: Option<BudgetId>,
+    /// What the latest attempt may still report within its reservation.
+    pub reservation: Amounts,
+    /// What this run has reported.
+    pub usage: Amounts,
     /// How many steps are recorded.
     pub steps: u32,
     /// Whether a state is saved.
@@ -198,6 +209,11 @@ impl ExecutionView {
             reclaims: run.reclaims,
             cancel: run.cancel.as_deref().cloned(),
             last_failure: run.last_failure.as_deref().cloned(),
+            budgets: submission.budgets().to_vec(),
+            estimate: submission.estimate.amounts(),
+            blocked_on: run.blocked_on,
+            reservation: run.reservation.as_deref().cloned().unwrap_or_default(),
+            usage: run.usage.as_deref().cloned().unwrap_or_default(),
             steps: u32::try_from(run.steps().len()).unwrap_or(u32::MAX),
             has_state: run.saved_state.is_some(),
             result: run.result.clone(),

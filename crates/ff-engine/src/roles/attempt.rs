@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ff_types::backend::{
-    AppendFrameOutcome, FailOutcome, Frame, Handle, LeaseRenewal, PendingWaitpoint,
+    AppendFrameOutcome, FailOutcome, Frame, Handle, LeaseRenewal, PendingWaitpoint, UsageDimensions,
 };
 use ff_types::{ExecutionId, Payload, WaitpointId, WorkerInstanceId};
 
@@ -12,7 +12,7 @@ use crate::error::EngineError;
 use crate::requests::{
     CloseOutcome, CreateWaitpoint, DelayRequest, FailRequest, ProgressRequest, RecordStep,
     ResumeView, SavedState, StepOutcome, StepView, SummaryOutcome, SuspendOutcome, SuspendRequest,
-    UpdateSummary, WaitChildren, WaitChildrenOutcome,
+    UpdateSummary, UsageOutcome, WaitChildren, WaitChildrenOutcome,
 };
 
 /// The verbs of a lease holder.
@@ -297,6 +297,28 @@ pub trait AttemptOps: Send + Sync + 'static {
         handle: &Handle,
         request: &UpdateSummary,
     ) -> Result<SummaryOutcome, EngineError>;
+
+    /// Counts what the attempt has used since its last report, in all budgets of the execution or in none.
+    ///
+    /// # Behavior
+    /// - It takes from the reservation first, and what is over needs room of its own
+    ///   `[budget.report_takes_from_the_reservation]`. What a run has reported is shown with the execution,
+    ///   also of one without budgets `[budget.report_is_counted]`.
+    /// - When one dimension of one budget would pass a hard limit, nothing at all is counted
+    ///   `[budget.report_is_all_or_nothing]`. Once a soft limit is passed, reports say so
+    ///   `[budget.soft_limit_is_told]`.
+    /// - A report with a key counts once in the life of a run, whichever attempt repeats it
+    ///   `[budget.report_counts_once]`; without a key it is counted each time.
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] for a dimension that is malformed or named twice,
+    /// [`EngineError::LimitExceeded`] for an amount or a sum over 2^53 - 1, for more than 32 dimensions and
+    /// 10,000 keys of an execution `[budget.report_limits_are_enforced]`.
+    async fn report_usage(
+        &self,
+        handle: &Handle,
+        usage: &UsageDimensions,
+    ) -> Result<UsageOutcome, EngineError>;
 
     /// Gives the lease back until a child flow has ended: one that was submitted with this execution for
     /// its parent.

@@ -10,6 +10,7 @@
 //! effect `[all.repeat_is_harmless]`.
 
 mod attempt;
+mod budget;
 mod claim;
 mod flow;
 mod operator;
@@ -19,6 +20,7 @@ mod submit;
 mod timer;
 
 pub use attempt::AttemptOps;
+pub use budget::BudgetOps;
 pub use claim::ClaimOps;
 pub use flow::FlowOps;
 pub use operator::OperatorOps;
@@ -50,6 +52,7 @@ pub trait EngineBackend:
     + AttemptOps
     + SignalOps
     + OperatorOps
+    + BudgetOps
     + ReadOps
     + TimerOps
 {
@@ -63,6 +66,7 @@ impl<B> EngineBackend for B where
         + AttemptOps
         + SignalOps
         + OperatorOps
+        + BudgetOps
         + ReadOps
         + TimerOps
         + ?Sized

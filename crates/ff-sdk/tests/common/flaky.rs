@@ -1,5 +1,6 @@
 //! A backend in front of another one.
 
+mod budgets;
 mod flows;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -10,7 +11,7 @@ use async_trait::async_trait;
 use ff_engine::*;
 use ff_types::backend::{
     AppendFrameOutcome, BackendTag, ClaimPolicy, FailOutcome, Frame, Handle, LeaseRenewal,
-    PendingWaitpoint, ReclaimToken,
+    PendingWaitpoint, ReclaimToken, UsageDimensions,
 };
 use ff_types::{ExecutionId, Namespace, Payload, WaitpointId, WorkerInstanceId};
 
@@ -305,6 +306,15 @@ impl AttemptOps for Flaky {
     ) -> Result<SummaryOutcome, EngineError> {
         let inner = self.there("update_summary").await?;
         self.or_lost("update_summary", inner.update_summary(handle, request).await)
+    }
+
+    async fn report_usage(
+        &self,
+        handle: &Handle,
+        usage: &UsageDimensions,
+    ) -> Result<UsageOutcome, EngineError> {
+        let inner = self.there("report_usage").await?;
+        self.or_lost("report_usage", inner.report_usage(handle, usage).await)
     }
 
     async fn append_frames(

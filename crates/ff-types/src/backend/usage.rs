@@ -84,6 +84,14 @@ impl UsageDimensions {
         self
     }
 
+    /// What was consumed by dimension, without those of which there was nothing.
+    pub fn amounts(&self) -> BTreeMap<String, u64> {
+        let built_in = [self.input_tokens, self.output_tokens, self.wall_ms.unwrap_or(0)];
+        let named = BUILT_IN.into_iter().map(str::to_owned).zip(built_in);
+        let custom = self.custom.iter().map(|(name, amount)| (name.clone(), *amount));
+        named.chain(custom).filter(|(_, amount)| *amount > 0).collect()
+    }
+
     /// Refuses whatever lies outside the bounds stated at the fields.
     pub fn validate(&self) -> Result<(), ValueError> {
         check::items("usage_dimensions", USAGE_CUSTOM_DIMENSIONS_MAX, self.custom.len())?;

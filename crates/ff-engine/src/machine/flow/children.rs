@@ -115,7 +115,7 @@ pub(super) fn child_ended(
         next.waits_for = None;
         next.await_turn(Entry::Reclaim, now);
     }
-    tables.put(Verb::Promote, parent, next);
+    tables.put(Verb::Promote, parent, next, now);
 }
 
 /// Cancels flows whose parents have ended without success, one after the other, each with what hangs on

@@ -9,7 +9,9 @@ use super::propagate::{FlowTables, Propagation, has_not_started, hold_back};
 use super::record::{FlowMark, FlowRecord, Link, Links};
 use super::submit::member;
 use crate::error::{EngineError, FlowProblem, GraphProblem};
+use crate::machine::budget::BudgetTables;
 use crate::machine::lifecycle::Verb;
+use crate::machine::submit::known_budgets;
 use crate::requests::{ExtendFlow, ExtendOutcome, at_most, check_graph};
 
 /// Extends an open flow.
@@ -18,7 +20,7 @@ use crate::requests::{ExtendFlow, ExtendOutcome, at_most, check_graph};
 /// [`EngineError::NotFound`], [`EngineError::Flow`], [`EngineError::Graph`],
 /// [`EngineError::LimitExceeded`].
 pub fn extend_flow(
-    tables: &mut impl FlowTables,
+    tables: &mut (impl FlowTables + BudgetTables),
     request: &ExtendFlow,
     now: TimestampMs,
 ) -> Result<ExtendOutcome, EngineError> {
@@ -41,6 +43,7 @@ pub fn extend_flow(
             return Err(GraphProblem::NodeStarted { key }.into());
         }
     }
+    request.nodes().iter().try_for_each(|node| known_budgets(&node.submission, tables))?;
     Ok(apply(tables, request, &added, now))
 }
 

@@ -44,7 +44,7 @@ pub trait FlowTables {
 
     /// Replaces the run state of a member, and brings the indexes along. What its end means for
     /// others is not the store's concern here.
-    fn put(&mut self, verb: Verb, id: ExecutionId, next: RunState);
+    fn put(&mut self, verb: Verb, id: ExecutionId, next: RunState, now: TimestampMs);
 
     /// Tells a member that its flow is being cancelled, or is not any more.
     fn set_flow_cancel(&mut self, id: ExecutionId, cancel: Option<Arc<CancelView>>);
@@ -140,7 +140,7 @@ impl<'t, T: FlowTables> Propagation<'t, T> {
     }
 
     pub(super) fn put(&mut self, verb: Verb, node: u32, next: RunState) {
-        self.tables.put(verb, self.execution(node), next);
+        self.tables.put(verb, self.execution(node), next, self.now);
     }
 
     /// Does everything that is left to do, and ends the flow when its last member has.

@@ -10,9 +10,10 @@ use super::dependencies::Dependencies;
 use super::record::{FlowRecord, FlowRun, Link, Links, Node};
 use crate::error::{EngineError, FlowProblem};
 use crate::fence::Fence;
+use crate::machine::budget::BudgetTables;
 use crate::machine::recent::Recent;
 use crate::machine::record::{ExecutionRecord, RunState, state_of};
-use crate::machine::submit::created;
+use crate::machine::submit::{created, known_budgets};
 use crate::requests::{FlowNode, FlowParent, FlowSpec, SubmittedFlow};
 
 /// What a submitted flow does.
@@ -52,12 +53,14 @@ pub struct Starter<'r> {
 /// # Errors
 /// Those of [`FlowSpec::validate`]; [`FlowProblem::Id`]; those of `starter_of`;
 /// [`EngineError::State`] when the lease of its starter is not live, and
-/// [`EngineError::LimitExceeded`] when that has started too many, or lies too deep. In this order
+/// [`EngineError::LimitExceeded`] when that has started too many, or lies too deep;
+/// [`EngineError::NotFound`] for a budget of a node. In this order
 /// `[children.start_is_refused_for_its_graph_first]`.
 pub fn submit_flow<'r>(
     spec: &FlowSpec,
     same_id: Option<&FlowRecord>,
     starter_of: impl FnOnce(&FlowParent) -> Result<Starter<'r>, EngineError>,
+    budgets: &impl BudgetTables,
     now: TimestampMs,
 ) -> Result<SubmitFlowDecision, EngineError> {
     spec.validate()?;
@@ -76,6 +79,7 @@ pub fn submit_flow<'r>(
         }
         None => (None, 0),
     };
+    spec.nodes().iter().try_for_each(|node| known_budgets(&node.submission, budgets))?;
     let nodes = links(spec);
     let members = spec.nodes().iter().zip(0..).zip(&nodes).map(|((node, index), links)| {
         let total = u32::try_from(links.parents.len()).expect("a flow has fewer edges");

@@ -1,0 +1,143 @@
+//! Budgets: a table more, whose waiting rows are found by their column `blocked_on`.
+
+use std::ops::Bound;
+
+use async_trait::async_trait;
+use ff_engine::machine::{
+    self, BudgetRecord, BudgetTables, ExecutionRecord, QueueOrder, RunState, moves_budgets,
+};
+use ff_engine::{
+    AdjustBudget, BudgetOps, BudgetView, CreateBudget, EngineError, Fence, ListBudgets,
+    TickOutcome, UsageOutcome,
+};
+use ff_types::backend::{Handle, UsageDimensions};
+use ff_types::{BudgetId, ExecutionId, TimestampMs, limits};
+
+use crate::toy::{TAG, Table, Toy};
+
+// region: budgets
+impl BudgetTables for Table {
+    fn budget(&self, id: BudgetId) -> Option<&BudgetRecord> {
+        self.budgets.get(&id)
+    }
+
+    fn first_blocked(&self, id: BudgetId) -> Option<(QueueOrder, ExecutionId)> {
+        self.waiting_for(id).next().map(place)
+    }
+}
+
+impl Table {
+    /// The rows that wait for room in a budget, in the order of their places.
+    fn waiting_for(&self, id: BudgetId) -> impl Iterator<Item = &ExecutionRecord> {
+        let waiting = self.rows.values().filter(move |row| row.run.blocked_on == Some(id));
+        let mut waiting: Vec<_> = waiting.collect();
+        waiting.sort_unstable_by_key(|row| place(row));
+        waiting.into_iter()
+    }
+
+    /// Brings the budgets of a row along whose run state was `earlier`.
+    pub(crate) fn settle_budgets(&mut self, id: ExecutionId, earlier: &RunState, now: TimestampMs) {
+        let Some(row) = self.rows.get(&id) else { return };
+        if !moves_budgets(earlier, &row.run) {
+            return;
+        }
+        let run = row.run.clone();
+        for id in row.submission.budgets().to_vec() {
+            let waits = self.waiting_for(id).next().is_some();
+            if let Some(budget) = self.budgets.get_mut(&id) {
+                budget.follow(earlier, &run, waits, now);
+            }
+        }
+    }
+
+    /// Lets go on what a budget that is due has room for.
+    pub(crate) fn tick_budget(
+        &mut self,
+        id: BudgetId,
+        outcome: &mut TickOutcome,
+        now: TimestampMs,
+    ) {
+        let Some(budget) = self.budgets.get(&id) else { return };
+        if budget.look_at.is_none_or(|at| at > now) {
+            return;
+        }
+        let waiting = self.waiting_for(id).take(limits::BUDGET_ADMITTED_MAX + 1);
+        let look = machine::look(budget, waiting, now);
+        self.budgets.insert(id, look.budget);
+        for (id, next) in look.admitted {
+            self.apply(id, next, now);
+        }
+        outcome.budgets_looked_at += 1;
+    }
+}
+// endregion
+
+fn place(row: &ExecutionRecord) -> (QueueOrder, ExecutionId) {
+    (QueueOrder::of(row), row.submission.id())
+}
+
+#[async_trait]
+impl BudgetOps for Toy {
+    async fn create_budget(&self, request: &CreateBudget) -> Result<(), EngineError> {
+        let mut table = self.table();
+        let same = table.budgets.get(&request.id);
+        if let Some(budget) = machine::create_budget(request, same, self.clock.now())? {
+            table.budgets.insert(request.id, *budget);
+        }
+        Ok(())
+    }
+
+    async fn adjust_budget(&self, request: &AdjustBudget) -> Result<(), EngineError> {
+        request.validate()?;
+        let mut table = self.table();
+        let id = request.budget_id;
+        let waits = table.waiting_for(id).next().is_some();
+        let missing = || EngineError::budget_not_found(id);
+        let budget = table.budgets.get(&id).ok_or_else(missing)?;
+        if let Some(next) = machine::adjust_budget(budget, request, waits, self.clock.now())? {
+            table.budgets.insert(id, *next);
+            self.changed.notify_waiters();
+        }
+        Ok(())
+    }
+
+    async fn describe_budget(&self, id: BudgetId) -> Result<BudgetView, EngineError> {
+        let table = self.table();
+        let budget = table.budgets.get(&id).ok_or_else(|| EngineError::budget_not_found(id))?;
+        Ok(budget.view(table.waiting_for(id).count() as u64, self.clock.now()))
+    }
+
+    async fn list_budgets(&self, request: &ListBudgets) -> Result<Vec<BudgetView>, EngineError> {
+        let page_size = request.page_size()?;
+        let table = self.table();
+        let from = request.after.map_or(Bound::Unbounded, Bound::Excluded);
+        let budgets = table.budgets.range((from, Bound::Unbounded)).take(page_size);
+        let view = |(id, budget): (&BudgetId, &BudgetRecord)| {
+            budget.view(table.waiting_for(*id).count() as u64, self.clock.now())
+        };
+        Ok(budgets.map(view).collect())
+    }
+}
+
+impl Toy {
+    pub(crate) fn report(
+        &self,
+        handle: &Handle,
+        usage: &UsageDimensions,
+    ) -> Result<UsageOutcome, EngineError> {
+        let fence = Fence::of(handle, TAG)?;
+        let mut table = self.table();
+        let missing = || EngineError::execution_not_found(fence.execution);
+        let row = table.rows.get(&fence.execution).ok_or_else(missing)?;
+        let (reported, outcome) =
+            machine::report_usage(row, &fence, usage, &*table, self.clock.now())?;
+        if let (Some(reported), Some(row)) = (reported, table.rows.get_mut(&fence.execution)) {
+            row.run = *reported.run;
+            row.reports.get_or_insert_default().extend(usage.dedup_key.clone());
+            for budget in reported.budgets {
+                table.budgets.insert(budget.spec.id, budget);
+            }
+        }
+        Ok(outcome)
+    }
+}

@@ -1,0 +1,72 @@
+//! What may be used.
+
+use async_trait::async_trait;
+use ff_types::BudgetId;
+
+use crate::error::EngineError;
+use crate::requests::{AdjustBudget, BudgetView, CreateBudget, ListBudgets};
+
+/// Budgets: how much the executions that draw on them may use.
+///
+/// An execution names its budgets when it is submitted, alone or as a member of a flow
+/// `[budget.flow_members_draw_on_it]`, and its id takes their placement; another is refused
+/// `[budget.placement_is_checked]`. An idempotency key counts beside the first budget
+/// `[budget.idempotency_key_counts_beside_the_budget]`.
+///
+/// - A claim takes the lease and reserves the estimate of the execution in one step
+///   `[budget.estimate_is_reserved_with_the_lease]`, once, however often it is repeated
+///   `[budget.repeated_claim_reserves_once]`. What is left of the reservation goes back with the lease, in the step that ends it,
+///   however it ends `[budget.reservation_goes_with_the_lease]`; an attempt that resumes reserves what it
+///   had left `[budget.resumed_attempt_reserves_the_rest]`.
+/// - What is used and what is reserved never pass a hard limit together `[budget.no_overshoot]`. An
+///   estimate over the limit reserves all of it `[budget.large_estimate_takes_all_there_is]`.
+/// - Without room an execution is `Blocked` when its turn comes, and the budget is told as the reason
+///   `[budget.no_room_blocks]`; it goes on when the budget is raised `[budget.raise_lets_go_on]`, gets
+///   back what was reserved `[budget.freed_room_lets_go_on]` or starts a new window
+///   `[budget.window_lets_go_on]`. Those that wait go on in the order of their places, and nobody
+///   overtakes them `[budget.waits_in_order]`.
+/// - A budget that only reports hands them out all the same `[budget.report_only_hands_out]`, and one
+///   that fails them ends them when usage leaves no room `[budget.used_up_fails_them]`.
+/// - Usage starts from nothing once a window, whoever looks at it and however often
+///   `[budget.one_reset_a_window]`; a clock that steps back over the edge resets nothing
+///   `[budget.clock_steps_reset_once]`.
+/// - A hold stays when a budget has room, and the other way round
+///   `[budget.hold_and_budget_are_separate]`; behind one that is
+///   cancelled or held nobody waits `[budget.waiting_can_be_cancelled]`.
+///
+/// # Errors
+/// [`EngineError::NotFound`] for an unknown budget, of a submission too `[budget.unknown_is_not_found]`.
+#[async_trait]
+pub trait BudgetOps: Send + Sync + 'static {
+    /// Makes a budget.
+    ///
+    /// # Behavior
+    /// - A repeat makes nothing `[budget.create_repeat_is_harmless]`.
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] and [`EngineError::LimitExceeded`] name the field
+    /// `[budget.limits_are_enforced]`; [`EngineError::BudgetConflict`] for an id that stands for another
+    /// `[budget.id_clash_is_a_conflict]`.
+    async fn create_budget(&self, request: &CreateBudget) -> Result<(), EngineError>;
+
+    /// Changes limits, or lets usage start from nothing.
+    ///
+    /// # Behavior
+    /// - A repeat of one of the latest eight requests changes nothing
+    ///   `[budget.adjust_repeat_is_harmless]`.
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] for a dimension that the budget does not count
+    /// `[budget.limits_are_enforced]`.
+    async fn adjust_budget(&self, request: &AdjustBudget) -> Result<(), EngineError>;
+
+    /// Everything about a budget `[budget.describe_shows_all]`.
+    async fn describe_budget(&self, id: BudgetId) -> Result<BudgetView, EngineError>;
+
+    /// Budgets in the order of their ids, a page at a time; the last id of a page leads to the next. A
+    /// page that is not full is the last `[budget.listing_is_stable]`.
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] for a page size out of range `[budget.limits_are_enforced]`.
+    async fn list_budgets(&self, request: &ListBudgets) -> Result<Vec<BudgetView>, EngineError>;
+}

@@ -1,0 +1,49 @@
+--- Limits some dimensions of a budget anew, and lets it start from nothing when asked.
+---
+--- @arg budget  id
+--- @arg request bytes  16 bytes of request id
+--- @arg reset   flag
+--- @arg limits  bytes  three values of each dimension, packed: its name, and the soft and the hard limit, each `-` for none
+--- @ok adjusted flag
+--- @err BUDGET_NOT_FOUND BUDGET_DIMENSION
+local budget = require("budget")
+local clock = require("clock")
+local keys = require("keys")
+local operator = require("operator")
+local packed = require("packed")
+local record = require("record")
+local reply = require("reply")
+
+local OWN = { adjusted = true }
+
+return function(partition, id, request, reset, limits)
+  local now = clock.now_ms(partition)
+  local b = budget.load(partition, id)
+  if not b then
+    return reply.err("BUDGET_NOT_FOUND", id)
+  elseif operator.done_by(b, request, OWN) then
+    return reply.ok("0")
+  end
+  local values = packed.read(limits)
+  for at = 1, #values, 3 do
+    if not b.limits[values[at]] then
+      return reply.err("BUDGET_DIMENSION")
+    end
+  end
+  budget.roll(b, now)
+  for at = 1, #values, 3 do
+    local limit = b.limits[values[at]]
+    limit.soft, limit.hard = tonumber(values[at + 1]), tonumber(values[at + 2])
+  end
+  if reset == "1" then
+    for _, limit in pairs(b.limits) do
+      limit.used = 0
+    end
+  end
+  operator.remember(b, request, "adjusted")
+  if redis.call("EXISTS", keys.budget_line(partition, id)) == 1 then
+    record.set_number(b, "la", now)
+  end
+  budget.save(b, now)
+  return reply.ok("1")
+end

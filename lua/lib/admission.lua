@@ -1,0 +1,113 @@
+--- Whether the budgets of an execution let it start. It needs room for what it is to reserve, and none may
+--- wait in front of it.
+local amounts = require("amounts")
+local budget = require("budget")
+local keys = require("keys")
+local placement = require("placement")
+
+local admission = {}
+
+local ID_BYTES = 32
+
+--- Calls `visit` with the id of each budget that a record draws on.
+function admission.each(r, visit)
+  for at = 1, #(r.f.bu or ""), ID_BYTES do
+    visit(string.sub(r.f.bu, at, at + ID_BYTES - 1))
+  end
+end
+
+--- Of these ids, the first that stands for no budget, or nil.
+function admission.unknown(partition, ids)
+  for at = 1, #ids, ID_BYTES do
+    local id = string.sub(ids, at, at + ID_BYTES - 1)
+    if redis.call("EXISTS", keys.budget(partition, id)) == 0 then
+      return id
+    end
+  end
+  return nil
+end
+
+--- What is to be reserved for the next lease: what is left of that of a paused attempt, or the estimate.
+function admission.wanted(r)
+  local text = r.f.es
+  if r.f.ao then
+    text = r.f.rv
+  end
+  return amounts.read(text)
+end
+
+--- As much of it as some of the budgets count and none limits.
+function admission.reservable(wanted, budgets)
+  local found = {}
+  for name, amount in pairs(wanted) do
+    for _, b in ipairs(budgets) do
+      local limit = b.limits[name]
+      if limit then
+        found[name] = math.min(found[name] or amount, limit.hard or amount)
+      end
+    end
+  end
+  return found
+end
+
+--- Whether this may be reserved: of each limited dimension, one at least.
+function admission.fits(b, wanted)
+  for name, limit in pairs(b.limits) do
+    if limit.hard and limit.hard - limit.used - limit.reserved < math.max(wanted[name] or 0, 1) then
+      return false
+    end
+  end
+  return true
+end
+
+--- What says that usage alone leaves no room, or nil.
+function admission.used_up(b, wanted)
+  for _, name in ipairs(b.names) do
+    local limit = b.limits[name]
+    if limit.hard and limit.used + math.max(wanted[name] or 0, 1) > limit.hard then
+      return string.format("budget %s: %d %s of %d used, %d reserved",
+        b.budget, limit.used, name, limit.hard, limit.reserved)
+    end
+  end
+  return nil
+end
+
+--- Whether one stands in front of a record in the line of those that wait for room.
+local function waits_behind(r, b)
+  local first = redis.call("ZRANGE", keys.budget_line(r.partition, b.budget), 0, 0, "WITHSCORES")
+  if not first[1] then
+    return false
+  end
+  local own, score = tonumber(placement.score(r)), tonumber(first[2])
+  return score < own or (score == own and first[1] < r.id)
+end
+
+--- Nil and what it reserves, as text or nil, when it may start; else `block` and the budget that it waits
+--- for, or `fail` and why. The budgets in hand are `drawn` of the record, for what is then written.
+function admission.refused(r, now)
+  if not r.f.bu then
+    return nil
+  end
+  local budgets = {}
+  r.drawn = {}
+  admission.each(r, function(id)
+    local b = budget.load(r.partition, id)
+    if b and b.action ~= "r" then
+      budget.roll(b, now)
+      budgets[#budgets + 1], r.drawn[id] = b, b
+    end
+  end)
+  local wanted = admission.reservable(admission.wanted(r), budgets)
+  for _, b in ipairs(budgets) do
+    if waits_behind(r, b) or not admission.fits(b, wanted) then
+      local why = b.action == "f" and admission.used_up(b, wanted)
+      if why then
+        return "fail", why
+      end
+      return "block", b.budget
+    end
+  end
+  return nil, amounts.text(wanted)
+end
+
+return admission

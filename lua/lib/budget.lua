@@ -1,0 +1,120 @@
+--- A budget in hand. Its dimensions are in `limits` by name, each a table with `soft` and `hard`, which may
+--- be nil, `used` and `reserved`, and their names in order in `names`.
+---
+--- @field s  made: when, what it does without room (`r` report, `b` block, `f` fail), length of its windows in ms (0 for none), one of their starts, fingerprint
+--- @field w  start of the window that is counted
+--- @field la when it has to be looked at
+--- @field tg tags, one `<key> <value>` a line
+--- @field on how many requests changed it
+--- @field o0 to `o7`: the latest of them
+---
+--- Each dimension is a field `d:` and its name: soft and hard limit, each `-` when there is none, what is
+--- used and what is reserved.
+local keys = require("keys")
+local number = require("number")
+local record = require("record")
+local timers = require("timers")
+
+local budget = {}
+
+local MADE = "^(%d+) (%l) (%d+) (%d+) (%x+)$"
+local DIMENSION = "^(%S+) (%S+) (%d+) (%d+)$"
+
+--- What stands in the due-index for a budget: no id of an execution or name of a flow starts like this.
+function budget.due_name(id)
+  return "g" .. id
+end
+
+--- A budget from its stored fields by name.
+function budget.in_hand(partition, id, f)
+  local at, action, every, anchor, fingerprint = string.match(f.s, MADE)
+  local b = {
+    partition = partition, budget = id, id = budget.due_name(id), f = f, at = at, action = action, due = f.la,
+    every = tonumber(every), anchor = tonumber(anchor), fingerprint = fingerprint, limits = {}, names = {},
+  }
+  for field, value in pairs(f) do
+    local name = string.match(field, "^d:(.*)$")
+    if name then
+      local soft, hard, used, reserved = string.match(value, DIMENSION)
+      b.names[#b.names + 1] = name
+      b.limits[name] = {
+        soft = tonumber(soft), hard = tonumber(hard), used = tonumber(used), reserved = tonumber(reserved),
+      }
+    end
+  end
+  table.sort(b.names)
+  return b
+end
+
+--- The budget, or nil when there is none.
+function budget.load(partition, id)
+  local flat, f = redis.call("HGETALL", keys.budget(partition, id)), {}
+  if #flat == 0 then
+    return nil
+  end
+  for i = 1, #flat, 2 do
+    f[flat[i]] = flat[i + 1]
+  end
+  return budget.in_hand(partition, id, f)
+end
+
+--- Its stored fields as a list of names and values, for a reply.
+function budget.flat(b)
+  local flat = {}
+  for field, value in pairs(b.f) do
+    flat[#flat + 1], flat[#flat + 2] = field, value
+  end
+  return flat
+end
+
+--- The start of the window that a time lies in.
+function budget.start_at(b, now)
+  return now - (now - b.anchor) % b.every
+end
+
+--- Starts from nothing when a later window has begun than the one counted last.
+function budget.roll(b, now)
+  if b.every > 0 and budget.start_at(b, now) > tonumber(b.f.w) then
+    record.set_number(b, "w", budget.start_at(b, now))
+    for _, limit in pairs(b.limits) do
+      limit.used = 0
+    end
+  end
+end
+
+--- The end of the window that is counted, as text, or nil.
+function budget.window_end(b)
+  return b.every > 0 and number.text(number.later(tonumber(b.f.w), b.every)) or nil
+end
+
+local function text(limit)
+  local soft, hard = limit.soft and number.text(limit.soft) or "-", limit.hard and number.text(limit.hard) or "-"
+  return soft .. " " .. hard .. " " .. number.text(limit.used) .. " " .. number.text(limit.reserved)
+end
+
+--- Writes what was changed, and brings its timer along.
+function budget.save(b, now)
+  for name, limit in pairs(b.limits) do
+    record.set(b, "d:" .. name, text(limit))
+  end
+  local key, set = keys.budget(b.partition, b.budget), {}
+  for field in pairs(b.changed or {}) do
+    if b.f[field] then
+      set[#set + 1], set[#set + 2] = field, b.f[field]
+    else
+      redis.call("HDEL", key, field)
+    end
+  end
+  b.changed = nil
+  if #set > 0 then
+    redis.call("HSET", key, unpack(set))
+  end
+  if b.f.la and b.f.la ~= b.due then
+    timers.set(b, b.f.la, now)
+  elseif b.due and not b.f.la then
+    timers.remove(b)
+  end
+  b.due = b.f.la
+end
+
+return budget

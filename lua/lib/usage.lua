@@ -1,0 +1,102 @@
+--- A report of usage: what it does to the execution and to its budgets. Nothing here writes.
+local admission = require("admission")
+local amounts = require("amounts")
+local budget = require("budget")
+local keys = require("keys")
+local number = require("number")
+local record = require("record")
+local spending = require("spending")
+
+local usage = {}
+
+--- Most dimensions that one execution reports.
+local DIMENSIONS_MAX = 32
+
+--- What is reported in all with this. When that passes a limit, its code and how far are the second and
+--- third value.
+function usage.total(r, used)
+  local text = r.f.ug or r.f.B and redis.call("HGET", keys.long(r.partition, r.id), "ug") or nil
+  local total = amounts.read(text)
+  for name, amount in pairs(used) do
+    total[name] = (total[name] or 0) + amount
+    if total[name] > amounts.MAX then
+      return nil, "USAGE_SUM", number.text(total[name])
+    end
+  end
+  local count = #amounts.names(total)
+  if count > DIMENSIONS_MAX then
+    return nil, "USAGE_DIMENSIONS", count
+  end
+  return total
+end
+
+--- What is left of the reservation of the attempt.
+function usage.left(r, used)
+  local after = {}
+  for name, amount in pairs(amounts.read(r.f.rv)) do
+    after[name] = math.max(amount - (used[name] or 0), 0)
+  end
+  return after
+end
+
+local function breach(kind, b, name, limit, was)
+  return table.concat({
+    kind, b.budget, number.text(limit), number.text(was.used), number.text(was.reserved), name,
+  }, " ")
+end
+
+--- Counts a report in one budget. Answers what would pass a hard limit, or nil and the sum that is too
+--- large.
+local function count(b, used, before, after)
+  local stands = {}
+  for name, limit in pairs(b.limits) do
+    stands[name] = { used = limit.used, reserved = limit.reserved }
+  end
+  spending.settle(b, before, after)
+  for _, name in ipairs(b.names) do
+    local limit, reported = b.limits[name], used[name] or 0
+    limit.used = limit.used + reported
+    if limit.hard and reported > 0 and limit.used + limit.reserved > limit.hard then
+      return breach("hard", b, name, limit.hard, stands[name])
+    elseif limit.used > amounts.MAX then
+      return nil, number.text(limit.used)
+    end
+  end
+  return nil
+end
+
+local function soft_breach(b, used)
+  for _, name in ipairs(b.names) do
+    local limit = b.limits[name]
+    if limit.soft and (used[name] or 0) > 0 and limit.used > limit.soft then
+      return breach("soft", b, name, limit.soft, limit)
+    end
+  end
+  return nil
+end
+
+--- The budgets of a record with a report counted in them, and as a third value the soft limit that it
+--- passes, if any. Nil when it is not counted: with what it would pass, or a third value, the sum that is
+--- too large.
+function usage.count(r, used, after, now)
+  local budgets, refused, too_large, soft = {}, nil, nil, nil
+  local before = amounts.read(r.f.rv)
+  admission.each(r, function(id)
+    local b = not refused and not too_large and budget.load(r.partition, id)
+    if b then
+      budget.roll(b, now)
+      refused, too_large = count(b, used, before, after)
+      soft = soft or soft_breach(b, used)
+      if b.action == "f" and redis.call("EXISTS", keys.budget_line(r.partition, id)) == 1 then
+        record.set_number(b, "la", now)
+      end
+      budgets[#budgets + 1] = b
+    end
+  end)
+  if refused or too_large then
+    return nil, refused, too_large
+  end
+  return budgets, nil, soft
+end
+
+return usage
