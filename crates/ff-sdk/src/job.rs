@@ -7,10 +7,10 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use ff_engine::{EngineError, IdSource, Idempotency, Submission};
-use ff_types::backend::CapabilitySet;
+use ff_types::backend::{CapabilitySet, UsageDimensions};
 use ff_types::{
-    ExecutionId, ExecutionPolicy, IdempotencyKey, LaneId, Payload, RetryPolicy, Tags, TaskKind,
-    TimestampMs, ValueError,
+    BudgetId, ExecutionId, ExecutionPolicy, IdempotencyKey, LaneId, Payload, RetryPolicy, Tags,
+    TaskKind, TimestampMs, ValueError,
 };
 use serde::Serialize;
 
@@ -54,6 +54,8 @@ struct Parts {
     start: Option<At>,
     deadline: Option<At>,
     idempotency: Option<Idempotency>,
+    budgets: Vec<BudgetId>,
+    estimate: UsageDimensions,
 }
 
 /// A time, or a distance to it from the moment of the first submit.
@@ -208,6 +210,36 @@ impl Job {
         })
     }
 
+    /// Draws on a budget, beside those that were named before: at most 4, which lie in one place. An
+    /// idempotency key counts among the jobs that name the same budget first.
+    ///
+    /// ```
+    /// use ff_sdk::{BudgetId, Job, UsageDimensions};
+    ///
+    /// fn summarize(tenant: BudgetId, text: &str) -> Job {
+    ///     let estimate = UsageDimensions::new().with_input_tokens(2_000).with_output_tokens(500);
+    ///     Job::new("summarize", text).budget(tenant).estimate(estimate)
+    /// }
+    /// # let _ = summarize;
+    /// ```
+    #[must_use]
+    pub fn budget(self, budget: BudgetId) -> Self {
+        self.set(|parts| {
+            parts.budgets.push(budget);
+            Ok(())
+        })
+    }
+
+    /// What an attempt is expected to use: reserved on the budgets when it starts, which it does when there
+    /// is room for it.
+    #[must_use]
+    pub fn estimate(self, estimate: UsageDimensions) -> Self {
+        self.set(|parts| {
+            parts.estimate = estimate;
+            Ok(())
+        })
+    }
+
     /// The submission of this job, made on the first call.
     pub(crate) fn submission(&self, ids: &IdSource) -> Result<&Submission, EngineError> {
         match &self.parts {
@@ -269,6 +301,8 @@ impl Parts {
             start: None,
             deadline: None,
             idempotency: None,
+            budgets: Vec::new(),
+            estimate: UsageDimensions::new(),
         })
     }
 
@@ -281,6 +315,10 @@ impl Parts {
             .with_policy(self.policy);
         submission.delay_until = self.start.map(|at| at.resolve(now));
         submission.deadline = self.deadline.map(|at| at.resolve(now));
+        for budget in &self.budgets {
+            submission = submission.with_budget(*budget);
+        }
+        submission.estimate = self.estimate.clone();
         match &self.idempotency {
             Some(idempotency) => submission.with_idempotency(idempotency.clone()),
             None => submission,

@@ -53,24 +53,25 @@ pub use client::{
     Client, Completions, CompletionsError, IntoToken, ResultError, SendSignal, Tail, TailEvent,
 };
 pub use ff_engine::{
-    CancelFlowOutcome, CancelOutcome, Clock, CloseOutcome, CompletionsFrom, Cursor, Distinct,
-    EngineBackend, EngineError, ExecutionResult, ExecutionSummary, ExecutionView, ExplainReason,
-    Explanation, FlowEdgeView, FlowNodeView, FlowPage, FlowProblem, FlowSummary, FlowView,
-    FrameView, GraphProblem, Group, HoldOutcome, IdSource, Idempotency, ListFlows, ListPage,
-    ListRequest, ListWaitpoints, OnTerminal, ReadStream, ReleaseHoldOutcome, ReplayOutcome,
-    ResumeOutcome, ResumeReason, ResumeView, RevokeOutcome, SignalOutcome, StateKind, StreamCursor,
-    StreamEnd, StreamPage, Submitted, SummaryView, TaskNode, TickOutcome, TimeoutBehavior,
-    WaitpointPage, WaitpointView,
+    AdjustBudget, Amounts, Breach, BudgetDimension, BudgetLimit, BudgetView, BudgetWindow,
+    CancelFlowOutcome, CancelOutcome, Clock, CloseOutcome, CompletionsFrom, CreateBudget, Cursor,
+    Distinct, EngineBackend, EngineError, ExecutionResult, ExecutionSummary, ExecutionView,
+    ExplainReason, Explanation, FlowEdgeView, FlowNodeView, FlowPage, FlowProblem, FlowSummary,
+    FlowView, FrameView, GraphProblem, Group, HoldOutcome, IdSource, Idempotency, ListBudgets,
+    ListFlows, ListPage, ListRequest, ListWaitpoints, OnBreach, OnTerminal, ReadStream,
+    ReleaseHoldOutcome, ReplayOutcome, ResumeOutcome, ResumeReason, ResumeView, RevokeOutcome,
+    SignalOutcome, StateKind, StreamCursor, StreamEnd, StreamPage, Submitted, SummaryView,
+    TaskNode, TickOutcome, TimeoutBehavior, UsageOutcome, WaitpointPage, WaitpointView,
 };
 pub use ff_types::backend::{
     CancelFlowPolicy, CancelFlowWait, CompletionOf, CompletionPayload, FailureClass, Frame,
-    FrameKind, PendingWaitpoint, ResumeSignal, ScannerFilter, WaitpointToken,
+    FrameKind, PendingWaitpoint, ResumeSignal, ScannerFilter, UsageDimensions, WaitpointToken,
 };
 pub use ff_types::{
-    AttemptIndex, Backoff, EdgeCondition, ExecutionId, ExecutionPolicy, ExecutionState, FlowId,
-    FlowPolicy, FlowState, Jitter, JoinPolicy, JoinRest, LaneId, NodeKey, Payload, RetryPolicy,
-    SignalId, Tags, TaskKind, TerminalOutcome, TimestampMs, ValueError, WaitpointId, WaitpointKey,
-    WorkerId,
+    AttemptIndex, Backoff, BudgetId, EdgeCondition, ExecutionId, ExecutionPolicy, ExecutionState,
+    FlowId, FlowPolicy, FlowState, Jitter, JoinPolicy, JoinRest, LaneId, NodeKey, Payload,
+    RetryPolicy, SignalId, Tags, TaskKind, TerminalOutcome, TimestampMs, ValueError, WaitpointId,
+    WaitpointKey, WorkerId,
 };
 pub use flow::{
     CancelFlowCall, Extension, Flow, FlowEnd, FlowEvent, FlowGraph, FlowHandle, FlowNotCompleted,

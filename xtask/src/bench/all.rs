@@ -37,6 +37,7 @@ const BENCHES: &[(&str, &str)] = &[
     ("memory", "--runs 1 --executions 2000"),
     ("idle", "--runs 1 --workers 1,10 --processes 2 --seconds 3"),
     ("flow", FLOW_QUICK),
+    ("budget", "--runs 1 --executions 64 --budgets 1,2 --samples 3"),
     ("stream", "--runs 1 --streams 1,4 --frames 400 --tails 1,20 --samples 10"),
 ];
 const FLOW_QUICK: &str =

@@ -5,6 +5,7 @@
 //! servers on loopback and end them.
 
 mod all;
+mod budget;
 mod flow;
 mod idle;
 mod lifecycle;
@@ -56,6 +57,8 @@ enum Bench {
     Flow(flow::FlowArgs),
     /// Streams of frames: appends, the way to those who follow, and what a frame keeps.
     Stream(stream::StreamArgs),
+    /// Budgets: what they cost, and how soon a raise is felt.
+    Budget(budget::BudgetArgs),
     /// All of these over Valkey, one after the other.
     All(all::AllArgs),
 }
@@ -130,6 +133,7 @@ impl Bench {
             Self::Idle(args) => idle::run(args),
             Self::Flow(args) => flow::run(args),
             Self::Stream(args) => stream::run(args),
+            Self::Budget(args) => budget::run(args),
             Self::All(args) => all::run(args),
         }
     }

@@ -1,7 +1,7 @@
 //! Submitting flows, and following them to their ends.
 
 use ff_engine::{EngineError, FlowPage, ListFlows};
-use ff_types::FlowId;
+use ff_types::{BudgetId, FlowId};
 
 use super::Client;
 use crate::flow::{Flow, FlowEnd, FlowHandle, FlowRun};
@@ -22,6 +22,11 @@ impl Client {
     /// An id for [`Flow::id`].
     pub fn new_flow_id(&self) -> FlowId {
         self.ids.flow_id()
+    }
+
+    /// The same, for a flow that draws on this budget.
+    pub fn new_flow_id_beside(&self, budget: BudgetId) -> FlowId {
+        self.ids.together(budget.shard()).flow_id()
     }
 
     /// A flow that was submitted, to be steered and read.

@@ -5,6 +5,7 @@
 //! has no second effect.
 
 mod asking;
+mod budget;
 mod completions;
 mod flow;
 mod operate;

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use ff_engine::{EngineError, FlowSpec, IdSource, Task};
-use ff_types::{FlowId, FlowPolicy, Tags, TimestampMs, ValueError};
+use ff_types::{BudgetId, FlowId, FlowPolicy, Tags, TimestampMs, ValueError};
 
 use super::nodes::{Drafts, NewNode};
 use crate::job::{At, Job, again};
@@ -38,6 +38,7 @@ struct Parts {
     deadline: Option<At>,
     retention: Option<Duration>,
     tags: Tags,
+    budgets: Vec<BudgetId>,
 }
 
 impl Default for Flow {
@@ -104,6 +105,16 @@ impl Flow {
     pub fn tag(self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.set(|parts| {
             parts.tags = std::mem::take(&mut parts.tags).with(key, value)?;
+            Ok(())
+        })
+    }
+
+    /// Lets every node draw on a budget, in front of those that its job names: at most 4, which lie in one
+    /// place. An extension names its own.
+    #[must_use]
+    pub fn budget(self, budget: BudgetId) -> Self {
+        self.set(|parts| {
+            parts.budgets.push(budget);
             Ok(())
         })
     }
@@ -181,7 +192,13 @@ impl Parts {
         drafts: &Drafts,
         now: TimestampMs,
     ) -> Result<FlowSpec, EngineError> {
-        let mut spec = empty.with_policy(self.policy).with_tags(self.tags.clone());
+        let given = self.id.filter(|id| *id == empty.id());
+        let spec = empty.with_policy(self.policy).with_tags(self.tags.clone());
+        let mut spec = spec.with_budgets(self.budgets.iter().copied())?;
+        if given.is_some_and(|id| id != spec.id()) {
+            let problem = "is placed elsewhere than the budgets: take one of `new_flow_id_beside`";
+            return Err(EngineError::validation("id", problem));
+        }
         spec.deadline = self.deadline.map(|at| at.resolve(now));
         if let Some(retention) = self.retention {
             spec.retention = retention;

@@ -12,6 +12,7 @@ mod settle;
 pub(crate) mod step;
 pub(crate) mod summary;
 mod suspend;
+mod usage;
 mod wait;
 mod waitpoint;
 
