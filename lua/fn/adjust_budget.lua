@@ -13,6 +13,7 @@ local operator = require("operator")
 local packed = require("packed")
 local record = require("record")
 local reply = require("reply")
+local window = require("window")
 
 local OWN = { adjusted = true }
 
@@ -30,7 +31,7 @@ return function(partition, id, request, reset, limits)
       return reply.err("BUDGET_DIMENSION")
     end
   end
-  budget.roll(b, now)
+  window.roll(b, now)
   for at = 1, #values, 3 do
     local limit = b.limits[values[at]]
     limit.soft, limit.hard = tonumber(values[at + 1]), tonumber(values[at + 2])
@@ -41,7 +42,8 @@ return function(partition, id, request, reset, limits)
     end
   end
   operator.remember(b, request, "adjusted")
-  if redis.call("EXISTS", keys.budget_line(partition, id)) == 1 then
+  window.renew(b)
+  if redis.call("EXISTS", keys.budget_line(partition, id), keys.budget_aside(partition, id)) > 0 then
     record.set_number(b, "la", now)
   end
   budget.save(b, now)

@@ -10,7 +10,6 @@
 --- @ok payload bytes
 --- @ok state   bytes  saved, when it is long
 --- @err NOT_FOUND RECLAIM_TOKEN_VOID
-local admission = require("admission")
 local barrier = require("barrier")
 local clock = require("clock")
 local execution = require("execution")
@@ -36,11 +35,6 @@ return function(partition, id, grant, holder, ttl)
   elseif f.gi ~= grant or tonumber(f.gx) <= now or barrier.ends(r, now) then
     return reply.err("RECLAIM_TOKEN_VOID")
   else
-    local refused, reserved = admission.refused(r, now)
-    if refused then
-      return reply.err("RECLAIM_TOKEN_VOID")
-    end
-    record.set(r, "rv", reserved)
     lease.issue(r, grant, holder, ttl, now)
     execution.commit(r, now)
   end

@@ -16,6 +16,7 @@ local number = require("number")
 local packed = require("packed")
 local record = require("record")
 local reply = require("reply")
+local window = require("window")
 
 return function(partition, id, fingerprint, action, every, anchor, tags, limits)
   local now = clock.now_ms(partition)
@@ -37,7 +38,7 @@ return function(partition, id, fingerprint, action, every, anchor, tags, limits)
   end
   record.set(b, "tg", tags ~= "" and tags or nil)
   if b.every > 0 then
-    record.set_number(b, "w", budget.start_at(b, now))
+    record.set_number(b, "w", window.start_at(b, now))
   end
   redis.call("ZADD", keys.budgets(partition), 0, id)
   budget.save(b, now)

@@ -16,6 +16,7 @@ return function(partition, id)
   if not b then
     return reply.err("BUDGET_NOT_FOUND", id)
   end
-  local waiting = redis.call("ZCARD", keys.budget_line(partition, id))
+  local line, aside = keys.budget_line(partition, id), keys.budget_aside(partition, id)
+  local waiting = redis.call("ZCARD", line) + redis.call("ZCARD", aside)
   return reply.ok(clock.now_ms(partition), waiting, budget.flat(b))
 end

@@ -15,7 +15,8 @@ local reply = require("reply")
 return function(partition, after, most)
   local from, items = after == "" and "-" or "(" .. after, {}
   for _, id in ipairs(redis.call("ZRANGE", keys.budgets(partition), from, "+", "BYLEX", "LIMIT", 0, most)) do
-    local waiting = redis.call("ZCARD", keys.budget_line(partition, id))
+    local line, aside = keys.budget_line(partition, id), keys.budget_aside(partition, id)
+    local waiting = redis.call("ZCARD", line) + redis.call("ZCARD", aside)
     items[#items + 1] = { id, waiting, budget.flat(budget.load(partition, id)) }
   end
   return reply.ok(clock.now_ms(partition), items)

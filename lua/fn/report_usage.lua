@@ -10,7 +10,7 @@
 --- @arg key     text   of the report
 --- @arg used    text   see `amounts`
 --- @ok outcome text
---- @err NOT_FOUND STALE_LEASE LEASE_EXPIRED LEASE_REVOKED ALREADY_TERMINAL ALREADY_RELEASED USAGE_REPORTS USAGE_DIMENSIONS USAGE_SUM
+--- @err NOT_FOUND STALE_LEASE LEASE_EXPIRED LEASE_REVOKED ALREADY_TERMINAL ALREADY_RELEASED USAGE_DIMENSIONS USAGE_SUM
 local amounts = require("amounts")
 local budget = require("budget")
 local held = require("held")
@@ -19,18 +19,10 @@ local record = require("record")
 local reply = require("reply")
 local usage = require("usage")
 
---- Most keys of reports that one execution remembers.
-local REPORTS_MAX = 10000
-
 return function(partition, id, attempt, epoch, lease_id, given, key, text)
   return held.by(partition, id, attempt, epoch, lease_id, nil, function(r, now)
-    if given == "1" then
-      local known, is_full = kept.is_reported(r, key, REPORTS_MAX)
-      if known then
-        return reply.ok("already"), false
-      elseif is_full then
-        return reply.err("USAGE_REPORTS", REPORTS_MAX + 1), false
-      end
+    if given == "1" and kept.is_reported(r, key) then
+      return reply.ok("already"), false
     end
     local used = amounts.read(text)
     local total, limit, reached = usage.total(r, used)

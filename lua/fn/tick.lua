@@ -22,6 +22,7 @@
 --- @ok repaired  int   lost wake-ups
 --- @ok cut_off   flag  the call stopped early because it had done enough
 --- @ok broken    text  what could not be handled and is tried again later, a line each
+local agenda = require("agenda")
 local budget = require("budget")
 local budget_due = require("budget_due")
 local clock = require("clock")
@@ -42,7 +43,7 @@ local function handle(partition, id, now, looked)
   local budget_id = string.match(id, "^g(%x+)$")
   if budget_id then
     local b = budget.load(partition, budget_id)
-    return b, b and budget_due.handle(b, now)
+    return b, b and budget_due.handle(b, now, effort.of(looked))
   end
   local flow_id = string.match(id, "^f(%x+)$")
   if flow_id and #flow_id == ID_DIGITS then
@@ -64,7 +65,7 @@ return function(partition, most, tag, process, wait)
   counts.waits, counts.waitpoints = 0, 0
   counts.flows_expired, counts.flows_removed, counts.flows_advanced, counts.budgets = 0, 0, 0, 0
   local handled, looked, cut_off, broken = 0, {}, false, ""
-  for _, id in ipairs(timers.due(partition, tag, now, most)) do
+  for _, id in ipairs(agenda.due(partition, tag, now, most)) do
     local is_sound, r, event = pcall(handle, partition, id, now, looked)
     if not is_sound then
       timers.postpone(partition, tag, id, now)
@@ -75,12 +76,12 @@ return function(partition, most, tag, process, wait)
     else
       timers.correct(partition, tag, id, r, now)
     end
-    if effort.of(looked).visits <= 0 then
+    if effort.of(looked).visits <= 0 or handled == tonumber(most) then
       cut_off = true
       break
     end
   end
-  local next_due = timers.next(partition, tag)
+  local next_due = agenda.next(partition, tag)
   if process ~= "" and handled == 0 and tonumber(most) > 0 then
     local latest = now + math.min(tonumber(wait), timers.HEARTBEAT_MS)
     timers.sleep(partition, process, tag, math.min(latest, tonumber(next_due or latest)), now)

@@ -4,6 +4,7 @@ local amounts = require("amounts")
 local budget = require("budget")
 local keys = require("keys")
 local placement = require("placement")
+local window = require("window")
 
 local admission = {}
 
@@ -36,14 +37,13 @@ function admission.wanted(r)
   return amounts.read(text)
 end
 
---- As much of it as some of the budgets count and none limits.
+--- What of it is reserved: the dimensions that some of the budgets limit.
 function admission.reservable(wanted, budgets)
   local found = {}
   for name, amount in pairs(wanted) do
     for _, b in ipairs(budgets) do
-      local limit = b.limits[name]
-      if limit then
-        found[name] = math.min(found[name] or amount, limit.hard or amount)
+      if b.limits[name] and b.limits[name].hard then
+        found[name] = amount
       end
     end
   end
@@ -60,7 +60,7 @@ function admission.fits(b, wanted)
   return true
 end
 
---- What says that usage alone leaves no room, or nil.
+--- What says that usage alone leaves no room, also when everything that is reserved came back, or nil.
 function admission.used_up(b, wanted)
   for _, name in ipairs(b.names) do
     local limit = b.limits[name]
@@ -82,8 +82,9 @@ local function waits_behind(r, b)
   return score < own or (score == own and first[1] < r.id)
 end
 
---- Nil and what it reserves, as text or nil, when it may start; else `block` and the budget that it waits
---- for, or `fail` and why. The budgets in hand are `drawn` of the record, for what is then written.
+--- Nil and what it reserves, as text or nil, when it may start; else `block`, the budget that it waits for
+--- and the generation in which it is set aside when there can be no room, or `fail` and why. The budgets in
+--- hand are `drawn` of the record, for what is then written.
 function admission.refused(r, now)
   if not r.f.bu then
     return nil
@@ -93,21 +94,21 @@ function admission.refused(r, now)
   admission.each(r, function(id)
     local b = budget.load(r.partition, id)
     if b and b.action ~= "r" then
-      budget.roll(b, now)
+      window.roll(b, now)
       budgets[#budgets + 1], r.drawn[id] = b, b
     end
   end)
-  local wanted = admission.reservable(admission.wanted(r), budgets)
+  local wanted = admission.wanted(r)
   for _, b in ipairs(budgets) do
     if waits_behind(r, b) or not admission.fits(b, wanted) then
-      local why = b.action == "f" and admission.used_up(b, wanted)
-      if why then
+      local why = admission.used_up(b, wanted)
+      if why and b.action == "f" then
         return "fail", why
       end
-      return "block", b.budget
+      return "block", b.budget, why and b.generation
     end
   end
-  return nil, amounts.text(wanted)
+  return nil, amounts.text(admission.reservable(wanted, budgets))
 end
 
 return admission

@@ -4,6 +4,7 @@
 --- @field s  made: when, what it does without room (`r` report, `b` block, `f` fail), length of its windows in ms (0 for none), one of their starts, fingerprint
 --- @field w  start of the window that is counted
 --- @field la when it has to be looked at
+--- @field ge how often limits were changed and usage started from nothing
 --- @field tg tags, one `<key> <value>` a line
 --- @field on how many requests changed it
 --- @field o0 to `o7`: the latest of them
@@ -31,6 +32,7 @@ function budget.in_hand(partition, id, f)
   local b = {
     partition = partition, budget = id, id = budget.due_name(id), f = f, at = at, action = action, due = f.la,
     every = tonumber(every), anchor = tonumber(anchor), fingerprint = fingerprint, limits = {}, names = {},
+    generation = tonumber(f.ge or "0"),
   }
   for field, value in pairs(f) do
     local name = string.match(field, "^d:(.*)$")
@@ -65,26 +67,6 @@ function budget.flat(b)
     flat[#flat + 1], flat[#flat + 2] = field, value
   end
   return flat
-end
-
---- The start of the window that a time lies in.
-function budget.start_at(b, now)
-  return now - (now - b.anchor) % b.every
-end
-
---- Starts from nothing when a later window has begun than the one counted last.
-function budget.roll(b, now)
-  if b.every > 0 and budget.start_at(b, now) > tonumber(b.f.w) then
-    record.set_number(b, "w", budget.start_at(b, now))
-    for _, limit in pairs(b.limits) do
-      limit.used = 0
-    end
-  end
-end
-
---- The end of the window that is counted, as text, or nil.
-function budget.window_end(b)
-  return b.every > 0 and number.text(number.later(tonumber(b.f.w), b.every)) or nil
 end
 
 local function text(limit)

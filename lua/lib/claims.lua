@@ -49,15 +49,17 @@ function claims.take(partition, ask, wanted, most, now)
     local found, strays = opened(partition, best, followed, looked)
     idle = idle + strays
     for _, r in ipairs(found) do
-      local item = handout.issue(r, wanted, count, now)
+      local item, blocked = handout.issue(r, wanted, count, now)
       if item then
         count = count + 1
         ids[count], items[count] = r.id, item
         bytes = bytes + (item[5] and #item[5] + #item[6] or 0)
       else
-        -- Its end may have changed the others.
         idle = idle + 1
-        break
+        if not blocked then
+          -- Its end may have changed the others.
+          break
+        end
       end
       if bytes >= BYTES_MAX then
         return { ids = ids, items = items, cut_off = true }

@@ -20,29 +20,30 @@ function handout.task(r, index)
 end
 
 --- Leases or grants the head of a queue. Answers the item, or nil when it has ended instead, or waits for
---- room in a budget.
+--- room in a budget; then `blocked`, which changes no other execution.
 function handout.issue(r, wanted, index, now)
   local id = answers.derived(wanted.request, index)
   if barrier.ends(r, now) then
     execution.commit(r, now)
     return nil
   end
-  local refused, reserved = admission.refused(r, now)
+  local refused, reserved, aside = admission.refused(r, now)
   if refused == "block" then
-    spending.block(r, reserved)
+    spending.block(r, reserved, aside)
   elseif refused then
     spending.fail(r, reserved, now)
   end
   if refused then
     execution.commit(r, now)
-    return nil
-  elseif r.queue == "c" then
+    return nil, refused == "block" and "blocked" or nil
+  end
+  record.set(r, "rv", reserved)
+  if r.queue == "c" then
     record.set(r, "gi", id)
     record.set_number(r, "gx", number.later(now, GRANT_TTL_MS))
     execution.commit(r, now)
     return { "token", index, r.id }
   end
-  record.set(r, "rv", reserved)
   lease.issue(r, id, wanted.holder, wanted.ttl, now)
   execution.commit(r, now)
   return handout.task(r, index)

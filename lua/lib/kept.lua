@@ -12,6 +12,8 @@ local kept = {}
 --- Most steps of an execution, and bytes of their results together.
 local STEPS_MAX = 256
 local RESULTS_MAX_BYTES = 4194304
+--- Most keys of reports that one execution remembers.
+local REPORTS_MAX = 10000
 
 local function pending(r)
   r.kept = r.kept or {}
@@ -62,18 +64,14 @@ function kept.add_step(r, name, content_type, result, now)
   return nil
 end
 
---- Whether a report with this key was counted, and if not, whether as many were as may be.
-function kept.is_reported(r, key, most)
-  if not r.f.ru then
-    return false, false
-  end
-  local reports = keys.reports(r.partition, r.id)
-  return redis.call("SISMEMBER", reports, key) == 1, redis.call("SCARD", reports) >= most
+--- Whether a report with this key is among the latest that were counted.
+function kept.is_reported(r, key)
+  return r.f.ru ~= nil and redis.call("ZSCORE", keys.reports(r.partition, r.id), key) ~= false
 end
 
 --- Remembers the key of a report.
 function kept.add_report(r, key)
-  record.set(r, "ru", "1")
+  record.set_number(r, "ru", tonumber(r.f.ru or "0") + 1)
   pending(r).report = key
 end
 
@@ -106,7 +104,11 @@ function kept.save(r)
     redis.call("DEL", keys.steps(r.partition, r.id))
   end
   if changes.report then
-    redis.call("SADD", keys.reports(r.partition, r.id), changes.report)
+    local reports = keys.reports(r.partition, r.id)
+    redis.call("ZADD", reports, r.f.ru, changes.report)
+    if tonumber(r.f.ru) > REPORTS_MAX then
+      redis.call("ZREMRANGEBYRANK", reports, 0, -REPORTS_MAX - 1)
+    end
   end
   if changes.no_reports then
     redis.call("DEL", keys.reports(r.partition, r.id))

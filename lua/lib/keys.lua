@@ -119,7 +119,13 @@ function keys.budget_line(partition, id)
   return partition .. "W:" .. id
 end
 
---- The keys of the reports of usage that were counted for an execution, a set.
+--- Those that need more than there can be of a budget, a sorted set by the generation in which they were set
+--- aside.
+function keys.budget_aside(partition, id)
+  return partition .. "V:" .. id
+end
+
+--- The keys of the latest reports of usage that were counted for an execution, a sorted set in their order.
 function keys.reports(partition, id)
   return partition .. "U:" .. id
 end

@@ -1,9 +1,8 @@
 --- One execution in hand: its fields as texts, and which of them were changed.
 ---
---- What nearly every call needs is packed into few stored fields, because each field costs more to
---- move in and out of the server than its bytes do. In hand the parts of `s`, `r` and `h` are fields
---- of their own: `ln pr at kd`, `st ep ai ao as lx ea ra lt rt rc en` and `li lw`, set directly. All
---- others are stored under the names they have here, and set through the functions below.
+--- What nearly every call needs is packed into few stored fields, because a field costs more than its bytes do.
+--- In hand the parts of `s`, `r` and `h` are fields of their own: `ln pr at kd`, `st ep ai ao as lx ea ra lt rt rc
+--- en` and `li lw`, set directly. All others are stored under their names here, and set through functions.
 ---
 --- @field s   submitted: lane, priority, time, kind
 --- @field p   fingerprint of the submission, then the nine numbers of the policy
@@ -51,8 +50,9 @@
 --- @field es  what each attempt is expected to use, see `amounts`
 --- @field rv  what the latest attempt may still report within its reservation
 --- @field bo  the budget that it waits for
+--- @field ba  in which generation of it the execution was set aside, if it was
 --- @field ug  what this run has reported
---- @field ru  set while it has reported something under a key
+--- @field ru  how many reports under a key were counted
 --- @field aw  set while somebody waits for the end
 --- @field tw  set once somebody waits for frames, until the end
 --- @field B   set when the execution has long values

@@ -8,13 +8,15 @@ local placement = require("placement")
 local reasons = require("reasons")
 local record = require("record")
 local run = require("run")
+local window = require("window")
 
 local spending = {}
 
---- Makes an execution wait for room in a budget.
-function spending.block(r, id)
+--- Makes an execution wait for room in a budget: in line, or set aside in a generation of it.
+function spending.block(r, id, aside)
   reasons.add(r, reasons.BUDGET)
   record.set(r, "bo", id)
+  record.set(r, "ba", aside and number.text(aside) or nil)
   r.f.st = reasons.state(r)
 end
 
@@ -24,11 +26,17 @@ function spending.fail(r, why, now)
   run.finish(r, "failed", now)
 end
 
+--- Whether what it has reserved counts: it holds a lease, or a token that leads to one.
+function spending.holds(r)
+  return r.f.li ~= nil or r.f.gi ~= nil
+end
+
 --- What its budgets have to know of a record before it is changed.
 function spending.note(r)
   local f = r.f
   return {
-    leased = f.li ~= nil, reserved = f.rv, awaits = f.bo, since = f.ra, kept_back = reasons.has_others(r),
+    holds = spending.holds(r), reserved = f.rv, awaits = f.bo, aside = f.ba, since = f.ra,
+    kept_back = reasons.has_others(r),
   }
 end
 
@@ -46,21 +54,29 @@ function spending.settle(b, before, after)
   return freed
 end
 
---- Brings the lines of those that wait along with a record that was as `was`.
+--- Brings the places of those that wait along with a record that was as `was`.
 local function line_up(r, was)
-  if was.awaits and was.awaits ~= r.f.bo then
-    redis.call("ZREM", keys.budget_line(r.partition, was.awaits), r.id)
+  local f, partition = r.f, r.partition
+  if was.awaits == f.bo and was.aside == f.ba and (not f.bo or was.since == f.ra) then
+    return
   end
-  if r.f.bo and (was.awaits ~= r.f.bo or was.since ~= r.f.ra) then
-    redis.call("ZADD", keys.budget_line(r.partition, r.f.bo), placement.score(r), r.id)
+  if was.awaits then
+    local from = was.aside and keys.budget_aside or keys.budget_line
+    redis.call("ZREM", from(partition, was.awaits), r.id)
+  end
+  if f.bo and f.ba then
+    redis.call("ZADD", keys.budget_aside(partition, f.bo), f.ba, r.id)
+  elseif f.bo then
+    redis.call("ZADD", keys.budget_line(partition, f.bo), placement.score(r), r.id)
   end
 end
 
 local function follow(r, was, id, now)
   local f = r.f
-  local starts, begins = f.li and not was.leased, f.bo == id and was.awaits ~= id
+  local holds = spending.holds(r)
+  local starts, begins = holds and not was.holds, f.bo == id and was.awaits ~= id
   local leaves = was.awaits == id and (f.ea or (reasons.has_others(r) and not was.kept_back))
-  local ends = was.leased and not f.li and was.reserved
+  local ends = was.holds and not holds and was.reserved
   if not (starts or begins or leaves or ends) then
     return
   end
@@ -68,14 +84,17 @@ local function follow(r, was, id, now)
   if not b then
     return
   elseif starts or begins then
-    budget.roll(b, now)
+    window.roll(b, now)
   end
-  local freed = spending.settle(b, amounts.read(was.leased and was.reserved or nil), amounts.read(f.li and f.rv or nil))
-  if (freed or leaves) and redis.call("EXISTS", keys.budget_line(r.partition, id)) == 1 then
+  local before, after = amounts.read(was.holds and was.reserved or nil), amounts.read(holds and f.rv or nil)
+  local freed = spending.settle(b, before, after)
+  local joins = begins and not f.ba
+  local line = (freed or leaves or joins) and redis.call("ZCARD", keys.budget_line(r.partition, id)) or 0
+  if line > 0 and (freed or leaves or line > 1) then
     record.set_number(b, "la", now)
   end
   if begins then
-    record.set(b, "la", number.earlier(b.f.la, budget.window_end(b)))
+    record.set(b, "la", number.earlier(b.f.la, window.end_of(b)))
   end
   budget.save(b, now)
 end

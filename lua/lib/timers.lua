@@ -11,6 +11,8 @@ timers.HEARTBEAT_MS = 1000
 --- How long a maintainer that has gone away stays registered at the most.
 local FORGOTTEN_AFTER_MS = 5000
 local MAINTAINERS_ASKED = 16
+--- What stands for a tag in the name of the index of what every maintainer looks after. A tag has a space.
+timers.EVERYBODYS = "-"
 --- How long what cannot be handled is put off.
 local POSTPONED_MS = 60000
 
@@ -22,12 +24,17 @@ function timers.sleep(partition, process, tag, at, now)
   redis.call("PEXPIRE", key, FORGOTTEN_AFTER_MS)
 end
 
+--- Whether a record is a budget without tags, which every maintainer looks after, whatever its filter.
+local function is_everybodys(r)
+  return r.budget ~= nil and not r.f.tg
+end
+
 local function wake_maintainer(r, at)
   local key = keys.maintainers(r.partition)
   local asleep = redis.call("ZRANGE", key, "(" .. at, "+inf", "BYSCORE", "LIMIT", 0, MAINTAINERS_ASKED)
   for _, member in ipairs(asleep) do
     local process, tag = string.match(member, "^(%x+) (.*)$")
-    if process and tags.has(r, tag) then
+    if process and (tags.has(r, tag) or is_everybodys(r)) then
       redis.call("ZREM", key, member)
       if redis.call("SPUBLISH", keys.process(r.partition, process), "t") > 0 then
         return
@@ -43,6 +50,8 @@ function timers.set(r, at, now)
     tags.each(r, function(tag)
       redis.call("ZADD", keys.due(r.partition, tag), at, r.id)
     end)
+  elseif is_everybodys(r) then
+    redis.call("ZADD", keys.due(r.partition, timers.EVERYBODYS), at, r.id)
   end
   if tonumber(at) - now < timers.HEARTBEAT_MS then
     wake_maintainer(r, at)
@@ -55,6 +64,9 @@ function timers.remove(r)
   tags.each(r, function(tag)
     redis.call("ZREM", keys.due(r.partition, tag), r.id)
   end)
+  if is_everybodys(r) then
+    redis.call("ZREM", keys.due(r.partition, timers.EVERYBODYS), r.id)
+  end
 end
 
 --- Takes an entry that says something is due, although nothing is, out of the index where it was
@@ -63,6 +75,7 @@ function timers.correct(partition, tag, id, r, now)
   redis.call("ZREM", keys.due(partition), id)
   if tag ~= "" then
     redis.call("ZREM", keys.due(partition, tag), id)
+    redis.call("ZREM", keys.due(partition, timers.EVERYBODYS), id)
   end
   if r and r.due then
     timers.set(r, r.due, now)
@@ -75,19 +88,8 @@ function timers.postpone(partition, tag, id, now)
   redis.call("ZADD", keys.due(partition), "XX", later, id)
   if tag ~= "" then
     redis.call("ZADD", keys.due(partition, tag), "XX", later, id)
+    redis.call("ZADD", keys.due(partition, timers.EVERYBODYS), "XX", later, id)
   end
-end
-
---- The ids of what is due at `now`, the longest due first, at most `most`.
-function timers.due(partition, tag, now, most)
-  local key = keys.due(partition, tag ~= "" and tag or nil)
-  return redis.call("ZRANGE", key, "-inf", number.text(now), "BYSCORE", "LIMIT", 0, most)
-end
-
---- When something is due next, or nil.
-function timers.next(partition, tag)
-  local key = keys.due(partition, tag ~= "" and tag or nil)
-  return redis.call("ZRANGE", key, 0, 0, "WITHSCORES")[2]
 end
 
 return timers

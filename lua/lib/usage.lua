@@ -6,6 +6,7 @@ local keys = require("keys")
 local number = require("number")
 local record = require("record")
 local spending = require("spending")
+local window = require("window")
 
 local usage = {}
 
@@ -84,10 +85,10 @@ function usage.count(r, used, after, now)
   admission.each(r, function(id)
     local b = not refused and not too_large and budget.load(r.partition, id)
     if b then
-      budget.roll(b, now)
+      window.roll(b, now)
       refused, too_large = count(b, used, before, after)
       soft = soft or soft_breach(b, used)
-      if b.action == "f" and redis.call("EXISTS", keys.budget_line(r.partition, id)) == 1 then
+      if redis.call("EXISTS", keys.budget_line(r.partition, id)) == 1 then
         record.set_number(b, "la", now)
       end
       budgets[#budgets + 1] = b

@@ -23,9 +23,22 @@ pub(crate) struct Budgets {
 struct Kept {
     budget: Box<BudgetRecord>,
     /// Those that wait for room, in the order of their places.
-    blocked: BTreeSet<Place>,
+    line: BTreeSet<Place>,
+    /// Those that were set aside, by the generation in which they were.
+    aside: BTreeSet<(u64, ExecutionId)>,
     /// The time under which it stands among the timers.
     timed_at: Option<TimestampMs>,
+}
+
+impl Kept {
+    fn waiting(&self) -> u64 {
+        (self.line.len() + self.aside.len()) as u64
+    }
+}
+
+/// Where a run stands for a budget.
+fn stand(run: &RunState) -> Option<(BudgetId, Option<u64>, TimestampMs)> {
+    run.blocked_on.map(|budget| (budget, run.set_aside, run.ready_at))
 }
 
 impl Budgets {
@@ -38,36 +51,39 @@ impl Budgets {
         &self,
         range: impl std::ops::RangeBounds<BudgetId>,
     ) -> impl Iterator<Item = (&BudgetRecord, u64)> {
-        self.records.range(range).map(|(_, kept)| (kept.budget.as_ref(), kept.blocked.len() as u64))
+        self.records.range(range).map(|(_, kept)| (kept.budget.as_ref(), kept.waiting()))
     }
 
-    /// Every wait, for comparing with the records.
-    pub(crate) fn waits(&self) -> impl Iterator<Item = (BudgetId, Place)> + '_ {
-        let each = |(id, kept): (&BudgetId, &'_ Kept)| {
-            let id = *id;
-            kept.blocked.iter().map(move |place| (id, *place)).collect::<Vec<_>>()
-        };
-        self.records.iter().flat_map(each)
+    /// Every wait, for comparing with the records: those in line by their places, those aside by their
+    /// generation.
+    pub(crate) fn waits(
+        &self,
+    ) -> impl Iterator<Item = (BudgetId, Result<Place, (u64, ExecutionId)>)> {
+        self.records.iter().flat_map(|(id, kept)| {
+            let line = kept.line.iter().map(|place| (*id, Ok(*place)));
+            let aside = kept.aside.iter().map(|one| (*id, Err(*one)));
+            line.chain(aside)
+        })
     }
 
     /// Brings the places of a record along whose run state was `earlier`.
     pub(crate) fn follow(&mut self, earlier: &RunState, record: &ExecutionRecord) {
         let id = record.submission.id();
-        let was = earlier.blocked_on.map(|budget| (budget, earlier.ready_at));
-        let is = record.run.blocked_on.map(|budget| (budget, record.run.ready_at));
+        let (was, is) = (stand(earlier), stand(&record.run));
         if was == is {
             return;
         }
         let rank = QueueOrder::of(record).rank;
-        if let Some((budget, ready_at)) = was
-            && let Some(kept) = self.records.get_mut(&budget)
-        {
-            kept.blocked.remove(&(QueueOrder { rank, ready_at }, id));
-        }
-        if let Some((budget, ready_at)) = is
-            && let Some(kept) = self.records.get_mut(&budget)
-        {
-            kept.blocked.insert((QueueOrder { rank, ready_at }, id));
+        for (stand, is_new) in [(was, false), (is, true)] {
+            let Some((budget, aside, ready_at)) = stand else { continue };
+            let Some(kept) = self.records.get_mut(&budget) else { continue };
+            let place = (QueueOrder { rank, ready_at }, id);
+            match (aside, is_new) {
+                (None, true) => kept.line.insert(place),
+                (None, false) => kept.line.remove(&place),
+                (Some(generation), true) => kept.aside.insert((generation, id)),
+                (Some(generation), false) => kept.aside.remove(&(generation, id)),
+            };
         }
     }
 }
@@ -79,7 +95,7 @@ impl BudgetTables for Store {
 
     fn first_blocked(&self, id: BudgetId) -> Option<Place> {
         let kept = self.budgets.records.get(&id)?;
-        kept.blocked.first().copied().filter(|_| self.distortion.keeps_order_in_budgets())
+        kept.line.first().copied().filter(|_| self.distortion.keeps_order_in_budgets())
     }
 }
 
@@ -91,7 +107,7 @@ impl Store {
 
     /// How many wait for room in a budget.
     pub(crate) fn waiting_for(&self, id: BudgetId) -> u64 {
-        self.budgets.records.get(&id).map_or(0, |kept| kept.blocked.len() as u64)
+        self.budgets.records.get(&id).map_or(0, Kept::waiting)
     }
 
     /// Stores a budget, a new one or in place of what it was.
@@ -102,7 +118,8 @@ impl Store {
             kept.budget = budget;
             std::mem::replace(&mut kept.timed_at, due)
         } else {
-            let kept = Kept { budget, blocked: BTreeSet::new(), timed_at: due };
+            let (line, aside) = (BTreeSet::new(), BTreeSet::new());
+            let kept = Kept { budget, line, aside, timed_at: due };
             self.budgets.records.insert(id, kept);
             None
         };
@@ -125,8 +142,8 @@ impl Store {
         let mut changed = Vec::new();
         for budget in record.submission.budgets() {
             let Some(kept) = self.budgets.records.get(budget) else { continue };
-            let (mut next, waits) = (kept.budget.clone(), !kept.blocked.is_empty());
-            next.follow(&before, &run, waits, now);
+            let mut next = kept.budget.clone();
+            next.follow(&before, &run, kept.line.len(), now);
             next.look_at = self.distortion.look_at(kept.budget.look_at, next.look_at);
             changed.push(next);
         }
@@ -140,7 +157,7 @@ impl Store {
         if let Some(record) = self.records.get_mut(&id) {
             record.run = *reported.run;
             if let Some(key) = key {
-                record.reports.get_or_insert_default().insert(key.to_owned());
+                record.reports.get_or_insert_default().insert(key);
             }
         }
         for budget in reported.budgets {
@@ -154,11 +171,16 @@ impl Store {
         if kept.budget.look_at.is_none_or(|at| at > now) {
             return false;
         }
-        let waiting = kept.blocked.iter().take(limits::BUDGET_ADMITTED_MAX + 1);
-        let waiting = waiting.filter_map(|(_, id)| self.records.get(id)).map(Box::as_ref);
-        let look = machine::look(&kept.budget, waiting, now);
+        let most = limits::BUDGET_MOVED_MAX + 1;
+        let mut rolled = kept.budget.clone();
+        rolled.roll(now);
+        let record = |id: &ExecutionId| self.records.get(id).map(Box::as_ref);
+        let line = kept.line.iter().take(most).filter_map(|(_, id)| record(id));
+        let earlier = kept.aside.range(..(rolled.generation, ExecutionId::from_u128(0)));
+        let aside = earlier.take(most).filter_map(|(_, id)| record(id));
+        let look = machine::look(&kept.budget, line, aside, kept.aside.len(), now);
         self.put_budget(Box::new(look.budget));
-        for (id, next) in look.admitted {
+        for (id, next) in look.moved {
             self.apply(Verb::Tick, id, next, now);
         }
         true

@@ -45,7 +45,7 @@ impl MemBackend {
             flows: store.flows.len(),
             lanes: store.queues.lanes(),
             queued: store.queues.entries().count(),
-            timers: store.timers.of(None).map_or(0, BTreeSet::len),
+            timers: store.timers.all().len(),
             keys: store.keys.len(),
             repeats: store.repeats.len(),
             awaited: store.end_waiters.len() + store.flows.awaited(),
@@ -72,6 +72,11 @@ impl MemBackend {
         faults.extend(strays(&store));
         compare("queues", &queued(&store), &queued_by_records(&store), &mut faults);
         compare("timers", &timed(&store), &timed_by_records(&store), &mut faults);
+        let everybodys = timers_by_records(&store);
+        let everybodys =
+            everybodys.into_iter().filter(|((_, timed), tags)| timed.is_everybodys(tags));
+        let everybodys = everybodys.map(|(entry, _)| entry).collect();
+        compare("everybody's timers", store.timers.everybodys(), &everybodys, &mut faults);
         compare("tagged timers", &tagged(&store), &tagged_by_records(&store), &mut faults);
         compare(
             "budgets",
@@ -143,7 +148,7 @@ fn queued_by_records(store: &Store) -> BTreeSet<Queued> {
 }
 
 fn timed(store: &Store) -> BTreeSet<(TimestampMs, Timed)> {
-    store.timers.of(None).cloned().unwrap_or_default()
+    store.timers.all().clone()
 }
 
 fn timed_by_records(store: &Store) -> BTreeSet<(TimestampMs, Timed)> {
@@ -170,10 +175,16 @@ fn timers_by_records(store: &Store) -> Vec<((TimestampMs, Timed), &Tags)> {
     executions.chain(flows).chain(budgets).collect()
 }
 
-fn blocked_by_records(store: &Store) -> BTreeSet<(BudgetId, crate::queues::Place)> {
+type Waiting = (BudgetId, Result<crate::queues::Place, (u64, ExecutionId)>);
+
+fn blocked_by_records(store: &Store) -> BTreeSet<Waiting> {
     let of = |record: &ExecutionRecord| {
-        let place = (machine::QueueOrder::of(record), record.submission.id());
-        record.run.blocked_on.map(|budget| (budget, place))
+        let (order, id) = (machine::QueueOrder::of(record), record.submission.id());
+        let waits = match record.run.set_aside {
+            None => Ok((order, id)),
+            Some(generation) => Err((generation, id)),
+        };
+        record.run.blocked_on.map(|budget| (budget, waits))
     };
     store.records.values().filter_map(|record| of(record)).collect()
 }

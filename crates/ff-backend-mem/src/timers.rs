@@ -16,12 +16,21 @@ pub(crate) enum Timed {
     Budget(BudgetId),
 }
 
+impl Timed {
+    /// Whether every maintainer looks after it: a budget without tags.
+    pub(crate) fn is_everybodys(self, tags: &Tags) -> bool {
+        matches!(self, Self::Budget(_)) && tags.iter().next().is_none()
+    }
+}
+
 pub(crate) type Due = BTreeSet<(TimestampMs, Timed)>;
 
 #[derive(Default)]
 pub(crate) struct Timers {
     all: Due,
     by_tag: BTreeMap<(String, String), Due>,
+    /// What every maintainer looks after, whatever its filter.
+    everybodys: Due,
     sooner: Arc<Notify>,
 }
 
@@ -31,6 +40,10 @@ impl Timers {
         let entry = (at, timed);
         self.all.insert(entry);
         let mut is_first = self.all.first() == Some(&entry);
+        if timed.is_everybodys(tags) {
+            self.everybodys.insert(entry);
+            is_first |= self.everybodys.first() == Some(&entry);
+        }
         for (key, value) in tags.iter() {
             let tag = (key.to_owned(), value.to_owned());
             let due = self.by_tag.entry(tag).or_default();
@@ -45,6 +58,7 @@ impl Timers {
     pub(crate) fn remove(&mut self, tags: &Tags, timed: Timed, at: Option<TimestampMs>) {
         let Some(at) = at else { return };
         self.all.remove(&(at, timed));
+        self.everybodys.remove(&(at, timed));
         for (key, value) in tags.iter() {
             let tag = (key.to_owned(), value.to_owned());
             if let Some(due) = self.by_tag.get_mut(&tag) {
@@ -61,12 +75,32 @@ impl Timers {
         Arc::clone(&self.sooner)
     }
 
-    /// The entries of one tag, or all; `None` when the tag has none.
-    pub(crate) fn of(&self, tag: Option<&(String, String)>) -> Option<&Due> {
-        match tag {
-            None => Some(&self.all),
-            Some(tag) => self.by_tag.get(tag),
-        }
+    /// All entries.
+    pub(crate) const fn all(&self) -> &Due {
+        &self.all
+    }
+
+    /// What every maintainer looks after.
+    pub(crate) const fn everybodys(&self) -> &Due {
+        &self.everybodys
+    }
+
+    /// What a maintainer looks after that asks for one tag, or for all, in its order.
+    pub(crate) fn of(
+        &self,
+        tag: Option<&(String, String)>,
+    ) -> impl Iterator<Item = &(TimestampMs, Timed)> {
+        let (own, others) = match tag {
+            None => (Some(&self.all), None),
+            Some(tag) => (self.by_tag.get(tag), Some(&self.everybodys)),
+        };
+        let mut own = own.into_iter().flatten().peekable();
+        let mut others = others.into_iter().flatten().peekable();
+        std::iter::from_fn(move || match (own.peek(), others.peek()) {
+            (Some(one), Some(other)) if other < one => others.next(),
+            (Some(_), _) => own.next(),
+            (None, _) => others.next(),
+        })
     }
 
     /// Every entry with its tag, for comparing with the records.

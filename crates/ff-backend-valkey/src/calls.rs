@@ -75,8 +75,6 @@ pub(crate) enum Code {
     BudgetId,
     /// `BUDGET_DIMENSION`.
     BudgetDimension,
-    /// `USAGE_REPORTS`.
-    UsageReports,
     /// `USAGE_DIMENSIONS`.
     UsageDimensions,
     /// `USAGE_SUM`.
@@ -119,7 +117,6 @@ impl Code {
             b"BUDGET_NOT_FOUND" => Self::BudgetNotFound,
             b"BUDGET_ID" => Self::BudgetId,
             b"BUDGET_DIMENSION" => Self::BudgetDimension,
-            b"USAGE_REPORTS" => Self::UsageReports,
             b"USAGE_DIMENSIONS" => Self::UsageDimensions,
             b"USAGE_SUM" => Self::UsageSum,
             _ => return None,

@@ -330,6 +330,7 @@ fn run(r: &Reader<'_>) -> Result<RunState, EngineError> {
         dependencies: flows::dependencies(r)?,
         unhandled: flows::unhandled(r)?,
         blocked_on: r.parsed("bo")?,
+        set_aside: r.parsed("ba")?,
         reservation: budgets::amounts(r, "rv")?.map(Arc::new),
         usage: budgets::amounts(r, "ug")?.map(Arc::new),
         operator: Recent::default(),

@@ -59,9 +59,6 @@ pub(crate) fn refused(refusal: Refusal, execution: ExecutionId) -> EngineError {
             Some(budget) => EngineError::budget_not_found(budget),
             None => bad_reply("budget_not_found", BadReply("id")),
         },
-        Code::UsageReports => {
-            too_many("usage_reports", limits::USAGE_REPORTS_MAX as u64, &mut details)
-        }
         Code::UsageDimensions => {
             too_many("usage_dimensions", limits::USAGE_DIMENSIONS_MAX as u64, &mut details)
         }

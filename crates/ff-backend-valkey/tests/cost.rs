@@ -207,8 +207,8 @@ async fn commands_an_operation_do_not_grow_with_the_queue() {
 const COSTS_WITH_A_BUDGET: &[(&str, &str)] = &[
     ("submit", "exists fcall hget hset sadd set time zadd×2 zrange"),
     ("claim", "fcall get×2 hgetall×2 hset×2 set srandmember time zadd zrange×2 zrem"),
-    ("report_usage", "fcall hgetall×2 hset×2 sadd time"),
-    ("complete", "del exists fcall hdel hgetall×2 hset×2 spop time xadd zadd"),
+    ("report_usage", "exists fcall hgetall×2 hset×2 time zadd"),
+    ("complete", "del fcall hdel hgetall×2 hset×2 spop time xadd zadd zcard"),
 ];
 
 #[tokio::test]

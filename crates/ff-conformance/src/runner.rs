@@ -31,10 +31,10 @@ const FAULT_THREADS: usize = 2;
 const HISTORY_TRIALS: u32 = 4;
 /// How many histories a run without options makes, and how many when each is also played on an
 /// oracle.
-const HISTORIES_DEFAULT: u32 = 2_000;
-const HISTORIES_AGAINST_DEFAULT: u32 = 1_000;
+const HISTORIES_DEFAULT: u32 = 2_400;
+const HISTORIES_AGAINST_DEFAULT: u32 = 500;
 /// How many histories make every move that there is; fewer are not expected to.
-const HISTORIES_COVER: u32 = 2_000;
+const HISTORIES_COVER: u32 = 2_400;
 /// The code that only calls which get lost answer.
 const ANSWERED_BY_FAULTS: &str = "unavailable";
 
@@ -83,7 +83,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The whole suite, 2,000 histories included, with its fixed seed.
+    /// The whole suite, 2,400 histories included, with its fixed seed.
     pub fn new() -> Self {
         Self { faults: true, histories: Some(HISTORIES_DEFAULT), ..Self::default() }
     }

@@ -159,7 +159,7 @@ pub const DEDUP_KEY_MAX_BYTES: usize = 256;
 pub const USAGE_AMOUNT_MAX: u64 = (1 << 53) - 1;
 /// Most dimensions that one execution reports in its life.
 pub const USAGE_DIMENSIONS_MAX: usize = 32;
-/// Most keys of reports that one execution remembers.
+/// Most keys of reports that one execution remembers, the latest ones.
 pub const USAGE_REPORTS_MAX: usize = 10_000;
 
 // Budgets
@@ -172,11 +172,13 @@ pub const BUDGET_DIMENSIONS_MAX: usize = 16;
 pub const BUDGET_WINDOW_MIN_MS: u64 = 1_000;
 /// Longest window of a budget: 366 days.
 pub const BUDGET_WINDOW_MAX_MS: u64 = 366 * DAY_MS;
-/// Most executions that one look at a budget lets go on.
-pub const BUDGET_ADMITTED_MAX: usize = 32;
+/// Most executions that one look at a budget lets go on or sets aside.
+pub const BUDGET_MOVED_MAX: usize = 32;
 /// After this time a budget is looked at again whose room those that were let go on have not taken:
 /// 1 s.
 pub const BUDGET_LOOK_AGAIN_MS: u64 = 1_000;
+/// How often a budget is looked at whose line does not move: every minute.
+pub const BUDGET_LINE_LOOK_MS: u64 = MINUTE_MS;
 
 // Waitpoints and signals
 

@@ -105,7 +105,7 @@ impl ClaimOps for MemBackend {
         let mut store = self.store();
         let now = self.now();
         let record = store.record(grant.execution)?;
-        let decision = machine::take_up(record, &grant, policy, &*store, now)?;
+        let decision = machine::take_up(record, &grant, policy, now)?;
         store.settle(Verb::ClaimFromReclaim, grant.execution, decision, now);
         Ok(task(store.record(grant.execution)?, HandleKind::Resumed, now))
     }

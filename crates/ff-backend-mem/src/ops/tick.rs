@@ -60,8 +60,6 @@ impl MemBackend {
         let due: Vec<Timed> = store
             .timers
             .of(filter.instance_tag.as_ref())
-            .into_iter()
-            .flatten()
             .take_while(|(at, _)| *at <= now)
             .take(request.limit as usize)
             .map(|(_, timed)| *timed)
@@ -78,7 +76,7 @@ impl MemBackend {
         outcome.next_due = store
             .timers
             .of(filter.instance_tag.as_ref())
-            .and_then(|due| due.first())
+            .next()
             .map(|(at, _)| self.inner.distortion.next_due(*at));
         outcome
     }

@@ -114,6 +114,7 @@ pub(crate) fn budget(id: BudgetId, fields: &Fields) -> Result<BudgetRecord, Engi
         dimensions,
         window_start: when("w")?,
         look_at: when("la")?,
+        generation: text("ge")?.map_or(Ok(0), str::parse).map_err(|_| corrupt("ge"))?,
         marks: Recent::default(),
     })
 }

@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "ee13fb781302d9a7de58956317b91c09" }
+M.library = { PROTOCOL = 1, HASH = "5db2598a4c334ee75b5468c117dc5697" }
 
 M.number = (function()
 local number = {}
@@ -119,6 +119,9 @@ function keys.budgets(partition)
 end
 function keys.budget_line(partition, id)
   return partition .. "W:" .. id
+end
+function keys.budget_aside(partition, id)
+  return partition .. "V:" .. id
 end
 function keys.reports(partition, id)
   return partition .. "U:" .. id
@@ -343,6 +346,7 @@ local timers = {}
 timers.HEARTBEAT_MS = 1000
 local FORGOTTEN_AFTER_MS = 5000
 local MAINTAINERS_ASKED = 16
+timers.EVERYBODYS = "-"
 local POSTPONED_MS = 60000
 function timers.sleep(partition, process, tag, at, now)
   local key = keys.maintainers(partition)
@@ -350,12 +354,15 @@ function timers.sleep(partition, process, tag, at, now)
   redis.call("ZADD", key, number.text(at), process .. " " .. tag)
   redis.call("PEXPIRE", key, FORGOTTEN_AFTER_MS)
 end
+local function is_everybodys(r)
+  return r.budget ~= nil and not r.f.tg
+end
 local function wake_maintainer(r, at)
   local key = keys.maintainers(r.partition)
   local asleep = redis.call("ZRANGE", key, "(" .. at, "+inf", "BYSCORE", "LIMIT", 0, MAINTAINERS_ASKED)
   for _, member in ipairs(asleep) do
     local process, tag = string.match(member, "^(%x+) (.*)$")
-    if process and tags.has(r, tag) then
+    if process and (tags.has(r, tag) or is_everybodys(r)) then
       redis.call("ZREM", key, member)
       if redis.call("SPUBLISH", keys.process(r.partition, process), "t") > 0 then
         return
@@ -369,6 +376,8 @@ function timers.set(r, at, now)
     tags.each(r, function(tag)
       redis.call("ZADD", keys.due(r.partition, tag), at, r.id)
     end)
+  elseif is_everybodys(r) then
+    redis.call("ZADD", keys.due(r.partition, timers.EVERYBODYS), at, r.id)
   end
   if tonumber(at) - now < timers.HEARTBEAT_MS then
     wake_maintainer(r, at)
@@ -379,11 +388,15 @@ function timers.remove(r)
   tags.each(r, function(tag)
     redis.call("ZREM", keys.due(r.partition, tag), r.id)
   end)
+  if is_everybodys(r) then
+    redis.call("ZREM", keys.due(r.partition, timers.EVERYBODYS), r.id)
+  end
 end
 function timers.correct(partition, tag, id, r, now)
   redis.call("ZREM", keys.due(partition), id)
   if tag ~= "" then
     redis.call("ZREM", keys.due(partition, tag), id)
+    redis.call("ZREM", keys.due(partition, timers.EVERYBODYS), id)
   end
   if r and r.due then
     timers.set(r, r.due, now)
@@ -394,15 +407,8 @@ function timers.postpone(partition, tag, id, now)
   redis.call("ZADD", keys.due(partition), "XX", later, id)
   if tag ~= "" then
     redis.call("ZADD", keys.due(partition, tag), "XX", later, id)
+    redis.call("ZADD", keys.due(partition, timers.EVERYBODYS), "XX", later, id)
   end
-end
-function timers.due(partition, tag, now, most)
-  local key = keys.due(partition, tag ~= "" and tag or nil)
-  return redis.call("ZRANGE", key, "-inf", number.text(now), "BYSCORE", "LIMIT", 0, most)
-end
-function timers.next(partition, tag)
-  local key = keys.due(partition, tag ~= "" and tag or nil)
-  return redis.call("ZRANGE", key, 0, 0, "WITHSCORES")[2]
 end
 return timers
 end)()
@@ -423,6 +429,7 @@ function budget.in_hand(partition, id, f)
   local b = {
     partition = partition, budget = id, id = budget.due_name(id), f = f, at = at, action = action, due = f.la,
     every = tonumber(every), anchor = tonumber(anchor), fingerprint = fingerprint, limits = {}, names = {},
+    generation = tonumber(f.ge or "0"),
   }
   for field, value in pairs(f) do
     local name = string.match(field, "^d:(.*)$")
@@ -453,20 +460,6 @@ function budget.flat(b)
     flat[#flat + 1], flat[#flat + 2] = field, value
   end
   return flat
-end
-function budget.start_at(b, now)
-  return now - (now - b.anchor) % b.every
-end
-function budget.roll(b, now)
-  if b.every > 0 and budget.start_at(b, now) > tonumber(b.f.w) then
-    record.set_number(b, "w", budget.start_at(b, now))
-    for _, limit in pairs(b.limits) do
-      limit.used = 0
-    end
-  end
-end
-function budget.window_end(b)
-  return b.every > 0 and number.text(number.later(tonumber(b.f.w), b.every)) or nil
 end
 local function text(limit)
   local soft, hard = limit.soft and number.text(limit.soft) or "-", limit.hard and number.text(limit.hard) or "-"
@@ -552,11 +545,38 @@ end
 return placement
 end)()
 
+M.window = (function()
+local number = M.number
+local record = M.record
+local window = {}
+function window.start_at(b, now)
+  return now - (now - b.anchor) % b.every
+end
+function window.renew(b)
+  b.generation = b.generation + 1
+  record.set_number(b, "ge", b.generation)
+end
+function window.roll(b, now)
+  if b.every > 0 and window.start_at(b, now) > tonumber(b.f.w) then
+    record.set_number(b, "w", window.start_at(b, now))
+    window.renew(b)
+    for _, limit in pairs(b.limits) do
+      limit.used = 0
+    end
+  end
+end
+function window.end_of(b)
+  return b.every > 0 and number.text(number.later(tonumber(b.f.w), b.every)) or nil
+end
+return window
+end)()
+
 M.admission = (function()
 local amounts = M.amounts
 local budget = M.budget
 local keys = M.keys
 local placement = M.placement
+local window = M.window
 local admission = {}
 local ID_BYTES = 32
 function admission.each(r, visit)
@@ -584,9 +604,8 @@ function admission.reservable(wanted, budgets)
   local found = {}
   for name, amount in pairs(wanted) do
     for _, b in ipairs(budgets) do
-      local limit = b.limits[name]
-      if limit then
-        found[name] = math.min(found[name] or amount, limit.hard or amount)
+      if b.limits[name] and b.limits[name].hard then
+        found[name] = amount
       end
     end
   end
@@ -627,23 +646,56 @@ function admission.refused(r, now)
   admission.each(r, function(id)
     local b = budget.load(r.partition, id)
     if b and b.action ~= "r" then
-      budget.roll(b, now)
+      window.roll(b, now)
       budgets[#budgets + 1], r.drawn[id] = b, b
     end
   end)
-  local wanted = admission.reservable(admission.wanted(r), budgets)
+  local wanted = admission.wanted(r)
   for _, b in ipairs(budgets) do
     if waits_behind(r, b) or not admission.fits(b, wanted) then
-      local why = b.action == "f" and admission.used_up(b, wanted)
-      if why then
+      local why = admission.used_up(b, wanted)
+      if why and b.action == "f" then
         return "fail", why
       end
-      return "block", b.budget
+      return "block", b.budget, why and b.generation
     end
   end
-  return nil, amounts.text(wanted)
+  return nil, amounts.text(admission.reservable(wanted, budgets))
 end
 return admission
+end)()
+
+M.agenda = (function()
+local keys = M.keys
+local number = M.number
+local timers = M.timers
+local agenda = {}
+local function range(key, now, most)
+  return redis.call("ZRANGE", key, "-inf", number.text(now), "BYSCORE", "LIMIT", 0, most, "WITHSCORES")
+end
+function agenda.due(partition, tag, now, most)
+  local ids, at, lists = {}, {}, { range(keys.due(partition, tag ~= "" and tag or nil), now, most) }
+  lists[2] = tag ~= "" and range(keys.due(partition, timers.EVERYBODYS), now, most) or {}
+  for _, list in ipairs(lists) do
+    for i = 1, #list, 2 do
+      ids[#ids + 1], at[list[i]] = list[i], tonumber(list[i + 1])
+    end
+  end
+  if #lists[2] > 0 then
+    table.sort(ids, function(one, other)
+      return at[one] < at[other] or (at[one] == at[other] and one < other)
+    end)
+  end
+  return ids
+end
+function agenda.next(partition, tag)
+  local at = redis.call("ZRANGE", keys.due(partition, tag ~= "" and tag or nil), 0, 0, "WITHSCORES")[2]
+  if tag == "" then
+    return at
+  end
+  return number.earlier(at, redis.call("ZRANGE", keys.due(partition, timers.EVERYBODYS), 0, 0, "WITHSCORES")[2])
+end
+return agenda
 end)()
 
 M.clock = (function()
@@ -1049,6 +1101,7 @@ local record = M.record
 local kept = {}
 local STEPS_MAX = 256
 local RESULTS_MAX_BYTES = 4194304
+local REPORTS_MAX = 10000
 local function pending(r)
   r.kept = r.kept or {}
   return r.kept
@@ -1088,15 +1141,11 @@ function kept.add_step(r, name, content_type, result, now)
   pending(r).step = { name, head .. content_type .. result }
   return nil
 end
-function kept.is_reported(r, key, most)
-  if not r.f.ru then
-    return false, false
-  end
-  local reports = keys.reports(r.partition, r.id)
-  return redis.call("SISMEMBER", reports, key) == 1, redis.call("SCARD", reports) >= most
+function kept.is_reported(r, key)
+  return r.f.ru ~= nil and redis.call("ZSCORE", keys.reports(r.partition, r.id), key) ~= false
 end
 function kept.add_report(r, key)
-  record.set(r, "ru", "1")
+  record.set_number(r, "ru", tonumber(r.f.ru or "0") + 1)
   pending(r).report = key
 end
 function kept.finish(r)
@@ -1125,7 +1174,11 @@ function kept.save(r)
     redis.call("DEL", keys.steps(r.partition, r.id))
   end
   if changes.report then
-    redis.call("SADD", keys.reports(r.partition, r.id), changes.report)
+    local reports = keys.reports(r.partition, r.id)
+    redis.call("ZADD", reports, r.f.ru, changes.report)
+    if tonumber(r.f.ru) > REPORTS_MAX then
+      redis.call("ZREMRANGEBYRANK", reports, 0, -REPORTS_MAX - 1)
+    end
   end
   if changes.no_reports then
     redis.call("DEL", keys.reports(r.partition, r.id))
@@ -1376,6 +1429,7 @@ function run.finish(r, state, now)
   record.set(r, "gi", nil)
   record.set(r, "gx", nil)
   record.set(r, "bo", nil)
+  record.set(r, "ba", nil)
   run.close_attempt(r)
   waits.finish(r)
   kept.finish(r)
@@ -1647,20 +1701,26 @@ local placement = M.placement
 local reasons = M.reasons
 local record = M.record
 local run = M.run
+local window = M.window
 local spending = {}
-function spending.block(r, id)
+function spending.block(r, id, aside)
   reasons.add(r, reasons.BUDGET)
   record.set(r, "bo", id)
+  record.set(r, "ba", aside and number.text(aside) or nil)
   r.f.st = reasons.state(r)
 end
 function spending.fail(r, why, now)
   run.record_failure(r, "permanent", why, nil, now)
   run.finish(r, "failed", now)
 end
+function spending.holds(r)
+  return r.f.li ~= nil or r.f.gi ~= nil
+end
 function spending.note(r)
   local f = r.f
   return {
-    leased = f.li ~= nil, reserved = f.rv, awaits = f.bo, since = f.ra, kept_back = reasons.has_others(r),
+    holds = spending.holds(r), reserved = f.rv, awaits = f.bo, aside = f.ba, since = f.ra,
+    kept_back = reasons.has_others(r),
   }
 end
 function spending.settle(b, before, after)
@@ -1676,18 +1736,26 @@ function spending.settle(b, before, after)
   return freed
 end
 local function line_up(r, was)
-  if was.awaits and was.awaits ~= r.f.bo then
-    redis.call("ZREM", keys.budget_line(r.partition, was.awaits), r.id)
+  local f, partition = r.f, r.partition
+  if was.awaits == f.bo and was.aside == f.ba and (not f.bo or was.since == f.ra) then
+    return
   end
-  if r.f.bo and (was.awaits ~= r.f.bo or was.since ~= r.f.ra) then
-    redis.call("ZADD", keys.budget_line(r.partition, r.f.bo), placement.score(r), r.id)
+  if was.awaits then
+    local from = was.aside and keys.budget_aside or keys.budget_line
+    redis.call("ZREM", from(partition, was.awaits), r.id)
+  end
+  if f.bo and f.ba then
+    redis.call("ZADD", keys.budget_aside(partition, f.bo), f.ba, r.id)
+  elseif f.bo then
+    redis.call("ZADD", keys.budget_line(partition, f.bo), placement.score(r), r.id)
   end
 end
 local function follow(r, was, id, now)
   local f = r.f
-  local starts, begins = f.li and not was.leased, f.bo == id and was.awaits ~= id
+  local holds = spending.holds(r)
+  local starts, begins = holds and not was.holds, f.bo == id and was.awaits ~= id
   local leaves = was.awaits == id and (f.ea or (reasons.has_others(r) and not was.kept_back))
-  local ends = was.leased and not f.li and was.reserved
+  local ends = was.holds and not holds and was.reserved
   if not (starts or begins or leaves or ends) then
     return
   end
@@ -1695,14 +1763,17 @@ local function follow(r, was, id, now)
   if not b then
     return
   elseif starts or begins then
-    budget.roll(b, now)
+    window.roll(b, now)
   end
-  local freed = spending.settle(b, amounts.read(was.leased and was.reserved or nil), amounts.read(f.li and f.rv or nil))
-  if (freed or leaves) and redis.call("EXISTS", keys.budget_line(r.partition, id)) == 1 then
+  local before, after = amounts.read(was.holds and was.reserved or nil), amounts.read(holds and f.rv or nil)
+  local freed = spending.settle(b, before, after)
+  local joins = begins and not f.ba
+  local line = (freed or leaves or joins) and redis.call("ZCARD", keys.budget_line(r.partition, id)) or 0
+  if line > 0 and (freed or leaves or line > 1) then
     record.set_number(b, "la", now)
   end
   if begins then
-    record.set(b, "la", number.earlier(b.f.la, budget.window_end(b)))
+    record.set(b, "la", number.earlier(b.f.la, window.end_of(b)))
   end
   budget.save(b, now)
 end
@@ -2145,69 +2216,126 @@ end
 return places
 end)()
 
-M.budget_due = (function()
+M.budget_line = (function()
 local admission = M.admission
 local budget = M.budget
+local flow = M.flow
 local keys = M.keys
 local number = M.number
 local places = M.places
 local reasons = M.reasons
 local record = M.record
 local spending = M.spending
-local budget_due = {}
-local ADMITTED_MAX = 32
-local LOOK_AGAIN_MS = 1000
-local function takes(b, r)
-  local wanted = admission.reservable(admission.wanted(r), { b })
+local budget_line = {}
+local MOVED_MAX = 32
+local function has_turn(r, b, wanted)
   if reasons.has_others(r) or (b.action == "f" and admission.used_up(b, wanted)) then
-    return nil
+    return true
   end
+  return r.f.nd ~= nil and not r.f.ao and flow.cancel_of(r) ~= nil
+end
+local function one_at_least(b, wanted)
   for name, limit in pairs(b.limits) do
     wanted[name] = limit.hard and math.max(wanted[name] or 0, 1) or wanted[name]
   end
   return wanted
 end
-local function admitted(b, line)
-  local going, full = {}, budget.in_hand(b.partition, b.budget, b.f)
+local function go_on(r)
+  reasons.remove(r, reasons.BUDGET)
+  record.set(r, "bo", nil)
+  if r.f.st == "blocked" then
+    r.f.st = reasons.state(r)
+  end
+end
+local function waiting(b, key, ids)
+  local found = {}
+  for _, id in ipairs(ids) do
+    local r = places.open(b.partition, id)
+    if r and r.f.bo == b.budget then
+      found[#found + 1] = r
+    else
+      redis.call("ZREM", key, id)
+    end
+  end
+  return found
+end
+function budget_line.move(b, moved)
+  local full, admitted, aside = budget.in_hand(b.partition, b.budget, b.f), false, false
   for name, limit in pairs(full.limits) do
     limit.used = b.limits[name].used
   end
-  for _, id in ipairs(redis.call("ZRANGE", line, 0, ADMITTED_MAX)) do
-    local r = places.open(b.partition, id)
-    if not r or r.f.bo ~= b.budget then
-      redis.call("ZREM", line, id)
+  local key = keys.budget_line(b.partition, b.budget)
+  for _, r in ipairs(waiting(b, key, redis.call("ZRANGE", key, 0, MOVED_MAX))) do
+    local wanted = admission.wanted(r)
+    if #moved == MOVED_MAX then
+      return admitted, aside, "full"
+    elseif has_turn(r, b, wanted) then
+      go_on(r)
+      admitted = true
+    elseif admission.used_up(b, wanted) then
+      record.set_number(r, "ba", b.generation)
+      aside = true
     else
-      local taken = takes(b, r)
-      if #going == ADMITTED_MAX or (taken and not admission.fits(full, taken)) then
-        return going, true, #going == ADMITTED_MAX
+      local takes = one_at_least(b, wanted)
+      if not admission.fits(full, takes) then
+        return admitted, aside, "waits"
       end
-      spending.settle(full, {}, taken or {})
-      going[#going + 1] = r
+      spending.settle(full, {}, takes)
+      go_on(r)
+      admitted = true
     end
+    moved[#moved + 1] = r
   end
-  return going, false, false
+  return admitted, aside, nil
 end
-function budget_due.handle(b, now)
+function budget_line.move_back(b, moved)
+  local key = keys.budget_aside(b.partition, b.budget)
+  local before = "(" .. number.text(b.generation)
+  local found = waiting(b, key, redis.call("ZRANGE", key, "-inf", before, "BYSCORE", "LIMIT", 0, MOVED_MAX + 1))
+  for _, r in ipairs(found) do
+    if #moved == MOVED_MAX then
+      break
+    end
+    record.set(r, "ba", nil)
+    moved[#moved + 1] = r
+  end
+  return #found > 0
+end
+return budget_line
+end)()
+
+M.budget_due = (function()
+local budget = M.budget
+local budget_line = M.budget_line
+local keys = M.keys
+local number = M.number
+local places = M.places
+local record = M.record
+local window = M.window
+local budget_due = {}
+local LOOK_AGAIN_MS = 1000
+local LINE_LOOK_MS = 60000
+function budget_due.handle(b, now, looked)
   if not b.due or tonumber(b.due) > now then
     return nil
   end
-  budget.roll(b, now)
-  local going, others, too_many = admitted(b, keys.budget_line(b.partition, b.budget))
-  local again
-  if too_many then
-    again = number.text(now)
-  elseif others then
-    again = #going > 0 and number.text(number.later(now, LOOK_AGAIN_MS)) or nil
-    again = number.earlier(again, budget.window_end(b))
+  window.roll(b, now)
+  local moved = {}
+  local admitted, aside, stopped = budget_line.move(b, moved)
+  local at
+  if budget_line.move_back(b, moved) or stopped == "full" then
+    at = number.text(now)
+  elseif stopped then
+    at = number.text(number.later(now, admitted and LOOK_AGAIN_MS or LINE_LOOK_MS))
+    at = number.earlier(at, window.end_of(b))
+  elseif aside or redis.call("EXISTS", keys.budget_aside(b.partition, b.budget)) == 1 then
+    at = window.end_of(b)
   end
-  record.set(b, "la", again)
+  record.set(b, "la", at)
   budget.save(b, now)
-  for _, r in ipairs(going) do
-    reasons.remove(r, reasons.BUDGET)
-    record.set(r, "bo", nil)
-    if r.f.st == "blocked" then
-      r.f.st = reasons.state(r)
-    end
+  looked.visits = looked.visits - #moved
+  for _, r in ipairs(moved) do
+    r.looked = looked
     places.commit(r, now)
   end
   return "budgets"
@@ -2832,22 +2960,23 @@ function handout.issue(r, wanted, index, now)
     execution.commit(r, now)
     return nil
   end
-  local refused, reserved = admission.refused(r, now)
+  local refused, reserved, aside = admission.refused(r, now)
   if refused == "block" then
-    spending.block(r, reserved)
+    spending.block(r, reserved, aside)
   elseif refused then
     spending.fail(r, reserved, now)
   end
   if refused then
     execution.commit(r, now)
-    return nil
-  elseif r.queue == "c" then
+    return nil, refused == "block" and "blocked" or nil
+  end
+  record.set(r, "rv", reserved)
+  if r.queue == "c" then
     record.set(r, "gi", id)
     record.set_number(r, "gx", number.later(now, GRANT_TTL_MS))
     execution.commit(r, now)
     return { "token", index, r.id }
   end
-  record.set(r, "rv", reserved)
   lease.issue(r, id, wanted.holder, wanted.ttl, now)
   execution.commit(r, now)
   return handout.task(r, index)
@@ -3009,14 +3138,16 @@ function claims.take(partition, ask, wanted, most, now)
     local found, strays = opened(partition, best, followed, looked)
     idle = idle + strays
     for _, r in ipairs(found) do
-      local item = handout.issue(r, wanted, count, now)
+      local item, blocked = handout.issue(r, wanted, count, now)
       if item then
         count = count + 1
         ids[count], items[count] = r.id, item
         bytes = bytes + (item[5] and #item[5] + #item[6] or 0)
       else
         idle = idle + 1
-        break
+        if not blocked then
+          break
+        end
       end
       if bytes >= BYTES_MAX then
         return { ids = ids, items = items, cut_off = true }
@@ -3081,7 +3212,6 @@ reply.CODES = {
   "BUDGET_NOT_FOUND",
   "BUDGET_ID",
   "BUDGET_DIMENSION",
-  "USAGE_REPORTS",
   "USAGE_DIMENSIONS",
   "USAGE_SUM",
 }
@@ -4419,6 +4549,7 @@ local keys = M.keys
 local number = M.number
 local record = M.record
 local spending = M.spending
+local window = M.window
 local usage = {}
 local DIMENSIONS_MAX = 32
 function usage.total(r, used)
@@ -4480,10 +4611,10 @@ function usage.count(r, used, after, now)
   admission.each(r, function(id)
     local b = not refused and not too_large and budget.load(r.partition, id)
     if b then
-      budget.roll(b, now)
+      window.roll(b, now)
       refused, too_large = count(b, used, before, after)
       soft = soft or soft_breach(b, used)
-      if b.action == "f" and redis.call("EXISTS", keys.budget_line(r.partition, id)) == 1 then
+      if redis.call("EXISTS", keys.budget_line(r.partition, id)) == 1 then
         record.set_number(b, "la", now)
       end
       budgets[#budgets + 1] = b
@@ -4505,6 +4636,7 @@ local operator = M.operator
 local packed = M.packed
 local record = M.record
 local reply = M.reply
+local window = M.window
 local OWN = { adjusted = true }
 return function(partition, id, request, reset, limits)
   local now = clock.now_ms(partition)
@@ -4520,7 +4652,7 @@ return function(partition, id, request, reset, limits)
       return reply.err("BUDGET_DIMENSION")
     end
   end
-  budget.roll(b, now)
+  window.roll(b, now)
   for at = 1, #values, 3 do
     local limit = b.limits[values[at]]
     limit.soft, limit.hard = tonumber(values[at + 1]), tonumber(values[at + 2])
@@ -4531,7 +4663,8 @@ return function(partition, id, request, reset, limits)
     end
   end
   operator.remember(b, request, "adjusted")
-  if redis.call("EXISTS", keys.budget_line(partition, id)) == 1 then
+  window.renew(b)
+  if redis.call("EXISTS", keys.budget_line(partition, id), keys.budget_aside(partition, id)) > 0 then
     record.set_number(b, "la", now)
   end
   budget.save(b, now)
@@ -4766,7 +4899,6 @@ end
 end)()
 
 F.claim_from_reclaim = (function()
-local admission = M.admission
 local barrier = M.barrier
 local clock = M.clock
 local execution = M.execution
@@ -4790,11 +4922,6 @@ return function(partition, id, grant, holder, ttl)
   elseif f.gi ~= grant or tonumber(f.gx) <= now or barrier.ends(r, now) then
     return reply.err("RECLAIM_TOKEN_VOID")
   else
-    local refused, reserved = admission.refused(r, now)
-    if refused then
-      return reply.err("RECLAIM_TOKEN_VOID")
-    end
-    record.set(r, "rv", reserved)
     lease.issue(r, grant, holder, ttl, now)
     execution.commit(r, now)
   end
@@ -4848,6 +4975,7 @@ local number = M.number
 local packed = M.packed
 local record = M.record
 local reply = M.reply
+local window = M.window
 return function(partition, id, fingerprint, action, every, anchor, tags, limits)
   local now = clock.now_ms(partition)
   local there = budget.load(partition, id)
@@ -4868,7 +4996,7 @@ return function(partition, id, fingerprint, action, every, anchor, tags, limits)
   end
   record.set(b, "tg", tags ~= "" and tags or nil)
   if b.every > 0 then
-    record.set_number(b, "w", budget.start_at(b, now))
+    record.set_number(b, "w", window.start_at(b, now))
   end
   redis.call("ZADD", keys.budgets(partition), 0, id)
   budget.save(b, now)
@@ -5007,7 +5135,8 @@ return function(partition, id)
   if not b then
     return reply.err("BUDGET_NOT_FOUND", id)
   end
-  local waiting = redis.call("ZCARD", keys.budget_line(partition, id))
+  local line, aside = keys.budget_line(partition, id), keys.budget_aside(partition, id)
+  local waiting = redis.call("ZCARD", line) + redis.call("ZCARD", aside)
   return reply.ok(clock.now_ms(partition), waiting, budget.flat(b))
 end
 end)()
@@ -5180,7 +5309,8 @@ local reply = M.reply
 return function(partition, after, most)
   local from, items = after == "" and "-" or "(" .. after, {}
   for _, id in ipairs(redis.call("ZRANGE", keys.budgets(partition), from, "+", "BYLEX", "LIMIT", 0, most)) do
-    local waiting = redis.call("ZCARD", keys.budget_line(partition, id))
+    local line, aside = keys.budget_line(partition, id), keys.budget_aside(partition, id)
+    local waiting = redis.call("ZCARD", line) + redis.call("ZCARD", aside)
     items[#items + 1] = { id, waiting, budget.flat(budget.load(partition, id)) }
   end
   return reply.ok(clock.now_ms(partition), items)
@@ -5562,16 +5692,10 @@ local kept = M.kept
 local record = M.record
 local reply = M.reply
 local usage = M.usage
-local REPORTS_MAX = 10000
 return function(partition, id, attempt, epoch, lease_id, given, key, text)
   return held.by(partition, id, attempt, epoch, lease_id, nil, function(r, now)
-    if given == "1" then
-      local known, is_full = kept.is_reported(r, key, REPORTS_MAX)
-      if known then
-        return reply.ok("already"), false
-      elseif is_full then
-        return reply.err("USAGE_REPORTS", REPORTS_MAX + 1), false
-      end
+    if given == "1" and kept.is_reported(r, key) then
+      return reply.ok("already"), false
     end
     local used = amounts.read(text)
     local total, limit, reached = usage.total(r, used)
@@ -5931,6 +6055,7 @@ end
 end)()
 
 F.tick = (function()
+local agenda = M.agenda
 local budget = M.budget
 local budget_due = M.budget_due
 local clock = M.clock
@@ -5948,7 +6073,7 @@ local function handle(partition, id, now, looked)
   local budget_id = string.match(id, "^g(%x+)$")
   if budget_id then
     local b = budget.load(partition, budget_id)
-    return b, b and budget_due.handle(b, now)
+    return b, b and budget_due.handle(b, now, effort.of(looked))
   end
   local flow_id = string.match(id, "^f(%x+)$")
   if flow_id and #flow_id == ID_DIGITS then
@@ -5969,7 +6094,7 @@ return function(partition, most, tag, process, wait)
   counts.waits, counts.waitpoints = 0, 0
   counts.flows_expired, counts.flows_removed, counts.flows_advanced, counts.budgets = 0, 0, 0, 0
   local handled, looked, cut_off, broken = 0, {}, false, ""
-  for _, id in ipairs(timers.due(partition, tag, now, most)) do
+  for _, id in ipairs(agenda.due(partition, tag, now, most)) do
     local is_sound, r, event = pcall(handle, partition, id, now, looked)
     if not is_sound then
       timers.postpone(partition, tag, id, now)
@@ -5980,12 +6105,12 @@ return function(partition, most, tag, process, wait)
     else
       timers.correct(partition, tag, id, r, now)
     end
-    if effort.of(looked).visits <= 0 then
+    if effort.of(looked).visits <= 0 or handled == tonumber(most) then
       cut_off = true
       break
     end
   end
-  local next_due = timers.next(partition, tag)
+  local next_due = agenda.next(partition, tag)
   if process ~= "" and handled == 0 and tonumber(most) > 0 then
     local latest = now + math.min(tonumber(wait), timers.HEARTBEAT_MS)
     timers.sleep(partition, process, tag, math.min(latest, tonumber(next_due or latest)), now)

@@ -59,13 +59,7 @@ impl BudgetOps for ValkeyBackend {
     }
 
     async fn describe_budget(&self, id: BudgetId) -> Result<BudgetView, EngineError> {
-        const OPERATION: &str = "describe_budget";
-        let call = calls::DescribeBudget { budget: id.as_u128() };
-        let answer = self.inner.call(OPERATION, self.inner.partition_of_budget(id), call);
-        let answer = answer.await?.map_err(|refusal| refused(OPERATION, &refusal, id))?;
-        let fields = Fields::of(answer.fields);
-        let fields = fields.ok_or_else(|| bad_reply(OPERATION, BadReply("list of fields")))?;
-        Ok(codec::budget(id, &fields)?.view(answer.blocked, answer.now))
+        self.inner.budget(id).await
     }
 
     async fn list_budgets(&self, request: &ListBudgets) -> Result<Vec<BudgetView>, EngineError> {
@@ -108,6 +102,17 @@ fn refused(operation: &'static str, refusal: &Refusal, id: BudgetId) -> EngineEr
 }
 
 impl Inner {
+    /// How a budget stands.
+    pub(super) async fn budget(&self, id: BudgetId) -> Result<BudgetView, EngineError> {
+        const OPERATION: &str = "describe_budget";
+        let call = calls::DescribeBudget { budget: id.as_u128() };
+        let answer = self.call(OPERATION, self.partition_of_budget(id), call).await?;
+        let answer = answer.map_err(|refusal| refused(OPERATION, &refusal, id))?;
+        let fields = Fields::of(answer.fields);
+        let fields = fields.ok_or_else(|| bad_reply(OPERATION, BadReply("list of fields")))?;
+        Ok(codec::budget(id, &fields)?.view(answer.blocked, answer.now))
+    }
+
     pub(super) async fn report_usage(
         &self,
         handle: &Handle,

@@ -1,7 +1,7 @@
 //! Flows: handing in, extending, cancelling. A small flow is one call; the nodes of a larger one are
 //! staged first, and what is left to do after a call is done by further ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -226,6 +226,11 @@ impl Inner {
         }
         if parts.len() == 1 && few_edges <= limits::FLOW_ONE_STEP_EDGES_MAX {
             return Ok(parts.into_iter().next().map(|part| part.nodes));
+        }
+        // Nothing is staged of a flow that would be refused for them.
+        let budgets = nodes.iter().flat_map(|node| node.submission.budgets());
+        for budget in budgets.collect::<BTreeSet<_>>() {
+            self.budget(*budget).await?;
         }
         let mut staging = 1;
         loop {

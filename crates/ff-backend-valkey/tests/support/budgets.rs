@@ -34,6 +34,9 @@ pub(super) fn check(
         add("B".to_owned(), id.to_string(), 0);
         if let Some(at) = budget.look_at {
             add("d".to_owned(), format!("g{id}"), at.as_i64());
+            if budget.spec.tags.iter().next().is_none() {
+                add("d:-".to_owned(), format!("g{id}"), at.as_i64());
+            }
             for (tag, value) in budget.spec.tags.iter() {
                 add(format!("d:{tag} {value}"), format!("g{id}"), at.as_i64());
             }

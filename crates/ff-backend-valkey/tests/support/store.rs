@@ -338,8 +338,14 @@ fn place(record: &ExecutionRecord, index: &mut Index) {
     let score = |order: QueueOrder| {
         (100 + i64::from(order.rank)) * RANK + order.ready_at.as_i64().min(RANK - 1)
     };
-    if let Some(budget) = record.run.blocked_on {
-        add(format!("W:{budget}"), &id, score(QueueOrder::of(record)));
+    match (record.run.blocked_on, record.run.set_aside) {
+        (Some(budget), None) => {
+            add(format!("W:{budget}"), &id, score(QueueOrder::of(record)));
+        }
+        (Some(budget), Some(generation)) => {
+            add(format!("V:{budget}"), &id, i64::try_from(generation).unwrap_or(-1));
+        }
+        (None, _) => {}
     }
     let Some((queue, order)) = placement.queue else { return };
     let letter = match queue {
@@ -361,7 +367,7 @@ fn place(record: &ExecutionRecord, index: &mut Index) {
 fn indexes(part: &BTreeMap<&str, &Kept>) -> Index {
     let is_index = |key: &str| {
         matches!(key, "a" | "d" | "f" | "o" | "B")
-            || ["d:", "q:", "l:", "W:"].iter().any(|start| key.starts_with(start))
+            || ["d:", "q:", "l:", "W:", "V:"].iter().any(|start| key.starts_with(start))
     };
     let text = |bytes: &Vec<u8>| bytes.iter().map(|byte| char::from(*byte)).collect::<String>();
     part.iter()

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ff_engine::{
-    AdjustBudget, Amounts, Breach, BudgetLimit, BudgetView, BudgetWindow, CreateBudget,
+    EngineBackendExt, AdjustBudget, Amounts, Breach, BudgetLimit, BudgetView, BudgetWindow, CreateBudget,
     DelayRequest, ExplainReason, FlowNode, FlowSpec, Idempotency, ListBudgets, OnBreach,
     Submission, SuspendCondition, Task, UsageOutcome,
 };
-use ff_types::backend::{CapabilitySet, FailureClass, UsageDimensions};
+use ff_types::backend::{CapabilitySet, FailureClass, ScannerFilter, UsageDimensions};
 use ff_types::ExecutionState::{Active, Blocked, Cancelled, Failed, Ready};
 use ff_types::{
     BlockReason, BudgetId, ExecutionId, ExecutionPolicy, IdempotencyKey, NodeKey, Tags,
@@ -44,7 +44,10 @@ pub(crate) const CASES: &[Case] = &cases!["budget":
     report_takes_from_the_reservation,
     reservation_goes_with_the_lease,
     resumed_attempt_reserves_the_rest,
-    large_estimate_takes_all_there_is,
+    impossible_estimate_is_set_aside,
+    reports_set_the_first_aside,
+    cancelled_member_holds_up_nobody,
+    untagged_is_looked_after_by_all,
     no_room_blocks,
     raise_lets_go_on,
     freed_room_lets_go_on,
@@ -234,6 +237,13 @@ pub(crate) async fn unknown_is_not_found(fx: Fixture) -> CaseResult {
     let unknown = fx.ids.budget_id();
     let flow = FlowSpec::new(fx.ids.flow_id()).with_budgets([unknown])?;
     let flow = flow.with_node(FlowNode::new(NodeKey::new("a")?, fx.submission("node")?));
+    let mut large = FlowSpec::new(fx.ids.together(unknown.shard()).flow_id());
+    for index in 0..=limits::FLOW_ONE_STEP_NODES_MAX {
+        let key = NodeKey::new(format!("n{index}"))?;
+        large.add_node(FlowNode::new(key, fx.submission("node")?));
+    }
+    let last = fx.submission("node")?.with_budget(unknown);
+    large.add_node(FlowNode::new(NodeKey::new("last")?, last));
     let known = fx.submit_flow("a", "").await?;
     let extension = fx.extension(known, "", "").await?;
     let node = fx.submission("node")?.with_budget(fx.ids.together(known.shard()).budget_id());
@@ -245,6 +255,7 @@ pub(crate) async fn unknown_is_not_found(fx: Fixture) -> CaseResult {
     assert_code(fx.backend.adjust_budget(&fx.adjusting(unknown)).await, code)?;
     assert_code(fx.backend.submit(&fx.spending(unknown, 1)?).await, code)?;
     assert_code(fx.backend.submit_flow(&flow).await, code)?;
+    assert_code(fx.backend.submit_flow(&large).await, code)?;
     assert_code(fx.backend.extend_flow(&extension).await, code)?;
 
     ensure_eq!(fx.snapshot().await, before, "a refused call left something");
@@ -700,26 +711,128 @@ pub(crate) async fn resumed_attempt_reserves_the_rest(fx: Fixture) -> CaseResult
     let first = fx.submit_and_claim(&fx.spending(other, 6)?).await?;
     fx.backend.delay(&first.handle, &DelayRequest::now()).await?;
     let token = fx.token().await?;
-    fx.submit_and_claim(&fx.spending(other, 6)?).await?;
+    ensure_eq!(fx.spent(other).await?, (0, 6), "a token reserves");
+    fx.submit_spending(other, &[6]).await?;
+    ensure!(fx.claim_if_any().await?.is_none(), "it is reserved");
+    fx.advance(limits::RECLAIM_GRANT_TTL_MS).await;
+    fx.settle().await?;
+    ensure_eq!(fx.spent(other).await?, (0, 0), "a token that was not used gives it back");
     let void = fx.backend.claim_from_reclaim(&token, &fx.policy()).await;
     assert_code(void, "reclaim_token_void")?;
+    let token = fx.token().await?;
+    fx.backend.claim_from_reclaim(&token, &fx.policy()).await?;
     ensure_eq!(fx.spent(other).await?, (0, 6));
     Ok(())
 }
 
-/// One that is expected to use more than there will ever be reserves all of it, and waits until it can.
-pub(crate) async fn large_estimate_takes_all_there_is(fx: Fixture) -> CaseResult {
+/// One that needs more than there can be, even if everything came back, is set aside and holds up nobody, however
+/// many they are; it goes on when the limit is raised or usage starts from nothing.
+pub(crate) async fn impossible_estimate_is_set_aside(fx: Fixture) -> CaseResult {
     let budget = fx.budget_of(10).await?;
-    let ids = fx.submit_spending(budget, &[1, 1_000]).await?;
-    let small = fx.claim_one().await?;
-    ensure_eq!(small.execution_id, ids[0]);
-    ensure!(fx.claim_if_any().await?.is_none(), "a part of it is reserved");
-    fx.backend.complete(&small.handle, None).await?;
+    let first = fx.submit_and_claim(&fx.spending(budget, 2)?).await?;
+    fx.usage(&first, &report(2, "a")).await?;
+    let many = limits::BUDGET_MOVED_MAX + 3;
+    let large = fx.submit_spending(budget, &vec![9; many]).await?;
+    let small = fx.submit_spending(budget, &[6, 1]).await?;
+    ensure_eq!(fx.claim_one().await?.execution_id, small[0], "those in front can never start");
+    ensure_eq!(fx.claim_one().await?.execution_id, small[1]);
+    fx.settle().await?;
+    fx.assert_waits(large[0], budget).await?;
+    ensure_eq!(fx.budget_view(budget).await?.blocked, many as u64);
+
+    fx.raise(budget, 17).await?;
+    ensure!(fx.claim_if_any().await?.is_none(), "it has to wait for what is reserved");
+    fx.raise(budget, 18).await?;
+    let next = fx.claim_one().await?;
+    ensure_eq!(next.execution_id, large[0]);
+    ensure_eq!(fx.spent(budget).await?, (2, 16));
+    fx.usage(&next, &report(9, "a")).await?;
+    fx.backend.complete(&next.handle, None).await?;
+    fx.settle().await?;
+    let free = fx.submit_spending(budget, &[1]).await?;
+    ensure!(fx.claim_if_any().await?.is_none(), "seven are reserved, and eleven used");
+    fx.settle().await?;
+    ensure_eq!(fx.budget_view(budget).await?.blocked, many as u64);
+    let reset = fx.adjusting(budget).with_reset();
+    fx.backend.adjust_budget(&reset).await?;
+    fx.settle().await?;
+    ensure_eq!(fx.claim_one().await?.execution_id, large[1], "it is its turn");
+    fx.assert_is(free[0], Ready).await?;
+    fx.check().await
+}
+
+/// What running attempts report may leave too little for the first in line: then it is set aside, and the next
+/// one goes on.
+pub(crate) async fn reports_set_the_first_aside(fx: Fixture) -> CaseResult {
+    let budget = fx.budget_of(10).await?;
+    let task = fx.submit_and_claim(&fx.spending(budget, 4)?).await?;
+    let ids = fx.submit_spending(budget, &[7, 1]).await?;
+    ensure!(fx.claim_if_any().await?.is_none(), "the first waits for what is reserved");
+    ensure!(fx.claim_if_any().await?.is_none(), "and the second behind it");
+
+    fx.usage(&task, &report(4, "a")).await?;
     fx.settle().await?;
 
-    let large = fx.claim_one().await?;
-    ensure_eq!((large.execution_id, fx.spent(budget).await?), (ids[1], (0, 10)));
-    ensure_eq!(fx.usage(&large, &report(10, "a")).await?, UsageOutcome::Ok);
+    ensure_eq!(fx.claim_one().await?.execution_id, ids[1]);
+    fx.assert_waits(ids[0], budget).await?;
+    fx.check().await
+}
+
+/// A member of a flow that was cancelled, and that nobody ends before its turn, holds up nobody.
+pub(crate) async fn cancelled_member_holds_up_nobody(fx: Fixture) -> CaseResult {
+    let budget = fx.budget_of(10).await?;
+    fx.submit(&fx.spending(budget, 6)?).await?;
+    let mut claim = fx.claim_request(crate::fixture::LANE)?;
+    claim.policy = claim.policy.with_lease_ttl(Duration::from_mins(10));
+    ensure_eq!(fx.backend.claim(&claim).await?.tasks.len(), 1);
+    let node = FlowNode::new(NodeKey::new("a")?, fx.submission("node")?.with_estimate(tokens(6)));
+    let spec = FlowSpec::new(fx.ids.flow_id()).with_budgets([budget])?.with_node(node);
+    let flow = fx.backend.submit_flow(&spec).await?.flow_id;
+    fx.advance(1).await;
+    let behind = fx.submit_spending(budget, &[1]).await?;
+    ensure!(fx.claim_if_any().await?.is_none(), "there is no room for the member");
+    ensure!(fx.claim_if_any().await?.is_none(), "the other waits behind it");
+    fx.settle().await?;
+
+    fx.cancel_flow(flow, ff_types::backend::CancelFlowPolicy::FlowOnly).await?;
+    fx.advance(limits::BUDGET_LINE_LOOK_MS).await;
+    fx.settle().await?;
+
+    ensure_eq!(fx.claim_one().await?.execution_id, behind[0]);
+    let member = fx.member(flow, "a").await?;
+    fx.assert_is(member, Cancelled).await?;
+    ensure_eq!(fx.spent(budget).await?, (0, 7), "the first still runs");
+    fx.check().await
+}
+
+/// A maintainer that asks for one tag lets those go on that wait for a budget without tags; a budget with tags
+/// is looked after by those that ask for them.
+pub(crate) async fn untagged_is_looked_after_by_all(fx: Fixture) -> CaseResult {
+    let tags = |value| Tags::new().with("instance", value);
+    let filtered = |value: &str| ScannerFilter::new().with_instance_tag("instance", value);
+    for (of_budget, asked, goes_on) in
+        [(None, "one", true), (Some("one"), "one", true), (Some("one"), "two", false)]
+    {
+        let mut request = fx.budget(1);
+        if let Some(value) = of_budget {
+            request = request.with_tags(tags(value)?);
+        }
+        let budget = fx.make(&request).await?;
+        let task = fx.submit_and_claim(&fx.spending(budget, 1)?).await?;
+        let waiting = fx.submit(&fx.spending(budget, 1)?.with_tags(tags("one")?)).await?;
+        ensure!(fx.claim_if_any().await?.is_none(), "it is reserved");
+        fx.settle().await?;
+        fx.backend.complete(&task.handle, None).await?;
+
+        let quiet = fx.backend.tick_until_quiet(&filtered(asked)).await?;
+
+        let state = fx.describe(waiting).await?.state;
+        ensure_eq!(state == Ready, goes_on, "tagged {of_budget:?}, asked for {asked}");
+        ensure!(goes_on || quiet.next_due.is_none_or(|at| at > TimestampMs(0)), "it is not theirs");
+        fx.settle().await?;
+        let task = fx.claim_one().await?;
+        fx.backend.complete(&task.handle, None).await?;
+    }
     Ok(())
 }
 
@@ -777,7 +890,7 @@ pub(crate) async fn raise_lets_go_on(fx: Fixture) -> CaseResult {
 /// Those that wait go on when a running attempt gives back what it had reserved, however many they are, and
 /// a worker that waits in its claim is woken.
 pub(crate) async fn freed_room_lets_go_on(fx: Fixture) -> CaseResult {
-    let many = limits::BUDGET_ADMITTED_MAX + 8;
+    let many = limits::BUDGET_MOVED_MAX + 8;
     let budget = fx.budget_of(many as u64).await?;
     let task = fx.submit_and_claim(&fx.spending(budget, many as u64)?).await?;
     let ones = vec![1; many];

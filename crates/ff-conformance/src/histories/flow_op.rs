@@ -169,8 +169,8 @@ pub(super) fn flow() -> impl Strategy<Value = Op> {
         2 => Just(FlowOp::CancelStarter),
         1 => any::<u8>().prop_map(FlowOp::Resubmit),
         6 => extend,
-        7 => (any::<u8>(), 0_u8..4).prop_map(|(flow, policy)| FlowOp::Cancel { flow, policy }),
-        13 => (any::<u8>(), any::<u8>()).prop_map(|(flow, which)| FlowOp::Replay { flow, which }),
+        9 => (any::<u8>(), 0_u8..4).prop_map(|(flow, policy)| FlowOp::Cancel { flow, policy }),
+        15 => (any::<u8>(), any::<u8>()).prop_map(|(flow, which)| FlowOp::Replay { flow, which }),
         1 => (any::<u8>(), 1_u8..4).prop_map(|(flow, limit)| FlowOp::Read { flow, limit }),
         1 => (1_u8..3, option::of(0_u8..4), any::<bool>())
             .prop_map(|(limit, state, tagged)| FlowOp::List { limit, state, tagged }),

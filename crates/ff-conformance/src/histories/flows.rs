@@ -117,7 +117,7 @@ impl World {
                 self.extension(*flow, nodes, edges, *stale, now)?
             }
             FlowOp::Cancel { flow, policy } => {
-                let around = self.around_child().filter(|_| *flow >= 96);
+                let around = self.around_child().filter(|_| *flow >= 64);
                 let (request, id) = (self.ids.request_id(), around.or_else(|| self.flow(*flow))?);
                 let policy = POLICIES[usize::from(*policy) % POLICIES.len()];
                 FlowCall::Cancel(CancelFlow::new(request, id, "no longer").with_policy(policy))

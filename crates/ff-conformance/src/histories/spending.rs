@@ -89,7 +89,8 @@ pub(super) fn faults<'v>(
     let id = view.budget_id;
     let drawing = executions.filter(|one| one.budgets.contains(&id));
     let waiting = drawing.clone().filter(|one| one.blocked_on == Some(id)).count();
-    let leased = drawing.filter(|one| one.lease.is_some() && view.on_breach != OnBreach::Report);
+    let holds = |one: &&ExecutionView| one.lease.is_some() || one.token_outstanding;
+    let leased = drawing.filter(|one| holds(one) && view.on_breach != OnBreach::Report);
     let reserved: u64 = leased.filter_map(|one| one.reservation.get(TOKENS)).sum();
     let tokens = view.dimensions[TOKENS];
     let sum = tokens.used + tokens.reserved;

@@ -22,17 +22,30 @@ impl BudgetTables for Table {
     }
 
     fn first_blocked(&self, id: BudgetId) -> Option<(QueueOrder, ExecutionId)> {
-        self.waiting_for(id).next().map(place)
+        self.line_for(id).next().map(place)
     }
 }
 
 impl Table {
-    /// The rows that wait for room in a budget, in the order of their places.
+    /// The rows that wait for room in a budget.
     fn waiting_for(&self, id: BudgetId) -> impl Iterator<Item = &ExecutionRecord> {
-        let waiting = self.rows.values().filter(move |row| row.run.blocked_on == Some(id));
-        let mut waiting: Vec<_> = waiting.collect();
-        waiting.sort_unstable_by_key(|row| place(row));
-        waiting.into_iter()
+        self.rows.values().filter(move |row| row.run.blocked_on == Some(id))
+    }
+
+    /// Those of them in line, in the order of their places.
+    fn line_for(&self, id: BudgetId) -> impl Iterator<Item = &ExecutionRecord> {
+        let mut line: Vec<_> =
+            self.waiting_for(id).filter(|row| row.run.set_aside.is_none()).collect();
+        line.sort_unstable_by_key(|row| place(row));
+        line.into_iter()
+    }
+
+    /// Those that were set aside before a generation, oldest first.
+    fn aside_for(&self, id: BudgetId, before: u64) -> impl Iterator<Item = &ExecutionRecord> {
+        let earlier = |row: &&ExecutionRecord| row.run.set_aside.is_some_and(|at| at < before);
+        let mut aside: Vec<_> = self.waiting_for(id).filter(earlier).collect();
+        aside.sort_unstable_by_key(|row| (row.run.set_aside, row.submission.id()));
+        aside.into_iter()
     }
 
     /// Brings the budgets of a row along whose run state was `earlier`.
@@ -43,9 +56,9 @@ impl Table {
         }
         let run = row.run.clone();
         for id in row.submission.budgets().to_vec() {
-            let waits = self.waiting_for(id).next().is_some();
+            let line = self.line_for(id).count();
             if let Some(budget) = self.budgets.get_mut(&id) {
-                budget.follow(earlier, &run, waits, now);
+                budget.follow(earlier, &run, line, now);
             }
         }
     }
@@ -61,10 +74,15 @@ impl Table {
         if budget.look_at.is_none_or(|at| at > now) {
             return;
         }
-        let waiting = self.waiting_for(id).take(limits::BUDGET_ADMITTED_MAX + 1);
-        let look = machine::look(budget, waiting, now);
+        let most = limits::BUDGET_MOVED_MAX + 1;
+        let mut rolled = budget.clone();
+        rolled.roll(now);
+        let line = self.line_for(id).take(most);
+        let aside = self.aside_for(id, rolled.generation).take(most);
+        let set_aside = self.aside_for(id, u64::MAX).count();
+        let look = machine::look(budget, line, aside, set_aside, now);
         self.budgets.insert(id, look.budget);
-        for (id, next) in look.admitted {
+        for (id, next) in look.moved {
             self.apply(id, next, now);
         }
         outcome.budgets_looked_at += 1;
@@ -133,7 +151,9 @@ impl Toy {
             machine::report_usage(row, &fence, usage, &*table, self.clock.now())?;
         if let (Some(reported), Some(row)) = (reported, table.rows.get_mut(&fence.execution)) {
             row.run = *reported.run;
-            row.reports.get_or_insert_default().extend(usage.dedup_key.clone());
+            if let Some(key) = &usage.dedup_key {
+                row.reports.get_or_insert_default().insert(key);
+            }
             for budget in reported.budgets {
                 table.budgets.insert(budget.spec.id, budget);
             }

@@ -51,11 +51,19 @@ impl ClaimOps for Toy {
         }
         let mut tokens = Vec::new();
         let mut items = Vec::new();
-        for (_, id) in self.best(&table, lane, offered, &[Queue::Reclaim], &request.filter) {
-            if tokens.len() == request.max_tokens as usize {
-                break;
-            }
-            if let Some(token) = issue_token(&mut table, id, request.request_id, items.len(), now) {
+        // What ends instead of starting may have changed what else there is: then look anew.
+        let mut look = true;
+        while std::mem::take(&mut look) {
+            for (_, id) in self.best(&table, lane, offered, &[Queue::Reclaim], &request.filter) {
+                if tokens.len() == request.max_tokens as usize {
+                    break;
+                }
+                let index = items.len();
+                let Some(token) = issue_token(&mut table, id, request.request_id, index, now)
+                else {
+                    look = true;
+                    break;
+                };
                 items.push(id);
                 tokens.push(token);
             }
@@ -76,7 +84,7 @@ impl ClaimOps for Toy {
         let now = self.clock.now();
         let missing = || EngineError::execution_not_found(grant.execution);
         let row = table.rows.get(&grant.execution).ok_or_else(missing)?;
-        if let Decision::Apply { next, .. } = machine::take_up(row, &grant, policy, &*table, now)? {
+        if let Decision::Apply { next, .. } = machine::take_up(row, &grant, policy, now)? {
             table.apply(grant.execution, *next, now);
         }
         let row = table.rows.get(&grant.execution);
@@ -103,17 +111,24 @@ impl Toy {
         let mut outcome = ClaimOutcome::default();
         let mut items = Vec::new();
         let (lane, offered) = (&request.lane, &request.capabilities);
-        for (queue, id) in self.best(&table, lane, offered, queues, &filter) {
-            if items.len() == request.policy.max_tasks as usize {
-                break;
-            }
-            let issued = match queue {
-                Queue::Ready => issue_lease(&mut table, id, request, items.len(), now)
-                    .map(|task| outcome.tasks.push(task)),
-                Queue::Reclaim => issue_token(&mut table, id, request.request_id, items.len(), now)
-                    .map(|token| outcome.reclaims.push(token)),
-            };
-            if issued.is_some() {
+        // What ends instead of starting may have changed what else there is: then look anew.
+        let mut look = true;
+        while std::mem::take(&mut look) {
+            for (queue, id) in self.best(&table, lane, offered, queues, &filter) {
+                let index = items.len();
+                if index == request.policy.max_tasks as usize {
+                    break;
+                }
+                let issued = match queue {
+                    Queue::Ready => issue_lease(&mut table, id, request, index, now)
+                        .map(|task| outcome.tasks.push(task)),
+                    Queue::Reclaim => issue_token(&mut table, id, request.request_id, index, now)
+                        .map(|token| outcome.reclaims.push(token)),
+                };
+                if issued.is_none() {
+                    look = true;
+                    break;
+                }
                 items.push(id);
             }
         }
@@ -163,7 +178,13 @@ impl Toy {
         let rows = rows.filter_map(|(id, row)| Some((Placement::of(row).due?, Due::Row(*id))));
         let flows = table.flows.iter().filter(|(_, flow)| matches(&flow.tags));
         let flows = flows.filter_map(|(id, flow)| Some((flow.due()?, Due::Flow(*id))));
-        let budgets = table.budgets.iter().filter(|(_, budget)| matches(&budget.spec.tags));
+        let namespace = request.filter.namespace.as_ref();
+        let serves = namespace.is_none_or(|namespace| namespace == self.namespace());
+        let everybodys = |tags: &Tags| tags.iter().next().is_none() && serves;
+        let budgets = table
+            .budgets
+            .iter()
+            .filter(|(_, budget)| matches(&budget.spec.tags) || everybodys(&budget.spec.tags));
         let budgets = budgets.filter_map(|(id, budget)| Some((budget.look_at?, Due::Budget(*id))));
         rows.chain(flows).chain(budgets).collect()
     }

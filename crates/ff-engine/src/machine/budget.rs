@@ -3,7 +3,12 @@
 //! A budget counts by dimension what was reported (`used`) and what running attempts may still report
 //! (`reserved`). An execution is handed out when its estimate fits beside both, and no other waits in front
 //! of it; from then on a report takes from its reservation first. The reservation counts exactly while the
-//! lease is held, so a store brings it along with the lease: see [`BudgetRecord::follow`].
+//! lease, or the token that leads to one, is held, so a store brings it along with these: see
+//! [`BudgetRecord::follow`].
+//!
+//! Those that find no room stand in line, in the order of their places. One that needs more than there could be
+//! if everything came back is set aside, so that it holds nobody up, until the limit is raised or usage starts
+//! from nothing: the budget counts these in its `generation`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,6 +42,8 @@ pub struct BudgetRecord {
     pub window_start: Option<TimestampMs>,
     /// When it has to be looked at: some executions that wait for it may be let go on.
     pub look_at: Option<TimestampMs>,
+    /// How often limits were changed and usage started from nothing.
+    pub generation: u64,
     /// The latest requests that changed it.
     pub marks: Recent<ff_types::RequestId>,
 }
@@ -46,7 +53,7 @@ pub trait BudgetTables {
     /// The budget of this id.
     fn budget(&self, id: BudgetId) -> Option<&BudgetRecord>;
 
-    /// The first of those that wait for room in a budget.
+    /// The first of the line for a budget.
     fn first_blocked(&self, id: BudgetId) -> Option<(QueueOrder, ExecutionId)>;
 }
 
@@ -74,12 +81,13 @@ pub fn create_budget(
         dimensions: request.limits.iter().map(|(name, l)| (name.clone(), dimension(l))).collect(),
         window_start: request.window.map(|window| window.start_at(now)),
         look_at: None,
+        generation: 0,
         marks: Recent::default(),
     })))
 }
 
 /// Decides a change of a budget; `None` when the request was made before. `waits` says whether some
-/// execution waits for room in it.
+/// execution waits for room in it, in line or set aside.
 ///
 /// # Errors
 /// Those of [`AdjustBudget::validate`]; [`EngineError::Validation`] for a dimension that it does not count.
@@ -105,6 +113,7 @@ pub fn adjust_budget(
         next.dimensions.values_mut().for_each(|dimension| dimension.used = 0);
     }
     next.marks.push(request.request_id);
+    next.generation += 1;
     if waits {
         next.look_at = Some(now);
     }
@@ -118,6 +127,7 @@ impl BudgetRecord {
         let start = self.spec.window.map(|window| window.start_at(now));
         if start > self.window_start {
             self.window_start = start;
+            self.generation += 1;
             self.dimensions.values_mut().for_each(|dimension| dimension.used = 0);
         }
     }
@@ -158,12 +168,12 @@ impl BudgetRecord {
     }
 
     /// Brings it along with an execution that draws on it and whose run state was `before`: what that has
-    /// reserved counts while it holds a lease, and those that wait are let go on in time. `waits` says
-    /// whether some do, this one included.
-    pub fn follow(&mut self, before: &RunState, run: &RunState, waits: bool, now: TimestampMs) {
+    /// reserved counts while it is held, and the line moves in time. `line` is how many stand in line, this
+    /// one included.
+    pub fn follow(&mut self, before: &RunState, run: &RunState, line: usize, now: TimestampMs) {
         let (was, is) = (before.blocked_on, run.blocked_on);
         let own = Some(self.spec.id);
-        let starts = before.lease.is_none() && run.lease.is_some();
+        let starts = !holds(before) && holds(run);
         let begins_to_wait = is == own && was != own;
         if starts || begins_to_wait {
             self.roll(now);
@@ -173,7 +183,8 @@ impl BudgetRecord {
         let is_freed = self.settle(held(before), held(run));
         let leaves =
             was == own && (run.state.is_terminal() || (has_others(run) && !has_others(before)));
-        if waits && (is_freed || leaves) {
+        let joins_others = begins_to_wait && run.set_aside.is_none() && line > 1;
+        if line > 0 && (is_freed || leaves || joins_others) {
             self.look_at = Some(now);
         }
         if begins_to_wait {
@@ -188,7 +199,7 @@ impl BudgetRecord {
         })
     }
 
-    /// The limit that usage alone leaves no room below.
+    /// The limit that usage alone leaves no room below: also when everything that is reserved came back.
     fn used_up(&self, wanted: &Amounts) -> Option<Breach> {
         self.dimensions.iter().find_map(|(name, dimension)| {
             let limit = dimension.limit.hard?;
@@ -208,15 +219,15 @@ impl BudgetRecord {
 pub(super) enum Admission {
     /// It may start, with this reservation.
     Admitted(Option<Arc<Amounts>>),
-    /// It waits for room in this budget.
-    Blocked(BudgetId),
+    /// It waits for room in this budget, set aside in this generation when there can be none.
+    Blocked(BudgetId, Option<u64>),
     /// It fails: this is used up.
     UsedUp(Breach),
 }
 
 /// Whether a change of an execution means something for its budgets.
 pub fn moves_budgets(before: &RunState, run: &RunState) -> bool {
-    before.lease.is_some() != run.lease.is_some()
+    holds(before) != holds(run)
         || before.blocked_on != run.blocked_on
         || (run.blocked_on.is_some() && before.reasons != run.reasons)
 }
@@ -244,18 +255,22 @@ pub(super) fn admit(
         }
     }
     budgets.retain(|budget| budget.spec.on_breach != OnBreach::Report);
-    let wanted = reservable(wanted(record), &budgets);
+    let wanted = wanted(record);
     let place = (QueueOrder::of(record), record.submission.id());
     for budget in &budgets {
         let waits_behind = tables.first_blocked(budget.spec.id).is_some_and(|first| first < place);
         if !waits_behind && budget.fits(&wanted) {
             continue;
         }
-        return match budget.used_up(&wanted).filter(|_| budget.spec.on_breach == OnBreach::Fail) {
-            Some(breach) => Admission::UsedUp(breach),
-            None => Admission::Blocked(budget.spec.id),
+        return match budget.used_up(&wanted) {
+            Some(breach) if budget.spec.on_breach == OnBreach::Fail => Admission::UsedUp(breach),
+            beyond => {
+                let aside = beyond.map(|_| budget.generation);
+                Admission::Blocked(budget.spec.id, aside)
+            }
         };
     }
+    let wanted = reservable(wanted, &budgets);
     Admission::Admitted(Some(wanted).filter(|wanted| !wanted.is_empty()).map(Arc::new))
 }
 
@@ -269,27 +284,32 @@ fn wanted(record: &ExecutionRecord) -> Amounts {
     }
 }
 
-/// As much of it as some budget counts and none limits.
+/// What of it is reserved: the dimensions that some budget limits.
 fn reservable(mut wanted: Amounts, budgets: &[BudgetRecord]) -> Amounts {
-    wanted.retain(|name, amount| {
-        let counted = budgets.iter().filter_map(|budget| budget.dimensions.get(name));
-        let hard = counted.clone().filter_map(|dimension| dimension.limit.hard).min();
-        *amount = (*amount).min(hard.unwrap_or(u64::MAX));
-        counted.count() > 0 && *amount > 0
-    });
+    let is_limited = |name: &str| {
+        let mut counted = budgets.iter().filter_map(|budget| budget.dimensions.get(name));
+        counted.any(|dimension| dimension.limit.hard.is_some())
+    };
+    wanted.retain(|name, amount| *amount > 0 && is_limited(name));
     wanted
 }
 
-/// What an execution has reserved: something exactly while it holds a lease.
+/// Whether its reservation counts: it holds a lease, or a token that leads to one.
+const fn holds(run: &RunState) -> bool {
+    run.lease.is_some() || run.grant.is_some()
+}
+
+/// What an execution has reserved: something at most while it holds a lease or a token.
 pub fn held_reservation(run: &RunState) -> Option<&Amounts> {
-    run.reservation.as_deref().filter(|_| run.lease.is_some())
+    run.reservation.as_deref().filter(|_| holds(run))
 }
 
 /// The run state of one that waits for room.
-pub(super) fn blocked(run: &RunState, budget: BudgetId) -> RunState {
+pub(super) fn blocked(run: &RunState, budget: BudgetId, aside: Option<u64>) -> RunState {
     let mut next = run.clone();
     next.reasons = next.reasons.with(BlockReason::Budget);
     next.blocked_on = Some(budget);
+    next.set_aside = aside;
     next.state = state_of(next.reasons);
     next
 }
@@ -307,56 +327,88 @@ pub(super) fn failed(run: &RunState, breach: &Breach, now: TimestampMs) -> RunSt
 pub struct Look {
     /// The budget becomes this.
     pub budget: BudgetRecord,
-    /// These are let go on, with these run states.
-    pub admitted: Vec<(ExecutionId, RunState)>,
+    /// And these executions this: let go on, set aside, or in line again.
+    pub moved: Vec<(ExecutionId, RunState)>,
 }
 
-/// Decides a look at a budget that is due. `waiting` are those that wait for room in it, in the order of
-/// their places, as far as asked for.
+/// Decides a look at a budget that is due. `line` are those in line, in the order of their places, and
+/// `aside` those that were set aside in an earlier generation than its next, oldest first; both as far as
+/// asked for. `set_aside` is how many are set aside in all.
 ///
-/// They go on in that order while their estimates fit together, at most 32 at once, and the first that does
-/// not fit is waited for; one that something else keeps back takes no room, and neither does one that fails when its turn comes. When some went on, the budget is looked at again after a second, in case they do
-/// not take what they were let go on for.
+/// The line goes on in its order while the estimates fit together, and the first that does not fit is waited
+/// for. One that something else keeps back, that fails when its turn comes, or whose flow is cancelled takes no
+/// room; one that needs more than there can be is set aside. At most 32 move at once. When some went on, the
+/// budget is looked at again after a second, in case they do not take what they were let go on for.
 pub fn look<'r>(
     budget: &BudgetRecord,
-    waiting: impl Iterator<Item = &'r ExecutionRecord>,
+    line: impl Iterator<Item = &'r ExecutionRecord>,
+    aside: impl Iterator<Item = &'r ExecutionRecord>,
+    set_aside: usize,
     now: TimestampMs,
 ) -> Look {
     let mut next = budget.clone();
     next.roll(now);
     let mut full = next.clone();
-    let mut admitted = Vec::new();
-    let mut left = None;
-    for record in waiting {
-        let wanted = reservable(wanted(record), std::slice::from_ref(&next));
-        let fails = next.spec.on_breach == OnBreach::Fail && next.used_up(&wanted).is_some();
-        let takes = if fails || has_others(&record.run) {
-            Amounts::new()
-        } else {
-            one_at_least(&next, wanted)
-        };
-        let is_full = admitted.len() == limits::BUDGET_ADMITTED_MAX;
-        if is_full || (!takes.is_empty() && !full.fits(&takes)) {
-            left = Some(is_full);
+    let mut moved = Vec::new();
+    let mut admitted = false;
+    let mut stopped = None;
+    let mut left_aside = set_aside;
+    for record in line {
+        if moved.len() == limits::BUDGET_MOVED_MAX {
+            stopped = Some(true);
             break;
         }
-        full.settle(&Amounts::new(), &takes);
         let mut run = record.run.clone();
+        let wanted = wanted(record);
+        if !has_turn(record, &next, &wanted) {
+            if next.used_up(&wanted).is_some() {
+                run.set_aside = Some(next.generation);
+                left_aside += 1;
+                moved.push((record.submission.id(), run));
+                continue;
+            }
+            let takes = one_at_least(&next, wanted);
+            if !full.fits(&takes) {
+                stopped = Some(false);
+                break;
+            }
+            full.settle(&Amounts::new(), &takes);
+        }
+        admitted = true;
         run.reasons = run.reasons.without(BlockReason::Budget);
         run.blocked_on = None;
         if run.state == ff_types::ExecutionState::Blocked {
             run.state = state_of(run.reasons);
         }
-        admitted.push((record.submission.id(), run));
+        moved.push((record.submission.id(), run));
     }
-    let again = now.saturating_add(std::time::Duration::from_millis(limits::BUDGET_LOOK_AGAIN_MS));
-    next.look_at = match left {
-        None => None,
-        Some(true) => Some(now),
-        Some(false) if admitted.is_empty() => next.window_end(),
-        Some(false) => earlier(Some(again), next.window_end()),
+    let mut again = stopped == Some(true);
+    for record in aside {
+        again = true;
+        if moved.len() == limits::BUDGET_MOVED_MAX {
+            break;
+        }
+        let mut run = record.run.clone();
+        run.set_aside = None;
+        moved.push((record.submission.id(), run));
+    }
+    let after = |ms| now.saturating_add(std::time::Duration::from_millis(ms));
+    next.look_at = match stopped {
+        _ if again => Some(now),
+        None => next.window_end().filter(|_| left_aside > 0),
+        Some(_) if admitted => {
+            earlier(Some(after(limits::BUDGET_LOOK_AGAIN_MS)), next.window_end())
+        }
+        Some(_) => earlier(Some(after(limits::BUDGET_LINE_LOOK_MS)), next.window_end()),
     };
-    Look { budget: next, admitted }
+    Look { budget: next, moved }
+}
+
+/// Whether one in line goes on without taking room: it does not start then.
+fn has_turn(record: &ExecutionRecord, budget: &BudgetRecord, wanted: &Amounts) -> bool {
+    let fails = budget.spec.on_breach == OnBreach::Fail && budget.used_up(wanted).is_some();
+    let is_over = record.flow_cancel.is_some() && !record.run.attempt.is_some_and(|one| one.open);
+    fails || is_over || has_others(&record.run)
 }
 
 /// What one takes for certain: one of each limited dimension, if it is expected to use less.
@@ -384,8 +436,7 @@ pub struct Reported {
 ///
 /// # Errors
 /// Those of [`valid_usage`]; [`EngineError::State`] when the lease is not live;
-/// [`EngineError::LimitExceeded`] for too many keys or dimensions of one execution, and for a sum over
-/// 2^53 - 1.
+/// [`EngineError::LimitExceeded`] for too many dimensions of one execution, and for a sum over 2^53 - 1.
 pub fn report_usage(
     record: &ExecutionRecord,
     fence: &Fence,
@@ -395,12 +446,10 @@ pub fn report_usage(
 ) -> Result<(Option<Reported>, UsageOutcome), EngineError> {
     let amounts = valid_usage("usage", usage)?;
     held(record, fence, now)?;
-    if let Some(key) = &usage.dedup_key {
-        if record.reports.as_ref().is_some_and(|keys| keys.contains(key.as_str())) {
-            return Ok((None, UsageOutcome::AlreadyApplied));
-        }
-        let reports = record.reports.as_ref().map_or(0, |keys| keys.len());
-        at_most("usage_reports", reports + 1, limits::USAGE_REPORTS_MAX)?;
+    if let (Some(key), Some(reports)) = (&usage.dedup_key, &record.reports)
+        && reports.contains(key)
+    {
+        return Ok((None, UsageOutcome::AlreadyApplied));
     }
     let mut run = record.run.clone();
     let total = Arc::make_mut(run.usage.get_or_insert_default());
@@ -440,7 +489,7 @@ pub fn report_usage(
                 (amount(&amounts, name) > 0).then(|| next.breach(name, dimension, limit))
             })
         });
-        if next.spec.on_breach == OnBreach::Fail && tables.first_blocked(*id).is_some() {
+        if tables.first_blocked(*id).is_some() {
             next.look_at = Some(now);
         }
         budgets.push(next);
@@ -448,6 +497,33 @@ pub fn report_usage(
     run.reservation = Some(after).filter(|after| !after.is_empty()).map(Arc::new);
     let outcome = soft.map_or(UsageOutcome::Ok, UsageOutcome::SoftBreach);
     Ok((Some(Reported { run: Box::new(run), budgets }), outcome))
+}
+
+/// The keys of the latest reports that were counted in a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reports {
+    keys: BTreeMap<String, u64>,
+    order: BTreeMap<u64, String>,
+    count: u64,
+}
+
+impl Reports {
+    /// Whether a report with this key is among them.
+    pub fn contains(&self, key: &str) -> bool {
+        self.keys.contains_key(key)
+    }
+
+    /// Remembers a key; of more than 10,000 the oldest is forgotten.
+    pub fn insert(&mut self, key: &str) {
+        self.keys.insert(key.to_owned(), self.count);
+        self.order.insert(self.count, key.to_owned());
+        self.count += 1;
+        if self.keys.len() > limits::USAGE_REPORTS_MAX
+            && let Some((_, oldest)) = self.order.pop_first()
+        {
+            self.keys.remove(&oldest);
+        }
+    }
 }
 
 fn add(total: &mut Amounts, amounts: &Amounts) -> Result<(), EngineError> {

@@ -36,8 +36,8 @@ pub fn claim(
     }
     let reservation = match admit(record, budgets, now) {
         Admission::Admitted(reservation) => reservation,
-        Admission::Blocked(budget) => {
-            return Decision::apply(blocked(&record.run, budget), Claimed::Blocked);
+        Admission::Blocked(budget, aside) => {
+            return Decision::apply(blocked(&record.run, budget, aside), Claimed::Blocked);
         }
         Admission::UsedUp(breach) => {
             return Decision::apply(failed(&record.run, &breach, now), Claimed::Ended);

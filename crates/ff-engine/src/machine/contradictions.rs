@@ -37,6 +37,7 @@ pub fn contradictions(record: &ExecutionRecord) -> Vec<String> {
             run.blocked_on.is_none_or(|budget| record.submission.budgets().contains(&budget)),
             "it waits for a budget of its own",
         ),
+        (run.set_aside.is_none() || run.blocked_on.is_some(), "it is set aside while it waits"),
         (
             !run.state.is_terminal() || (run.reservation.is_none() && record.reports.is_none()),
             "an end leaves no reservation",

@@ -45,8 +45,8 @@ mod waitpoint;
 mod waits;
 
 pub use budget::{
-    BudgetRecord, BudgetTables, Look, Reported, adjust_budget, create_budget, held_reservation,
-    look, moves_budgets, report_usage,
+    BudgetRecord, BudgetTables, Look, Reported, Reports, adjust_budget, create_budget,
+    held_reservation, look, moves_budgets, report_usage,
 };
 pub use cancel::{cancel, cancel_execution};
 pub use claim::{Claimed, claim};

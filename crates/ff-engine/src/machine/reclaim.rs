@@ -13,7 +13,7 @@ use crate::error::{EngineError, StateKind};
 use crate::fence::Grant;
 
 /// Decides the grant of a record that stands at the head of its reclaim queue. The outcome says
-/// whether a token was issued; if not, the execution has ended instead, or waits for room in a budget.
+/// whether a token was issued, which reserves as the lease does; if not, the execution has ended instead, or waits for room in a budget.
 pub fn grant(
     record: &ExecutionRecord,
     id: GrantId,
@@ -23,29 +23,30 @@ pub fn grant(
     if let Some(next) = ended_instead(record, now) {
         return Decision::apply(next, false);
     }
-    match admit(record, budgets, now) {
-        Admission::Admitted(_) => {}
-        Admission::Blocked(budget) => return Decision::apply(blocked(&record.run, budget), false),
+    let reservation = match admit(record, budgets, now) {
+        Admission::Admitted(reservation) => reservation,
+        Admission::Blocked(budget, aside) => {
+            return Decision::apply(blocked(&record.run, budget, aside), false);
+        }
         Admission::UsedUp(breach) => {
             return Decision::apply(failed(&record.run, &breach, now), false);
         }
-    }
+    };
     let mut next = record.run.clone();
     let expires_at = now.saturating_add(Duration::from_millis(limits::RECLAIM_GRANT_TTL_MS));
     next.grant = Some(OutstandingGrant { id, expires_at });
+    next.reservation = reservation;
     Decision::apply(next, true)
 }
 
 /// Decides `claim_from_reclaim`.
 ///
 /// # Errors
-/// [`StateKind::ReclaimTokenVoid`] when the token was used, has expired or was withdrawn, and when its
-/// budgets have no room any more.
+/// [`StateKind::ReclaimTokenVoid`] when the token was used, has expired or was withdrawn.
 pub fn take_up(
     record: &ExecutionRecord,
     grant: &Grant,
     policy: &ClaimPolicy,
-    budgets: &impl BudgetTables,
     now: TimestampMs,
 ) -> Result<Decision<Claimed>, EngineError> {
     let run = &record.run;
@@ -61,9 +62,7 @@ pub fn take_up(
     if !outstanding || ended_instead(record, now).is_some() {
         return Err(void());
     }
-    let Admission::Admitted(reservation) = admit(record, budgets, now) else {
-        return Err(void());
-    };
+    let reservation = run.reservation.clone();
     let next = leased(record, grant.id.lease(), policy, reservation, now);
     let attempt = next.attempt.map_or(AttemptIndex::FIRST, |attempt| attempt.index);
     Ok(Decision::apply(next, Claimed::Leased(attempt)))

@@ -10,6 +10,7 @@ use ff_types::{
     Payload, ReasonSet, RequestId, TerminalOutcome, TimestampMs, WorkerId, WorkerInstanceId,
 };
 
+use super::budget::Reports;
 use super::flow::{Dependencies, Node};
 use super::frame_log::FrameLog;
 use super::recent::Recent;
@@ -36,8 +37,8 @@ pub struct ExecutionRecord {
     pub frames: Option<Box<FrameLog>>,
     /// The running summary, once there is one.
     pub summary: Option<Box<SummaryView>>,
-    /// The keys of the reports of usage that were counted, until the end; once there are any.
-    pub reports: Option<Box<BTreeSet<String>>>,
+    /// The keys of the latest reports of usage that were counted, until the end; once there are any.
+    pub reports: Option<Box<Reports>>,
     /// Everything else that changes.
     pub run: RunState,
 }
@@ -97,8 +98,10 @@ pub struct RunState {
     pub unhandled: bool,
     /// The budget that it waits for; set exactly while `Budget` is among the reasons.
     pub blocked_on: Option<BudgetId>,
+    /// In which generation of that budget it was set aside, if it was.
+    pub set_aside: Option<u64>,
     /// What the latest attempt may still report within its reservation. It counts against the budgets
-    /// while the lease is held.
+    /// while the lease is held, or the token that leads to one.
     pub reservation: Option<Arc<Amounts>>,
     /// What was reported in all, over all attempts.
     pub usage: Option<Arc<Amounts>>,
@@ -313,6 +316,7 @@ impl RunState {
         self.child_flows = None;
         self.waits_for = None;
         self.blocked_on = None;
+        self.set_aside = None;
         self.ended_at = Some(now);
     }
 

@@ -110,6 +110,7 @@ pub(super) fn created(
         dependencies: Dependencies::default(),
         unhandled: false,
         blocked_on: None,
+        set_aside: None,
         reservation: None,
         usage: None,
         operator: Recent::default(),

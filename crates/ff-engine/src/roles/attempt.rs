@@ -308,12 +308,13 @@ pub trait AttemptOps: Send + Sync + 'static {
     ///   `[budget.report_is_all_or_nothing]`. Once a soft limit is passed, reports say so
     ///   `[budget.soft_limit_is_told]`.
     /// - A report with a key counts once in the life of a run, whichever attempt repeats it
-    ///   `[budget.report_counts_once]`; without a key it is counted each time.
+    ///   `[budget.report_counts_once]`; without a key it is counted each time. The latest 10,000 keys are
+    ///   remembered.
     ///
     /// # Errors
     /// [`EngineError::Validation`] for a dimension that is malformed or named twice,
-    /// [`EngineError::LimitExceeded`] for an amount or a sum over 2^53 - 1, for more than 32 dimensions and
-    /// 10,000 keys of an execution `[budget.report_limits_are_enforced]`.
+    /// [`EngineError::LimitExceeded`] for an amount or a sum over 2^53 - 1 and for more than 32 dimensions of
+    /// an execution `[budget.report_limits_are_enforced]`.
     async fn report_usage(
         &self,
         handle: &Handle,

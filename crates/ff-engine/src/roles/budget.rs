@@ -17,9 +17,11 @@ use crate::requests::{AdjustBudget, BudgetView, CreateBudget, ListBudgets};
 ///   `[budget.estimate_is_reserved_with_the_lease]`, once, however often it is repeated
 ///   `[budget.repeated_claim_reserves_once]`. What is left of the reservation goes back with the lease, in the step that ends it,
 ///   however it ends `[budget.reservation_goes_with_the_lease]`; an attempt that resumes reserves what it
-///   had left `[budget.resumed_attempt_reserves_the_rest]`.
-/// - What is used and what is reserved never pass a hard limit together `[budget.no_overshoot]`. An
-///   estimate over the limit reserves all of it `[budget.large_estimate_takes_all_there_is]`.
+///   had left, with the token that lets it `[budget.resumed_attempt_reserves_the_rest]`.
+/// - What is used and what is reserved never pass a hard limit together `[budget.no_overshoot]`. One that
+///   needs more than there can be is set aside until there can, and holds up nobody
+///   `[budget.impossible_estimate_is_set_aside]`, also when reports have made it so
+///   `[budget.reports_set_the_first_aside]`.
 /// - Without room an execution is `Blocked` when its turn comes, and the budget is told as the reason
 ///   `[budget.no_room_blocks]`; it goes on when the budget is raised `[budget.raise_lets_go_on]`, gets
 ///   back what was reserved `[budget.freed_room_lets_go_on]` or starts a new window
@@ -30,6 +32,9 @@ use crate::requests::{AdjustBudget, BudgetView, CreateBudget, ListBudgets};
 /// - Usage starts from nothing once a window, whoever looks at it and however often
 ///   `[budget.one_reset_a_window]`; a clock that steps back over the edge resets nothing
 ///   `[budget.clock_steps_reset_once]`.
+/// - A budget without tags is looked after by every maintainer, whatever its filter, and one with tags by
+///   those whose filter matches `[budget.untagged_is_looked_after_by_all]`. A member of a flow that was
+///   cancelled holds up nobody `[budget.cancelled_member_holds_up_nobody]`.
 /// - A hold stays when a budget has room, and the other way round
 ///   `[budget.hold_and_budget_are_separate]`; behind one that is
 ///   cancelled or held nobody waits `[budget.waiting_can_be_cancelled]`.
