@@ -13,11 +13,7 @@ local budget_due = {}
 local LOOK_AGAIN_MS = 1000
 local LINE_LOOK_MS = 60000
 
---- Looks at a budget. Answers what was done, or nil when nothing is due.
-function budget_due.handle(b, now, looked)
-  if not b.due or tonumber(b.due) > now then
-    return nil
-  end
+local function look(b, now, looked)
   window.roll(b, now)
   local moved = {}
   local admitted, aside, stopped = budget_line.move(b, moved)
@@ -36,6 +32,18 @@ function budget_due.handle(b, now, looked)
   for _, r in ipairs(moved) do
     r.looked = looked
     places.commit(r, now)
+  end
+end
+
+--- Looks at a budget, and once more when it is due again at once: those that are back in line may go on. Answers
+--- what was done, or nil when nothing is due.
+function budget_due.handle(b, now, looked)
+  if not b.due or tonumber(b.due) > now then
+    return nil
+  end
+  look(b, now, looked)
+  if b.due and tonumber(b.due) <= now and looked.visits > 0 then
+    look(b, now, looked)
   end
   return "budgets"
 end

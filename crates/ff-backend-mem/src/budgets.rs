@@ -165,8 +165,17 @@ impl Store {
         }
     }
 
-    /// Looks at a budget that is due.
+    /// Looks at a budget that is due, and once more when it is due again at once: those that are back in line
+    /// may go on.
     pub(crate) fn look_at_budget(&mut self, id: BudgetId, now: TimestampMs) -> bool {
+        let is_due = self.look_once(id, now);
+        if is_due {
+            self.look_once(id, now);
+        }
+        is_due
+    }
+
+    fn look_once(&mut self, id: BudgetId, now: TimestampMs) -> bool {
         let Some(kept) = self.budgets.records.get(&id) else { return false };
         if kept.budget.look_at.is_none_or(|at| at > now) {
             return false;

@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "5db2598a4c334ee75b5468c117dc5697" }
+M.library = { PROTOCOL = 1, HASH = "541baf01c8a2eee681ece250c677849f" }
 
 M.number = (function()
 local number = {}
@@ -2315,10 +2315,7 @@ local window = M.window
 local budget_due = {}
 local LOOK_AGAIN_MS = 1000
 local LINE_LOOK_MS = 60000
-function budget_due.handle(b, now, looked)
-  if not b.due or tonumber(b.due) > now then
-    return nil
-  end
+local function look(b, now, looked)
   window.roll(b, now)
   local moved = {}
   local admitted, aside, stopped = budget_line.move(b, moved)
@@ -2337,6 +2334,15 @@ function budget_due.handle(b, now, looked)
   for _, r in ipairs(moved) do
     r.looked = looked
     places.commit(r, now)
+  end
+end
+function budget_due.handle(b, now, looked)
+  if not b.due or tonumber(b.due) > now then
+    return nil
+  end
+  look(b, now, looked)
+  if b.due and tonumber(b.due) <= now and looked.visits > 0 then
+    look(b, now, looked)
   end
   return "budgets"
 end

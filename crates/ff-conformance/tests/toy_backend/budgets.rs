@@ -70,9 +70,18 @@ impl Table {
         outcome: &mut TickOutcome,
         now: TimestampMs,
     ) {
-        let Some(budget) = self.budgets.get(&id) else { return };
+        // Those that the first look has put back in line may go on with the second.
+        if self.look(id, now) {
+            self.look(id, now);
+            outcome.budgets_looked_at += 1;
+        }
+    }
+
+    /// Looks at a budget, if it is due.
+    fn look(&mut self, id: BudgetId, now: TimestampMs) -> bool {
+        let Some(budget) = self.budgets.get(&id) else { return false };
         if budget.look_at.is_none_or(|at| at > now) {
-            return;
+            return false;
         }
         let most = limits::BUDGET_MOVED_MAX + 1;
         let mut rolled = budget.clone();
@@ -85,7 +94,7 @@ impl Table {
         for (id, next) in look.moved {
             self.apply(id, next, now);
         }
-        outcome.budgets_looked_at += 1;
+        true
     }
 }
 // endregion
