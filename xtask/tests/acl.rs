@@ -38,8 +38,17 @@ const WAIT: Duration = Duration::from_secs(10);
 /// Long enough to wait for, and short.
 const MOMENT: Duration = Duration::from_millis(20);
 /// What is used on a cluster, once something has gone wrong, at a limit, and when retention is over or a day.
-const ELSEWHERE: [&str; 8] =
-    ["cluster|info", "cluster|slots", "ping", "del", "unlink", "xinfo", "xtrim", "zscore"];
+const ELSEWHERE: [&str; 9] = [
+    "cluster|info",
+    "cluster|slots",
+    "ping",
+    "del",
+    "unlink",
+    "xinfo",
+    "xtrim",
+    "zscore",
+    "zremrangebyrank",
+];
 
 /// Every server that this machine has.
 fn servers() -> Vec<Server> {

@@ -10,12 +10,12 @@ use ff_backend_valkey::ValkeyBackend;
 use ff_engine::{
     AttemptOps, BudgetLimit, BudgetOps, ClaimOps, ClaimRequest, CreateBudget, FlowEdge, FlowNode,
     FlowOps, FlowSpec, IdSource, ReadOps, ReadStream, ResultRequest, SeededEntropy, StreamCursor,
-    Submission, SubmitOps, SystemClock, Task, TickRequest, TimerOps, UpdateSummary,
+    Submission, SubmitOps, SystemClock, Task, TickRequest, TimerOps, UpdateSummary, UsageOutcome,
 };
 use ff_types::backend::{
     BackendConfig, CapabilitySet, ClaimPolicy, Frame, FrameKind, ScannerFilter, UsageDimensions,
 };
-use ff_types::{LaneId, NodeKey, Payload, TaskKind};
+use ff_types::{LaneId, NodeKey, Payload, TaskKind, limits};
 use ff_valkey_server::{Binary, Connection, Flavor, Options, Server};
 use std::sync::Arc;
 
@@ -246,6 +246,33 @@ async fn commands_for_a_budget_do_not_grow_with_who_waits() {
         let expected: Vec<_> =
             COSTS_WITH_A_BUDGET.iter().map(|(name, cost)| (*name, (*cost).to_owned())).collect();
         assert_eq!(measured, expected, "with {queued} queued");
+    }
+}
+
+/// Of the keys of reports the latest are kept, so that a long run neither grows nor is refused.
+#[tokio::test]
+async fn the_latest_keys_of_reports_are_kept() {
+    const BEYOND: usize = 10;
+    let binary = Binary::find(Flavor::Valkey).expect("a server is found");
+    let server = Server::start(&Options::new().binary(binary)).expect("a server starts");
+    let mut bench = Bench::start(&server).await;
+    bench.queue(1).await;
+    let task = bench.claim().await;
+    let usage = |number: usize| {
+        let usage = UsageDimensions::new().with_output_tokens(1);
+        usage.with_dedup_key(format!("key-{number}"))
+    };
+    for number in 0..limits::USAGE_REPORTS_MAX + BEYOND {
+        let outcome = bench.backend.report_usage(&task.handle, &usage(number)).await;
+        assert_eq!(outcome.expect("the lease lives"), UsageOutcome::Ok);
+    }
+
+    let key = format!("ff:{{default/0}}:U:{}", task.execution_id);
+    let kept = bench.stats.command(&["ZCARD", &key]).expect("it answers").as_integer();
+    assert_eq!(kept, i64::try_from(limits::USAGE_REPORTS_MAX).ok());
+    for (number, expected) in [(BEYOND, UsageOutcome::AlreadyApplied), (0, UsageOutcome::Ok)] {
+        let outcome = bench.backend.report_usage(&task.handle, &usage(number)).await;
+        assert_eq!(outcome.expect("the lease lives"), expected, "{number}");
     }
 }
 

@@ -7,6 +7,7 @@
 mod support;
 
 mod books;
+mod budgets;
 mod call;
 mod child;
 mod clock;
@@ -16,6 +17,7 @@ mod flows;
 mod flushed;
 mod follower;
 mod full;
+mod instances;
 mod killed;
 mod load;
 mod lost;

@@ -548,3 +548,20 @@ fn amount(amounts: &Amounts, name: &str) -> u64 {
 fn earlier(one: Option<TimestampMs>, other: Option<TimestampMs>) -> Option<TimestampMs> {
     one.into_iter().chain(other).min()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_keys_are_remembered() {
+        let mut reports = Reports::default();
+        for number in 0..=limits::USAGE_REPORTS_MAX {
+            reports.insert(&format!("key-{number}"));
+        }
+
+        assert!(!reports.contains("key-0"));
+        assert!(reports.contains("key-1"));
+        assert!(reports.contains(&format!("key-{}", limits::USAGE_REPORTS_MAX)));
+    }
+}

@@ -1,0 +1,127 @@
+//! Budgets while the server is killed, again and again, and leases are lost: usage and reservations never pass
+//! the limit together, what is reserved is what is held, and every report counts once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ff_conformance::{CaseError, CaseResult};
+use ff_engine::{
+    AdjustBudget, BudgetLimit, CreateBudget, EngineBackend, EngineError, UsageOutcome,
+};
+use ff_types::BudgetId;
+use ff_types::backend::UsageDimensions;
+use ff_valkey_server::{Options, Server};
+use tokio::task::{JoinSet, block_in_place};
+
+use crate::child::maintain;
+use crate::site::{Site, ensure, patiently, until};
+
+/// How often the server is killed.
+const KILLS: u64 = 10;
+const EXECUTIONS: u64 = 120;
+const WORKERS: usize = 4;
+/// What an execution reserves, and reports in two halves.
+const ESTIMATE: u64 = 4;
+/// For how many there is room before the limit is raised, again and again.
+const AT_ONCE: u64 = 6;
+const TOKENS: &str = "output_tokens";
+const MAX_WAIT: Duration = Duration::from_secs(1);
+const GOES_ON: Duration = Duration::from_secs(30);
+
+fn tokens(amount: u64) -> UsageDimensions {
+    UsageDimensions::new().with_output_tokens(amount)
+}
+
+/// What is used and reserved, and the limit.
+async fn stands(backend: &dyn EngineBackend, id: BudgetId) -> Result<[u64; 3], EngineError> {
+    let view = patiently(|| backend.describe_budget(id)).await?;
+    let tokens = view.dimensions[TOKENS];
+    Ok([tokens.used, tokens.reserved, tokens.limit.hard.unwrap_or(0)])
+}
+
+/// Claims, reports and completes; gives every seventh lease up without a word.
+async fn work(site: Site, done: Arc<AtomicU64>) -> CaseResult {
+    let backend = site.connect().await?;
+    let worker = site.worker();
+    let mut taken = 0_u32;
+    while done.load(Ordering::Relaxed) < EXECUTIONS {
+        for task in worker.take(backend.as_ref(), 1, MAX_WAIT).await? {
+            taken += 1;
+            for half in ["first", "second"] {
+                let usage = tokens(ESTIMATE / 2).with_dedup_key(half);
+                let told = patiently(|| backend.report_usage(&task.handle, &usage)).await;
+                match told {
+                    Ok(UsageOutcome::Ok | UsageOutcome::AlreadyApplied) => {}
+                    // The lease was lost while the server was away.
+                    Err(error) if error.state_kind().is_some() => break,
+                    other => return Err(CaseError::new(format!("a report is answered {other:?}"))),
+                }
+            }
+            if taken.is_multiple_of(7) {
+                continue;
+            }
+            match patiently(|| backend.complete(&task.handle, None)).await {
+                Ok(()) => drop(done.fetch_add(1, Ordering::Relaxed)),
+                Err(error) if error.state_kind().is_some() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_budget_is_exact_over_kills_and_lost_leases() -> CaseResult {
+    let options = Options::new().config("appendonly", "yes").config("appendfsync", "always");
+    let mut server = Server::start(&options)?;
+    let site = Site::new(server.url(), 1)?;
+    let backend = site.connect().await?;
+    // Room for a part of it; the rest waits until it is raised, step by step.
+    let budget = CreateBudget::new(site.ids.budget_id())
+        .with_limit(TOKENS, BudgetLimit::hard(AT_ONCE * ESTIMATE));
+    patiently(|| backend.create_budget(&budget)).await?;
+    for _ in 0..EXECUTIONS {
+        let submission = site.submission()?.with_budget(budget.id).with_estimate(tokens(ESTIMATE));
+        patiently(|| backend.submit(&submission)).await?;
+    }
+    let done = Arc::new(AtomicU64::new(0));
+    let mut working = JoinSet::new();
+    for _ in 0..WORKERS {
+        working.spawn(work(site.clone(), Arc::clone(&done)));
+    }
+    let maintainer = site.connect().await?;
+    let maintenance = tokio::spawn(async move { maintain(maintainer.as_ref()).await });
+
+    let (mut hard, mut kills) = (AT_ONCE * ESTIMATE, 0);
+    loop {
+        // A lost lease may leave too little for the attempt that follows it.
+        until("the budget is used up", GOES_ON, || async {
+            let [used, reserved, _] = stands(backend.as_ref(), budget.id).await?;
+            ensure(used + reserved <= hard, || format!("{used} + {reserved} of {hard}"))?;
+            let is_over = done.load(Ordering::Relaxed) >= EXECUTIONS;
+            Ok((is_over || used + ESTIMATE > hard).then_some(()))
+        })
+        .await?;
+        if done.load(Ordering::Relaxed) >= EXECUTIONS {
+            break;
+        }
+        if kills < KILLS {
+            kills += 1;
+            block_in_place(|| server.restart())?;
+        }
+        hard += AT_ONCE * ESTIMATE;
+        let raise = AdjustBudget::new(site.ids.request_id(), budget.id)
+            .with_limit(TOKENS, BudgetLimit::hard(hard));
+        patiently(|| backend.adjust_budget(&raise)).await?;
+    }
+    ensure(kills == KILLS, || format!("it was over after {kills} kills"))?;
+    while let Some(worker) = working.join_next().await {
+        worker??;
+    }
+    maintenance.abort();
+
+    let [used, reserved, _] = stands(backend.as_ref(), budget.id).await?;
+    ensure((used, reserved) == (EXECUTIONS * ESTIMATE, 0), || format!("{used} + {reserved}"))?;
+    site.store()?.check().map_err(|faults| CaseError::new(format!("{faults:#?}")))
+}
