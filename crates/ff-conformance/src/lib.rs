@@ -6,6 +6,7 @@
 //! delays them. The suite knows no backend; it sees what any user of the seam sees, and beyond
 //! that only what the harness's [`Inspect`] tells.
 
+mod budgets;
 pub mod canary;
 pub mod case;
 mod cases;

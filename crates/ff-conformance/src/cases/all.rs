@@ -3,9 +3,13 @@
 use std::pin::Pin;
 
 use ff_engine::{
-    AdjustBudget, BudgetLimit, CreateBudget, ListBudgets,     DelayRequest, EngineError, FailRequest, ListFlows, ListRequest, ListWaitpoints, ProgressRequest,
-    ReadGraph, ResultRequest, SavedState, SuspendCondition, TickRequest, UpstreamRequest, UpdateSummary};
-use ff_types::backend::{UsageDimensions, Frame, FrameKind, FailureClass, FailureReason, ReclaimGrant, ReclaimToken};
+    AdjustBudget, BudgetLimit, CreateBudget, DelayRequest, EngineError, FailRequest, ListBudgets,
+    ListFlows, ListRequest, ListWaitpoints, ProgressRequest, ReadGraph, ResultRequest, SavedState,
+    SuspendCondition, TickRequest, UpdateSummary, UpstreamRequest,
+};
+use ff_types::backend::{
+    FailureClass, FailureReason, Frame, FrameKind, ReclaimGrant, ReclaimToken, UsageDimensions,
+};
 use ff_types::{Payload, TimestampMs, limits};
 
 use crate::Fixture;
@@ -226,7 +230,8 @@ pub(crate) async fn repeat_is_harmless(fx: Fixture) -> CaseResult {
     let one = fx.submission("task")?;
     let batch = [fx.submission("task")?, fx.submission("task")?];
     twice!(submit(&one));
-    let first: Vec<_> = backend.submit_batch(&batch).await?.into_iter().collect::<Result<_, _>>()?;
+    let first: Vec<_> =
+        backend.submit_batch(&batch).await?.into_iter().collect::<Result<_, _>>()?;
     let before = fx.snapshot().await;
     let second: Vec<_> =
         backend.submit_batch(&batch).await?.into_iter().collect::<Result<_, _>>()?;

@@ -1,0 +1,5 @@
+//! Budgets, by theme.
+
+areas! {
+    report reservation spec waiting window
+}
