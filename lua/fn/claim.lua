@@ -28,6 +28,7 @@ local arms = require("arms")
 local claims = require("claims")
 local clock = require("clock")
 local execution = require("execution")
+local lanes = require("lanes")
 local reply = require("reply")
 local waiters = require("waiters")
 
@@ -42,13 +43,14 @@ return function(
   partition, request, lane, offered, holder, instance, ttl, most,
   mode, tag, process, arm, crowded, woken, repeats)
   local now = clock.now_ms(partition)
-  local known = answers.find(partition, "f", instance, lane, request, now)
+  local known, settings = answers.find(partition, "f", instance, lane, request, now)
   if known then
     return reply.ok(now, "1", "0", "0", claims.repeated(partition, request, known, now))
   elseif repeats == "1" then
     return reply.ok(now, "0", "0", "0", {})
   end
   local ask = { fresh = true, reclaims = mode == "a", tag = tag, offered = offered, lane = lane }
+  ask.ln = settings and lanes.open(partition, lane, settings)
   local lease = { request = request, holder = holder, ttl = ttl }
   local taken = claims.take(partition, ask, lease, tonumber(most), now)
   if #taken.ids > 0 then

@@ -8,11 +8,11 @@
 --- @arg count    int    of new nodes
 --- @arg edges    int    how many are new
 --- @arg staged   flag   whether the new nodes are staged
---- @arg nodes    bytes  twenty values of each, see `nodes`
+--- @arg nodes    bytes  twenty-one values of each, see `nodes`
 --- @arg touched  bytes  four values of each node that is there and gets edges, see `extension`
 --- @ok revision int
 --- @ok left     text  flows in which something is left to do, joined by commas
---- @err FLOW_NOT_FOUND FLOW_ENDED FLOW_CANCELLED FLOW_REVISION FLOW_NOT_STAGED FLOW_BUSY NODE_STARTED BUDGET_NOT_FOUND
+--- @err FLOW_NOT_FOUND FLOW_ENDED FLOW_CANCELLED FLOW_REVISION FLOW_NOT_STAGED FLOW_BUSY NODE_STARTED BUDGET_NOT_FOUND LANE_DRAINING LANE_FULL
 local backlog = require("backlog")
 local effort = require("effort")
 local clock = require("clock")
@@ -63,9 +63,9 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   if not touched then
     return started
   end
-  local unknown = nodes.unknown_budget(partition, text)
-  if unknown then
-    return reply.err("BUDGET_NOT_FOUND", unknown)
+  refused = nodes.refused(partition, text, w.looked)
+  if refused then
+    return refused
   end
   local from = fl.nodes
   if are_staged == "1" then

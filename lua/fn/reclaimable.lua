@@ -14,6 +14,7 @@
 local answers = require("answers")
 local claims = require("claims")
 local clock = require("clock")
+local lanes = require("lanes")
 local reply = require("reply")
 
 --- How long an answer is remembered: as long as its tokens are good.
@@ -21,13 +22,14 @@ local TOKEN_TTL_MS = 5000
 
 return function(partition, request, lane, offered, instance, most, tag, repeats)
   local now = clock.now_ms(partition)
-  local known = answers.find(partition, "c", instance, lane, request, now)
+  local known, settings = answers.find(partition, "c", instance, lane, request, now)
   if known then
     return reply.ok("1", "0", claims.repeated(partition, request, known, now))
   elseif repeats == "1" then
     return reply.ok("0", "0", {})
   end
   local ask = { fresh = false, reclaims = true, tag = tag, offered = offered, lane = lane }
+  ask.ln = settings and lanes.open(partition, lane, settings)
   local taken = claims.take(partition, ask, { request = request }, tonumber(most), now)
   if #taken.ids > 0 then
     answers.remember(partition, "c", instance, lane, request, taken.ids, now, TOKEN_TTL_MS)

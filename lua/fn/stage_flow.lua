@@ -5,9 +5,9 @@
 --- @arg fingerprint text  of a new flow, or empty for an extension
 --- @arg by          text  who stores: hex digits
 --- @arg first       int   index of the first node
---- @arg nodes       bytes twenty values of each, see `nodes`
+--- @arg nodes       bytes twenty-one values of each, see `nodes`
 --- @ok sealed flag  the flow has been stored as a whole before
---- @err FLOW_NOT_FOUND FLOW_ID FLOW_BUSY FLOW_REVISION FLOW_NOT_STAGED BUDGET_NOT_FOUND
+--- @err FLOW_NOT_FOUND FLOW_ID FLOW_BUSY FLOW_REVISION FLOW_NOT_STAGED BUDGET_NOT_FOUND LANE_DRAINING LANE_FULL
 local clock = require("clock")
 local flow = require("flow")
 local keys = require("keys")
@@ -52,9 +52,9 @@ return function(partition, id, fingerprint, by, first, text)
   if refused then
     return fingerprint ~= "" and fl.state ~= "staged" and fl.fingerprint == fingerprint and reply.ok("1") or refused
   end
-  local unknown = nodes.unknown_budget(partition, text)
-  if unknown then
-    return reply.err("BUDGET_NOT_FOUND", unknown)
+  local unfit = nodes.refused(partition, text, {})
+  if unfit then
+    return unfit
   end
   if first == fl.nodes then
     redis.call("DEL", keys.backlog(partition, "x", id))

@@ -16,23 +16,25 @@
 --- @each deadline    text  or empty
 --- @each budgets     text  32 digits each
 --- @each estimate    text  see `amounts`
+--- @each lane_key    text  or empty
 --- @each key         text  idempotency key, or empty
 --- @each window      int   of the key, ms
 --- @each on_terminal text  existing, reuse or reject
 --- @ok outcomes list
---- @item SUBMISSION_ID IDEMPOTENCY_KEY BUDGET_NOT_FOUND
+--- @item SUBMISSION_ID IDEMPOTENCY_KEY BUDGET_NOT_FOUND LANE_DRAINING LANE_FULL
 local admission = require("admission")
 local clock = require("clock")
 local execution = require("execution")
 local idempotency = require("idempotency")
+local intake = require("intake")
 local keys = require("keys")
 local reply = require("reply")
 local submission = require("submission")
 
-local FIELDS = 17
+local FIELDS = 18
 
-local function store(partition, id, args, at, now, looked)
-  local r = submission.record(partition, id, args, at, now)
+local function store(partition, id, args, at, ttl, now, looked)
+  local r = submission.record(partition, id, args, at, ttl, now)
   r.looked = looked
   execution.create(r, now)
 end
@@ -46,18 +48,22 @@ local function one(partition, args, at, now, looked)
     end
     return reply.err("SUBMISSION_ID", id)
   end
-  local key = args[at + 14] ~= "" and keys.idempotency(partition, args[at + 5], args[at + 14])
-  local held = key and idempotency.check(partition, key, id, args[at + 16], now)
+  local key = args[at + 15] ~= "" and keys.idempotency(partition, args[at + 5], args[at + 15])
+  local held = key and idempotency.check(partition, key, id, args[at + 17], now)
   if held then
     return held
   end
   local unknown = admission.unknown(partition, args[at + 12])
   if unknown then
     return reply.err("BUDGET_NOT_FOUND", unknown)
-  elseif key then
-    idempotency.take(partition, key, id, now, tonumber(args[at + 15]))
   end
-  store(partition, id, args, at, now, looked)
+  local ttl, refused = intake.admits(partition, args[at + 2], looked)
+  if refused then
+    return refused
+  elseif key then
+    idempotency.take(partition, key, id, now, tonumber(args[at + 16]))
+  end
+  store(partition, id, args, at, ttl, now, looked)
   return reply.ok("new")
 end
 

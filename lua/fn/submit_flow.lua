@@ -13,9 +13,9 @@
 --- @arg epoch       int
 --- @arg lease       bytes 16 bytes
 --- @arg staged      flag  whether the nodes are staged
---- @arg nodes       bytes twenty values of each, see `nodes`
+--- @arg nodes       bytes twenty-one values of each, see `nodes`
 --- @ok left text  flows in which something is left to do, joined by commas
---- @err FLOW_ID FLOW_BUSY FLOW_NOT_STAGED NOT_FOUND STALE_LEASE LEASE_EXPIRED LEASE_REVOKED ALREADY_TERMINAL ALREADY_RELEASED CANCEL_REQUESTED FLOW_DEPTH CHILD_FLOWS BUDGET_NOT_FOUND
+--- @err FLOW_ID FLOW_BUSY FLOW_NOT_STAGED NOT_FOUND STALE_LEASE LEASE_EXPIRED LEASE_REVOKED ALREADY_TERMINAL ALREADY_RELEASED CANCEL_REQUESTED FLOW_DEPTH CHILD_FLOWS BUDGET_NOT_FOUND LANE_DRAINING LANE_FULL
 local effort = require("effort")
 local clock = require("clock")
 local fence = require("fence")
@@ -51,9 +51,9 @@ return function(
       return refused
     end
   end
-  local unknown = nodes.unknown_budget(partition, text)
-  if unknown then
-    return reply.err("BUDGET_NOT_FOUND", unknown)
+  local refusal = nodes.refused(partition, text, {})
+  if refusal then
+    return refusal
   end
   local submitted = number.text(now) .. " " .. policy .. " " .. retention .. " " .. fingerprint
   local fl = flow.new(partition, id, submitted, "open 1 " .. count .. " " .. edges .. " " .. count .. " 0")

@@ -19,6 +19,7 @@
 --- @ok flows_removed  int
 --- @ok flows_advanced int  of which some was done of what is left to do
 --- @ok budgets       int   that were looked at
+--- @ok lanes         int   that were looked at
 --- @ok repaired  int   lost wake-ups
 --- @ok cut_off   flag  the call stopped early because it had done enough
 --- @ok broken    text  what could not be handled and is tried again later, a line each
@@ -32,18 +33,24 @@ local events = require("events")
 local execution = require("execution")
 local flow = require("flow")
 local flow_due = require("flow_due")
+local lane_due = require("lane_due")
 local repair = require("repair")
 local reply = require("reply")
 local timers = require("timers")
 
 local ID_DIGITS = 32
 
---- Handles what is due of an execution, a flow or a budget. Answers that, and what it was.
+--- Handles what is due of an execution, a flow, a budget or a lane. Answers that, and what it was.
 local function handle(partition, id, now, looked)
   local budget_id = string.match(id, "^g(%x+)$")
   if budget_id then
     local b = budget.load(partition, budget_id)
     return b, b and budget_due.handle(b, now, effort.of(looked))
+  end
+  local name = string.match(id, "^l(.*)$")
+  if name then
+    local ln = lane_due.load(partition, name)
+    return ln, ln and lane_due.handle(ln, now, looked)
   end
   local flow_id = string.match(id, "^f(%x+)$")
   if flow_id and #flow_id == ID_DIGITS then
@@ -63,7 +70,7 @@ return function(partition, most, tag, process, wait)
   events.trim(partition, now)
   local counts = { delays = 0, leases = 0, timeouts = 0, expired = 0, grants = 0, removed = 0 }
   counts.waits, counts.waitpoints = 0, 0
-  counts.flows_expired, counts.flows_removed, counts.flows_advanced, counts.budgets = 0, 0, 0, 0
+  counts.flows_expired, counts.flows_removed, counts.flows_advanced, counts.budgets, counts.lanes = 0, 0, 0, 0, 0
   local handled, looked, cut_off, broken = 0, {}, false, ""
   for _, id in ipairs(agenda.due(partition, tag, now, most)) do
     local is_sound, r, event = pcall(handle, partition, id, now, looked)
@@ -90,6 +97,6 @@ return function(partition, most, tag, process, wait)
   local c = counts
   return reply.ok(
     now, next_due or "", c.delays, c.leases, c.timeouts, c.expired, c.grants, c.removed,
-    c.waits, c.waitpoints, c.flows_expired, c.flows_removed, c.flows_advanced, c.budgets,
+    c.waits, c.waitpoints, c.flows_expired, c.flows_removed, c.flows_advanced, c.budgets, c.lanes,
     repaired, cut_off and "1" or "0", broken)
 end

@@ -18,12 +18,14 @@ function answers.derived(request, index)
   return string.sub(request, 1, PREFIX_BYTES) .. string.char(math.floor(index / 256), index % 256)
 end
 
---- The executions that this same request was given, or nil when it is a new one.
+--- The executions that this same request was given, or nil when it is a new one, and then the settings of the
+--- lane, if it was steered.
 function answers.find(partition, asked, instance, lane, request, now)
-  local answer = redis.call("GET", keys.answer(partition, asked, instance, lane))
-  local ends_at, rest = string.match(answer or "", "^(%d+) (.*)$")
+  local answer = keys.answer(partition, asked, instance, lane)
+  local found = redis.call("MGET", answer, keys.lane_settings(partition, lane))
+  local ends_at, rest = string.match(found[1] or "", "^(%d+) (.*)$")
   if not ends_at or tonumber(ends_at) <= now or string.sub(rest, 1, REQUEST_ID_BYTES) ~= request then
-    return nil
+    return nil, found[2] or nil
   end
   local ids = {}
   for at = REQUEST_ID_BYTES + 1, #rest, ID_BYTES do

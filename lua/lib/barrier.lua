@@ -8,7 +8,7 @@ local barrier = {}
 --- Ends an execution that must not start: one whose deadline has passed, and one that would start a new
 --- attempt although its flow is cancelled. Answers whether it did.
 function barrier.ends(r, now)
-  if run.missed_deadline(r, now) then
+  if run.has_expired(r, now) then
     run.finish(r, "expired", now)
     return true
   elseif not r.f.nd or r.f.ao then

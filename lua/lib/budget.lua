@@ -12,9 +12,9 @@
 --- Each dimension is a field `d:` and its name: soft and hard limit, each `-` when there is none, what is
 --- used and what is reserved.
 local keys = require("keys")
+local looks = require("looks")
 local number = require("number")
 local record = require("record")
-local timers = require("timers")
 
 local budget = {}
 
@@ -79,24 +79,7 @@ function budget.save(b, now)
   for name, limit in pairs(b.limits) do
     record.set(b, "d:" .. name, text(limit))
   end
-  local key, set = keys.budget(b.partition, b.budget), {}
-  for field in pairs(b.changed or {}) do
-    if b.f[field] then
-      set[#set + 1], set[#set + 2] = field, b.f[field]
-    else
-      redis.call("HDEL", key, field)
-    end
-  end
-  b.changed = nil
-  if #set > 0 then
-    redis.call("HSET", key, unpack(set))
-  end
-  if b.f.la and b.f.la ~= b.due then
-    timers.set(b, b.f.la, now)
-  elseif b.due and not b.f.la then
-    timers.remove(b)
-  end
-  b.due = b.f.la
+  looks.save(b, keys.budget(b.partition, b.budget), now)
 end
 
 return budget

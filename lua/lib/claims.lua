@@ -3,9 +3,13 @@ local answers = require("answers")
 local capabilities = require("capabilities")
 local execution = require("execution")
 local handout = require("handout")
+local handouts = require("handouts")
 local heads = require("heads")
+local lanes = require("lanes")
+local leases = require("leases")
 local queue = require("queue")
 local record = require("record")
+local turns = require("turns")
 
 local claims = {}
 
@@ -18,12 +22,12 @@ local BYTES_MAX = 4194304
 
 --- Opens what stands at the heads. An entry whose record is not there, or belongs elsewhere, is a
 --- stray, and taken out; how many those were is the second value.
-local function opened(partition, best, followed, looked)
+local function opened(partition, best, followed, looked, tally)
   local found, strays = {}, {}
   for _, head in ipairs(best) do
     local r = execution.open(partition, head.id)
     if r and r.queue == head.queue then
-      r.followed, r.looked = followed, looked
+      r.followed, r.looked, r.head, r.tally = followed, looked, head, tally
       found[#found + 1] = r
     else
       strays[#strays + 1] = head
@@ -35,24 +39,33 @@ local function opened(partition, best, followed, looked)
   return found, #strays
 end
 
---- Takes up to `most` of what `ask` wants, best first. The answer has the items, their ids, and
---- whether it stopped early because too much had expired or was astray, or was carried.
-function claims.take(partition, ask, wanted, most, now)
+--- Counts what was handed out, in its lane and among the keys that take turns there.
+local function count_in_lane(ask, r, now)
+  if ask.ln then
+    handouts.count(ask.ln, r.f.lk, now)
+  end
+  if r.head.turn then
+    turns.took(r.partition, ask.lane, r.head.ring.key, r.head.turn)
+  end
+end
+
+local function take(partition, ask, wanted, most, tally, now)
   local ids, items, count = {}, {}, 0
   local offer, looked = capabilities.offer(ask.offered), {}
   local idle, bytes = 0, 0
   while count < most do
-    local best, followed = heads.best(partition, ask.lane, offer, ask, math.min(most - count, HEADS_MAX))
+    local best, followed = heads.best(partition, ask.lane, offer, ask, math.min(most - count, HEADS_MAX), now)
     if #best == 0 then
       break
     end
-    local found, strays = opened(partition, best, followed, looked)
+    local found, strays = opened(partition, best, followed, looked, tally)
     idle = idle + strays
     for _, r in ipairs(found) do
       local item, blocked = handout.issue(r, wanted, count, now)
       if item then
         count = count + 1
         ids[count], items[count] = r.id, item
+        count_in_lane(ask, r, now)
         bytes = bytes + (item[5] and #item[5] + #item[6] or 0)
       else
         idle = idle + 1
@@ -69,7 +82,21 @@ function claims.take(partition, ask, wanted, most, now)
       return { ids = ids, items = items, cut_off = true }
     end
   end
-  return { ids = ids, items = items }
+  return { ids = ids, items = items, cut_off = ask.more }
+end
+
+--- Takes up to `most` of what `ask` wants, and what its lane allows, best first. The answer has the items, their ids, and
+--- whether it stopped early because too much had expired or was astray, or was carried.
+function claims.take(partition, ask, wanted, most, now)
+  local tally, ln = {}, ask.ln
+  most = ln and math.min(most, lanes.room(ln, now)) or most
+  local taken = take(partition, ask, wanted, most, tally, now)
+  leases.flush(partition, ask.lane, tally)
+  if ln then
+    handouts.finish(ln, now)
+    lanes.save(ln, now)
+  end
+  return taken
 end
 
 --- What is still good of the leases and tokens of an earlier call.

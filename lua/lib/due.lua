@@ -3,6 +3,7 @@ local barrier = require("barrier")
 local execution = require("execution")
 local lease = require("lease")
 local number = require("number")
+local placement = require("placement")
 local policy = require("policy")
 local reasons = require("reasons")
 local record = require("record")
@@ -50,7 +51,7 @@ end
 
 local function decide(r, at, now)
   local f = r.f
-  if f.dl == at then
+  if placement.expires(r) == at then
     lease.finish(r, lease.EXPIRED)
     run.finish(r, "expired", now)
     return "expired"

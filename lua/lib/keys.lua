@@ -158,12 +158,70 @@ function keys.queue(partition, queue, lane, class, tag)
   return name
 end
 
---- Which queues of a lane hold something, a set of `<queue><class>`; those of a tag apart.
+--- Which queues of a lane hold something, a set of `<queue><class>`, and in capitals those in which keys take
+--- turns; those of a tag apart.
 function keys.lane(partition, lane, tag)
   if tag then
     return partition .. "l:" .. lane .. " " .. tag
   end
   return partition .. "l:" .. lane
+end
+
+--- The settings of a lane, a text; of one that was ever steered.
+function keys.lane_settings(partition, lane)
+  return partition .. "L:" .. lane
+end
+
+--- All lanes that were ever steered, a sorted set in the order of their names.
+function keys.steered_lanes(partition)
+  return partition .. "L"
+end
+
+--- The hash of what changes in a lane that was steered.
+function keys.lane_run(partition, lane)
+  return partition .. "N:" .. lane
+end
+
+--- The hash of the weights of the keys of a lane.
+function keys.lane_weights(partition, lane)
+  return partition .. "M:" .. lane
+end
+
+--- How many leases (`l<lane>`) and reclaim tokens (`t<lane>`) are held, a hash; or of one lane by key.
+function keys.held(partition, lane)
+  return partition .. (lane and "H:" .. lane or "H")
+end
+
+--- When the next claim for each key of a lane is due at its full rate, in us, a sorted set.
+function keys.key_arrivals(partition, lane)
+  return partition .. "R:" .. lane
+end
+
+--- The keys of a lane that are aside, a sorted set by until when; without an end until a lease ends.
+function keys.aside(partition, lane)
+  return partition .. "P:" .. lane
+end
+
+--- The entries of the registry of a lane that a key is to take part in again, a set.
+function keys.aside_of(partition, lane, key)
+  return partition .. "Z:" .. lane .. " " .. key
+end
+
+--- What is ready in a lane and has a key, a sorted set by since when.
+function keys.keyed(partition, lane)
+  return partition .. "A:" .. lane
+end
+
+--- The keys that take turns in a queue, a sorted set: `f` for fresh work and `c` for reclaims.
+function keys.turns(partition, queue, lane, class, tag)
+  local name = partition .. "T:" .. queue .. ":" .. lane .. " " .. class
+  return tag and name .. "\t" .. tag or name
+end
+
+--- What is ready for one of these keys, a sorted set like a queue.
+function keys.keyed_queue(partition, queue, lane, class, tag, key)
+  local name = partition .. "Q:" .. queue .. ":" .. lane .. " " .. class .. " " .. key
+  return tag and name .. "\t" .. tag or name
 end
 
 --- Who waits for work of a lane, a sorted set, longest wait first.

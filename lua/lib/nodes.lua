@@ -1,9 +1,11 @@
---- New members of a flow. Each is twenty values in a row: key, join, quorum, what happens to the rest,
+--- New members of a flow. Each is twenty-one values in a row: key, join, quorum, what happens to the rest,
 --- the edges that lead out of it and into it, and then those of a submission, behind a value that is
 --- empty.
 local admission = require("admission")
+local intake = require("intake")
 local joins = require("joins")
 local keys = require("keys")
+local lanes = require("lanes")
 local links = require("links")
 local member = require("member")
 local number = require("number")
@@ -11,16 +13,18 @@ local packed = require("packed")
 local places = require("places")
 local reasons = require("reasons")
 local record = require("record")
+local reply = require("reply")
 local submission = require("submission")
 
 local nodes = {}
 
-local VALUES = 20
+local VALUES = 21
 local SUBMISSION_AT = 6
 
-local function new(partition, flow, index, values, at, staged, now)
+local function new(partition, flow, index, values, at, staged, looked, now)
   local id = member.id(flow, index)
-  local r = submission.record(partition, id, values, at + SUBMISSION_AT, now)
+  local is = lanes.of(partition, values[at + SUBMISSION_AT + 2], looked)
+  local r = submission.record(partition, id, values, at + SUBMISSION_AT, is and is.ttl or nil, now)
   r.f.nd = flow .. " " .. number.text(index) .. " " .. values[at + 1] .. " " .. values[at + 2] .. " "
     .. values[at + 3] .. " " .. values[at]
   links.add(r, "c", values[at + 4])
@@ -48,17 +52,27 @@ function nodes.count(text)
   return #packed.read(text) / VALUES
 end
 
---- Of the budgets that new members draw on, the first that is not there, or nil.
-function nodes.unknown_budget(partition, text)
+--- A refusal when a budget that new members draw on is not there, or a lane takes none of them in; or nil.
+function nodes.refused(partition, text, looked)
   local values, known = packed.read(text), {}
   for at = 1, #values, VALUES do
     local ids = values[at + SUBMISSION_AT + 12]
     if ids ~= "" and not known[ids] then
       local unknown = admission.unknown(partition, ids)
       if unknown then
-        return unknown
+        return reply.err("BUDGET_NOT_FOUND", unknown)
       end
       known[ids] = true
+    end
+  end
+  for at = 1, #values, VALUES do
+    local name = values[at + SUBMISSION_AT + 2]
+    if not known[name] then
+      local _, refused = intake.admits(partition, name, looked)
+      if refused then
+        return refused
+      end
+      known[name] = true
     end
   end
   return nil
@@ -72,7 +86,7 @@ function nodes.create(partition, flow, first, text, stored, looked, now)
     if index < stored then
       nodes.remove(partition, flow, index)
     end
-    local r = new(partition, flow, index, values, at, false, now)
+    local r = new(partition, flow, index, values, at, false, looked, now)
     r.looked = looked
     places.create(r, now)
     index = index + 1
@@ -82,10 +96,10 @@ end
 --- Stores new members, from an index on, where nobody finds them until the flow is sealed. Those that
 --- have to do something then are noted. Answers how many there are.
 function nodes.stage(partition, flow, first, text, now)
-  local values, index = packed.read(text), first
+  local values, index, looked = packed.read(text), first, {}
   for at = 1, #values, VALUES do
     nodes.remove(partition, flow, index)
-    local r = new(partition, flow, index, values, at, true, now)
+    local r = new(partition, flow, index, values, at, true, looked, now)
     places.stage(r)
     if joins.of(r).total == 0 or r.f.du or r.f.dl then
       redis.call("RPUSH", keys.backlog(partition, "x", flow), number.text(index))

@@ -24,6 +24,27 @@ function placement.score(r)
   return number.text((PRIORITY_MAX - tonumber(f.pr)) * RANK + math.min(tonumber(f.ra), RANK - 1))
 end
 
+--- The rank and the time of a score: the lower the rank, the higher the priority.
+function placement.read(score)
+  local rank = math.floor(score / RANK)
+  return rank, score - rank * RANK
+end
+
+--- The least score of a rank, as text.
+function placement.rank_start(rank)
+  return number.text(rank * RANK)
+end
+
+--- When it expires as things are, as text or nil: at its deadline, or when it was ready too long before its
+--- first attempt.
+function placement.expires(r)
+  local f = r.f
+  if f.tl and f.st == "ready" and not f.ai then
+    return number.earlier(f.dl, number.text(number.later(tonumber(f.ra), tonumber(f.tl))))
+  end
+  return f.dl
+end
+
 --- When time alone changes the record, as text, or nil. A member of a flow stays as long as the flow.
 function placement.due(r)
   local f = r.f
@@ -35,7 +56,7 @@ function placement.due(r)
   elseif f.li then
     return f.lx
   end
-  return number.earlier(number.earlier(f.du, f.gx), number.earlier(f.wt, f.dl))
+  return number.earlier(number.earlier(f.du, f.gx), number.earlier(f.wt, placement.expires(r)))
 end
 
 return placement

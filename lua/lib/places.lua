@@ -5,6 +5,7 @@ local events = require("events")
 local flow = require("flow")
 local kept = require("kept")
 local keys = require("keys")
+local leases = require("leases")
 local links = require("links")
 local placement = require("placement")
 local queue = require("queue")
@@ -24,6 +25,7 @@ local function note_places(r)
   r.queue, r.since, r.due = placement.queue(r), r.f.ra, placement.due(r)
   r.over, r.writing = r.f.ea and r.f.st, r.f.ao
   r.spent = r.f.bu and spending.note(r)
+  leases.note(r)
 end
 
 --- The execution with the places it stands in: its `queue`, `since` when, and when it is `due`. Nil
@@ -41,6 +43,7 @@ end
 --- its `orphans` afterwards.
 function places.commit(r, now)
   local was, since, due, over, writing, spent = r.queue, r.since, r.due, r.over, r.writing, r.spent
+  local leased, granted = r.leased, r.granted
   if r.waits then
     waits.settle(r)
   end
@@ -61,11 +64,8 @@ function places.commit(r, now)
     r.forsakes, r.orphans = nil, children.forsake(r)
   end
   local moved = was ~= r.queue or since ~= r.since
-  if moved and was then
-    queue.remove(r, was)
-  end
-  if moved and r.queue then
-    queue.insert(r, r.queue, placement.score(r))
+  if moved then
+    queue.move(r, was, r.queue and placement.score(r))
   end
   if r.due and due ~= r.due then
     timers.set(r, r.due, now)
@@ -76,6 +76,7 @@ function places.commit(r, now)
     waiters.wake(r, r.queue)
   end
   spending.follow(r, spent, now)
+  leases.follow(r, leased, granted)
 end
 
 --- Stores a new execution that has no place yet: nobody finds it by itself.
@@ -87,8 +88,7 @@ end
 --- Stores a new execution.
 function places.create(r, now)
   note_places(r)
-  redis.call("ZADD", keys.all(r.partition), 0, r.id)
-  store.insert(r)
+  places.stage(r)
   if r.due then
     timers.set(r, r.due, now)
   end
@@ -108,10 +108,10 @@ function places.remove(r)
     waits.forget_all(r)
     waits_store.save(r)
   end
-  local partition, id = r.partition, r.id
-  redis.call("ZREM", keys.all(partition), id)
-  redis.call("DEL", keys.execution(partition, id), keys.long(partition, id), keys.payload(partition, id))
-  redis.call("UNLINK", keys.frames(partition, id), keys.summary(partition, id))
+  local part, id = r.partition, r.id
+  redis.call("ZREM", keys.all(part), id)
+  redis.call("DEL", keys.execution(part, id), keys.long(part, id), keys.payload(part, id))
+  redis.call("UNLINK", keys.frames(part, id), keys.summary(part, id))
   if r.f.nd then
     links.remove(r)
   end

@@ -52,6 +52,8 @@
 --- @field bo  the budget that it waits for
 --- @field ba  in which generation of it the execution was set aside, if it was
 --- @field ug  what this run has reported
+--- @field lk  its key, by which it takes turns in its lane
+--- @field tl  how long it may be ready before its first attempt, ms
 --- @field ru  how many reports under a key were counted
 --- @field aw  set while somebody waits for the end
 --- @field tw  set once somebody waits for frames, until the end

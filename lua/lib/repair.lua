@@ -6,6 +6,8 @@ local capabilities = require("capabilities")
 local execution = require("execution")
 local heads = require("heads")
 local keys = require("keys")
+local lane_due = require("lane_due")
+local lanes = require("lanes")
 local waiters = require("waiters")
 
 local repair = {}
@@ -33,10 +35,11 @@ local function by_work(partition, lane, now)
 end
 
 --- From the side of those who wait: what they could take, although it is no head of its queue.
-local function by_arm(partition, lane, now)
+local function by_arm(partition, lane, ln, now)
   local repaired = 0
   for _, arm in ipairs(waiters.some(partition, lane, ARMS)) do
-    local best = heads.best(partition, lane, capabilities.offer(arm.offered), arm, 1)
+    arm.ln = ln
+    local best = heads.best(partition, lane, capabilities.offer(arm.offered), arm, 1, now)
     local r = late(partition, best[1], now)
     if r and arms.fire(partition, lane, arm, r.id) then
       repaired = repaired + 1
@@ -52,8 +55,12 @@ function repair.wakeups(partition, now)
     return 0
   end
   arms.sweep(partition, lane)
+  local ln = lane_due.load(partition, lane)
+  if ln and lanes.room(ln, now) == 0 then
+    return 0
+  end
   local repaired = by_work(partition, lane, now)
-  return repaired > 0 and repaired or by_arm(partition, lane, now)
+  return repaired > 0 and repaired or by_arm(partition, lane, ln, now)
 end
 
 return repair

@@ -37,6 +37,8 @@ reply.CODES = {
   "BUDGET_DIMENSION",
   "USAGE_DIMENSIONS",
   "USAGE_SUM",
+  "LANE_DRAINING",
+  "LANE_FULL",
 }
 
 --- A success with these values.

@@ -2,6 +2,7 @@
 local joins = require("joins")
 local kept = require("kept")
 local number = require("number")
+local placement = require("placement")
 local reasons = require("reasons")
 local record = require("record")
 local waits = require("waits")
@@ -64,6 +65,12 @@ end
 --- Whether the deadline has passed.
 function run.missed_deadline(r, now)
   return r.f.dl ~= nil and tonumber(r.f.dl) <= now
+end
+
+--- Whether its deadline or its time to live has passed.
+function run.has_expired(r, now)
+  local at = placement.expires(r)
+  return at ~= nil and tonumber(at) <= now
 end
 
 --- Whether the execution has ended.

@@ -24,9 +24,9 @@ function timers.sleep(partition, process, tag, at, now)
   redis.call("PEXPIRE", key, FORGOTTEN_AFTER_MS)
 end
 
---- Whether a record is a budget without tags, which every maintainer looks after, whatever its filter.
+--- Whether a record is a lane, or a budget without tags, which every maintainer looks after.
 local function is_everybodys(r)
-  return r.budget ~= nil and not r.f.tg
+  return r.lane ~= nil or (r.budget ~= nil and not r.f.tg)
 end
 
 local function wake_maintainer(r, at)

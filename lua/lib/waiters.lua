@@ -1,6 +1,7 @@
 --- Which of those who wait for work is woken for what becomes ready.
 local arms = require("arms")
 local capabilities = require("capabilities")
+local closed = require("closed")
 local keys = require("keys")
 local tags = require("tags")
 
@@ -57,6 +58,9 @@ function waiters.wake(r, kind, start)
   local last = (start or 0) + SCANNED_MAX
   while from < last and l.scanned < SCANNED_BY_CALL_MAX do
     local batch = redis.call("ZRANGE", key, from, from + SCANNED_AT_ONCE - 1)
+    if #batch > 0 and closed.to(r, l) then
+      return false
+    end
     for _, member in ipairs(batch) do
       l.scanned = l.scanned + 1
       local arm = arms.read(member)

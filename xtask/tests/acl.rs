@@ -9,14 +9,15 @@ use std::time::Duration;
 
 use ff_backend_valkey::ValkeyBackend;
 use ff_engine::{
-    AdjustBudget, AttemptOps as _, BackendInfo as _, BudgetLimit, BudgetOps as _, CancelExecution,
-    CancelFlow, CancelFlowOutcome, ClaimOps as _, ClaimRequest, CompletionsFrom, CreateBudget,
-    CreateWaitpoint, DelayRequest, DeliverSignal, EngineError, ExtendFlow, FailRequest, FlowEdge,
-    FlowNode, FlowOps as _, FlowSpec, Hold, IdSource, ListBudgets, ListFlows, ListRequest,
-    ListWaitpoints, OperatorOps as _, ProgressRequest, ReadCompletions, ReadGraph, ReadOps as _,
-    ReadStream, ReclaimRequest, ReleaseHold, ReplayExecution, ResultOutcome, ResultRequest,
-    ResumeExecution, RevokeLease, SeededEntropy, SignalOps as _, SignalOutcome, StreamCursor,
-    Submission, SubmitOps as _, SuspendCondition, SuspendRequest, SystemClock, Task, TickRequest,
+    AdjustBudget, AdjustLane, AttemptOps as _, BackendInfo as _, BudgetLimit, BudgetOps as _,
+    CancelExecution, CancelFlow, CancelFlowOutcome, ClaimOps as _, ClaimRequest, CompletionsFrom,
+    CreateBudget, CreateWaitpoint, DelayRequest, DeliverSignal, EngineError, ExtendFlow,
+    FailRequest, FlowEdge, FlowNode, FlowOps as _, FlowSpec, Hold, IdSource, LaneOps as _,
+    LaneSettings, LaneState, ListBudgets, ListFlows, ListLanes, ListRequest, ListWaitpoints,
+    OperatorOps as _, ProgressRequest, Rate, ReadCompletions, ReadGraph, ReadOps as _, ReadStream,
+    ReclaimRequest, ReleaseHold, ReplayExecution, ResultOutcome, ResultRequest, ResumeExecution,
+    RevokeLease, SeededEntropy, SignalOps as _, SignalOutcome, StreamCursor, Submission,
+    SubmitOps as _, SuspendCondition, SuspendRequest, SystemClock, Task, TickRequest,
     TimerOps as _, UpdateSummary, UpstreamRequest, WaitChildren, WaitpointSecret,
     WithdrawWaitpoint,
 };
@@ -26,8 +27,8 @@ use ff_types::backend::{
     WaitpointSpec,
 };
 use ff_types::{
-    ExecutionId, FlowId, LaneId, Namespace, NodeKey, Payload, TaskKind, WaitpointKey, WorkerId,
-    WorkerInstanceId,
+    ExecutionId, FlowId, LaneId, LaneKey, Namespace, NodeKey, Payload, TaskKind, WaitpointKey,
+    WorkerId, WorkerInstanceId,
 };
 use ff_valkey_server::{Binary, Cluster, Flavor, Options, Reply, Server};
 use xtask::acl::{self, Role};
@@ -170,6 +171,7 @@ impl<'b> Job<'b> {
         let cancel = CancelExecution::new(self.ids.request_id(), cancelled, "for a test");
         backend.cancel_execution(&cancel).await.unwrap();
         self.budgets().await;
+        self.lanes().await;
         self.flows().await;
         self.look(id).await;
         id
@@ -209,6 +211,36 @@ impl<'b> Job<'b> {
             }
         };
         backend.complete(&task.handle, None).await.unwrap();
+    }
+
+    /// A lane with limits, in which keys take turns and wait for theirs.
+    async fn lanes(&self) {
+        let backend = self.backend;
+        let rate = Rate::new(100, Duration::from_secs(1)).with_burst(1);
+        let settings = LaneSettings::unlimited().with_max_concurrency(5).with_rate(rate);
+        let settings = settings.with_key_max_concurrency(1).with_key_rate(rate).with_max_queued(99);
+        let key = |name: &str| LaneKey::new(name).unwrap();
+        let settings = settings.with_weight(key("a"), 2).with_ageing(Duration::from_secs(1));
+        let adjust = AdjustLane::new(self.ids.request_id(), self.lane.clone());
+        backend.adjust_lane(&adjust.with_settings(settings)).await.unwrap();
+        for name in ["a", "a", "b"] {
+            let kind = TaskKind::new("task").unwrap();
+            let id = self.ids.execution_id();
+            let one = Submission::new(id, self.lane.clone(), kind, Payload::default());
+            backend.submit(&one.with_lane_key(key(name))).await.unwrap();
+        }
+        let plain = self.submit(Vec::new()).await;
+        for _ in 0..4 {
+            let task = self.claim(WAIT).await;
+            backend.explain(plain).await.unwrap();
+            backend.tick(&TickRequest::all().with_max_wait(WAIT)).await.unwrap();
+            backend.complete(&task.handle, None).await.unwrap();
+        }
+        backend.describe_lane(&self.lane).await.unwrap();
+        let adjust = AdjustLane::new(self.ids.request_id(), self.lane.clone());
+        let adjust = adjust.with_state(LaneState::Active).with_settings(LaneSettings::unlimited());
+        backend.adjust_lane(&adjust).await.unwrap();
+        assert_eq!(backend.list_lanes(&ListLanes::all()).await.unwrap().len(), 1);
     }
 
     fn node(&self, key: String) -> FlowNode {

@@ -10,9 +10,9 @@ use ff_engine::machine::{
 };
 use ff_types::{BudgetId, ExecutionId, TimestampMs, limits};
 
-use crate::queues::Place;
 use crate::store::Store;
 use crate::timers::Timed;
+use ff_engine::machine::lane::Place;
 
 /// The budgets, in the order of ids, which is the order of listings.
 #[derive(Default)]
@@ -124,8 +124,8 @@ impl Store {
             None
         };
         if before != due {
-            self.timers.remove(&tags, Timed::Budget(id), before);
-            self.timers.insert(&tags, Timed::Budget(id), due);
+            self.timers.remove(&tags, &Timed::Budget(id), before);
+            self.timers.insert(&tags, &Timed::Budget(id), due);
         }
     }
 

@@ -1,10 +1,10 @@
 //! The engine checks itself: every index is rebuilt from the records and compared.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ff_engine::OnBreach;
-use ff_engine::machine::{self, ExecutionRecord, Queue};
-use ff_types::{BudgetId, ExecutionId, Tags, TimestampMs, WaitpointId};
+use ff_engine::machine::{self, ExecutionRecord, LaneRecord, Queue};
+use ff_types::{BudgetId, ExecutionId, LaneId, Tags, TimestampMs, WaitpointId};
 
 use crate::MemBackend;
 use crate::store::{Store, not_closed};
@@ -85,6 +85,7 @@ impl MemBackend {
             &mut faults,
         );
         faults.extend(reservations(&store));
+        faults.extend(leases(&store));
         compare("waitpoints", &store.waitpoints, &waitpoints_by_records(&store), &mut faults);
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
@@ -107,7 +108,7 @@ impl MemBackend {
         let flows: Vec<_> = store.flows.range(..).collect();
         format!(
             "{records:?} {flows:?} {:?} {:?} {:?} {:?} {:?} {:?}",
-            store.budgets.range(..).collect::<Vec<_>>(),
+            (store.budgets.range(..).collect::<Vec<_>>(), lanes(&store)),
             store.log.entries().collect::<Vec<_>>(),
             queued(&store),
             timed(&store),
@@ -155,7 +156,10 @@ fn timed_by_records(store: &Store) -> BTreeSet<(TimestampMs, Timed)> {
     timers_by_records(store).into_iter().map(|(entry, _)| entry).collect()
 }
 
-/// What is due when by the records of executions and flows, and the tags of each.
+/// The tags of a lane.
+static NO_TAGS: Tags = Tags::new();
+
+/// What is due when by the records, and the tags of each.
 fn timers_by_records(store: &Store) -> Vec<((TimestampMs, Timed), &Tags)> {
     let of_execution = |record: &ExecutionRecord| {
         Some((store.placement(record).due?, Timed::Execution(record.submission.id())))
@@ -172,10 +176,13 @@ fn timers_by_records(store: &Store) -> Vec<((TimestampMs, Timed), &Tags)> {
         let (id, tags) = (budget.spec.id, &budget.spec.tags);
         budget.look_at.map(|at| ((at, Timed::Budget(id)), tags))
     });
-    executions.chain(flows).chain(budgets).collect()
+    let lanes = store.queues.records().filter_map(|(id, record, _)| {
+        record.look_at.map(|at| ((at, Timed::Lane(id.clone())), &NO_TAGS))
+    });
+    executions.chain(flows).chain(budgets).chain(lanes).collect()
 }
 
-type Waiting = (BudgetId, Result<crate::queues::Place, (u64, ExecutionId)>);
+type Waiting = (BudgetId, Result<ff_engine::machine::lane::Place, (u64, ExecutionId)>);
 
 fn blocked_by_records(store: &Store) -> BTreeSet<Waiting> {
     let of = |record: &ExecutionRecord| {
@@ -212,6 +219,30 @@ fn reservations(store: &Store) -> Vec<String> {
     faults
 }
 
+/// What is known of the lanes, in the order of their names.
+fn lanes(store: &Store) -> BTreeMap<&LaneId, &LaneRecord> {
+    store.queues.records().map(|(id, record, _)| (id, record)).collect()
+}
+
+/// Lanes whose counters are not those of the leases that are held.
+fn leases(store: &Store) -> Vec<String> {
+    let mut held: BTreeMap<&LaneId, (u64, u64)> = BTreeMap::new();
+    for record in store.records.values() {
+        let (leases, tokens) = held.entry(&record.submission.lane).or_default();
+        *leases += u64::from(record.run.lease.is_some());
+        *tokens += u64::from(record.run.grant.is_some());
+    }
+    let known = lanes(store);
+    let names: BTreeSet<_> = held.keys().chain(known.keys()).copied().collect();
+    let counted = |id: &LaneId| known.get(id).map_or((0, 0), |lane| (lane.leases, lane.tokens));
+    let differs = |id: &&LaneId| counted(id) != held.get(id).copied().unwrap_or_default();
+    let fault = |id: &LaneId| {
+        let (counted, held) = (counted(id), held.get(id).copied().unwrap_or_default());
+        format!("lane {id}: {counted:?} leases and tokens counted, {held:?} held")
+    };
+    names.into_iter().filter(differs).map(fault).collect()
+}
+
 /// Members whose flow is not there, or does not know them.
 fn strays(store: &Store) -> Vec<String> {
     let knows = |record: &ExecutionRecord| {
@@ -235,14 +266,14 @@ fn waitpoints_by_records(store: &Store) -> BTreeSet<(WaitpointId, ExecutionId)> 
 type Tagged = ((String, String), (TimestampMs, Timed));
 
 fn tagged(store: &Store) -> BTreeSet<Tagged> {
-    store.timers.tagged().map(|(tag, entry)| (tag.clone(), *entry)).collect()
+    store.timers.tagged().map(|(tag, entry)| (tag.clone(), entry.clone())).collect()
 }
 
 fn tagged_by_records(store: &Store) -> BTreeSet<Tagged> {
     let mut entries = BTreeSet::new();
     for (entry, tags) in timers_by_records(store) {
         for (key, value) in tags.iter() {
-            entries.insert(((key.to_owned(), value.to_owned()), entry));
+            entries.insert(((key.to_owned(), value.to_owned()), entry.clone()));
         }
     }
     entries

@@ -95,7 +95,7 @@ impl Store {
     /// Removes a flow whose retention has passed, with all its members.
     pub(crate) fn remove_flow(&mut self, id: FlowId) {
         let Some(Kept { flow, timed_at }) = self.flows.records.remove(&id) else { return };
-        self.timers.remove(&flow.tags, Timed::Flow(id), timed_at);
+        self.timers.remove(&flow.tags, &Timed::Flow(id), timed_at);
         if self.distortion.removes_members() {
             members_of(&flow).for_each(|member| self.remove(member));
         }
@@ -139,8 +139,8 @@ impl FlowTables for Store {
         let Some(kept) = self.flows.records.get_mut(&id) else { return };
         let (before, due) = (kept.timed_at, kept.flow.due());
         if before != due {
-            self.timers.remove(&kept.flow.tags, Timed::Flow(id), before);
-            self.timers.insert(&kept.flow.tags, Timed::Flow(id), due);
+            self.timers.remove(&kept.flow.tags, &Timed::Flow(id), before);
+            self.timers.insert(&kept.flow.tags, &Timed::Flow(id), due);
             kept.timed_at = due;
         }
         if kept.flow.run.state.is_terminal() {
@@ -166,6 +166,7 @@ impl FlowTables for Store {
     fn put(&mut self, verb: Verb, id: ExecutionId, next: RunState, now: TimestampMs) {
         let earlier = self.replace(verb, id, next);
         self.settle_budgets(id, &earlier, now);
+        self.settle_lane(id, &earlier);
     }
 
     fn set_flow_cancel(&mut self, id: ExecutionId, cancel: Option<Arc<CancelView>>) {

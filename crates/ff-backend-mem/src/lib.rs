@@ -13,6 +13,7 @@ mod budgets;
 mod check;
 mod flows;
 mod idempotency;
+mod lanes;
 #[cfg(feature = "mutants")]
 mod mutation;
 #[cfg(not(feature = "mutants"))]

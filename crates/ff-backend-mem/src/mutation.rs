@@ -9,8 +9,8 @@ use std::time::Duration;
 use ff_engine::machine::lifecycle::Verb;
 use ff_engine::machine::{self, Entry, ExecutionRecord, Placement, Recent, RunState, Waitpoint};
 use ff_engine::{
-    CancelExecution, ExtendFlow, Fence, RecordStep, StreamEnd, StreamPage, UpdateSummary,
-    WaitpointState,
+    CancelExecution, ExtendFlow, Fence, RecordStep, StreamEnd, StreamPage, Submission,
+    UpdateSummary, WaitpointState,
 };
 use ff_types::backend::{CapabilitySet, Frame, ScannerFilter};
 use ff_types::{
@@ -171,6 +171,12 @@ mutations! {
     ReportsCountAgain,
     /// Whoever fits overtakes those that wait for room in a budget.
     BudgetOvertaken,
+    /// Keys of a lane take no turns, and have no limits.
+    TurnsIgnored,
+    /// A lease that is lost counts on in its lane.
+    LostLeaseCounts,
+    /// Nobody hears that a lane has room again.
+    LaneRoomUnheard,
     /// Those that wait for room are not let go on when there is some.
     RoomUnheard,
 }
@@ -531,6 +537,26 @@ impl Distortion {
         let mut seen = record.clone();
         seen.reports = None;
         Cow::Owned(seen)
+    }
+
+    /// Changes the submission that is queued.
+    pub(crate) fn queued(self, submission: &Submission) -> Cow<'_, Submission> {
+        if !self.is(Mutation::TurnsIgnored) {
+            return Cow::Borrowed(submission);
+        }
+        let mut seen = submission.clone();
+        seen.lane_key = None;
+        Cow::Owned(seen)
+    }
+
+    /// Changes what an execution held in its lane that was as `before`.
+    pub(crate) fn holding<'r>(self, before: &'r RunState, run: &'r RunState) -> &'r RunState {
+        let lost = run.reclaims > before.reclaims;
+        if lost && self.is(Mutation::LostLeaseCounts) { run } else { before }
+    }
+
+    pub(crate) fn hears_of_room(self) -> bool {
+        !self.is(Mutation::LaneRoomUnheard)
     }
 
     pub(crate) fn keeps_order_in_budgets(self) -> bool {

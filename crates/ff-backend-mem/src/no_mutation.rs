@@ -5,7 +5,7 @@ use std::ops::Bound;
 
 use ff_engine::machine::lifecycle::Verb;
 use ff_engine::machine::{ExecutionRecord, Placement, RunState};
-use ff_engine::{ExtendFlow, Fence, RecordStep, StreamEnd, StreamPage, UpdateSummary};
+use ff_engine::{ExtendFlow, Fence, RecordStep, StreamEnd, StreamPage, Submission, UpdateSummary};
 use ff_types::backend::{CapabilitySet, Frame, ScannerFilter};
 use ff_types::{ExecutionId, NodeKey, TimestampMs};
 
@@ -119,6 +119,18 @@ impl Distortion {
 
     pub(crate) const fn reporting(self, record: &ExecutionRecord) -> Cow<'_, ExecutionRecord> {
         Cow::Borrowed(record)
+    }
+
+    pub(crate) const fn queued(self, submission: &Submission) -> Cow<'_, Submission> {
+        Cow::Borrowed(submission)
+    }
+
+    pub(crate) const fn holding<'r>(self, before: &'r RunState, _: &'r RunState) -> &'r RunState {
+        before
+    }
+
+    pub(crate) const fn hears_of_room(self) -> bool {
+        true
     }
 
     pub(crate) const fn keeps_order_in_budgets(self) -> bool {

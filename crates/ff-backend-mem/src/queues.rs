@@ -1,20 +1,15 @@
-//! What is ready, by lane and requirement class, and who waits for it.
-//!
-//! A requirement class is a set of required capabilities. A claim looks at the classes its worker
-//! covers and takes the best head among them, so that what it cannot run never comes up.
+//! What is ready, by lane, and who waits for it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use ff_engine::Submission;
-use ff_engine::machine::{Placement, Queue, QueueOrder};
+use ff_engine::machine::lane::{Ask, LaneQueues, Pick, Place};
+use ff_engine::machine::{LaneRecord, Placement, Queue};
 use ff_types::backend::{CapabilitySet, ScannerFilter};
-use ff_types::{ExecutionId, LaneId, Namespace};
+use ff_types::{ExecutionId, LaneId, Namespace, TimestampMs};
 
 use crate::mutation::Distortion;
 use crate::waiters::{ClaimWaiters, WaiterId, Wakeup};
-
-/// A place in a queue; smaller is handed out first.
-pub(crate) type Place = (QueueOrder, ExecutionId);
 
 pub(crate) struct Queues {
     namespace: Namespace,
@@ -25,34 +20,10 @@ pub(crate) struct Queues {
 
 #[derive(Default)]
 struct Lane {
-    classes: BTreeMap<CapabilitySet, Class>,
+    queues: LaneQueues,
     waiters: ClaimWaiters,
-}
-
-#[derive(Default)]
-struct Class {
-    ready: BTreeSet<Place>,
-    reclaim: BTreeSet<Place>,
-}
-
-impl Class {
-    fn queue(&self, queue: Queue) -> &BTreeSet<Place> {
-        match queue {
-            Queue::Ready => &self.ready,
-            Queue::Reclaim => &self.reclaim,
-        }
-    }
-
-    fn queue_mut(&mut self, queue: Queue) -> &mut BTreeSet<Place> {
-        match queue {
-            Queue::Ready => &mut self.ready,
-            Queue::Reclaim => &mut self.reclaim,
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.ready.is_empty() && self.reclaim.is_empty()
-    }
+    /// When its timer is set to, which follows what its record says.
+    timed_at: Option<TimestampMs>,
 }
 
 impl Queues {
@@ -65,18 +36,8 @@ impl Queues {
         let Some((queue, order)) = placement.queue else {
             return;
         };
-        if !self.lanes.contains_key(&submission.lane) {
-            self.lanes.insert(submission.lane.clone(), Lane::default());
-        }
-        let Some(lane) = self.lanes.get_mut(&submission.lane) else {
-            return;
-        };
-        if !lane.classes.contains_key(&submission.capabilities) {
-            lane.classes.insert(submission.capabilities.clone(), Class::default());
-        }
-        if let Some(class) = lane.classes.get_mut(&submission.capabilities) {
-            class.queue_mut(queue).insert((order, submission.id()));
-        }
+        let queued = self.distortion.queued(submission);
+        self.lane_mut(&submission.lane).insert(&queued, queue, order);
         self.wake_for(submission, queue);
     }
 
@@ -85,19 +46,18 @@ impl Queues {
         let Some((queue, order)) = placement.queue else {
             return;
         };
-        let Some(lane) = self.lanes.get_mut(&submission.lane) else {
-            return;
-        };
-        if let Some(class) = lane.classes.get_mut(&submission.capabilities) {
-            class.queue_mut(queue).remove(&(order, submission.id()));
-            if class.is_empty() {
-                lane.classes.remove(&submission.capabilities);
-            }
+        if let Some(lane) = self.lanes.get_mut(&submission.lane) {
+            lane.queues.remove(&self.distortion.queued(submission), queue, order);
         }
         self.drop_idle_lane(&submission.lane);
     }
 
-    /// The first `at_most` executions of the given queues that a worker with `offered` can run and
+    /// Whether several executions can be taken from a lane at once, in their order.
+    pub(crate) fn is_plain(&self, lane: &LaneId) -> bool {
+        self.lanes.get(lane).is_none_or(|lane| lane.queues.is_plain())
+    }
+
+    /// The first executions of the given queues that a worker with `offered` can run and
     /// `wanted` accepts, best first.
     pub(crate) fn first(
         &self,
@@ -108,19 +68,21 @@ impl Queues {
         wanted: impl Fn(Queue, ExecutionId) -> bool,
     ) -> Vec<(Place, Queue)> {
         let Some(lane) = self.lanes.get(lane) else { return Vec::new() };
-        let mut found: Vec<(Place, Queue)> = Vec::new();
-        for (required, class) in &lane.classes {
-            if !self.distortion.covers(required, offered) {
-                continue;
-            }
-            for &queue in queues {
-                let places = class.queue(queue).iter().filter(|(_, id)| wanted(queue, *id));
-                found.extend(places.take(at_most).map(|place| (*place, queue)));
-            }
-        }
-        found.sort_unstable();
-        found.truncate(at_most);
-        found
+        let covers = |class: &CapabilitySet| self.distortion.covers(class, offered);
+        lane.queues.batch(queues, at_most, covers, wanted)
+    }
+
+    /// What a worker with `offered` is handed out next.
+    pub(crate) fn pick(
+        &mut self,
+        lane: &LaneId,
+        ask: &Ask<'_>,
+        offered: &CapabilitySet,
+        wanted: impl Fn(Queue, ExecutionId) -> bool,
+    ) -> Option<Pick> {
+        let distortion = self.distortion;
+        let covers = |class: &CapabilitySet| distortion.covers(class, offered);
+        self.lanes.get_mut(lane)?.queues.pick(ask, covers, wanted)
     }
 
     /// How many stand in front of `place` in its queue, counted up to `at_most`.
@@ -133,14 +95,8 @@ impl Queues {
         let Some((queue, order)) = placement.queue else {
             return 0;
         };
-        let place = (order, submission.id());
-        let class = self
-            .lanes
-            .get(&submission.lane)
-            .and_then(|lane| lane.classes.get(&submission.capabilities));
-        let ahead = class
-            .map_or(0, |class| class.queue(queue).range(..place).take(at_most as usize).count());
-        u32::try_from(ahead).unwrap_or(at_most)
+        let lane = self.lanes.get(&submission.lane);
+        lane.map_or(0, |lane| lane.queues.ahead(submission, queue, order, at_most))
     }
 
     /// Registers a claim that found nothing, to be woken when there is something.
@@ -161,19 +117,46 @@ impl Queues {
         self.drop_idle_lane(lane);
     }
 
-    /// Wakes one worker that can take this execution from `queue`.
-    pub(crate) fn wake_for(&mut self, submission: &Submission, queue: Queue) {
-        let Some(lane) = self.lanes.get_mut(&submission.lane) else { return };
-        if self.distortion.wakes() && lane.waiters.wake_one(queue, submission, &self.namespace) {
-            self.wakeups += 1;
+    /// Wakes one worker that can take this execution from `queue`, unless its lane is closed. Answers whether
+    /// there was one.
+    pub(crate) fn wake_for(&mut self, submission: &Submission, queue: Queue) -> bool {
+        let Some(lane) = self.lanes.get_mut(&submission.lane) else { return false };
+        let woken = self.distortion.wakes()
+            && !lane.queues.record.is_closed(submission.lane_key.as_ref())
+            && lane.waiters.wake_one(queue, submission, &self.namespace);
+        self.wakeups += u64::from(woken);
+        woken
+    }
+
+    /// The queues of a lane, if it is in use.
+    pub(crate) fn lane(&self, id: &LaneId) -> Option<&LaneQueues> {
+        self.lanes.get(id).map(|lane| &lane.queues)
+    }
+
+    /// The queues of a lane.
+    pub(crate) fn lane_mut(&mut self, id: &LaneId) -> &mut LaneQueues {
+        if !self.lanes.contains_key(id) {
+            self.lanes.insert(id.clone(), Lane::default());
         }
+        &mut self.lanes.get_mut(id).expect("it was just made").queues
+    }
+
+    /// Takes note of when a lane is to be looked at. Answers when it was before, and is now, if that differs.
+    pub(crate) fn note_look(
+        &mut self,
+        id: &LaneId,
+    ) -> Option<(Option<TimestampMs>, Option<TimestampMs>)> {
+        let lane = self.lanes.get_mut(id)?;
+        let (before, now) = (lane.timed_at, lane.queues.record.look_at);
+        lane.timed_at = now;
+        self.drop_idle_lane(id);
+        (before != now).then_some((before, now))
     }
 
     fn drop_idle_lane(&mut self, lane: &LaneId) {
-        let idle = self
-            .lanes
-            .get(lane)
-            .is_some_and(|lane| lane.classes.is_empty() && lane.waiters.is_empty());
+        let idle = self.lanes.get(lane).is_some_and(|lane| {
+            lane.queues.is_unused() && lane.waiters.is_empty() && lane.timed_at.is_none()
+        });
         if idle {
             self.lanes.remove(lane);
         }
@@ -183,13 +166,16 @@ impl Queues {
     pub(crate) fn entries(
         &self,
     ) -> impl Iterator<Item = (&LaneId, &CapabilitySet, Queue, &Place)> + '_ {
-        self.lanes.iter().flat_map(|(lane, content)| {
-            content.classes.iter().flat_map(move |(required, class)| {
-                let ready = class.ready.iter().map(move |place| (Queue::Ready, place));
-                let reclaim = class.reclaim.iter().map(move |place| (Queue::Reclaim, place));
-                ready.chain(reclaim).map(move |(queue, place)| (lane, required, queue, place))
-            })
+        self.lanes.iter().flat_map(|(id, lane)| {
+            lane.queues.entries().map(move |(class, queue, place)| (id, class, queue, place))
         })
+    }
+
+    /// What is known of each lane, and when its timer is set to.
+    pub(crate) fn records(
+        &self,
+    ) -> impl Iterator<Item = (&LaneId, &LaneRecord, Option<TimestampMs>)> {
+        self.lanes.iter().map(|(id, lane)| (id, &lane.queues.record, lane.timed_at))
     }
 
     /// How many waiting claims were woken because something became ready.
@@ -197,8 +183,9 @@ impl Queues {
         self.wakeups
     }
 
-    /// How many lanes are known.
+    /// How many lanes are in use. That one was steered stays known.
     pub(crate) fn lanes(&self) -> usize {
-        self.lanes.len()
+        let in_use = |lane: &&Lane| !lane.queues.is_idle() || !lane.waiters.is_empty();
+        self.lanes.values().filter(in_use).count()
     }
 }

@@ -76,7 +76,7 @@ impl Store {
         debug_assert!(allows(None, verb, Some(record.run.state)));
         let (placement, id) = (self.placement(&record), record.submission.id());
         self.queues.insert(&record.submission, &placement);
-        self.timers.insert(&record.submission.tags, Timed::Execution(id), placement.due);
+        self.timers.insert(&record.submission.tags, &Timed::Execution(id), placement.due);
         self.records.insert(id, record);
     }
 
@@ -104,6 +104,7 @@ impl Store {
     pub(crate) fn apply(&mut self, verb: Verb, id: ExecutionId, next: RunState, now: TimestampMs) {
         let earlier = self.replace(verb, id, next);
         self.settle_budgets(id, &earlier, now);
+        self.settle_lane(id, &earlier);
         let after = self.records.get(&id).and_then(|record| record.run.state.outcome());
         match (earlier.state.outcome(), after) {
             (None, Some(_)) => {
@@ -142,7 +143,7 @@ impl Store {
             self.queues.insert(&record.submission, &after);
         }
         if before.due != after.due {
-            let (tags, timed) = (&record.submission.tags, Timed::Execution(id));
+            let (tags, timed) = (&record.submission.tags, &Timed::Execution(id));
             self.timers.remove(tags, timed, before.due);
             self.timers.insert(tags, timed, after.due);
         }
@@ -221,7 +222,7 @@ impl Store {
         if let Some(record) = self.records.remove(&id) {
             let placement = self.placement(&record);
             self.queues.remove(&record.submission, &placement);
-            self.timers.remove(&record.submission.tags, Timed::Execution(id), placement.due);
+            self.timers.remove(&record.submission.tags, &Timed::Execution(id), placement.due);
         }
     }
 

@@ -1,25 +1,26 @@
-//! What is due when: one entry an execution, flow or budget, and the same entry under each of its tags, so
+//! What is due when: one entry an execution, flow, budget or lane, and the same entry under each of its tags, so
 //! that a filtered scanner finds what is its own without stepping over the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ff_types::{BudgetId, ExecutionId, FlowId, Tags, TimestampMs};
+use ff_types::{BudgetId, ExecutionId, FlowId, LaneId, Tags, TimestampMs};
 use tokio::sync::Notify;
 
 /// Whose time has come. At one time executions come first, so that what members do by themselves
 /// counts before what their flow does to them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Timed {
     Execution(ExecutionId),
     Flow(FlowId),
     Budget(BudgetId),
+    Lane(LaneId),
 }
 
 impl Timed {
-    /// Whether every maintainer looks after it: a budget without tags.
-    pub(crate) fn is_everybodys(self, tags: &Tags) -> bool {
-        matches!(self, Self::Budget(_)) && tags.iter().next().is_none()
+    /// Whether every maintainer looks after it: a lane, and a budget without tags.
+    pub(crate) fn is_everybodys(&self, tags: &Tags) -> bool {
+        matches!(self, Self::Budget(_) | Self::Lane(_)) && tags.iter().next().is_none()
     }
 }
 
@@ -35,19 +36,19 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    pub(crate) fn insert(&mut self, tags: &Tags, timed: Timed, at: Option<TimestampMs>) {
+    pub(crate) fn insert(&mut self, tags: &Tags, timed: &Timed, at: Option<TimestampMs>) {
         let Some(at) = at else { return };
-        let entry = (at, timed);
-        self.all.insert(entry);
+        let entry = (at, timed.clone());
+        self.all.insert(entry.clone());
         let mut is_first = self.all.first() == Some(&entry);
         if timed.is_everybodys(tags) {
-            self.everybodys.insert(entry);
+            self.everybodys.insert(entry.clone());
             is_first |= self.everybodys.first() == Some(&entry);
         }
         for (key, value) in tags.iter() {
             let tag = (key.to_owned(), value.to_owned());
             let due = self.by_tag.entry(tag).or_default();
-            due.insert(entry);
+            due.insert(entry.clone());
             is_first |= due.first() == Some(&entry);
         }
         if is_first {
@@ -55,14 +56,15 @@ impl Timers {
         }
     }
 
-    pub(crate) fn remove(&mut self, tags: &Tags, timed: Timed, at: Option<TimestampMs>) {
+    pub(crate) fn remove(&mut self, tags: &Tags, timed: &Timed, at: Option<TimestampMs>) {
         let Some(at) = at else { return };
-        self.all.remove(&(at, timed));
-        self.everybodys.remove(&(at, timed));
+        let entry = (at, timed.clone());
+        self.all.remove(&entry);
+        self.everybodys.remove(&entry);
         for (key, value) in tags.iter() {
             let tag = (key.to_owned(), value.to_owned());
             if let Some(due) = self.by_tag.get_mut(&tag) {
-                due.remove(&(at, timed));
+                due.remove(&entry);
                 if due.is_empty() {
                     self.by_tag.remove(&tag);
                 }

@@ -79,6 +79,10 @@ pub(crate) enum Code {
     UsageDimensions,
     /// `USAGE_SUM`.
     UsageSum,
+    /// `LANE_DRAINING`.
+    LaneDraining,
+    /// `LANE_FULL`.
+    LaneFull,
 }
 
 impl Code {
@@ -119,6 +123,8 @@ impl Code {
             b"BUDGET_DIMENSION" => Self::BudgetDimension,
             b"USAGE_DIMENSIONS" => Self::UsageDimensions,
             b"USAGE_SUM" => Self::UsageSum,
+            b"LANE_DRAINING" => Self::LaneDraining,
+            b"LANE_FULL" => Self::LaneFull,
             _ => return None,
         })
     }
@@ -157,6 +163,46 @@ impl Call for AdjustBudget {
 /// What `adjust_budget` answers.
 #[derive(Debug)]
 pub(crate) struct AdjustBudgetAnswer {
+    /// `adjusted`.
+    pub(crate) adjusted: bool,
+}
+
+/// Changes the state of a lane, its settings, or both.
+#[derive(Debug, Clone)]
+pub(crate) struct AdjustLane<'a> {
+    /// `lane`.
+    pub(crate) lane: &'a str,
+    /// `request`: 16 bytes of request id.
+    pub(crate) request: Bytes,
+    /// `state`: `a` active, `p` paused, `d` draining; or empty to keep it.
+    pub(crate) state: &'a str,
+    /// `settings`: the rest of the text of its settings, see `lanes`; or empty to keep them.
+    pub(crate) settings: &'a str,
+    /// `weights`: pairs of key and weight, packed; of new settings.
+    pub(crate) weights: Bytes,
+}
+
+impl Call for AdjustLane<'_> {
+    const NAME: &'static str = "adjust_lane";
+    const READS_ONLY: bool = false;
+    type Answer = AdjustLaneAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.text(self.lane);
+        args.bytes(self.request);
+        args.text(self.state);
+        args.text(self.settings);
+        args.bytes(self.weights);
+    }
+
+    fn decode(values: &mut Values) -> Result<AdjustLaneAnswer, BadReply> {
+        Ok(AdjustLaneAnswer { adjusted: values.flag()? })
+    }
+}
+
+/// What `adjust_lane` answers.
+#[derive(Debug)]
+pub(crate) struct AdjustLaneAnswer {
     /// `adjusted`.
     pub(crate) adjusted: bool,
 }
@@ -1076,6 +1122,72 @@ pub(crate) struct DescribeFlowAnswer {
     pub(crate) fields: Vec<Reply>,
 }
 
+/// Everything about a lane, and what one of its keys has used.
+#[derive(Debug, Clone)]
+pub(crate) struct DescribeLane<'a> {
+    /// `lane`.
+    pub(crate) lane: &'a str,
+    /// `key`: or empty.
+    pub(crate) key: &'a str,
+}
+
+impl Call for DescribeLane<'_> {
+    const NAME: &'static str = "describe_lane";
+    const READS_ONLY: bool = true;
+    type Answer = DescribeLaneAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.text(self.lane);
+        args.text(self.key);
+    }
+
+    fn decode(values: &mut Values) -> Result<DescribeLaneAnswer, BadReply> {
+        Ok(DescribeLaneAnswer {
+            now: values.time()?,
+            settings: values.text()?,
+            weights: values.list()?,
+            arrival: values.text()?,
+            claimed: values.int()?,
+            leases: values.int()?,
+            tokens: values.int()?,
+            ready: values.int()?,
+            oldest: values.text()?,
+            aside: values.int()?,
+            key_held: values.int()?,
+            key_arrival: values.text()?,
+        })
+    }
+}
+
+/// What `describe_lane` answers.
+#[derive(Debug)]
+pub(crate) struct DescribeLaneAnswer {
+    /// `now`.
+    pub(crate) now: TimestampMs,
+    /// `settings`: see `lanes`; empty when it was never steered.
+    pub(crate) settings: String,
+    /// `weights`: pairs of key and weight.
+    pub(crate) weights: Vec<Reply>,
+    /// `arrival`: when the next claim is due at the full rate, in us, or empty.
+    pub(crate) arrival: String,
+    /// `claimed`.
+    pub(crate) claimed: u64,
+    /// `leases`.
+    pub(crate) leases: u64,
+    /// `tokens`.
+    pub(crate) tokens: u64,
+    /// `ready`.
+    pub(crate) ready: u64,
+    /// `oldest`: since when the longest waiting of these is ready, or empty.
+    pub(crate) oldest: String,
+    /// `aside`: how many keys wait for their limits.
+    pub(crate) aside: u64,
+    /// `key_held`: leases and tokens of the key.
+    pub(crate) key_held: u64,
+    /// `key_arrival`.
+    pub(crate) key_arrival: String,
+}
+
 /// Takes an arm off a lane, because nobody of the process waits any more.
 #[derive(Debug, Clone)]
 pub(crate) struct Disarm<'a> {
@@ -1138,7 +1250,7 @@ pub(crate) struct ExtendFlow<'a> {
     pub(crate) edges: u64,
     /// `staged`: whether the new nodes are staged.
     pub(crate) staged: bool,
-    /// `nodes`: twenty values of each, see `nodes`.
+    /// `nodes`: twenty-one values of each, see `nodes`.
     pub(crate) nodes: Bytes,
     /// `touched`: four values of each node that is there and gets edges, see `extension`.
     pub(crate) touched: Bytes,
@@ -1411,6 +1523,37 @@ pub(crate) struct ListFlowsAnswer {
     pub(crate) more: bool,
     /// `items`.
     pub(crate) items: Vec<Reply>,
+}
+
+/// The names of lanes that were steered, behind one, in their order.
+#[derive(Debug, Clone)]
+pub(crate) struct ListLanes<'a> {
+    /// `after`: a name, or empty for the beginning.
+    pub(crate) after: &'a str,
+    /// `most`: items.
+    pub(crate) most: u64,
+}
+
+impl Call for ListLanes<'_> {
+    const NAME: &'static str = "list_lanes";
+    const READS_ONLY: bool = true;
+    type Answer = ListLanesAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.text(self.after);
+        args.int(self.most);
+    }
+
+    fn decode(values: &mut Values) -> Result<ListLanesAnswer, BadReply> {
+        Ok(ListLanesAnswer { names: values.list()? })
+    }
+}
+
+/// What `list_lanes` answers.
+#[derive(Debug)]
+pub(crate) struct ListLanesAnswer {
+    /// `names`.
+    pub(crate) names: Vec<Reply>,
 }
 
 /// Open waitpoints behind one in the order of their ids, of a partition or of one execution: looks at
@@ -2204,7 +2347,7 @@ pub(crate) struct StageFlow<'a> {
     pub(crate) by: &'a str,
     /// `first`: index of the first node.
     pub(crate) first: u64,
-    /// `nodes`: twenty values of each, see `nodes`.
+    /// `nodes`: twenty-one values of each, see `nodes`.
     pub(crate) nodes: Bytes,
 }
 
@@ -2310,6 +2453,8 @@ pub(crate) struct SubmitItem<'a> {
     pub(crate) budgets: &'a str,
     /// `estimate`: see `amounts`.
     pub(crate) estimate: &'a str,
+    /// `lane_key`: or empty.
+    pub(crate) lane_key: &'a str,
     /// `key`: idempotency key, or empty.
     pub(crate) key: &'a str,
     /// `window`: of the key, ms.
@@ -2339,6 +2484,7 @@ impl Call for Submit<'_> {
             args.text(item.deadline);
             args.text(item.budgets);
             args.text(item.estimate);
+            args.text(item.lane_key);
             args.text(item.key);
             args.int(item.window);
             args.text(item.on_terminal);
@@ -2386,7 +2532,7 @@ pub(crate) struct SubmitFlow<'a> {
     pub(crate) lease: Bytes,
     /// `staged`: whether the nodes are staged.
     pub(crate) staged: bool,
-    /// `nodes`: twenty values of each, see `nodes`.
+    /// `nodes`: twenty-one values of each, see `nodes`.
     pub(crate) nodes: Bytes,
 }
 
@@ -2528,6 +2674,7 @@ impl Call for Tick<'_> {
             flows_removed: values.int()?,
             flows_advanced: values.int()?,
             budgets: values.int()?,
+            lanes: values.int()?,
             repaired: values.int()?,
             cut_off: values.flag()?,
             broken: values.text()?,
@@ -2566,6 +2713,8 @@ pub(crate) struct TickAnswer {
     pub(crate) flows_advanced: u64,
     /// `budgets`: that were looked at.
     pub(crate) budgets: u64,
+    /// `lanes`: that were looked at.
+    pub(crate) lanes: u64,
     /// `repaired`: lost wake-ups.
     pub(crate) repaired: u64,
     /// `cut_off`: the call stopped early because it had done enough.

@@ -3,10 +3,12 @@
 
 mod budgets;
 mod flows;
+mod lanes;
 mod waits;
 
 pub(crate) use budgets::{amounts_text, budget, limits_text};
 pub(crate) use flows::{flow, letter, links, node_view};
+pub(crate) use lanes::{lane_settings, lane_settings_text, lane_state_text, lane_weights_text};
 pub(crate) use waits::{kind_of, state_of};
 
 use std::time::Duration;
@@ -217,6 +219,7 @@ fn submission(
     for budget in budgets::drawn_on(r)? {
         submission = submission.with_budget(budget);
     }
+    submission.lane_key = r.parsed("lk")?;
     if let Some(estimate) = budgets::amounts(r, "es")? {
         submission = submission.with_estimate(budgets::usage(estimate));
     }
@@ -309,6 +312,7 @@ fn run(r: &Reader<'_>) -> Result<RunState, EngineError> {
         ready_at: at,
         delay_until: r.time("du")?,
         deadline: r.time("dl")?,
+        time_to_live_ms: r.parsed("tl")?,
         attempt,
         epoch,
         lease,

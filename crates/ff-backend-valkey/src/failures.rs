@@ -3,7 +3,7 @@
 use ff_engine::{
     ConflictKind, EngineError, FlowProblem, GraphProblem, Released, StateKind, UnavailableKind,
 };
-use ff_types::{ExecutionId, FlowId, TerminalOutcome, TimestampMs, limits};
+use ff_types::{ExecutionId, FlowId, LaneId, TerminalOutcome, TimestampMs, limits};
 
 use crate::call::{BadReply, Values};
 use crate::calls::Code;
@@ -59,6 +59,7 @@ pub(crate) fn refused(refusal: Refusal, execution: ExecutionId) -> EngineError {
             Some(budget) => EngineError::budget_not_found(budget),
             None => bad_reply("budget_not_found", BadReply("id")),
         },
+        Code::LaneDraining | Code::LaneFull => refused_by_lane(code, &mut details),
         Code::UsageDimensions => {
             too_many("usage_dimensions", limits::USAGE_DIMENSIONS_MAX as u64, &mut details)
         }
@@ -116,10 +117,22 @@ pub(crate) fn refused_flow(
             Some(budget) => EngineError::budget_not_found(budget),
             None => bad_reply(operation, BadReply("id")),
         },
+        Code::LaneDraining | Code::LaneFull => refused_by_lane(code, &mut details),
         code => match starter {
             Some(execution) => refused(Refusal { code, details }, execution),
             None => bad_reply(operation, BadReply("code of a flow")),
         },
+    }
+}
+
+/// The error of a lane that takes nothing in.
+fn refused_by_lane(code: Code, details: &mut Values) -> EngineError {
+    let lane = details.text().ok().and_then(|name| LaneId::new(name).ok());
+    let limit = details.int().ok().and_then(|limit| u32::try_from(limit).ok());
+    match (lane, code, limit) {
+        (Some(lane), Code::LaneDraining, _) => EngineError::LaneDraining { lane },
+        (Some(lane), _, Some(limit)) => EngineError::LaneFull { lane, limit },
+        _ => bad_reply("lane", BadReply("name and limit")),
     }
 }
 

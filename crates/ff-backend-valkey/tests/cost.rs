@@ -8,27 +8,28 @@ use std::time::Duration;
 
 use ff_backend_valkey::ValkeyBackend;
 use ff_engine::{
-    AttemptOps, BudgetLimit, BudgetOps, ClaimOps, ClaimRequest, CreateBudget, FlowEdge, FlowNode,
-    FlowOps, FlowSpec, IdSource, ReadOps, ReadStream, ResultRequest, SeededEntropy, StreamCursor,
-    Submission, SubmitOps, SystemClock, Task, TickRequest, TimerOps, UpdateSummary, UsageOutcome,
+    AdjustLane, AttemptOps, BudgetLimit, BudgetOps, ClaimOps, ClaimRequest, CreateBudget, FlowEdge,
+    FlowNode, FlowOps, FlowSpec, IdSource, LaneOps, LaneSettings, Rate, ReadOps, ReadStream,
+    ResultRequest, SeededEntropy, StreamCursor, Submission, SubmitOps, SystemClock, Task,
+    TickRequest, TimerOps, UpdateSummary, UsageOutcome,
 };
 use ff_types::backend::{
     BackendConfig, CapabilitySet, ClaimPolicy, Frame, FrameKind, ScannerFilter, UsageDimensions,
 };
-use ff_types::{LaneId, NodeKey, Payload, TaskKind, limits};
+use ff_types::{LaneId, LaneKey, NodeKey, Payload, TaskKind, limits};
 use ff_valkey_server::{Binary, Connection, Flavor, Options, Server};
 use std::sync::Arc;
 
 /// What each operation sends to the store, by the commands inside its function.
 const COSTS: &[(&str, &str)] = &[
-    ("submit", "fcall hget hset sadd set time zadd×2 zrange"),
-    ("claim", "fcall get×2 hgetall hset set srandmember time zadd zrange zrem"),
+    ("submit", "fcall get hget hset sadd set time zadd×2 zrange"),
+    ("claim", "fcall get hgetall hincrby hset mget set srandmember time zadd zrange zrem"),
     ("renew", "fcall hgetall hset time zadd"),
     ("progress", "fcall hgetall hset time"),
     ("append_frames", "fcall hmget time xadd xrevrange"),
     ("update_summary", "fcall get hmget set time"),
     ("read_stream", "fcall_ro get hmget xrange"),
-    ("complete", "fcall hgetall hset spop time xadd zadd"),
+    ("complete", "fcall hdel hgetall hincrby hset spop time xadd zadd"),
     ("describe_execution", "fcall_ro get hgetall time"),
     ("result", "fcall_ro get hgetall time"),
     ("tick", "fcall srandmember time xrange zrange×2"),
@@ -205,10 +206,10 @@ async fn commands_an_operation_do_not_grow_with_the_queue() {
 /// What they send for an execution that draws on a budget, reserves, and reports. Budget by budget, that is
 /// a read and a write more for a claim and for what ends the lease, and a look at who waits.
 const COSTS_WITH_A_BUDGET: &[(&str, &str)] = &[
-    ("submit", "exists fcall hget hset sadd set time zadd×2 zrange"),
-    ("claim", "fcall get×2 hgetall×2 hset×2 set srandmember time zadd zrange×2 zrem"),
+    ("submit", "exists fcall get hget hset sadd set time zadd×2 zrange"),
+    ("claim", "fcall get hgetall×2 hincrby hset×2 mget set srandmember time zadd zrange×2 zrem"),
     ("report_usage", "exists fcall hgetall×2 hset×2 time zadd"),
-    ("complete", "del fcall hdel hgetall×2 hset×2 spop time xadd zadd zcard"),
+    ("complete", "del fcall hdel×2 hgetall×2 hincrby hset×2 spop time xadd zadd zcard"),
 ];
 
 #[tokio::test]
@@ -245,6 +246,60 @@ async fn commands_for_a_budget_do_not_grow_with_who_waits() {
 
         let expected: Vec<_> =
             COSTS_WITH_A_BUDGET.iter().map(|(name, cost)| (*name, (*cost).to_owned())).collect();
+        assert_eq!(measured, expected, "with {queued} queued");
+    }
+}
+
+/// What they send in a lane with limits, of an execution with a key: a look at the lane and its numbers, and at
+/// those of the key; the turn of the key; and the counts.
+const COSTS_WITH_A_KEY: &[(&str, &str)] = &[
+    ("submit", "fcall get hget hset sadd set time zadd×3 zrange zscore"),
+    (
+        "claim",
+        "exists fcall get hget hgetall hincrby×2 hmget×3 hset×2 mget set srandmember time zadd×3 zrange×2 zrem×2 \
+         zremrangebyscore zscore×2",
+    ),
+    (
+        "complete",
+        "fcall get hdel hgetall×2 hincrby×2 hset spop srandmember time xadd zadd zrange×3 zscore",
+    ),
+];
+
+#[tokio::test]
+async fn commands_for_a_key_do_not_grow_with_the_keys() {
+    let binary = Binary::find(Flavor::Valkey).expect("a server is found");
+    let server = Server::start(&Options::new().binary(binary)).expect("a server starts");
+    let mut bench = Bench::start(&server).await;
+    let rate = Rate::new(1_000_000, Duration::from_secs(1));
+    let settings = LaneSettings::unlimited().with_max_concurrency(1_000).with_rate(rate);
+    let settings = settings.with_key_max_concurrency(100).with_key_rate(rate);
+    let lane = LaneId::new("main").expect("the lane is valid");
+    let adjust = AdjustLane::new(bench.ids.request_id(), lane).with_settings(settings);
+    bench.backend.adjust_lane(&adjust).await.expect("it is adjusted");
+    for queued in QUEUED {
+        let keyed = |one: Submission, at: usize| {
+            let key = format!("tenant-{}", at % 1_000);
+            one.with_lane_key(LaneKey::new(key).expect("the key is valid"))
+        };
+        let all: Vec<_> = (0..=queued).map(|at| keyed(bench.submission(), at)).collect();
+        bench.store(&all).await;
+        bench.backend.tick(&TickRequest::all()).await.expect("the store answers");
+        let mut measured = Vec::new();
+
+        let submission = keyed(bench.submission(), 0);
+        let call = async |bench: &Bench| bench.backend.submit(&submission).await;
+        let (cost, submitted) = bench.cost(call).await;
+        submitted.expect("it is stored");
+        measured.push(("submit", cost));
+        let (cost, task) = bench.cost(async |bench: &Bench| bench.claim().await).await;
+        measured.push(("claim", cost));
+        let call = async |bench: &Bench| bench.backend.complete(&task.handle, None).await;
+        let (cost, done) = bench.cost(call).await;
+        done.expect("the lease lives");
+        measured.push(("complete", cost));
+
+        let expected: Vec<_> =
+            COSTS_WITH_A_KEY.iter().map(|(name, cost)| (*name, (*cost).to_owned())).collect();
         assert_eq!(measured, expected, "with {queued} queued");
     }
 }
@@ -330,7 +385,8 @@ async fn an_append_costs_the_same_however_many_follow() {
 }
 
 /// Completing a node that lets another run: the flow, and the child with its place in the queue.
-const PROMOTION: &str = "fcall hdel hgetall×3 hset×3 sadd spop time xadd zadd zrange zrem";
+const PROMOTION: &str =
+    "fcall hdel×2 hgetall×3 hincrby hset×3 sadd spop time xadd zadd zrange zrem";
 
 #[tokio::test]
 async fn a_promotion_costs_a_few_commands_more() {

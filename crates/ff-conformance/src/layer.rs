@@ -147,6 +147,12 @@ macro_rules! forward_roles {
             list_budgets(request: &::ff_engine::ListBudgets) -> Vec<::ff_engine::BudgetView>;
         });
 
+        $crate::layer::role!($layer, LaneOps {
+            adjust_lane(request: &::ff_engine::AdjustLane) -> ();
+            describe_lane(lane: &::ff_types::LaneId) -> ::ff_engine::LaneView;
+            list_lanes(request: &::ff_engine::ListLanes) -> Vec<::ff_engine::LaneView>;
+        });
+
         $crate::layer::role!($layer, ReadOps {
             describe_execution(id: ::ff_types::ExecutionId) -> ::ff_engine::ExecutionView;
             list_executions(request: &::ff_engine::ListRequest) -> ::ff_engine::ListPage;

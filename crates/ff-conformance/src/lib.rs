@@ -17,6 +17,7 @@ pub mod fixture;
 mod flows;
 pub mod harness;
 pub mod histories;
+mod lanes;
 mod layer;
 pub mod runner;
 mod verbs;

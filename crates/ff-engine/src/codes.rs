@@ -106,6 +106,12 @@ codes! {
     CONFLICT_BUDGET_ID = "conflict_budget_id", "BudgetConflict", Rule,
         "The id names a budget that was made with other content.",
         "Make it under another id, or adjust the one that is there.";
+    LANE_DRAINING = "lane_draining", "LaneDraining", Rule,
+        "The lane takes nothing new in.",
+        "Submit to another lane, or make this one active.";
+    LANE_FULL = "lane_full", "LaneFull", Rule,
+        "As many executions are ready in the lane as may be; the limit is in the error.",
+        "Submit again when some have started.";
     KEY_CONFLICT = "key_conflict", "KeyConflict", Store,
         "The key ring was given one key id with two secrets.",
         "Give the new secret a key id of its own.";

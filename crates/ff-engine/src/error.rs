@@ -5,7 +5,8 @@ use std::fmt;
 
 use ff_types::backend::HandleKind;
 use ff_types::{
-    BudgetId, ExecutionId, FlowId, FlowState, NodeKey, TerminalOutcome, TimestampMs, ValueError,
+    BudgetId, ExecutionId, FlowId, FlowState, LaneId, NodeKey, TerminalOutcome, TimestampMs,
+    ValueError,
 };
 
 use crate::codes;
@@ -78,6 +79,20 @@ pub enum EngineError {
     BudgetConflict {
         /// The budget.
         budget: BudgetId,
+    },
+    /// The lane takes nothing new in. Submit to another, or once an operator has made it active.
+    #[error("lane {lane} is draining: it takes nothing new in")]
+    LaneDraining {
+        /// The lane.
+        lane: LaneId,
+    },
+    /// As many executions are ready in the lane as may be. Submit again when some have started.
+    #[error("lane {lane} has {limit} executions ready, which is its limit")]
+    LaneFull {
+        /// The lane.
+        lane: LaneId,
+        /// Its `max_queued`.
+        limit: u32,
     },
     /// Two secrets claim one key id. Give the new one an id of its own.
     #[error("key {kid} stands for another secret")]
@@ -349,6 +364,8 @@ impl EngineError {
             Self::Contention { .. } => codes::CONTENTION,
             Self::Conflict { kind, .. } => kind.code(),
             Self::BudgetConflict { .. } => codes::CONFLICT_BUDGET_ID,
+            Self::LaneDraining { .. } => codes::LANE_DRAINING,
+            Self::LaneFull { .. } => codes::LANE_FULL,
             Self::KeyConflict { .. } => codes::KEY_CONFLICT,
             Self::State { kind, .. } => kind.code(),
             Self::Unavailable { kind, .. } => kind.code(),

@@ -43,6 +43,8 @@ pub trait EngineBackendExt: AttemptOps + ReadOps + TimerOps + FlowOps + Operator
             total.flows_expired += one.flows_expired;
             total.flows_removed += one.flows_removed;
             total.flows_advanced += one.flows_advanced;
+            total.budgets_looked_at += one.budgets_looked_at;
+            total.lanes_looked_at += one.lanes_looked_at;
             total.next_due = one.next_due;
             if one.handled() == 0 {
                 return Ok(total);

@@ -28,7 +28,7 @@ pub use fence::{Fence, Grant};
 pub use ids::{Entropy, IdSource, SeededEntropy};
 pub use requests::*;
 pub use roles::{
-    AttemptOps, BackendInfo, BudgetOps, ClaimOps, EngineBackend, FlowOps, OperatorOps, ReadOps,
-    SignalOps, SubmitOps, TimerOps,
+    AttemptOps, BackendInfo, BudgetOps, ClaimOps, EngineBackend, FlowOps, LaneOps, OperatorOps,
+    ReadOps, SignalOps, SubmitOps, TimerOps,
 };
 pub use token::{KeyRing, OsSecrets, SecretSource, Verified, WaitpointSecret};

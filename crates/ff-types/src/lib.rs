@@ -43,6 +43,6 @@ pub use payload::Payload;
 pub use policy::{Backoff, ExecutionPolicy, Jitter, RetryPolicy};
 pub use state::{BlockReason, ExecutionState, ReasonSet, TerminalOutcome};
 pub use types::{
-    AttemptIndex, IdempotencyKey, LaneId, LeaseEpoch, Namespace, NodeKey, StepName, Tags, TaskKind,
-    TimestampMs, WaitpointKey,
+    AttemptIndex, IdempotencyKey, LaneId, LaneKey, LeaseEpoch, Namespace, NodeKey, StepName, Tags,
+    TaskKind, TimestampMs, WaitpointKey,
 };

@@ -162,6 +162,29 @@ pub const USAGE_DIMENSIONS_MAX: usize = 32;
 /// Most keys of reports that one execution remembers, the latest ones.
 pub const USAGE_REPORTS_MAX: usize = 10_000;
 
+// Lanes
+
+/// Longest key of an execution in its lane.
+pub const LANE_KEY_MAX_BYTES: usize = 64;
+/// Most leases that a lane, or a key in it, may be allowed.
+pub const LANE_CONCURRENCY_MAX: u32 = 1_000_000;
+/// Most claims of a rate, and most that may come at once.
+pub const LANE_RATE_MAX: u32 = 1_000_000;
+/// Longest interval of a rate: 31 days.
+pub const LANE_RATE_INTERVAL_MAX_MS: u64 = 31 * DAY_MS;
+/// Most keys of a lane with a weight of their own.
+pub const LANE_WEIGHTS_MAX: usize = 256;
+/// Largest weight of a key.
+pub const LANE_WEIGHT_MAX: u32 = 1_000;
+/// Longest wait that counts as one step of priority: 31 days.
+pub const LANE_AGEING_MAX_MS: u64 = 31 * DAY_MS;
+/// Largest bound on the ready executions of a lane.
+pub const LANE_QUEUED_MAX: u32 = 100_000_000;
+/// Longest time to live of a lane: 366 days.
+pub const LANE_TIME_TO_LIVE_MAX_MS: u64 = 366 * DAY_MS;
+/// Most keys that one look at a lane puts back, and most workers that it wakes.
+pub const LANE_MOVED_MAX: usize = 32;
+
 // Budgets
 
 /// Most budgets that one execution draws on.

@@ -7,6 +7,8 @@ mod name;
 mod number;
 mod tags;
 
-pub use name::{IdempotencyKey, LaneId, Namespace, NodeKey, StepName, TaskKind, WaitpointKey};
+pub use name::{
+    IdempotencyKey, LaneId, LaneKey, Namespace, NodeKey, StepName, TaskKind, WaitpointKey,
+};
 pub use number::{AttemptIndex, LeaseEpoch, TimestampMs};
 pub use tags::Tags;

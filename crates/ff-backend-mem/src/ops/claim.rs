@@ -1,17 +1,20 @@
 //! `claim`, `reclaimable`, `claim_from_reclaim`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ff_engine::machine::lane::{Ask, Pick, Place};
 use ff_engine::machine::lifecycle::Verb;
-use ff_engine::machine::{self, Claimed, ExecutionRecord, Queue};
+use ff_engine::machine::{self, Claimed, ExecutionRecord, LaneTables, Queue};
 use ff_engine::{ClaimOps, ClaimOutcome, ClaimRequest, EngineError, Grant, ReclaimRequest, Task};
-use ff_types::backend::{BackendTag, ClaimPolicy, HandleKind, ReclaimToken, ScannerFilter};
-use ff_types::{ExecutionId, TimestampMs, limits};
+use ff_types::backend::{
+    BackendTag, CapabilitySet, ClaimPolicy, HandleKind, ReclaimToken, ScannerFilter,
+};
+use ff_types::{ExecutionId, LaneId, TimestampMs, limits};
 
 use super::within;
 use crate::MemBackend;
-use crate::queues::Place;
 use crate::repeats::Asked;
 use crate::store::Store;
 use crate::waiters::{WaiterId, Wakeup};
@@ -66,28 +69,31 @@ impl ClaimOps for MemBackend {
         let mut items = Vec::new();
         let mut tokens = Vec::new();
         let most = request.max_tokens as usize;
+        let wants = Wants {
+            lane: &request.lane,
+            queues: &[Queue::Reclaim],
+            offered: &request.capabilities,
+            filter: Some(&request.filter),
+        };
+        let most = wants.at_most(&store, most, now);
         while tokens.len() < most {
-            let best = store.queues.first(
-                &request.lane,
-                &[Queue::Reclaim],
-                &request.capabilities,
-                most - tokens.len(),
-                |_, id| self.lets_through(&store, &request.filter, id),
-            );
+            let best = self.best(&mut store, &wants, most - tokens.len(), now);
             if best.is_empty() {
                 break;
             }
-            for ((_, id), _) in best {
-                let verb = Verb::Reclaimable;
+            for next in best {
+                let (verb, id) = (Verb::Reclaimable, next.id());
                 let token = issue_token(&mut store, verb, id, request.request_id, items.len(), now);
                 let Some(token) = token else {
                     // Its end may have changed what else there is.
                     break;
                 };
+                next.handed_out(&mut store, &wants, now);
                 items.push(id);
                 tokens.push(token);
             }
         }
+        wants.finish(&mut store, now);
         if !items.is_empty() {
             let ttl = Duration::from_millis(limits::RECLAIM_GRANT_TTL_MS);
             store.repeats.remember(key, request.request_id, items, now, ttl);
@@ -132,15 +138,21 @@ impl MemBackend {
         let mut outcome = ClaimOutcome::default();
         let mut items = Vec::new();
         let mut ended = 0;
-        let most = request.policy.max_tasks as usize;
+        let queues: &[Queue] = match request.reclaims {
+            None => &[Queue::Ready],
+            Some(_) => &[Queue::Ready, Queue::Reclaim],
+        };
+        let (lane, offered) = (&request.lane, &request.capabilities);
+        let wants = Wants { lane, queues, offered, filter: request.reclaims.as_ref() };
+        let most = wants.at_most(store, request.policy.max_tasks as usize, now);
         while items.len() < most && ended < limits::EXPIRED_SKIPPED_PER_CLAIM_MAX {
-            let best = self.best(store, request, most - items.len());
+            let best = self.best(store, &wants, most - items.len(), now);
             if best.is_empty() {
                 break;
             }
-            for ((_, id), queue) in best {
-                let index = items.len();
-                let issued = match queue {
+            for next in best {
+                let (index, id) = (items.len(), next.id());
+                let issued = match next.queue() {
                     Queue::Ready => issue_lease(store, id, request, index, now)
                         .map(|task| outcome.tasks.push(task)),
                     Queue::Reclaim => {
@@ -149,6 +161,7 @@ impl MemBackend {
                     }
                 };
                 if issued.is_some() {
+                    next.handed_out(store, &wants, now);
                     items.push(id);
                 } else {
                     // Its end may have changed what else there is.
@@ -157,6 +170,7 @@ impl MemBackend {
                 }
             }
         }
+        wants.finish(store, now);
         if items.is_empty() {
             return if ended > 0 { Found::EndedOnly } else { Found::Nothing };
         }
@@ -167,21 +181,102 @@ impl MemBackend {
         Found::Answer(outcome)
     }
 
-    fn best(&self, store: &Store, request: &ClaimRequest, most: usize) -> Vec<(Place, Queue)> {
-        let queues: &[Queue] = match request.reclaims {
-            None => &[Queue::Ready],
-            Some(_) => &[Queue::Ready, Queue::Reclaim],
-        };
-        let wanted = |queue, id| match (queue, &request.reclaims) {
-            (Queue::Reclaim, Some(filter)) => self.lets_through(store, filter, id),
+    /// What is to be handed out next: several at once where order alone decides, and else one.
+    fn best(
+        &self,
+        store: &mut Store,
+        wants: &Wants<'_>,
+        most: usize,
+        now: TimestampMs,
+    ) -> Vec<Next> {
+        let records = &store.records;
+        let wanted = |queue, id: ExecutionId| match (queue, wants.filter) {
+            (Queue::Reclaim, Some(filter)) => self.lets_through(records, filter, id),
             _ => true,
         };
-        store.queues.first(&request.lane, queues, &request.capabilities, most, wanted)
+        let (lane, offered) = (wants.lane, wants.offered);
+        if store.queues.is_plain(lane) {
+            let batch = store.queues.first(lane, wants.queues, offered, most, wanted);
+            return batch.into_iter().map(Next::Placed).collect();
+        }
+        let filter = wants.filter.filter(|filter| self.serves(filter));
+        let queues = match wants.filter {
+            Some(_) if filter.is_none() => &wants.queues[..wants.queues.len() - 1],
+            _ => wants.queues,
+        };
+        let tag = filter.and_then(|filter| filter.instance_tag.as_ref());
+        let ask = Ask { queues, tag, now };
+        store.queues.pick(lane, &ask, offered, wanted).map(Next::Picked).into_iter().collect()
     }
 
-    fn lets_through(&self, store: &Store, filter: &ScannerFilter, id: ExecutionId) -> bool {
-        filter.is_noop()
-            || store.records.get(&id).is_some_and(|record| self.matches(filter, record))
+    fn lets_through(
+        &self,
+        records: &BTreeMap<ExecutionId, Box<ExecutionRecord>>,
+        filter: &ScannerFilter,
+        id: ExecutionId,
+    ) -> bool {
+        filter.is_noop() || records.get(&id).is_some_and(|record| self.matches(filter, record))
+    }
+}
+
+/// What a call asks of a lane.
+struct Wants<'r> {
+    lane: &'r LaneId,
+    /// The kinds of work; reclaims last.
+    queues: &'r [Queue],
+    offered: &'r CapabilitySet,
+    /// Which reclaims, if any.
+    filter: Option<&'r ScannerFilter>,
+}
+
+impl Wants<'_> {
+    /// How many of `most` the lane allows.
+    fn at_most(&self, store: &Store, most: usize, now: TimestampMs) -> usize {
+        let room = store.lane(self.lane).map_or(Ok(u32::MAX), |lane| lane.room(now));
+        room.map_or(0, |room| most.min(room as usize))
+    }
+
+    /// Takes note that the call has taken what it could.
+    fn finish(&self, store: &mut Store, now: TimestampMs) {
+        if store.lane(self.lane).is_some_and(|lane| lane.is_steered) {
+            store.queues.lane_mut(self.lane).record.claimed(now);
+            store.time_lane(self.lane);
+        }
+    }
+}
+
+/// What is to be handed out next.
+enum Next {
+    /// As the first by its place.
+    Placed((Place, Queue)),
+    /// As the first of the key whose turn it is.
+    Picked(Pick),
+}
+
+impl Next {
+    const fn id(&self) -> ExecutionId {
+        match self {
+            Self::Placed(((_, id), _)) => *id,
+            Self::Picked(pick) => pick.place.1,
+        }
+    }
+
+    const fn queue(&self) -> Queue {
+        match self {
+            Self::Placed((_, queue)) => *queue,
+            Self::Picked(pick) => pick.queue,
+        }
+    }
+
+    /// It was handed out: counts that in its lane.
+    fn handed_out(&self, store: &mut Store, wants: &Wants<'_>, now: TimestampMs) {
+        let key =
+            store.records.get(&self.id()).and_then(|record| record.submission.lane_key.clone());
+        let lane = store.queues.lane_mut(wants.lane);
+        lane.record.handed_out(key.as_ref(), now);
+        if let Self::Picked(pick) = self {
+            lane.took(pick);
+        }
     }
 }
 

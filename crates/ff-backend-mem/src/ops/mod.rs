@@ -4,6 +4,7 @@ mod attempt;
 mod budget;
 mod claim;
 mod flow;
+mod lane;
 mod operator;
 mod read;
 mod signal;

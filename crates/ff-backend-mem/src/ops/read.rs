@@ -161,6 +161,10 @@ impl ReadOps for MemBackend {
         };
         let now = self.now();
         let resets_at = |id| store.budgets.get(id)?.view(0, now).resets_at();
-        Ok(machine::explain(record, ahead, resets_at, self.now()))
+        let submission = &record.submission;
+        let barrier = || {
+            store.queues.lane(&submission.lane)?.record.barrier(submission.lane_key.as_ref(), now)
+        };
+        Ok(machine::explain(record, ahead, resets_at, barrier, now))
     }
 }

@@ -62,7 +62,7 @@ impl MemBackend {
             .of(filter.instance_tag.as_ref())
             .take_while(|(at, _)| *at <= now)
             .take(request.limit as usize)
-            .map(|(_, timed)| *timed)
+            .map(|(_, timed)| timed.clone())
             .collect();
         for timed in due {
             match timed {
@@ -70,6 +70,9 @@ impl MemBackend {
                 Timed::Flow(id) => handle_flow(&mut store, &mut outcome, id, now),
                 Timed::Budget(id) => {
                     outcome.budgets_looked_at += u32::from(store.look_at_budget(id, now));
+                }
+                Timed::Lane(id) => {
+                    outcome.lanes_looked_at += u32::from(store.look_at_lane(&id, now));
                 }
             }
         }

@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "a3af44e98b66dfb0fe69529dabf2b89a" }
+M.library = { PROTOCOL = 1, HASH = "2774e1fdf9bba2ea4a4a6f4b52abd885" }
 
 M.number = (function()
 local number = {}
@@ -151,6 +151,41 @@ function keys.lane(partition, lane, tag)
   end
   return partition .. "l:" .. lane
 end
+function keys.lane_settings(partition, lane)
+  return partition .. "L:" .. lane
+end
+function keys.steered_lanes(partition)
+  return partition .. "L"
+end
+function keys.lane_run(partition, lane)
+  return partition .. "N:" .. lane
+end
+function keys.lane_weights(partition, lane)
+  return partition .. "M:" .. lane
+end
+function keys.held(partition, lane)
+  return partition .. (lane and "H:" .. lane or "H")
+end
+function keys.key_arrivals(partition, lane)
+  return partition .. "R:" .. lane
+end
+function keys.aside(partition, lane)
+  return partition .. "P:" .. lane
+end
+function keys.aside_of(partition, lane, key)
+  return partition .. "Z:" .. lane .. " " .. key
+end
+function keys.keyed(partition, lane)
+  return partition .. "A:" .. lane
+end
+function keys.turns(partition, queue, lane, class, tag)
+  local name = partition .. "T:" .. queue .. ":" .. lane .. " " .. class
+  return tag and name .. "\t" .. tag or name
+end
+function keys.keyed_queue(partition, queue, lane, class, tag, key)
+  local name = partition .. "Q:" .. queue .. ":" .. lane .. " " .. class .. " " .. key
+  return tag and name .. "\t" .. tag or name
+end
 function keys.waiters(partition, lane)
   return partition .. "w:" .. lane
 end
@@ -179,6 +214,122 @@ function keys.written(partition, id)
   return partition .. "s:" .. id
 end
 return keys
+end)()
+
+M.tags = (function()
+local tags = {}
+function tags.each(r, visit)
+  if r.f.tg then
+    for tag in string.gmatch(r.f.tg, "[^\n]+") do
+      visit(tag)
+    end
+  end
+end
+function tags.has(r, wanted)
+  return wanted == "" or (r.f.tg ~= nil and string.find("\n" .. r.f.tg .. "\n", "\n" .. wanted .. "\n", 1, true) ~= nil)
+end
+return tags
+end)()
+
+M.timers = (function()
+local keys = M.keys
+local number = M.number
+local tags = M.tags
+local timers = {}
+timers.HEARTBEAT_MS = 1000
+local FORGOTTEN_AFTER_MS = 5000
+local MAINTAINERS_ASKED = 16
+timers.EVERYBODYS = "-"
+local POSTPONED_MS = 60000
+function timers.sleep(partition, process, tag, at, now)
+  local key = keys.maintainers(partition)
+  redis.call("ZREMRANGEBYSCORE", key, "-inf", number.text(now - FORGOTTEN_AFTER_MS))
+  redis.call("ZADD", key, number.text(at), process .. " " .. tag)
+  redis.call("PEXPIRE", key, FORGOTTEN_AFTER_MS)
+end
+local function is_everybodys(r)
+  return r.lane ~= nil or (r.budget ~= nil and not r.f.tg)
+end
+local function wake_maintainer(r, at)
+  local key = keys.maintainers(r.partition)
+  local asleep = redis.call("ZRANGE", key, "(" .. at, "+inf", "BYSCORE", "LIMIT", 0, MAINTAINERS_ASKED)
+  for _, member in ipairs(asleep) do
+    local process, tag = string.match(member, "^(%x+) (.*)$")
+    if process and (tags.has(r, tag) or is_everybodys(r)) then
+      redis.call("ZREM", key, member)
+      if redis.call("SPUBLISH", keys.process(r.partition, process), "t") > 0 then
+        return
+      end
+    end
+  end
+end
+function timers.set(r, at, now)
+  redis.call("ZADD", keys.due(r.partition), at, r.id)
+  if r.f.tg then
+    tags.each(r, function(tag)
+      redis.call("ZADD", keys.due(r.partition, tag), at, r.id)
+    end)
+  elseif is_everybodys(r) then
+    redis.call("ZADD", keys.due(r.partition, timers.EVERYBODYS), at, r.id)
+  end
+  if tonumber(at) - now < timers.HEARTBEAT_MS then
+    wake_maintainer(r, at)
+  end
+end
+function timers.remove(r)
+  redis.call("ZREM", keys.due(r.partition), r.id)
+  tags.each(r, function(tag)
+    redis.call("ZREM", keys.due(r.partition, tag), r.id)
+  end)
+  if is_everybodys(r) then
+    redis.call("ZREM", keys.due(r.partition, timers.EVERYBODYS), r.id)
+  end
+end
+function timers.correct(partition, tag, id, r, now)
+  redis.call("ZREM", keys.due(partition), id)
+  if tag ~= "" then
+    redis.call("ZREM", keys.due(partition, tag), id)
+    redis.call("ZREM", keys.due(partition, timers.EVERYBODYS), id)
+  end
+  if r and r.due then
+    timers.set(r, r.due, now)
+  end
+end
+function timers.postpone(partition, tag, id, now)
+  local later = number.text(number.later(now, POSTPONED_MS))
+  redis.call("ZADD", keys.due(partition), "XX", later, id)
+  if tag ~= "" then
+    redis.call("ZADD", keys.due(partition, tag), "XX", later, id)
+    redis.call("ZADD", keys.due(partition, timers.EVERYBODYS), "XX", later, id)
+  end
+end
+return timers
+end)()
+
+M.looks = (function()
+local timers = M.timers
+local looks = {}
+function looks.save(r, key, now)
+  local set = {}
+  for field in pairs(r.changed or {}) do
+    if r.f[field] then
+      set[#set + 1], set[#set + 2] = field, r.f[field]
+    else
+      redis.call("HDEL", key, field)
+    end
+  end
+  r.changed = nil
+  if #set > 0 then
+    redis.call("HSET", key, unpack(set))
+  end
+  if r.f.la and r.f.la ~= r.due then
+    timers.set(r, r.f.la, now)
+  elseif r.due and not r.f.la then
+    timers.remove(r)
+  end
+  r.due = r.f.la
+end
+return looks
 end)()
 
 M.record = (function()
@@ -323,101 +474,11 @@ end
 return record
 end)()
 
-M.tags = (function()
-local tags = {}
-function tags.each(r, visit)
-  if r.f.tg then
-    for tag in string.gmatch(r.f.tg, "[^\n]+") do
-      visit(tag)
-    end
-  end
-end
-function tags.has(r, wanted)
-  return wanted == "" or (r.f.tg ~= nil and string.find("\n" .. r.f.tg .. "\n", "\n" .. wanted .. "\n", 1, true) ~= nil)
-end
-return tags
-end)()
-
-M.timers = (function()
-local keys = M.keys
-local number = M.number
-local tags = M.tags
-local timers = {}
-timers.HEARTBEAT_MS = 1000
-local FORGOTTEN_AFTER_MS = 5000
-local MAINTAINERS_ASKED = 16
-timers.EVERYBODYS = "-"
-local POSTPONED_MS = 60000
-function timers.sleep(partition, process, tag, at, now)
-  local key = keys.maintainers(partition)
-  redis.call("ZREMRANGEBYSCORE", key, "-inf", number.text(now - FORGOTTEN_AFTER_MS))
-  redis.call("ZADD", key, number.text(at), process .. " " .. tag)
-  redis.call("PEXPIRE", key, FORGOTTEN_AFTER_MS)
-end
-local function is_everybodys(r)
-  return r.budget ~= nil and not r.f.tg
-end
-local function wake_maintainer(r, at)
-  local key = keys.maintainers(r.partition)
-  local asleep = redis.call("ZRANGE", key, "(" .. at, "+inf", "BYSCORE", "LIMIT", 0, MAINTAINERS_ASKED)
-  for _, member in ipairs(asleep) do
-    local process, tag = string.match(member, "^(%x+) (.*)$")
-    if process and (tags.has(r, tag) or is_everybodys(r)) then
-      redis.call("ZREM", key, member)
-      if redis.call("SPUBLISH", keys.process(r.partition, process), "t") > 0 then
-        return
-      end
-    end
-  end
-end
-function timers.set(r, at, now)
-  redis.call("ZADD", keys.due(r.partition), at, r.id)
-  if r.f.tg then
-    tags.each(r, function(tag)
-      redis.call("ZADD", keys.due(r.partition, tag), at, r.id)
-    end)
-  elseif is_everybodys(r) then
-    redis.call("ZADD", keys.due(r.partition, timers.EVERYBODYS), at, r.id)
-  end
-  if tonumber(at) - now < timers.HEARTBEAT_MS then
-    wake_maintainer(r, at)
-  end
-end
-function timers.remove(r)
-  redis.call("ZREM", keys.due(r.partition), r.id)
-  tags.each(r, function(tag)
-    redis.call("ZREM", keys.due(r.partition, tag), r.id)
-  end)
-  if is_everybodys(r) then
-    redis.call("ZREM", keys.due(r.partition, timers.EVERYBODYS), r.id)
-  end
-end
-function timers.correct(partition, tag, id, r, now)
-  redis.call("ZREM", keys.due(partition), id)
-  if tag ~= "" then
-    redis.call("ZREM", keys.due(partition, tag), id)
-    redis.call("ZREM", keys.due(partition, timers.EVERYBODYS), id)
-  end
-  if r and r.due then
-    timers.set(r, r.due, now)
-  end
-end
-function timers.postpone(partition, tag, id, now)
-  local later = number.text(number.later(now, POSTPONED_MS))
-  redis.call("ZADD", keys.due(partition), "XX", later, id)
-  if tag ~= "" then
-    redis.call("ZADD", keys.due(partition, tag), "XX", later, id)
-    redis.call("ZADD", keys.due(partition, timers.EVERYBODYS), "XX", later, id)
-  end
-end
-return timers
-end)()
-
 M.budget = (function()
 local keys = M.keys
+local looks = M.looks
 local number = M.number
 local record = M.record
-local timers = M.timers
 local budget = {}
 local MADE = "^(%d+) (%l) (%d+) (%d+) (%x+)$"
 local DIMENSION = "^(%S+) (%S+) (%d+) (%d+)$"
@@ -469,24 +530,7 @@ function budget.save(b, now)
   for name, limit in pairs(b.limits) do
     record.set(b, "d:" .. name, text(limit))
   end
-  local key, set = keys.budget(b.partition, b.budget), {}
-  for field in pairs(b.changed or {}) do
-    if b.f[field] then
-      set[#set + 1], set[#set + 2] = field, b.f[field]
-    else
-      redis.call("HDEL", key, field)
-    end
-  end
-  b.changed = nil
-  if #set > 0 then
-    redis.call("HSET", key, unpack(set))
-  end
-  if b.f.la and b.f.la ~= b.due then
-    timers.set(b, b.f.la, now)
-  elseif b.due and not b.f.la then
-    timers.remove(b)
-  end
-  b.due = b.f.la
+  looks.save(b, keys.budget(b.partition, b.budget), now)
 end
 return budget
 end)()
@@ -530,6 +574,20 @@ function placement.score(r)
   local f = r.f
   return number.text((PRIORITY_MAX - tonumber(f.pr)) * RANK + math.min(tonumber(f.ra), RANK - 1))
 end
+function placement.read(score)
+  local rank = math.floor(score / RANK)
+  return rank, score - rank * RANK
+end
+function placement.rank_start(rank)
+  return number.text(rank * RANK)
+end
+function placement.expires(r)
+  local f = r.f
+  if f.tl and f.st == "ready" and not f.ai then
+    return number.earlier(f.dl, number.text(number.later(tonumber(f.ra), tonumber(f.tl))))
+  end
+  return f.dl
+end
 function placement.due(r)
   local f = r.f
   if f.ea then
@@ -540,7 +598,7 @@ function placement.due(r)
   elseif f.li then
     return f.lx
   end
-  return number.earlier(number.earlier(f.du, f.gx), number.earlier(f.wt, f.dl))
+  return number.earlier(number.earlier(f.du, f.gx), number.earlier(f.wt, placement.expires(r)))
 end
 return placement
 end)()
@@ -724,10 +782,11 @@ function answers.derived(request, index)
   return string.sub(request, 1, PREFIX_BYTES) .. string.char(math.floor(index / 256), index % 256)
 end
 function answers.find(partition, asked, instance, lane, request, now)
-  local answer = redis.call("GET", keys.answer(partition, asked, instance, lane))
-  local ends_at, rest = string.match(answer or "", "^(%d+) (.*)$")
+  local answer = keys.answer(partition, asked, instance, lane)
+  local found = redis.call("MGET", answer, keys.lane_settings(partition, lane))
+  local ends_at, rest = string.match(found[1] or "", "^(%d+) (.*)$")
   if not ends_at or tonumber(ends_at) <= now or string.sub(rest, 1, REQUEST_ID_BYTES) ~= request then
-    return nil
+    return nil, found[2] or nil
   end
   local ids = {}
   for at = REQUEST_ID_BYTES + 1, #rest, ID_BYTES do
@@ -786,6 +845,250 @@ function arms.sweep(partition, lane)
   end
 end
 return arms
+end)()
+
+M.turns = (function()
+local keys = M.keys
+local turns = {}
+local STRIDE = 2 ^ 20
+local function step(partition, lane, key)
+  local weight = key ~= "" and redis.call("HGET", keys.lane_weights(partition, lane), key)
+  return math.floor(STRIDE / tonumber(weight or 1))
+end
+function turns.next(ring)
+  return redis.call("ZRANGE", ring, 0, 0)[1]
+end
+function turns.next_key(ring)
+  local first = redis.call("ZRANGE", ring, 0, 1)
+  return first[1] ~= "" and first[1] or first[2]
+end
+function turns.join(partition, lane, ring, key)
+  if not redis.call("ZSCORE", ring, key) then
+    local first = tonumber(redis.call("ZRANGE", ring, 0, 0, "WITHSCORES")[2] or "0")
+    redis.call("ZADD", ring, string.format("%d", first + math.floor(step(partition, lane, key) / 2)), key)
+  end
+end
+function turns.took(partition, lane, ring, key)
+  redis.call("ZADD", ring, "XX", "INCR", step(partition, lane, key), key)
+end
+function turns.leave(ring, key)
+  redis.call("ZREM", ring, key)
+  if turns.next_key(ring) then
+    return false
+  end
+  redis.call("DEL", ring)
+  return true
+end
+return turns
+end)()
+
+M.keyed = (function()
+local keys = M.keys
+local number = M.number
+local turns = M.turns
+local keyed = {}
+function keyed.ring(partition, lane, kind, class, tag)
+  return {
+    partition = partition, lane = lane, kind = kind, class = class, tag = tag,
+    entry = string.upper(kind) .. class, registry = keys.lane(partition, lane, tag),
+    key = keys.turns(partition, kind, lane, class, tag),
+  }
+end
+function keyed.queue(ring, key)
+  return keys.keyed_queue(ring.partition, ring.kind, ring.lane, ring.class, ring.tag, key)
+end
+local function ring_of(r, kind, tag)
+  return keyed.ring(r.partition, r.f.ln, kind, r.f.cl or "", tag)
+end
+function keyed.join(ring, key)
+  turns.join(ring.partition, ring.lane, ring.key, key)
+  redis.call("SADD", ring.registry, ring.entry)
+end
+function keyed.leave(ring, key)
+  if turns.leave(ring.key, key) then
+    redis.call("SREM", ring.registry, ring.entry)
+  end
+end
+function keyed.insert(r, kind, score, tag)
+  local ring = ring_of(r, kind, tag)
+  redis.call("ZADD", keyed.queue(ring, r.f.lk), score, r.id)
+  keyed.join(ring, r.f.lk)
+  if not tag then
+    redis.call("ZADD", keys.keyed(r.partition, r.f.ln), number.text(tonumber(r.f.ra)), r.id)
+  end
+end
+function keyed.drop(ring, key, id)
+  local queue = keyed.queue(ring, key)
+  redis.call("ZREM", queue, id)
+  if redis.call("EXISTS", queue) == 0 then
+    keyed.leave(ring, key)
+  end
+  if not ring.tag then
+    redis.call("ZREM", keys.keyed(ring.partition, ring.lane), id)
+  end
+end
+function keyed.remove(r, kind, tag)
+  keyed.drop(ring_of(r, kind, tag), r.f.lk, r.id)
+end
+return keyed
+end)()
+
+M.rate = (function()
+local rate = {}
+local US_PER_MS = 1000
+function rate.of(limit, per, burst)
+  if not tonumber(limit) then
+    return nil
+  end
+  local interval = math.max(math.floor(tonumber(per) * US_PER_MS / tonumber(limit)), 1)
+  return { interval = interval, burst = tonumber(burst) * interval }
+end
+function rate.arrival(its, kept, now)
+  local now_us = now * US_PER_MS
+  return math.min(math.max(tonumber(kept or "0"), now_us), now_us + its.burst)
+end
+function rate.room(its, kept, now)
+  return math.floor((now * US_PER_MS + its.burst - rate.arrival(its, kept, now)) / its.interval)
+end
+function rate.after_claim(its, kept, now)
+  return rate.arrival(its, kept, now) + its.interval
+end
+function rate.next_at(its, kept, now)
+  local at = rate.arrival(its, kept, now) + its.interval - its.burst
+  return math.max(math.ceil(at / US_PER_MS), now)
+end
+function rate.over(now)
+  return now * US_PER_MS
+end
+return rate
+end)()
+
+M.lanes = (function()
+local keys = M.keys
+local looks = M.looks
+local number = M.number
+local rate = M.rate
+local record = M.record
+local lanes = {}
+lanes.STEERED = 2 ^ 40
+local SETTINGS = "^(%l) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$"
+function lanes.settings(text)
+  local state, most, rl, rp, rb, key_most, kl, kp, kb, ageing, queued, ttl = string.match(text, SETTINGS)
+  return {
+    state = state, most = tonumber(most), rate = rate.of(rl, rp, rb),
+    key_most = tonumber(key_most), key_rate = rate.of(kl, kp, kb),
+    ageing = tonumber(ageing), max_queued = tonumber(queued), ttl = tonumber(ttl) and ttl,
+  }
+end
+function lanes.of(partition, name, looked)
+  looked.lanes = looked.lanes or {}
+  if looked.lanes[name] == nil then
+    local text = redis.call("GET", keys.lane_settings(partition, name))
+    looked.lanes[name] = text and lanes.settings(text) or false
+  end
+  return looked.lanes[name]
+end
+function lanes.held(partition, name, key)
+  local counts = redis.call("HMGET", keys.held(partition, key and name), "l" .. (key or name), "t" .. (key or name))
+  return tonumber(counts[1] or "0") % lanes.STEERED, tonumber(counts[2] or "0")
+end
+local function both(partition, name, key)
+  local leases, tokens = lanes.held(partition, name, key)
+  return leases + tokens
+end
+local HOT = { "ta", "cl", "la", "pb" }
+function lanes.open(partition, name, text)
+  local kept, f = redis.call("HMGET", keys.lane_run(partition, name), unpack(HOT)), {}
+  for i, field in ipairs(HOT) do
+    f[field] = kept[i] or nil
+  end
+  return { partition = partition, lane = name, id = "l" .. name, f = f, due = f.la, is = lanes.settings(text) }
+end
+function lanes.room(ln, now)
+  local is, room = ln.is, math.huge
+  if is.state == "p" then
+    return 0
+  elseif is.most then
+    room = math.max(is.most - both(ln.partition, ln.lane), 0)
+  end
+  if is.rate and room > 0 then
+    room = math.min(room, rate.room(is.rate, ln.f.ta, now))
+    if room == 0 then
+      return 0, rate.next_at(is.rate, ln.f.ta, now)
+    end
+  end
+  return room
+end
+function lanes.key_barrier(ln, key, now)
+  local is = ln.is
+  if is.key_most and both(ln.partition, ln.lane, key) >= is.key_most then
+    return "f"
+  elseif is.key_rate then
+    local kept = redis.call("ZSCORE", keys.key_arrivals(ln.partition, ln.lane), key)
+    if rate.room(is.key_rate, kept or nil, now) == 0 then
+      lanes.set_arrival(ln, key, rate.arrival(is.key_rate, kept, now))
+      return rate.next_at(is.key_rate, kept, now)
+    end
+  end
+  return nil
+end
+function lanes.set_arrival(ln, key, at)
+  redis.call("ZADD", keys.key_arrivals(ln.partition, ln.lane), number.text(at), key)
+end
+function lanes.look_by(ln, at)
+  record.set(ln, "la", number.earlier(ln.f.la, number.text(at)))
+end
+function lanes.save(ln, now)
+  looks.save(ln, keys.lane_run(ln.partition, ln.lane), now)
+end
+return lanes
+end)()
+
+M.aside = (function()
+local keyed = M.keyed
+local keys = M.keys
+local lanes = M.lanes
+local number = M.number
+local aside = {}
+local RINGS_MAX = 1024
+function aside.put(ln, ring, key, barrier)
+  keyed.leave(ring, key)
+  local parked = keys.aside(ln.partition, ln.lane)
+  redis.call("ZADD", parked, barrier == "f" and "+inf" or number.text(barrier), key)
+  local entry = ring.kind .. ring.class .. (ring.tag and "\t" .. ring.tag or "")
+  redis.call("SADD", keys.aside_of(ln.partition, ln.lane, key), entry)
+  if barrier ~= "f" then
+    lanes.look_by(ln, barrier)
+  end
+end
+function aside.put_back(partition, name, key)
+  redis.call("ZREM", keys.aside(partition, name), key)
+  local rings = keys.aside_of(partition, name, key)
+  for _, entry in ipairs(redis.call("SPOP", rings, RINGS_MAX)) do
+    local class, tag = string.match(entry, "^.([^\t]*)\t?(.*)$")
+    local ring = keyed.ring(partition, name, string.sub(entry, 1, 1), class, tag ~= "" and tag or nil)
+    if redis.call("EXISTS", keyed.queue(ring, key)) == 1 then
+      keyed.join(ring, key)
+    end
+  end
+end
+function aside.lease_ended(partition, name, key)
+  local until_when = redis.call("ZSCORE", keys.aside(partition, name), key)
+  if until_when == "inf" then
+    aside.put_back(partition, name, key)
+  end
+end
+function aside.put_back_due(ln, all, most, now)
+  local parked = keys.aside(ln.partition, ln.lane)
+  local latest = all and "+inf" or number.text(now)
+  local due = redis.call("ZRANGE", parked, "-inf", latest, "BYSCORE", "LIMIT", 0, most + 1)
+  for at = 1, math.min(#due, most) do
+    aside.put_back(ln.partition, ln.lane, due[at])
+  end
+  local later = redis.call("ZRANGE", parked, 0, 0, "WITHSCORES")[2]
+  return #due > most, later ~= "inf" and later or nil
+end
+return aside
 end)()
 
 M.chunks = (function()
@@ -1388,6 +1691,7 @@ M.run = (function()
 local joins = M.joins
 local kept = M.kept
 local number = M.number
+local placement = M.placement
 local reasons = M.reasons
 local record = M.record
 local waits = M.waits
@@ -1437,6 +1741,10 @@ end
 function run.missed_deadline(r, now)
   return r.f.dl ~= nil and tonumber(r.f.dl) <= now
 end
+function run.has_expired(r, now)
+  local at = placement.expires(r)
+  return at ~= nil and tonumber(at) <= now
+end
 function run.is_over(r)
   return r.f.ea ~= nil
 end
@@ -1465,7 +1773,7 @@ local record = M.record
 local run = M.run
 local barrier = {}
 function barrier.ends(r, now)
-  if run.missed_deadline(r, now) then
+  if run.has_expired(r, now) then
     run.finish(r, "expired", now)
     return true
   elseif not r.f.nd or r.f.ao then
@@ -1591,6 +1899,453 @@ end
 return events
 end)()
 
+M.capabilities = (function()
+local capabilities = {}
+function capabilities.offer(text)
+  local offer = {}
+  for token in string.gmatch(text, "[^,]+") do
+    offer[token] = true
+  end
+  return offer
+end
+function capabilities.covers(offer, class)
+  for token in string.gmatch(class, "[^,]+") do
+    if not offer[token] then
+      return false
+    end
+  end
+  return true
+end
+return capabilities
+end)()
+
+M.merge = (function()
+local merge = {}
+local function better(one, other)
+  if one.score ~= other.score then
+    return one.score < other.score
+  end
+  return one.id < other.id
+end
+local RUN = 16
+local function read(source, from, count)
+  local found = {}
+  local scored = redis.call("ZRANGE", source.key, from, from + count - 1, "WITHSCORES")
+  for i = 1, #scored, 2 do
+    local head = { id = scored[i], score = tonumber(scored[i + 1]), queue = source.kind }
+    head.key, head.entry, head.registry = source.key, source.entry, source.registry
+    found[#found + 1] = head
+  end
+  return found
+end
+local function better_run(one, other)
+  return better(one.heads[1], other.heads[1])
+end
+local function best_run(runs)
+  local best
+  for _, run in ipairs(runs) do
+    if run.at > #run.heads and run.more then
+      run.heads, run.at = read(run.source, run.read, RUN), 1
+      run.read, run.more = run.read + #run.heads, #run.heads == RUN
+    end
+    local head = run.heads[run.at]
+    if head and (not best or better(head, best.heads[best.at])) then
+      best = run
+    end
+  end
+  return best
+end
+function merge.best(sources, most)
+  local runs = {}
+  for _, source in ipairs(sources) do
+    local first = read(source, 0, 1)
+    if first[1] then
+      runs[#runs + 1] = { source = source, heads = first, at = 1, read = 1, more = true }
+    end
+  end
+  table.sort(runs, better_run)
+  for i = #runs, most + 1, -1 do
+    runs[i] = nil
+  end
+  local found = {}
+  while #found < most do
+    local run = best_run(runs)
+    if not run then
+      break
+    end
+    found[#found + 1] = run.heads[run.at]
+    run.at = run.at + 1
+  end
+  return found
+end
+return merge
+end)()
+
+M.picks = (function()
+local aside = M.aside
+local keyed = M.keyed
+local lanes = M.lanes
+local placement = M.placement
+local turns = M.turns
+local picks = {}
+local ASIDE_MAX = 64
+local function first(key, ageing, now)
+  local best
+  local from = "-inf"
+  repeat
+    local entry = redis.call("ZRANGE", key, from, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
+    if entry[1] then
+      local rank, since = placement.read(tonumber(entry[2]))
+      local steps = ageing and math.floor(math.max(now - since, 0) / ageing) or 0
+      local one = { id = entry[1], key = key, standing = rank - steps, since = since }
+      if not best or picks.is_better(one, best) then
+        best = one
+      end
+      from = placement.rank_start(rank + 1)
+    end
+  until not ageing or not entry[1]
+  return best
+end
+function picks.is_better(one, other)
+  if one.standing ~= other.standing then
+    return one.standing < other.standing
+  elseif one.since ~= other.since then
+    return one.since < other.since
+  end
+  return one.id < other.id
+end
+local function of_ring(ln, ring, keyless, ageing, now, left)
+  if keyless then
+    turns.join(ring.partition, ring.lane, ring.key, "")
+  end
+  while true do
+    local key = turns.next(ring.key)
+    if not key or (key == "" and keyless) then
+      return keyless and { head = keyless, key = "" }
+    elseif key == "" then
+      turns.leave(ring.key, "")
+    else
+      local barrier = ln and lanes.key_barrier(ln, key, now)
+      local head = not barrier and first(keyed.queue(ring, key), ageing, now)
+      if head then
+        return { head = head, key = key }
+      elseif not barrier then
+        keyed.leave(ring, key)
+      elseif left.asides <= 0 then
+        left.more = true
+        return nil
+      else
+        aside.put(ln, ring, key, barrier)
+        left.asides = left.asides - 1
+      end
+    end
+  end
+end
+function picks.best(ln, sources, now)
+  local best
+  local ageing, left = ln and ln.is.ageing, { asides = ASIDE_MAX }
+  for _, source in pairs(sources) do
+    local head = source.plain and first(source.plain.key, ageing, now)
+    local turn = source.ring and of_ring(ln, source.ring, head, ageing, now, left)
+    if turn then
+      head = turn.head
+      head.ring, head.turn = source.ring, turn.key
+    end
+    if head and (not best or picks.is_better(head, best)) then
+      best = head
+      best.queue = source.kind
+      best.entry = source.plain and source.plain.entry
+      best.registry = source.plain and source.plain.registry
+    end
+  end
+  return best, left.more
+end
+return picks
+end)()
+
+M.heads = (function()
+local capabilities = M.capabilities
+local keyed = M.keyed
+local keys = M.keys
+local merge = M.merge
+local picks = M.picks
+local turns = M.turns
+local heads = {}
+local CLASSES_MAX = 1024
+local function add_sources(sources, partition, lane, offer, fresh, reclaims, tag)
+  local registry = keys.lane(partition, lane, tag)
+  for _, entry in ipairs(redis.call("SRANDMEMBER", registry, CLASSES_MAX)) do
+    local letter, class = string.sub(entry, 1, 1), string.sub(entry, 2)
+    local kind = string.lower(letter)
+    local wanted = kind == "f" and fresh or kind == "c" and reclaims
+    if wanted and letter ~= kind and (class == "" or capabilities.covers(offer, class)) then
+      sources.turned = sources.turned or {}
+      table.insert(sources.turned, keyed.ring(partition, lane, kind, class, tag))
+    elseif wanted and (class == "" or capabilities.covers(offer, class)) then
+      local key = keys.queue(partition, kind, lane, class, tag)
+      sources[#sources + 1] = { kind = kind, class = class, entry = entry, key = key, registry = registry }
+    end
+  end
+end
+local function grouped(sources)
+  local groups = {}
+  local function group(kind, class)
+    local name = kind .. class
+    groups[name] = groups[name] or { kind = kind }
+    return groups[name]
+  end
+  for _, source in ipairs(sources) do
+    group(source.kind, source.class).plain = source
+  end
+  for _, ring in ipairs(sources.turned or {}) do
+    group(ring.kind, ring.class).ring = ring
+  end
+  return groups
+end
+function heads.best(partition, lane, offer, ask, most, now)
+  local sources = {}
+  local any_tag = ask.tag == ""
+  if ask.fresh or any_tag then
+    add_sources(sources, partition, lane, offer, ask.fresh, ask.reclaims and any_tag)
+  end
+  if ask.reclaims and not any_tag then
+    add_sources(sources, partition, lane, offer, false, true, ask.tag)
+  end
+  if sources.turned or (ask.ln and ask.ln.is.ageing) then
+    local best, more = picks.best(ask.ln, grouped(sources), now)
+    ask.more = more
+    return { best }, false
+  elseif #sources ~= 1 then
+    return merge.best(sources, most), false
+  end
+  local source, found = sources[1], {}
+  local ids = redis.call("ZRANGE", source.key, 0, most)
+  for i = 1, math.min(#ids, most) do
+    local head = { id = ids[i], queue = source.kind, key = source.key }
+    head.entry, head.registry = source.entry, source.registry
+    found[i] = head
+  end
+  return found, #ids > most
+end
+function heads.keyless(partition, lane)
+  local found = {}
+  for _, entry in ipairs(redis.call("SRANDMEMBER", keys.lane(partition, lane), CLASSES_MAX)) do
+    local kind = string.sub(entry, 1, 1)
+    if kind == "f" or kind == "c" then
+      found[#found + 1] = keys.queue(partition, kind, lane, string.sub(entry, 2))
+    end
+  end
+  return found
+end
+function heads.some(partition, lane, most)
+  local found = {}
+  for _, entry in ipairs(redis.call("SRANDMEMBER", keys.lane(partition, lane), most)) do
+    local letter, class = string.sub(entry, 1, 1), string.sub(entry, 2)
+    local kind = string.lower(letter)
+    local key = keys.queue(partition, kind, lane, class)
+    if letter ~= kind then
+      local ring = keyed.ring(partition, lane, kind, class)
+      key = keyed.queue(ring, turns.next_key(ring.key) or "")
+    end
+    local id = redis.call("ZRANGE", key, 0, 0)[1]
+    if id then
+      found[#found + 1] = { id = id, queue = kind }
+    end
+  end
+  return found
+end
+return heads
+end)()
+
+M.closed = (function()
+local lanes = M.lanes
+local closed = {}
+local function both(partition, name, key)
+  local leases, tokens = lanes.held(partition, name, key)
+  return leases + tokens
+end
+function closed.to(r, looked)
+  local is, partition, name = lanes.of(r.partition, r.f.ln, looked), r.partition, r.f.ln
+  if not is then
+    return false
+  end
+  return is.state == "p" or (is.most and both(partition, name) >= is.most)
+    or (is.key_most and r.f.lk and both(partition, name, r.f.lk) >= is.key_most) or false
+end
+return closed
+end)()
+
+M.waiters = (function()
+local arms = M.arms
+local capabilities = M.capabilities
+local closed = M.closed
+local keys = M.keys
+local tags = M.tags
+local waiters = {}
+local SCANNED_AT_ONCE = 64
+local SCANNED_MAX = 1024
+local SCANNED_BY_CALL_MAX = 4096
+local function looked(r)
+  r.looked = r.looked or {}
+  local l = r.looked
+  l.scanned, l.offers, l.from = l.scanned or 0, l.offers or {}, l.from or {}
+  return l
+end
+local function suits(r, kind, l, arm)
+  if kind == "c" and (arm.mode == "f" or not tags.has(r, arm.tag)) then
+    return false
+  elseif not r.f.cl then
+    return true
+  end
+  l.offers[arm.offered] = l.offers[arm.offered] or capabilities.offer(arm.offered)
+  return capabilities.covers(l.offers[arm.offered], r.f.cl)
+end
+local function close_ranks(l, lane, rank)
+  for work, from in pairs(l.from) do
+    if work.lane == lane and from > rank then
+      l.from[work] = from - 1
+    end
+  end
+end
+local function work_of(r, kind, l)
+  local name = kind .. r.f.ln .. " " .. (r.f.cl or "") .. "\t" .. (kind == "c" and r.f.tg or "")
+  l.works = l.works or {}
+  l.works[name] = l.works[name] or { lane = r.f.ln }
+  return l.works[name]
+end
+function waiters.wake(r, kind, start)
+  local partition, lane, l = r.partition, r.f.ln, looked(r)
+  local work, key = work_of(r, kind, l), keys.waiters(partition, lane)
+  local from = l.from[work] or start or 0
+  local last = (start or 0) + SCANNED_MAX
+  while from < last and l.scanned < SCANNED_BY_CALL_MAX do
+    local batch = redis.call("ZRANGE", key, from, from + SCANNED_AT_ONCE - 1)
+    if #batch > 0 and closed.to(r, l) then
+      return false
+    end
+    for _, member in ipairs(batch) do
+      l.scanned = l.scanned + 1
+      local arm = arms.read(member)
+      if arm and suits(r, kind, l, arm) then
+        close_ranks(l, lane, from)
+        if arms.fire(partition, lane, arm, r.id) then
+          l.from[work] = from
+          return true
+        end
+      else
+        from = from + 1
+      end
+    end
+    if #batch < SCANNED_AT_ONCE then
+      break
+    end
+  end
+  l.from[work] = from
+  return false
+end
+function waiters.some_rank(partition, lane)
+  local key = keys.waiters(partition, lane)
+  local member = redis.call("ZRANDMEMBER", key)
+  return member and redis.call("ZRANK", key, member) or 0
+end
+function waiters.some(partition, lane, most)
+  local found = {}
+  for _, member in ipairs(redis.call("ZRANDMEMBER", keys.waiters(partition, lane), most)) do
+    local arm = arms.read(member)
+    if arm then
+      arm.fresh, arm.reclaims = arm.mode ~= "c", arm.mode ~= "f"
+      found[#found + 1] = arm
+    end
+  end
+  return found
+end
+return waiters
+end)()
+
+M.wakes = (function()
+local heads = M.heads
+local record = M.record
+local waiters = M.waiters
+local wakes = {}
+local HEADS_MAX = 8
+function wakes.some(partition, name, most, looked)
+  local woken = 0
+  for _, head in ipairs(most > 0 and heads.some(partition, name, HEADS_MAX) or {}) do
+    local r = record.load(partition, head.id)
+    if r then
+      r.looked = looked
+      while woken < most and waiters.wake(r, head.queue) do
+        woken = woken + 1
+      end
+    end
+  end
+  return woken
+end
+return wakes
+end)()
+
+M.leases = (function()
+local aside = M.aside
+local keys = M.keys
+local lanes = M.lanes
+local wakes = M.wakes
+local leases = {}
+local function add(key, field, by)
+  local count = redis.call("HINCRBY", key, field, by)
+  if count == 0 then
+    redis.call("HDEL", key, field)
+  end
+  return count
+end
+function leases.note(r)
+  r.leased, r.granted = r.f.li ~= nil, r.f.gi ~= nil
+end
+function leases.flush(partition, name, tally)
+  for letter, by in pairs(tally) do
+    add(keys.held(partition), letter .. name, by)
+  end
+end
+local function freed(r)
+  local name, looked = r.f.ln, r.looked or {}
+  local is = lanes.of(r.partition, name, looked)
+  if not is then
+    return
+  end
+  if r.f.lk then
+    aside.lease_ended(r.partition, name, r.f.lk)
+  end
+  if is.most or is.key_most then
+    r.looked = looked
+    wakes.some(r.partition, name, 1, looked)
+  end
+end
+local function change(r, letter, was, is)
+  if was == is then
+    return nil
+  end
+  local by = is and 1 or -1
+  if r.f.lk then
+    add(keys.held(r.partition, r.f.ln), letter .. r.f.lk, by)
+  end
+  if r.tally then
+    r.tally[letter] = (r.tally[letter] or 0) + by
+    return nil
+  end
+  return add(keys.held(r.partition), letter .. r.f.ln, by)
+end
+function leases.follow(r, leased, granted)
+  if leased == r.leased and granted == r.granted then
+    return
+  end
+  local left = change(r, "l", leased, r.leased)
+  change(r, "t", granted, r.granted)
+  if not r.leased and not r.granted and (granted or (left and left >= lanes.STEERED)) then
+    freed(r)
+  end
+end
+return leases
+end)()
+
 M.links = (function()
 local keys = M.keys
 local number = M.number
@@ -1639,15 +2394,22 @@ return links
 end)()
 
 M.queue = (function()
+local keyed = M.keyed
 local keys = M.keys
 local tags = M.tags
 local queue = {}
 local function insert(r, kind, score, tag)
+  if r.f.lk then
+    return keyed.insert(r, kind, score, tag)
+  end
   local class = r.f.cl or ""
   redis.call("ZADD", keys.queue(r.partition, kind, r.f.ln, class, tag), score, r.id)
   redis.call("SADD", keys.lane(r.partition, r.f.ln, tag), kind .. class)
 end
 local function remove(r, kind, tag)
+  if r.f.lk then
+    return keyed.remove(r, kind, tag)
+  end
   local class = r.f.cl or ""
   local key = keys.queue(r.partition, kind, r.f.ln, class, tag)
   redis.call("ZREM", key, r.id)
@@ -1671,7 +2433,18 @@ function queue.remove(r, kind)
     end)
   end
 end
+function queue.move(r, was, score)
+  if was then
+    queue.remove(r, was)
+  end
+  if r.queue then
+    queue.insert(r, r.queue, score)
+  end
+end
 function queue.drop_stray(head)
+  if head.turn and head.turn ~= "" then
+    return keyed.drop(head.ring, head.turn, head.id)
+  end
   redis.call("ZREM", head.key, head.id)
   if redis.call("EXISTS", head.key) == 0 then
     redis.call("SREM", head.registry, head.entry)
@@ -1679,6 +2452,9 @@ function queue.drop_stray(head)
 end
 function queue.ahead(r)
   local key = keys.queue(r.partition, r.queue, r.f.ln, r.f.cl or "")
+  if r.f.lk then
+    key = keys.keyed_queue(r.partition, r.queue, r.f.ln, r.f.cl or "", nil, r.f.lk)
+  end
   return redis.call("ZRANK", key, r.id) or 0
 end
 return queue
@@ -1798,7 +2574,9 @@ local function save_long(r)
   end
   r.long = nil
 end
-local OPTIONAL = { "pk", "pl", "ct", "cl", "tg", "rs", "du", "dl", "nd", "dp", "ch", "ck", "pa", "hk", "bu", "es" }
+local OPTIONAL = {
+  "pk", "pl", "ct", "cl", "tg", "rs", "du", "dl", "nd", "dp", "ch", "ck", "pa", "hk", "bu", "es", "lk", "tl",
+}
 function store.insert(r)
   local f = r.f
   f.r = record.run(r)
@@ -1900,109 +2678,6 @@ function told.flow_ended(fl)
   record.set(fl, "aw", nil)
 end
 return told
-end)()
-
-M.capabilities = (function()
-local capabilities = {}
-function capabilities.offer(text)
-  local offer = {}
-  for token in string.gmatch(text, "[^,]+") do
-    offer[token] = true
-  end
-  return offer
-end
-function capabilities.covers(offer, class)
-  for token in string.gmatch(class, "[^,]+") do
-    if not offer[token] then
-      return false
-    end
-  end
-  return true
-end
-return capabilities
-end)()
-
-M.waiters = (function()
-local arms = M.arms
-local capabilities = M.capabilities
-local keys = M.keys
-local tags = M.tags
-local waiters = {}
-local SCANNED_AT_ONCE = 64
-local SCANNED_MAX = 1024
-local SCANNED_BY_CALL_MAX = 4096
-local function looked(r)
-  r.looked = r.looked or {}
-  local l = r.looked
-  l.scanned, l.offers, l.from = l.scanned or 0, l.offers or {}, l.from or {}
-  return l
-end
-local function suits(r, kind, l, arm)
-  if kind == "c" and (arm.mode == "f" or not tags.has(r, arm.tag)) then
-    return false
-  elseif not r.f.cl then
-    return true
-  end
-  l.offers[arm.offered] = l.offers[arm.offered] or capabilities.offer(arm.offered)
-  return capabilities.covers(l.offers[arm.offered], r.f.cl)
-end
-local function close_ranks(l, lane, rank)
-  for work, from in pairs(l.from) do
-    if work.lane == lane and from > rank then
-      l.from[work] = from - 1
-    end
-  end
-end
-local function work_of(r, kind, l)
-  local name = kind .. r.f.ln .. " " .. (r.f.cl or "") .. "\t" .. (kind == "c" and r.f.tg or "")
-  l.works = l.works or {}
-  l.works[name] = l.works[name] or { lane = r.f.ln }
-  return l.works[name]
-end
-function waiters.wake(r, kind, start)
-  local partition, lane, l = r.partition, r.f.ln, looked(r)
-  local work, key = work_of(r, kind, l), keys.waiters(partition, lane)
-  local from = l.from[work] or start or 0
-  local last = (start or 0) + SCANNED_MAX
-  while from < last and l.scanned < SCANNED_BY_CALL_MAX do
-    local batch = redis.call("ZRANGE", key, from, from + SCANNED_AT_ONCE - 1)
-    for _, member in ipairs(batch) do
-      l.scanned = l.scanned + 1
-      local arm = arms.read(member)
-      if arm and suits(r, kind, l, arm) then
-        close_ranks(l, lane, from)
-        if arms.fire(partition, lane, arm, r.id) then
-          l.from[work] = from
-          return true
-        end
-      else
-        from = from + 1
-      end
-    end
-    if #batch < SCANNED_AT_ONCE then
-      break
-    end
-  end
-  l.from[work] = from
-  return false
-end
-function waiters.some_rank(partition, lane)
-  local key = keys.waiters(partition, lane)
-  local member = redis.call("ZRANDMEMBER", key)
-  return member and redis.call("ZRANK", key, member) or 0
-end
-function waiters.some(partition, lane, most)
-  local found = {}
-  for _, member in ipairs(redis.call("ZRANDMEMBER", keys.waiters(partition, lane), most)) do
-    local arm = arms.read(member)
-    if arm then
-      arm.fresh, arm.reclaims = arm.mode ~= "c", arm.mode ~= "f"
-      found[#found + 1] = arm
-    end
-  end
-  return found
-end
-return waiters
 end)()
 
 M.waits_store = (function()
@@ -2110,6 +2785,7 @@ local events = M.events
 local flow = M.flow
 local kept = M.kept
 local keys = M.keys
+local leases = M.leases
 local links = M.links
 local placement = M.placement
 local queue = M.queue
@@ -2126,6 +2802,7 @@ local function note_places(r)
   r.queue, r.since, r.due = placement.queue(r), r.f.ra, placement.due(r)
   r.over, r.writing = r.f.ea and r.f.st, r.f.ao
   r.spent = r.f.bu and spending.note(r)
+  leases.note(r)
 end
 function places.open(partition, id)
   local r = record.load(partition, id)
@@ -2137,6 +2814,7 @@ function places.open(partition, id)
 end
 function places.commit(r, now)
   local was, since, due, over, writing, spent = r.queue, r.since, r.due, r.over, r.writing, r.spent
+  local leased, granted = r.leased, r.granted
   if r.waits then
     waits.settle(r)
   end
@@ -2157,11 +2835,8 @@ function places.commit(r, now)
     r.forsakes, r.orphans = nil, children.forsake(r)
   end
   local moved = was ~= r.queue or since ~= r.since
-  if moved and was then
-    queue.remove(r, was)
-  end
-  if moved and r.queue then
-    queue.insert(r, r.queue, placement.score(r))
+  if moved then
+    queue.move(r, was, r.queue and placement.score(r))
   end
   if r.due and due ~= r.due then
     timers.set(r, r.due, now)
@@ -2172,6 +2847,7 @@ function places.commit(r, now)
     waiters.wake(r, r.queue)
   end
   spending.follow(r, spent, now)
+  leases.follow(r, leased, granted)
 end
 function places.stage(r)
   redis.call("ZADD", keys.all(r.partition), 0, r.id)
@@ -2179,8 +2855,7 @@ function places.stage(r)
 end
 function places.create(r, now)
   note_places(r)
-  redis.call("ZADD", keys.all(r.partition), 0, r.id)
-  store.insert(r)
+  places.stage(r)
   if r.due then
     timers.set(r, r.due, now)
   end
@@ -2198,10 +2873,10 @@ function places.remove(r)
     waits.forget_all(r)
     waits_store.save(r)
   end
-  local partition, id = r.partition, r.id
-  redis.call("ZREM", keys.all(partition), id)
-  redis.call("DEL", keys.execution(partition, id), keys.long(partition, id), keys.payload(partition, id))
-  redis.call("UNLINK", keys.frames(partition, id), keys.summary(partition, id))
+  local part, id = r.partition, r.id
+  redis.call("ZREM", keys.all(part), id)
+  redis.call("DEL", keys.execution(part, id), keys.long(part, id), keys.payload(part, id))
+  redis.call("UNLINK", keys.frames(part, id), keys.summary(part, id))
   if r.f.nd then
     links.remove(r)
   end
@@ -2983,118 +3658,34 @@ end
 return handout
 end)()
 
-M.merge = (function()
-local merge = {}
-local function better(one, other)
-  if one.score ~= other.score then
-    return one.score < other.score
-  end
-  return one.id < other.id
-end
-local RUN = 16
-local function read(source, from, count)
-  local found = {}
-  local scored = redis.call("ZRANGE", source.key, from, from + count - 1, "WITHSCORES")
-  for i = 1, #scored, 2 do
-    local head = { id = scored[i], score = tonumber(scored[i + 1]), queue = source.kind }
-    head.key, head.entry, head.registry = source.key, source.entry, source.registry
-    found[#found + 1] = head
-  end
-  return found
-end
-local function better_run(one, other)
-  return better(one.heads[1], other.heads[1])
-end
-local function best_run(runs)
-  local best
-  for _, run in ipairs(runs) do
-    if run.at > #run.heads and run.more then
-      run.heads, run.at = read(run.source, run.read, RUN), 1
-      run.read, run.more = run.read + #run.heads, #run.heads == RUN
-    end
-    local head = run.heads[run.at]
-    if head and (not best or better(head, best.heads[best.at])) then
-      best = run
-    end
-  end
-  return best
-end
-function merge.best(sources, most)
-  local runs = {}
-  for _, source in ipairs(sources) do
-    local first = read(source, 0, 1)
-    if first[1] then
-      runs[#runs + 1] = { source = source, heads = first, at = 1, read = 1, more = true }
-    end
-  end
-  table.sort(runs, better_run)
-  for i = #runs, most + 1, -1 do
-    runs[i] = nil
-  end
-  local found = {}
-  while #found < most do
-    local run = best_run(runs)
-    if not run then
-      break
-    end
-    found[#found + 1] = run.heads[run.at]
-    run.at = run.at + 1
-  end
-  return found
-end
-return merge
-end)()
-
-M.heads = (function()
-local capabilities = M.capabilities
+M.handouts = (function()
 local keys = M.keys
-local merge = M.merge
-local heads = {}
-local CLASSES_MAX = 1024
-local function add_sources(sources, partition, lane, offer, fresh, reclaims, tag)
-  local registry = keys.lane(partition, lane, tag)
-  for _, entry in ipairs(redis.call("SRANDMEMBER", registry, CLASSES_MAX)) do
-    local kind, class = string.sub(entry, 1, 1), string.sub(entry, 2)
-    local wanted = kind == "f" and fresh or kind == "c" and reclaims
-    if wanted and (class == "" or capabilities.covers(offer, class)) then
-      local key = keys.queue(partition, kind, lane, class, tag)
-      sources[#sources + 1] = { kind = kind, entry = entry, key = key, registry = registry }
-    end
+local lanes = M.lanes
+local number = M.number
+local rate = M.rate
+local record = M.record
+local handouts = {}
+function handouts.count(ln, key, now)
+  local is = ln.is
+  record.set_number(ln, "cl", tonumber(ln.f.cl or "0") + 1)
+  if is.rate then
+    record.set_number(ln, "ta", rate.after_claim(is.rate, ln.f.ta, now))
+  end
+  if is.key_rate and key then
+    local arrivals = keys.key_arrivals(ln.partition, ln.lane)
+    redis.call("ZREMRANGEBYSCORE", arrivals, "-inf", number.text(rate.over(now)))
+    local kept = redis.call("ZSCORE", arrivals, key)
+    lanes.set_arrival(ln, key, rate.after_claim(is.key_rate, kept or nil, now))
   end
 end
-function heads.best(partition, lane, offer, ask, most)
-  local sources = {}
-  local any_tag = ask.tag == ""
-  if ask.fresh or any_tag then
-    add_sources(sources, partition, lane, offer, ask.fresh, ask.reclaims and any_tag)
+function handouts.finish(ln, now)
+  local its = ln.is.rate
+  if its and ln.is.state ~= "p" and rate.room(its, ln.f.ta, now) == 0 then
+    record.set_number(ln, "ta", rate.arrival(its, ln.f.ta, now))
+    lanes.look_by(ln, rate.next_at(its, ln.f.ta, now))
   end
-  if ask.reclaims and not any_tag then
-    add_sources(sources, partition, lane, offer, false, true, ask.tag)
-  end
-  if #sources ~= 1 then
-    return merge.best(sources, most), false
-  end
-  local source, found = sources[1], {}
-  local ids = redis.call("ZRANGE", source.key, 0, most)
-  for i = 1, math.min(#ids, most) do
-    local head = { id = ids[i], queue = source.kind, key = source.key }
-    head.entry, head.registry = source.entry, source.registry
-    found[i] = head
-  end
-  return found, #ids > most
 end
-function heads.some(partition, lane, most)
-  local found = {}
-  for _, entry in ipairs(redis.call("SRANDMEMBER", keys.lane(partition, lane), most)) do
-    local kind, class = string.sub(entry, 1, 1), string.sub(entry, 2)
-    local id = redis.call("ZRANGE", keys.queue(partition, kind, lane, class), 0, 0)[1]
-    if id then
-      found[#found + 1] = { id = id, queue = kind }
-    end
-  end
-  return found
-end
-return heads
+return handouts
 end)()
 
 M.claims = (function()
@@ -3102,19 +3693,23 @@ local answers = M.answers
 local capabilities = M.capabilities
 local execution = M.execution
 local handout = M.handout
+local handouts = M.handouts
 local heads = M.heads
+local lanes = M.lanes
+local leases = M.leases
 local queue = M.queue
 local record = M.record
+local turns = M.turns
 local claims = {}
 local EXPIRED_MAX = 64
 local HEADS_MAX = 64
 local BYTES_MAX = 4194304
-local function opened(partition, best, followed, looked)
+local function opened(partition, best, followed, looked, tally)
   local found, strays = {}, {}
   for _, head in ipairs(best) do
     local r = execution.open(partition, head.id)
     if r and r.queue == head.queue then
-      r.followed, r.looked = followed, looked
+      r.followed, r.looked, r.head, r.tally = followed, looked, head, tally
       found[#found + 1] = r
     else
       strays[#strays + 1] = head
@@ -3125,22 +3720,31 @@ local function opened(partition, best, followed, looked)
   end
   return found, #strays
 end
-function claims.take(partition, ask, wanted, most, now)
+local function count_in_lane(ask, r, now)
+  if ask.ln then
+    handouts.count(ask.ln, r.f.lk, now)
+  end
+  if r.head.turn then
+    turns.took(r.partition, ask.lane, r.head.ring.key, r.head.turn)
+  end
+end
+local function take(partition, ask, wanted, most, tally, now)
   local ids, items, count = {}, {}, 0
   local offer, looked = capabilities.offer(ask.offered), {}
   local idle, bytes = 0, 0
   while count < most do
-    local best, followed = heads.best(partition, ask.lane, offer, ask, math.min(most - count, HEADS_MAX))
+    local best, followed = heads.best(partition, ask.lane, offer, ask, math.min(most - count, HEADS_MAX), now)
     if #best == 0 then
       break
     end
-    local found, strays = opened(partition, best, followed, looked)
+    local found, strays = opened(partition, best, followed, looked, tally)
     idle = idle + strays
     for _, r in ipairs(found) do
       local item, blocked = handout.issue(r, wanted, count, now)
       if item then
         count = count + 1
         ids[count], items[count] = r.id, item
+        count_in_lane(ask, r, now)
         bytes = bytes + (item[5] and #item[5] + #item[6] or 0)
       else
         idle = idle + 1
@@ -3156,7 +3760,18 @@ function claims.take(partition, ask, wanted, most, now)
       return { ids = ids, items = items, cut_off = true }
     end
   end
-  return { ids = ids, items = items }
+  return { ids = ids, items = items, cut_off = ask.more }
+end
+function claims.take(partition, ask, wanted, most, now)
+  local tally, ln = {}, ask.ln
+  most = ln and math.min(most, lanes.room(ln, now)) or most
+  local taken = take(partition, ask, wanted, most, tally, now)
+  leases.flush(partition, ask.lane, tally)
+  if ln then
+    handouts.finish(ln, now)
+    lanes.save(ln, now)
+  end
+  return taken
 end
 function claims.repeated(partition, request, ids, now)
   local items = {}
@@ -3213,6 +3828,8 @@ reply.CODES = {
   "BUDGET_DIMENSION",
   "USAGE_DIMENSIONS",
   "USAGE_SUM",
+  "LANE_DRAINING",
+  "LANE_FULL",
 }
 function reply.ok(...)
   return { "OK", ... }
@@ -3461,6 +4078,36 @@ end
 return condition
 end)()
 
+M.depth = (function()
+local heads = M.heads
+local keys = M.keys
+local number = M.number
+local placement = M.placement
+local depth = {}
+function depth.ready(partition, name)
+  local count = redis.call("ZCARD", keys.keyed(partition, name))
+  for _, key in ipairs(heads.keyless(partition, name)) do
+    count = count + redis.call("ZCARD", key)
+  end
+  return count
+end
+function depth.oldest(partition, name)
+  local oldest = redis.call("ZRANGE", keys.keyed(partition, name), 0, 0, "WITHSCORES")[2]
+  for _, key in ipairs(heads.keyless(partition, name)) do
+    local from = "-inf"
+    repeat
+      local entry = redis.call("ZRANGE", key, from, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
+      if entry[1] then
+        local rank, since = placement.read(tonumber(entry[2]))
+        oldest, from = number.earlier(oldest, number.text(since)), placement.rank_start(rank + 1)
+      end
+    until not entry[1]
+  end
+  return oldest
+end
+return depth
+end)()
+
 M.resume = (function()
 local condition = M.condition
 local run = M.run
@@ -3557,6 +4204,7 @@ local barrier = M.barrier
 local execution = M.execution
 local lease = M.lease
 local number = M.number
+local placement = M.placement
 local policy = M.policy
 local reasons = M.reasons
 local record = M.record
@@ -3599,7 +4247,7 @@ local function wait_over(r, at, now)
 end
 local function decide(r, at, now)
   local f = r.f
-  if f.dl == at then
+  if placement.expires(r) == at then
     lease.finish(r, lease.EXPIRED)
     run.finish(r, "expired", now)
     return "expired"
@@ -3754,6 +4402,25 @@ end
 return fence
 end)()
 
+M.intake = (function()
+local depth = M.depth
+local lanes = M.lanes
+local reply = M.reply
+local intake = {}
+function intake.admits(partition, name, looked)
+  local is = lanes.of(partition, name, looked)
+  if not is then
+    return nil
+  elseif is.state == "d" then
+    return nil, reply.err("LANE_DRAINING", name)
+  elseif is.max_queued and depth.ready(partition, name) >= is.max_queued then
+    return nil, reply.err("LANE_FULL", name, is.max_queued)
+  end
+  return is.ttl
+end
+return intake
+end)()
+
 M.submission = (function()
 local keys = M.keys
 local number = M.number
@@ -3764,13 +4431,14 @@ local submission = {}
 local function optional(text)
   return text ~= "" and text or nil
 end
-function submission.record(partition, id, values, at, now)
+function submission.record(partition, id, values, at, ttl, now)
   local r = record.new(partition, id, values[at + 2], values[at + 4], values[at + 5], now)
   local f = r.f
   f.p = values[at + 1] .. " " .. values[at + 9]
   f.cl, f.ct = optional(values[at + 3]), optional(values[at + 6])
   f.tg, f.dl = optional(values[at + 8]), optional(values[at + 11])
   f.bu, f.es = optional(values[at + 12]), optional(values[at + 13])
+  f.lk, f.tl = optional(values[at + 14]), ttl
   if values[at + 10] ~= "" then
     f.ra = number.text(run.delay(r, tonumber(values[at + 10]), now))
     f.st = reasons.state(r)
@@ -3789,8 +4457,10 @@ end)()
 
 M.nodes = (function()
 local admission = M.admission
+local intake = M.intake
 local joins = M.joins
 local keys = M.keys
+local lanes = M.lanes
 local links = M.links
 local member = M.member
 local number = M.number
@@ -3798,13 +4468,15 @@ local packed = M.packed
 local places = M.places
 local reasons = M.reasons
 local record = M.record
+local reply = M.reply
 local submission = M.submission
 local nodes = {}
-local VALUES = 20
+local VALUES = 21
 local SUBMISSION_AT = 6
-local function new(partition, flow, index, values, at, staged, now)
+local function new(partition, flow, index, values, at, staged, looked, now)
   local id = member.id(flow, index)
-  local r = submission.record(partition, id, values, at + SUBMISSION_AT, now)
+  local is = lanes.of(partition, values[at + SUBMISSION_AT + 2], looked)
+  local r = submission.record(partition, id, values, at + SUBMISSION_AT, is and is.ttl or nil, now)
   r.f.nd = flow .. " " .. number.text(index) .. " " .. values[at + 1] .. " " .. values[at + 2] .. " "
     .. values[at + 3] .. " " .. values[at]
   links.add(r, "c", values[at + 4])
@@ -3827,16 +4499,26 @@ end
 function nodes.count(text)
   return #packed.read(text) / VALUES
 end
-function nodes.unknown_budget(partition, text)
+function nodes.refused(partition, text, looked)
   local values, known = packed.read(text), {}
   for at = 1, #values, VALUES do
     local ids = values[at + SUBMISSION_AT + 12]
     if ids ~= "" and not known[ids] then
       local unknown = admission.unknown(partition, ids)
       if unknown then
-        return unknown
+        return reply.err("BUDGET_NOT_FOUND", unknown)
       end
       known[ids] = true
+    end
+  end
+  for at = 1, #values, VALUES do
+    local name = values[at + SUBMISSION_AT + 2]
+    if not known[name] then
+      local _, refused = intake.admits(partition, name, looked)
+      if refused then
+        return refused
+      end
+      known[name] = true
     end
   end
   return nil
@@ -3847,17 +4529,17 @@ function nodes.create(partition, flow, first, text, stored, looked, now)
     if index < stored then
       nodes.remove(partition, flow, index)
     end
-    local r = new(partition, flow, index, values, at, false, now)
+    local r = new(partition, flow, index, values, at, false, looked, now)
     r.looked = looked
     places.create(r, now)
     index = index + 1
   end
 end
 function nodes.stage(partition, flow, first, text, now)
-  local values, index = packed.read(text), first
+  local values, index, looked = packed.read(text), first, {}
   for at = 1, #values, VALUES do
     nodes.remove(partition, flow, index)
-    local r = new(partition, flow, index, values, at, true, now)
+    local r = new(partition, flow, index, values, at, true, looked, now)
     places.stage(r)
     if joins.of(r).total == 0 or r.f.du or r.f.dl then
       redis.call("RPUSH", keys.backlog(partition, "x", flow), number.text(index))
@@ -4261,6 +4943,42 @@ end
 return idempotency
 end)()
 
+M.lane_due = (function()
+local aside = M.aside
+local handouts = M.handouts
+local keys = M.keys
+local lanes = M.lanes
+local number = M.number
+local record = M.record
+local wakes = M.wakes
+local lane_due = {}
+local MOVED_MAX = 32
+function lane_due.load(partition, name)
+  local text = redis.call("GET", keys.lane_settings(partition, name))
+  return text and lanes.open(partition, name, text) or nil
+end
+function lane_due.handle(ln, now, looked)
+  if not ln.due or tonumber(ln.due) > now then
+    return nil
+  end
+  local more, later = aside.put_back_due(ln, ln.f.pb ~= nil, MOVED_MAX, now)
+  if more then
+    record.set(ln, "la", number.text(now))
+  else
+    record.set(ln, "pb", nil)
+    record.set(ln, "la", later)
+  end
+  handouts.finish(ln, now)
+  local room = lanes.room(ln, now)
+  if wakes.some(ln.partition, ln.lane, math.min(room, MOVED_MAX), looked) == MOVED_MAX then
+    record.set(ln, "la", number.text(now))
+  end
+  lanes.save(ln, now)
+  return "lanes"
+end
+return lane_due
+end)()
+
 M.log = (function()
 local events = M.events
 local keys = M.keys
@@ -4391,6 +5109,8 @@ local capabilities = M.capabilities
 local execution = M.execution
 local heads = M.heads
 local keys = M.keys
+local lane_due = M.lane_due
+local lanes = M.lanes
 local waiters = M.waiters
 local repair = {}
 local QUEUES = 8
@@ -4410,10 +5130,11 @@ local function by_work(partition, lane, now)
   end
   return repaired
 end
-local function by_arm(partition, lane, now)
+local function by_arm(partition, lane, ln, now)
   local repaired = 0
   for _, arm in ipairs(waiters.some(partition, lane, ARMS)) do
-    local best = heads.best(partition, lane, capabilities.offer(arm.offered), arm, 1)
+    arm.ln = ln
+    local best = heads.best(partition, lane, capabilities.offer(arm.offered), arm, 1, now)
     local r = late(partition, best[1], now)
     if r and arms.fire(partition, lane, arm, r.id) then
       repaired = repaired + 1
@@ -4427,8 +5148,12 @@ function repair.wakeups(partition, now)
     return 0
   end
   arms.sweep(partition, lane)
+  local ln = lane_due.load(partition, lane)
+  if ln and lanes.room(ln, now) == 0 then
+    return 0
+  end
   local repaired = by_work(partition, lane, now)
-  return repaired > 0 and repaired or by_arm(partition, lane, now)
+  return repaired > 0 and repaired or by_arm(partition, lane, ln, now)
 end
 return repair
 end)()
@@ -4671,6 +5396,60 @@ return function(partition, id, request, reset, limits)
 end
 end)()
 
+F.adjust_lane = (function()
+local clock = M.clock
+local keys = M.keys
+local lanes = M.lanes
+local number = M.number
+local operator = M.operator
+local packed = M.packed
+local record = M.record
+local reply = M.reply
+local OWN = { adjusted = true }
+local NONE = "a - - - - - - - - - - -"
+local function load(partition, name, text)
+  local ln = lanes.open(partition, name, text)
+  local run = keys.lane_run(partition, name)
+  for _, field in ipairs({ "on", "o0", "o1", "o2", "o3", "o4", "o5", "o6", "o7" }) do
+    ln.f[field] = redis.call("HGET", run, field) or nil
+  end
+  return ln
+end
+local function weigh(partition, name, weights)
+  local key, values = keys.lane_weights(partition, name), packed.read(weights)
+  redis.call("DEL", key)
+  if #values > 0 then
+    redis.call("HSET", key, unpack(values))
+  end
+end
+return function(partition, name, request, state, settings, weights)
+  local now = clock.now_ms(partition)
+  local key = keys.lane_settings(partition, name)
+  local before = redis.call("GET", key)
+  local ln = load(partition, name, before or NONE)
+  if operator.done_by(ln, request, OWN) then
+    return reply.ok("0")
+  end
+  local was, rest = string.match(before or NONE, "^(%l) (.*)$")
+  if not before then
+    redis.call("ZADD", keys.steered_lanes(partition), 0, name)
+    redis.call("HINCRBY", keys.held(partition), "l" .. name, number.text(lanes.STEERED))
+  end
+  redis.call("SET", key, (state ~= "" and state or was) .. " " .. (settings ~= "" and settings or rest))
+  if settings ~= "" then
+    weigh(partition, name, weights)
+    if not lanes.settings("a " .. settings).key_rate then
+      redis.call("DEL", keys.key_arrivals(partition, name))
+    end
+  end
+  operator.remember(ln, request, "adjusted")
+  record.set(ln, "pb", "1")
+  record.set_number(ln, "la", now)
+  lanes.save(ln, now)
+  return reply.ok("1")
+end
+end)()
+
 F.advance_flow = (function()
 local effort = M.effort
 local clock = M.clock
@@ -4860,6 +5639,7 @@ local arms = M.arms
 local claims = M.claims
 local clock = M.clock
 local execution = M.execution
+local lanes = M.lanes
 local reply = M.reply
 local waiters = M.waiters
 local function pass_on(partition, id)
@@ -4872,13 +5652,14 @@ return function(
   partition, request, lane, offered, holder, instance, ttl, most,
   mode, tag, process, arm, crowded, woken, repeats)
   local now = clock.now_ms(partition)
-  local known = answers.find(partition, "f", instance, lane, request, now)
+  local known, settings = answers.find(partition, "f", instance, lane, request, now)
   if known then
     return reply.ok(now, "1", "0", "0", claims.repeated(partition, request, known, now))
   elseif repeats == "1" then
     return reply.ok(now, "0", "0", "0", {})
   end
   local ask = { fresh = true, reclaims = mode == "a", tag = tag, offered = offered, lane = lane }
+  ask.ln = settings and lanes.open(partition, lane, settings)
   local lease = { request = request, holder = holder, ttl = ttl }
   local taken = claims.take(partition, ask, lease, tonumber(most), now)
   if #taken.ids > 0 then
@@ -5152,6 +5933,31 @@ return function(partition, id)
 end
 end)()
 
+F.describe_lane = (function()
+local clock = M.clock
+local depth = M.depth
+local keys = M.keys
+local lanes = M.lanes
+local number = M.number
+local reply = M.reply
+return function(partition, name, key)
+  local text = redis.call("GET", keys.lane_settings(partition, name)) or ""
+  local ln = text ~= "" and lanes.open(partition, name, text)
+  local leases, tokens = lanes.held(partition, name)
+  local key_held, arrival = 0, nil
+  if key ~= "" then
+    local held, granted = lanes.held(partition, name, key)
+    key_held = held + granted
+    arrival = redis.call("ZSCORE", keys.key_arrivals(partition, name), key)
+  end
+  local weights = ln and redis.call("HGETALL", keys.lane_weights(partition, name)) or {}
+  return reply.ok(
+    clock.now_ms(partition), text, weights, ln and ln.f.ta or "", tonumber(ln and ln.f.cl or "0"), leases, tokens,
+    depth.ready(partition, name), depth.oldest(partition, name) or "", redis.call("ZCARD", keys.aside(partition, name)),
+    key_held, arrival and number.text(tonumber(arrival)) or "")
+end
+end)()
+
 F.disarm = (function()
 local arms = M.arms
 local reply = M.reply
@@ -5209,9 +6015,9 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   if not touched then
     return started
   end
-  local unknown = nodes.unknown_budget(partition, text)
-  if unknown then
-    return reply.err("BUDGET_NOT_FOUND", unknown)
+  refused = nodes.refused(partition, text, w.looked)
+  if refused then
+    return refused
   end
   local from = fl.nodes
   if are_staged == "1" then
@@ -5336,6 +6142,16 @@ return function(partition, after, examined, most, states, tag)
     last, seen = id, seen + 1
   end
   return reply.ok(last, seen, "0", items)
+end
+end)()
+
+F.list_lanes = (function()
+local keys = M.keys
+local reply = M.reply
+return function(partition, after, most)
+  local from = after == "" and "-" or "(" .. after
+  local key = keys.steered_lanes(partition)
+  return reply.ok(redis.call("ZRANGE", key, from, "+", "BYLEX", "LIMIT", 0, most))
 end
 end)()
 
@@ -5521,17 +6337,19 @@ F.reclaimable = (function()
 local answers = M.answers
 local claims = M.claims
 local clock = M.clock
+local lanes = M.lanes
 local reply = M.reply
 local TOKEN_TTL_MS = 5000
 return function(partition, request, lane, offered, instance, most, tag, repeats)
   local now = clock.now_ms(partition)
-  local known = answers.find(partition, "c", instance, lane, request, now)
+  local known, settings = answers.find(partition, "c", instance, lane, request, now)
   if known then
     return reply.ok("1", "0", claims.repeated(partition, request, known, now))
   elseif repeats == "1" then
     return reply.ok("0", "0", {})
   end
   local ask = { fresh = false, reclaims = true, tag = tag, offered = offered, lane = lane }
+  ask.ln = settings and lanes.open(partition, lane, settings)
   local taken = claims.take(partition, ask, { request = request }, tonumber(most), now)
   if #taken.ids > 0 then
     answers.remember(partition, "c", instance, lane, request, taken.ids, now, TOKEN_TTL_MS)
@@ -5829,9 +6647,9 @@ return function(partition, id, fingerprint, by, first, text)
   if refused then
     return fingerprint ~= "" and fl.state ~= "staged" and fl.fingerprint == fingerprint and reply.ok("1") or refused
   end
-  local unknown = nodes.unknown_budget(partition, text)
-  if unknown then
-    return reply.err("BUDGET_NOT_FOUND", unknown)
+  local unfit = nodes.refused(partition, text, {})
+  if unfit then
+    return unfit
   end
   if first == fl.nodes then
     redis.call("DEL", keys.backlog(partition, "x", id))
@@ -5870,12 +6688,13 @@ local admission = M.admission
 local clock = M.clock
 local execution = M.execution
 local idempotency = M.idempotency
+local intake = M.intake
 local keys = M.keys
 local reply = M.reply
 local submission = M.submission
-local FIELDS = 17
-local function store(partition, id, args, at, now, looked)
-  local r = submission.record(partition, id, args, at, now)
+local FIELDS = 18
+local function store(partition, id, args, at, ttl, now, looked)
+  local r = submission.record(partition, id, args, at, ttl, now)
   r.looked = looked
   execution.create(r, now)
 end
@@ -5888,18 +6707,22 @@ local function one(partition, args, at, now, looked)
     end
     return reply.err("SUBMISSION_ID", id)
   end
-  local key = args[at + 14] ~= "" and keys.idempotency(partition, args[at + 5], args[at + 14])
-  local held = key and idempotency.check(partition, key, id, args[at + 16], now)
+  local key = args[at + 15] ~= "" and keys.idempotency(partition, args[at + 5], args[at + 15])
+  local held = key and idempotency.check(partition, key, id, args[at + 17], now)
   if held then
     return held
   end
   local unknown = admission.unknown(partition, args[at + 12])
   if unknown then
     return reply.err("BUDGET_NOT_FOUND", unknown)
-  elseif key then
-    idempotency.take(partition, key, id, now, tonumber(args[at + 15]))
   end
-  store(partition, id, args, at, now, looked)
+  local ttl, refused = intake.admits(partition, args[at + 2], looked)
+  if refused then
+    return refused
+  elseif key then
+    idempotency.take(partition, key, id, now, tonumber(args[at + 16]))
+  end
+  store(partition, id, args, at, ttl, now, looked)
   return reply.ok("new")
 end
 return function(partition, args)
@@ -5947,9 +6770,9 @@ return function(
       return refused
     end
   end
-  local unknown = nodes.unknown_budget(partition, text)
-  if unknown then
-    return reply.err("BUDGET_NOT_FOUND", unknown)
+  local refusal = nodes.refused(partition, text, {})
+  if refusal then
+    return refusal
   end
   local submitted = number.text(now) .. " " .. policy .. " " .. retention .. " " .. fingerprint
   local fl = flow.new(partition, id, submitted, "open 1 " .. count .. " " .. edges .. " " .. count .. " 0")
@@ -6064,6 +6887,7 @@ local events = M.events
 local execution = M.execution
 local flow = M.flow
 local flow_due = M.flow_due
+local lane_due = M.lane_due
 local repair = M.repair
 local reply = M.reply
 local timers = M.timers
@@ -6073,6 +6897,11 @@ local function handle(partition, id, now, looked)
   if budget_id then
     local b = budget.load(partition, budget_id)
     return b, b and budget_due.handle(b, now, effort.of(looked))
+  end
+  local name = string.match(id, "^l(.*)$")
+  if name then
+    local ln = lane_due.load(partition, name)
+    return ln, ln and lane_due.handle(ln, now, looked)
   end
   local flow_id = string.match(id, "^f(%x+)$")
   if flow_id and #flow_id == ID_DIGITS then
@@ -6091,7 +6920,7 @@ return function(partition, most, tag, process, wait)
   events.trim(partition, now)
   local counts = { delays = 0, leases = 0, timeouts = 0, expired = 0, grants = 0, removed = 0 }
   counts.waits, counts.waitpoints = 0, 0
-  counts.flows_expired, counts.flows_removed, counts.flows_advanced, counts.budgets = 0, 0, 0, 0
+  counts.flows_expired, counts.flows_removed, counts.flows_advanced, counts.budgets, counts.lanes = 0, 0, 0, 0, 0
   local handled, looked, cut_off, broken = 0, {}, false, ""
   for _, id in ipairs(agenda.due(partition, tag, now, most)) do
     local is_sound, r, event = pcall(handle, partition, id, now, looked)
@@ -6118,7 +6947,7 @@ return function(partition, most, tag, process, wait)
   local c = counts
   return reply.ok(
     now, next_due or "", c.delays, c.leases, c.timeouts, c.expired, c.grants, c.removed,
-    c.waits, c.waitpoints, c.flows_expired, c.flows_removed, c.flows_advanced, c.budgets,
+    c.waits, c.waitpoints, c.flows_expired, c.flows_removed, c.flows_advanced, c.budgets, c.lanes,
     repaired, cut_off and "1" or "0", broken)
 end
 end)()
@@ -6266,6 +7095,7 @@ local function call_with_items(name)
 end
 
 redis.register_function({ function_name = "ff_adjust_budget", callback = call("adjust_budget"), flags = {  } })
+redis.register_function({ function_name = "ff_adjust_lane", callback = call("adjust_lane"), flags = {  } })
 redis.register_function({ function_name = "ff_advance_flow", callback = call("advance_flow"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_append_frames", callback = call("append_frames"), flags = {  } })
 redis.register_function({ function_name = "ff_await", callback = call("await"), flags = { "allow-oom" } })
@@ -6286,6 +7116,7 @@ redis.register_function({ function_name = "ff_deliver_signal", callback = call("
 redis.register_function({ function_name = "ff_describe", callback = call("describe"), flags = { "no-writes" } })
 redis.register_function({ function_name = "ff_describe_budget", callback = call("describe_budget"), flags = { "no-writes" } })
 redis.register_function({ function_name = "ff_describe_flow", callback = call("describe_flow"), flags = { "no-writes" } })
+redis.register_function({ function_name = "ff_describe_lane", callback = call("describe_lane"), flags = { "no-writes" } })
 redis.register_function({ function_name = "ff_disarm", callback = call("disarm"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_extend_flow", callback = call("extend_flow"), flags = {  } })
 redis.register_function({ function_name = "ff_fail", callback = call("fail"), flags = { "allow-oom" } })
@@ -6293,6 +7124,7 @@ redis.register_function({ function_name = "ff_hold", callback = call("hold"), fl
 redis.register_function({ function_name = "ff_list", callback = call("list"), flags = { "no-writes" } })
 redis.register_function({ function_name = "ff_list_budgets", callback = call("list_budgets"), flags = { "no-writes" } })
 redis.register_function({ function_name = "ff_list_flows", callback = call("list_flows"), flags = { "no-writes" } })
+redis.register_function({ function_name = "ff_list_lanes", callback = call("list_lanes"), flags = { "no-writes" } })
 redis.register_function({ function_name = "ff_list_waitpoints", callback = call("list_waitpoints"), flags = { "no-writes" } })
 redis.register_function({ function_name = "ff_now", callback = call("now"), flags = { "no-writes" } })
 redis.register_function({ function_name = "ff_observe_signals", callback = call("observe_signals"), flags = { "no-writes" } })

@@ -232,6 +232,11 @@ impl Inner {
         for budget in budgets.collect::<BTreeSet<_>>() {
             self.budget(*budget).await?;
         }
+        let lanes = nodes.iter().map(|node| &node.submission.lane).collect::<BTreeSet<_>>();
+        for lane in lanes {
+            let told = self.lane(self.partition_of_flow(stager.flow), lane, None).await?;
+            told.refusal().map_or(Ok(()), Err)?;
+        }
         let mut staging = 1;
         loop {
             match self.stage(stager, &parts).await {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ff_engine::{EngineError, FlowEdge, FlowNode};
-use ff_types::{JoinPolicy, JoinRest, NodeKey};
+use ff_types::{JoinPolicy, JoinRest, LaneKey, NodeKey};
 
 use super::content_type;
 use super::packed::Packed;
@@ -37,7 +37,7 @@ pub(super) fn edges_by_node<'k>(
 }
 
 impl Packed {
-    /// The eighteen values of a node, as `nodes.lua` reads them.
+    /// The twenty-one values of a node, as `nodes.lua` reads them.
     pub(super) fn push_node(&mut self, node: &FlowNode, edges: &Edges) -> Result<(), EngineError> {
         let (join, quorum) = match node.join {
             JoinPolicy::All => ("a", 0),
@@ -70,6 +70,7 @@ impl Packed {
         self.push(texts.deadline);
         self.push(texts.budgets);
         self.push(texts.estimate);
+        self.push(submission.lane_key.as_ref().map_or("", LaneKey::as_str));
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ mod completions;
 mod flow;
 mod flow_graph;
 mod flow_read;
+mod lane;
 mod operator;
 mod packed;
 mod read;

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use ff_engine::machine::{self, ExecutionRecord};
+use ff_engine::machine::{self, ExecutionRecord, Placement};
 use ff_engine::{
     BudgetOps, CompletionPage, Cursor, EngineError, ExecutionResult, ExecutionSummary,
     ExecutionView, Explanation, ListPage, ListRequest, ListWaitpoints, ReadCompletions, ReadOps,
@@ -110,7 +110,13 @@ impl ReadOps for ValkeyBackend {
             None => None,
         };
         let resets_at = |_| budget?.resets_at();
-        Ok(machine::explain(&record, ahead, resets_at, stored.now))
+        let (lane, key) = (&record.submission.lane, record.submission.lane_key.as_ref());
+        let told = match Placement::of(&record).queue {
+            Some(_) => Some(self.inner.lane(self.inner.partition_of(id), lane, key).await?),
+            None => None,
+        };
+        let barrier = || told?.barrier(key);
+        Ok(machine::explain(&record, ahead, resets_at, barrier, stored.now))
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ff_engine::{EngineError, OnTerminal, Submission, SubmitOps, Submitted};
-use ff_types::{ExecutionId, Tags, TimestampMs, limits};
+use ff_types::{ExecutionId, LaneKey, Tags, TimestampMs, limits};
 
 use super::{at_most, content_type};
 use crate::ValkeyBackend;
@@ -176,6 +176,7 @@ fn item<'a>(submission: &'a Submission, texts: &'a Texts) -> SubmitItem<'a> {
         deadline: &texts.deadline,
         budgets: &texts.budgets,
         estimate: &texts.estimate,
+        lane_key: submission.lane_key.as_ref().map_or("", LaneKey::as_str),
         key: &texts.key,
         window: u64::try_from(window.as_millis()).unwrap_or(u64::MAX),
         on_terminal: match idempotency.map(|idempotency| idempotency.on_terminal) {

@@ -150,6 +150,7 @@ impl Ticked {
         self.outcome.flows_removed += count(answer.flows_removed)?;
         self.outcome.flows_advanced += count(answer.flows_advanced)?;
         self.outcome.budgets_looked_at += count(answer.budgets)?;
+        self.outcome.lanes_looked_at += count(answer.lanes)?;
         if !answer.broken.is_empty() {
             self.broken.push_str(&answer.broken);
         }

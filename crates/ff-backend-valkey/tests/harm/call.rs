@@ -1,16 +1,19 @@
 //! Every mutating call as data, and a situation in which it has an effect.
 
+use std::time::Duration;
+
 use ff_conformance::fixture::{LANE, LEASE_TTL_MS, failure, ms};
 use ff_conformance::{CaseResult, Fixture};
 use ff_engine::{
-    AdjustBudget, BudgetLimit, CancelExecution, ClaimRequest, CreateBudget, DelayRequest,
-    EngineBackend, EngineError, FailRequest, Hold, Idempotency, ProgressRequest, ReclaimRequest,
-    ReleaseHold, ReplayExecution, RevokeLease, Submission, TickRequest,
+    AdjustBudget, AdjustLane, BudgetLimit, CancelExecution, ClaimRequest, CreateBudget,
+    DelayRequest, EngineBackend, EngineError, FailRequest, Hold, Idempotency, LaneSettings,
+    ProgressRequest, Rate, ReclaimRequest, ReleaseHold, ReplayExecution, RevokeLease, Submission,
+    TickRequest,
 };
 use ff_types::backend::{
     ClaimPolicy, FailureClass, Handle, ReclaimToken, ScannerFilter, UsageDimensions,
 };
-use ff_types::{BudgetId, ExecutionPolicy, IdempotencyKey, Payload};
+use ff_types::{BudgetId, ExecutionPolicy, IdempotencyKey, LaneId, LaneKey, Payload};
 
 /// A call that changes something, with its arguments.
 pub(crate) enum Call {
@@ -33,6 +36,7 @@ pub(crate) enum Call {
     Replay(ReplayExecution),
     CreateBudget(CreateBudget),
     AdjustBudget(AdjustBudget),
+    AdjustLane(AdjustLane),
     ReportUsage(Handle, UsageDimensions),
     Tick(TickRequest),
 }
@@ -58,6 +62,7 @@ impl Call {
             Self::Replay(_) => "replay",
             Self::CreateBudget(_) => "create_budget",
             Self::AdjustBudget(_) => "adjust_budget",
+            Self::AdjustLane(_) => "adjust_lane",
             Self::ReportUsage(..) => "report_usage",
             Self::Tick(_) => "tick",
         }
@@ -93,6 +98,7 @@ impl Call {
             Self::Replay(request) => backend.replay(request).await.map(text),
             Self::CreateBudget(request) => backend.create_budget(request).await.map(text),
             Self::AdjustBudget(request) => backend.adjust_budget(request).await.map(text),
+            Self::AdjustLane(request) => backend.adjust_lane(request).await.map(text),
             // That it was counted before is the answer to a repeat.
             Self::ReportUsage(handle, usage) => {
                 backend.report_usage(handle, usage).await.map(|_| "counted".to_owned())
@@ -138,10 +144,14 @@ pub(crate) enum Situation {
     ReportUsage,
     CompleteThatFreesRoom,
     TickOverFreedRoom,
+    AdjustLane,
+    ClaimOfKeys,
+    CompleteThatFreesALease,
+    TickOverALane,
 }
 
 impl Situation {
-    pub(crate) const ALL: [Self; 33] = [
+    pub(crate) const ALL: [Self; 37] = [
         Self::Submit,
         Self::SubmitWithAKey,
         Self::SubmitUnderAKeyInUse,
@@ -175,6 +185,10 @@ impl Situation {
         Self::ReportUsage,
         Self::CompleteThatFreesRoom,
         Self::TickOverFreedRoom,
+        Self::AdjustLane,
+        Self::ClaimOfKeys,
+        Self::CompleteThatFreesALease,
+        Self::TickOverALane,
     ];
 
     /// Does what comes before, and answers the call.
@@ -306,8 +320,49 @@ impl Situation {
                 fx.backend.complete(&handle, None).await?;
                 Call::Tick(TickRequest::all())
             }
+            Self::AdjustLane => {
+                limited(fx).await?;
+                Call::AdjustLane(steered(fx, 3)?)
+            }
+            Self::ClaimOfKeys => {
+                limited(fx).await?;
+                let mut request = fx.claim_request(LANE)?;
+                request.policy = request.policy.with_max_tasks(3);
+                Call::Claim(request)
+            }
+            Self::CompleteThatFreesALease => {
+                limited(fx).await?;
+                let task = fx.claim_one().await?;
+                fx.claim_if_any().await?;
+                Call::Complete(task.handle, None)
+            }
+            Self::TickOverALane => {
+                limited(fx).await?;
+                fx.claim_up_to(3).await?;
+                fx.claim_up_to(3).await?;
+                fx.advance(1_000).await;
+                Call::Tick(TickRequest::all())
+            }
         })
     }
+}
+
+/// Changes the lane: so many leases at once, one of each key, and ten claims of each in a second.
+fn steered(fx: &Fixture, leases: u32) -> CaseResult<AdjustLane> {
+    let rate = Rate::new(10, Duration::from_secs(1)).with_burst(1);
+    let settings = LaneSettings::unlimited().with_max_concurrency(leases).with_rate(rate);
+    let settings = settings.with_key_max_concurrency(1).with_key_rate(rate);
+    let request = AdjustLane::new(fx.ids.request_id(), LaneId::new(LANE)?);
+    Ok(request.with_settings(settings))
+}
+
+/// Two keys with two executions each, in a lane with limits for all and for each.
+async fn limited(fx: &Fixture) -> CaseResult<()> {
+    fx.backend.adjust_lane(&steered(fx, 2)?).await?;
+    for key in ["a", "b", "a", "b"] {
+        fx.submit(&fx.submission("task")?.with_lane_key(LaneKey::new(key)?)).await?;
+    }
+    Ok(())
 }
 
 const TOKENS: &str = "output_tokens";

@@ -5,6 +5,7 @@
 mod budgets;
 mod flows;
 pub(crate) mod harness;
+mod lanes;
 pub(crate) mod proxy;
 pub(crate) mod servers;
 pub(crate) mod store;

@@ -14,6 +14,7 @@ use ff_valkey_server::{Connection, Reply};
 
 use super::budgets;
 use super::flows;
+use super::lanes;
 use super::servers::Servers;
 
 /// The distance of two ranks in a score, as `placement.lua` has it.
@@ -136,8 +137,10 @@ impl Store {
     }
 
     fn is_constant(key: &str) -> bool {
-        let is_budget = key.rsplit_once("}:").is_some_and(|(_, rest)| rest.starts_with('B'));
-        key.ends_with(":mark") || key.ends_with(":clock") || key.ends_with(":h") || is_budget
+        let stays = key.rsplit_once("}:").is_some_and(|(_, rest)| {
+            rest == "H" || ["B", "L", "M:", "N:"].iter().any(|start| rest.starts_with(start))
+        });
+        key.ends_with(":mark") || key.ends_with(":clock") || key.ends_with(":h") || stays
     }
 
     fn is_passing(&self, key: &str) -> bool {
@@ -221,6 +224,7 @@ fn check_partition(part: &BTreeMap<&str, &Kept>, faults: &mut Vec<String>) {
     }
     flows::check(part, &records, &mut rebuilt, faults);
     budgets::check(part, &records, &mut rebuilt, faults);
+    lanes::check(part, &records, &mut rebuilt, faults);
     for key in part.keys() {
         let named = ["b:", "p:", "v:", "y:", "u:", "t:", "g:", "s:", "c:", "U:", "j:c", "j:p"]
             .iter()
@@ -354,6 +358,14 @@ fn place(record: &ExecutionRecord, index: &mut Index) {
     };
     let score = score(order);
     let (lane, class) = (&submission.lane, submission.capabilities.as_str());
+    if let Some(key) = &submission.lane_key {
+        add(format!("A:{lane}"), &id, order.ready_at.as_i64());
+        add(format!("Q:{letter}:{lane} {class} {key}"), &id, score);
+        for tag in tags.iter().filter(|_| queue == Queue::Reclaim) {
+            add(format!("Q:{letter}:{lane} {class} {key}\t{tag}"), &id, score);
+        }
+        return;
+    }
     add(format!("q:{letter}:{lane} {class}"), &id, score);
     add(format!("l:{lane}"), &format!("{letter}{class}"), 0);
     if queue == Queue::Reclaim {
@@ -366,8 +378,8 @@ fn place(record: &ExecutionRecord, index: &mut Index) {
 
 fn indexes(part: &BTreeMap<&str, &Kept>) -> Index {
     let is_index = |key: &str| {
-        matches!(key, "a" | "d" | "f" | "o" | "B")
-            || ["d:", "q:", "l:", "W:", "V:"].iter().any(|start| key.starts_with(start))
+        matches!(key, "a" | "d" | "f" | "o" | "B" | "L")
+            || ["d:", "q:", "l:", "A:", "Q:", "W:", "V:"].iter().any(|start| key.starts_with(start))
     };
     let text = |bytes: &Vec<u8>| bytes.iter().map(|byte| char::from(*byte)).collect::<String>();
     part.iter()

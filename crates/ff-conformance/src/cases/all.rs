@@ -3,14 +3,14 @@
 use std::pin::Pin;
 
 use ff_engine::{
-    AdjustBudget, BudgetLimit, CreateBudget, DelayRequest, EngineError, FailRequest, ListBudgets,
-    ListFlows, ListRequest, ListWaitpoints, ProgressRequest, ReadGraph, ResultRequest, SavedState,
+    AdjustBudget, AdjustLane, BudgetLimit, CreateBudget, DelayRequest, EngineError, FailRequest,
+    LaneSettings, ListBudgets, ListFlows, ListLanes, ListRequest, ListWaitpoints, ProgressRequest, ReadGraph, ResultRequest, SavedState,
     SuspendCondition, TickRequest, UpdateSummary, UpstreamRequest,
 };
 use ff_types::backend::{
     FailureClass, FailureReason, Frame, FrameKind, ReclaimGrant, ReclaimToken, UsageDimensions,
 };
-use ff_types::{Payload, TimestampMs, limits};
+use ff_types::{LaneId, Payload, TimestampMs, limits};
 
 use crate::Fixture;
 use crate::expect::{Case, CaseResult, cases, ensure, ensure_eq};
@@ -110,6 +110,9 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
     let adjust_other = adjust_other.with_limit("pages", BudgetLimit::COUNTED);
     let budgets = ListBudgets::all().with_limit(0);
     let spends_unknown = fx.submission("task")?.with_budget(unknown_budget);
+    let pause_over = AdjustLane::new(fx.ids.request_id(), LaneId::new(LANE)?);
+    let pause_over = pause_over.with_settings(LaneSettings::unlimited().with_max_concurrency(0));
+    let lanes = ListLanes::all().with_limit(0);
     let usage = UsageDimensions::new().with_input_tokens(1);
     let usage_over = UsageDimensions::new().with_input_tokens(u64::MAX);
     macro_rules! rejected {
@@ -119,7 +122,7 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
             }) as Pin<Box<dyn Future<Output = _> + Send + '_>>)),+]
         };
     }
-    let calls: [Rejected<'_>; 76] = rejected![
+    let calls: [Rejected<'_>; 78] = rejected![
         submit(&clash);
         submit(&invalid);
         submit_batch(&batch);
@@ -189,6 +192,8 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
         adjust_budget(&adjust_other);
         describe_budget(unknown_budget);
         list_budgets(&budgets);
+        adjust_lane(&pause_over);
+        list_lanes(&lanes);
         submit(&spends_unknown);
         report_usage(&lost.handle, &usage);
         report_usage(&task.handle, &usage_over);
@@ -263,6 +268,9 @@ pub(crate) async fn repeat_is_harmless(fx: Fixture) -> CaseResult {
     twice!(create_budget(&budget));
     let adjust = AdjustBudget::new(fx.ids.request_id(), budget.id).with_reset();
     twice!(adjust_budget(&adjust));
+    let steer = AdjustLane::new(fx.ids.request_id(), LaneId::new(LANE)?);
+    let steer = steer.with_settings(LaneSettings::unlimited().with_max_concurrency(9));
+    twice!(adjust_lane(&steer));
     fx.advance(LEASE_TTL_MS).await;
     backend.tick(&TickRequest::all()).await?;
     let before = fx.snapshot().await;

@@ -96,6 +96,7 @@ fn node() -> impl Strategy<Value = NodeOp> {
         let submit = SubmitOp {
             lane: place.0,
             priority: place.1,
+            lane_key: (policy.2 == 0).then_some(policy.0),
             required: place.2.saturating_sub(12),
             tagged: place.3,
             delay: (times.0 > 12).then_some(times.1),

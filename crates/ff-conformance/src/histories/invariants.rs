@@ -1,9 +1,10 @@
 //! What must hold after every step of every history, on every backend.
 
 use ff_engine::machine::lifecycle::{Move, Verb};
-use ff_engine::{BudgetView, ExecutionView};
+use ff_engine::{BudgetView, ExecutionView, LaneView};
 use ff_types::{BlockReason, ExecutionId, ExecutionState, FlowId, TimestampMs};
 
+use super::lanes;
 use super::moves::moved;
 use super::spending;
 use super::world::{Step, World};
@@ -15,12 +16,14 @@ pub(super) struct Views {
     executions: Vec<(ExecutionId, Option<ExecutionView>)>,
     flows: Vec<(FlowId, Option<Seen>)>,
     budgets: Vec<BudgetView>,
+    lanes: Vec<LaneView>,
 }
 
 impl Views {
     pub(super) async fn of(world: &World) -> Result<Self, String> {
         let (executions, flows) = (world.views().await, world.flow_views().await?);
-        Ok(Self { executions, flows, budgets: world.budget_views().await? })
+        let (budgets, lanes) = (world.budget_views().await?, world.lane_views().await?);
+        Ok(Self { executions, flows, budgets, lanes })
     }
 
     pub(super) const fn flows(&self) -> &Vec<(FlowId, Option<Seen>)> {
@@ -116,6 +119,11 @@ pub(super) fn check(
         let earlier = before.budgets.iter().find(|earlier| earlier.budget_id == view.budget_id);
         let executions = after.executions.iter().filter_map(|(_, view)| view.as_ref());
         faults.extend(spending::faults(earlier, view, executions));
+    }
+    for view in &after.lanes {
+        let earlier = before.lanes.iter().find(|earlier| earlier.lane == view.lane);
+        let executions = after.executions.iter().filter_map(|(_, view)| view.as_ref());
+        faults.extend(lanes::faults(earlier, view, executions));
     }
     for (id, seen) in &after.flows {
         let found = seen.iter().flat_map(Seen::faults).chain(flow(*id, before, after, step));

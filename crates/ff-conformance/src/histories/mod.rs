@@ -8,6 +8,7 @@ mod flow_op;
 mod flows;
 mod invariants;
 mod keeps;
+mod lanes;
 mod moves;
 mod op;
 mod spending;
@@ -190,7 +191,10 @@ async fn observe(
 /// Every execution can still end, and when all have ended and their time has passed, nothing is
 /// left.
 async fn finish(world: &World) -> Result<(), String> {
-    use ff_engine::{AdjustBudget, BudgetLimit, ClaimRequest, ReleaseHold, ResumeExecution};
+    use ff_engine::{
+        AdjustBudget, AdjustLane, BudgetLimit, ClaimRequest, LaneSettings, LaneState, ReleaseHold,
+        ResumeExecution,
+    };
     use ff_types::backend::ClaimPolicy;
 
     const ROUNDS: usize = 200;
@@ -208,6 +212,12 @@ async fn finish(world: &World) -> Result<(), String> {
         let request = AdjustBudget::new(ids.request_id(), *budget).with_reset();
         let request = request.with_limit("output_tokens", BudgetLimit::COUNTED);
         backend.adjust_budget(&request).await.map_err(text)?;
+    }
+    for lane in ["lane-0", "lane-1"] {
+        let lane = ff_types::LaneId::new(lane).map_err(|error| error.to_string())?;
+        let request = AdjustLane::new(ids.request_id(), lane).with_state(LaneState::Active);
+        let request = request.with_settings(LaneSettings::unlimited());
+        backend.adjust_lane(&request).await.map_err(text)?;
     }
     for _ in 0..ROUNDS {
         let views = world.views().await;

@@ -90,6 +90,8 @@ pub(super) enum Op {
     Flow(FlowOp),
     /// Reports so many tokens under one of a few keys.
     Report { handle: u8, amount: u8, key: u8 },
+    /// Changes the state or the settings of a lane.
+    Steer(SteerOp),
     /// Limits a budget anew, and may let it start from nothing.
     Adjust { budget: u8, hard: u8, reset: bool },
 }
@@ -99,6 +101,8 @@ pub(super) enum Op {
 pub(super) struct SubmitOp {
     /// Which lane.
     pub(super) lane: u8,
+    /// For which key in it, if any.
+    pub(super) lane_key: Option<u8>,
     /// Priority.
     pub(super) priority: i8,
     /// Which set of required capabilities.
@@ -125,6 +129,31 @@ pub(super) struct SubmitOp {
     pub(super) budgets: u8,
     /// How many tokens it is expected to use.
     pub(super) estimate: u8,
+}
+
+/// How a lane is steered.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct SteerOp {
+    /// Which lane.
+    pub(super) lane: u8,
+    /// Its state; otherwise its settings.
+    pub(super) state: Option<u8>,
+    /// Most leases.
+    pub(super) leases: Option<u8>,
+    /// Claims in a second.
+    pub(super) rate: Option<u8>,
+    /// Most leases for each key.
+    pub(super) key_leases: Option<u8>,
+    /// Claims in a second for each key.
+    pub(super) key_rate: Option<u8>,
+    /// Ageing in ms.
+    pub(super) ageing: Option<u16>,
+    /// Most that are ready.
+    pub(super) queued: Option<u8>,
+    /// Time to live in ms.
+    pub(super) time_to_live: Option<u16>,
+    /// Whether a key has a weight.
+    pub(super) weighs: bool,
 }
 
 /// What is waited for.
@@ -181,14 +210,16 @@ pub(super) fn span() -> impl Strategy<Value = u16> {
 }
 
 fn submit() -> impl Strategy<Value = SubmitOp> {
-    let place = (0_u8..2, -1_i8..=1, 0_u8..3, any::<bool>());
+    let lane = (0_u8..2, option::weighted(0.4, 0_u8..3));
+    let place = (lane, -1_i8..=1, 0_u8..3, any::<bool>());
     let times = (option::weighted(0.3, span()), option::weighted(0.3, span()));
     let key = option::weighted(0.3, (0_u8..2, 0_u8..3));
     let policy = (0_u8..3, span(), 0_u8..3, option::weighted(0.3, span()), span());
     let spending = (spending(), 0_u8..5);
     (place, times, key, policy, spending).prop_map(|(place, times, key, policy, spending)| {
         SubmitOp {
-            lane: place.0,
+            lane: place.0.0,
+            lane_key: place.0.1,
             priority: place.1,
             required: place.2,
             tagged: place.3,
@@ -221,6 +252,47 @@ fn budget() -> impl Strategy<Value = Op> {
         // Whatever draws on the budget that fails does so when its turn comes.
         2 => Just(Op::Adjust { budget: 1, hard: 0, reset: false }),
     ]
+}
+
+/// How a lane is steered; most often back to what lets everything through.
+fn steer() -> impl Strategy<Value = Op> {
+    let limit = |part: f64| option::weighted(part, 1_u8..4);
+    let of_lane = (limit(0.3), limit(0.2), option::weighted(0.1, 1_u8..6));
+    let of_key = (limit(0.3), limit(0.2), prop::bool::weighted(0.3));
+    let times = (option::weighted(0.3, span()), option::weighted(0.2, span()));
+    let settings = (0_u8..2, of_lane, of_key, times).prop_map(
+        |(lane, (leases, rate, queued), (key_leases, key_rate, weighs), times)| SteerOp {
+            lane,
+            state: None,
+            leases,
+            rate,
+            key_leases,
+            key_rate,
+            ageing: times.0,
+            queued,
+            time_to_live: times.1,
+            weighs,
+        },
+    );
+    let free = |lane, state| SteerOp {
+        lane,
+        state,
+        leases: None,
+        rate: None,
+        key_leases: None,
+        key_rate: None,
+        ageing: None,
+        queued: None,
+        time_to_live: None,
+        weighs: false,
+    };
+    prop_oneof![
+        4 => settings,
+        2 => (0_u8..2).prop_map(move |lane| free(lane, None)),
+        3 => (0_u8..2, prop_oneof![2 => Just(0_u8), 1 => 0_u8..3])
+            .prop_map(move |(lane, state)| free(lane, Some(state))),
+    ]
+    .prop_map(Op::Steer)
 }
 
 /// Spans that waits last; most often long enough for something to happen.
@@ -357,6 +429,7 @@ fn op() -> impl Strategy<Value = Op> {
         9 => keep(),
         68 => flow(),
         13 => budget(),
+        7 => steer(),
         2 => (1_u8..5, option::of(0_u8..11)).prop_map(|(limit, state)| Op::List { limit, state }),
     ]
 }

@@ -9,6 +9,7 @@ use ff_types::{
     TimestampMs,
 };
 
+use super::lanes::lane_key;
 use super::op::SubmitOp;
 use super::world::{TAG, World, after, capabilities, lane_id};
 
@@ -34,6 +35,7 @@ impl World {
             .with_priority(spec.priority)
             .with_capabilities(capabilities(spec.required))
             .with_policy(policy);
+        submission.lane_key = spec.lane_key.map(lane_key);
         for budget in self.budgets_of(spec.budgets) {
             submission = submission.with_budget(budget);
         }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use ff_engine::machine::lifecycle::Verb;
 use ff_engine::{
-    CancelExecution, ClaimOutcome, ClaimRequest, DelayRequest, EngineError, ExecutionView,
-    FailRequest, Fence, Hold, IdSource, ListRequest, ManualClock, ProgressRequest, ReclaimRequest,
-    ReleaseHold, ReplayExecution, ResultRequest, RevokeLease, SeededEntropy, Submission, Task,
-    TickRequest,
+    AdjustLane, CancelExecution, ClaimOutcome, ClaimRequest, DelayRequest, EngineError,
+    ExecutionView, FailRequest, Fence, Hold, IdSource, ListRequest, ManualClock, ProgressRequest,
+    ReclaimRequest, ReleaseHold, ReplayExecution, ResultRequest, RevokeLease, SeededEntropy,
+    Submission, Task, TickRequest,
 };
 use ff_types::backend::{
     CapabilitySet, ClaimPolicy, FailureClass, FailureReason, Handle, ReclaimToken, ScannerFilter,
@@ -88,6 +88,7 @@ enum Call {
     Keep(KeepCall),
     Flow(FlowCall),
     Spend(SpendCall),
+    Steer(AdjustLane),
     CancelExecution(CancelExecution),
     Hold(Hold),
     ReleaseHold(ReleaseHold),
@@ -219,6 +220,7 @@ impl World {
                 return Some(Step::silent());
             }
             Op::Flow(op) => Call::Flow(self.flow_call(op, now)?),
+            Op::Steer(_) => Call::Steer(self.steer_call(op)?),
             Op::Report { .. } | Op::Adjust { .. } => Call::Spend(self.spend_call(op)?),
             Op::Read(which) => return Some(self.read(self.execution(*which)?).await),
             Op::List { limit, state } => return Some(self.list(*limit, *state).await),
@@ -286,6 +288,7 @@ impl World {
             Call::Keep(call) => self.make_keep(call).await,
             Call::Flow(call) => self.make_flow(call).await,
             Call::Spend(call) => self.make_spend(call).await,
+            Call::Steer(request) => self.make_steer(request).await,
             Call::CancelExecution(request) => {
                 let outcome = backend.cancel_execution(&request).await;
                 Step::of(Verb::CancelExecution, Some(request.execution_id), &outcome)

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ff_engine::machine::lane::{Ask, Pick};
 use ff_engine::machine::{self, Claimed, Decision, Entry, ExecutionRecord, Placement, Queue};
 use ff_engine::roles::BackendInfo;
 use ff_engine::{
-    ClaimOps, ClaimOutcome, ClaimRequest, EngineError, Grant, ReclaimRequest, Task, TickRequest,
+    ClaimOps, ClaimOutcome, ClaimRequest, EngineError, Grant, ReclaimRequest, Task, TickOutcome,
+    TickRequest,
 };
 use ff_types::backend::{CapabilitySet, ClaimPolicy, HandleKind, ReclaimToken, ScannerFilter};
 use ff_types::{BudgetId, ExecutionId, FlowId, LaneId, RequestId, Tags, TimestampMs, limits};
@@ -51,23 +53,18 @@ impl ClaimOps for Toy {
         }
         let mut tokens = Vec::new();
         let mut items = Vec::new();
-        // What ends instead of starting may have changed what else there is: then look anew.
-        let mut look = true;
-        while std::mem::take(&mut look) {
-            for (_, id) in self.best(&table, lane, offered, &[Queue::Reclaim], &request.filter) {
-                if tokens.len() == request.max_tokens as usize {
-                    break;
-                }
-                let index = items.len();
-                let Some(token) = issue_token(&mut table, id, request.request_id, index, now)
-                else {
-                    look = true;
-                    break;
-                };
+        let most = table.room(lane, request.max_tokens as usize, now);
+        let wants = Wants { lane, offered, queues: &[Queue::Reclaim], filter: &request.filter };
+        while tokens.len() < most {
+            let Some(pick) = self.pick(&mut table, &wants, now) else { break };
+            let (id, index) = (pick.place.1, items.len());
+            if let Some(token) = issue_token(&mut table, id, request.request_id, index, now) {
+                table.handed_out(lane, &pick, now);
                 items.push(id);
                 tokens.push(token);
             }
         }
+        table.claimed(lane, now);
         let ttl = Duration::from_millis(limits::RECLAIM_GRANT_TTL_MS);
         table.remember(key, request.request_id, items, now.saturating_add(ttl));
         Ok(tokens)
@@ -111,27 +108,23 @@ impl Toy {
         let mut outcome = ClaimOutcome::default();
         let mut items = Vec::new();
         let (lane, offered) = (&request.lane, &request.capabilities);
-        // What ends instead of starting may have changed what else there is: then look anew.
-        let mut look = true;
-        while std::mem::take(&mut look) {
-            for (queue, id) in self.best(&table, lane, offered, queues, &filter) {
-                let index = items.len();
-                if index == request.policy.max_tasks as usize {
-                    break;
-                }
-                let issued = match queue {
-                    Queue::Ready => issue_lease(&mut table, id, request, index, now)
-                        .map(|task| outcome.tasks.push(task)),
-                    Queue::Reclaim => issue_token(&mut table, id, request.request_id, index, now)
-                        .map(|token| outcome.reclaims.push(token)),
-                };
-                if issued.is_none() {
-                    look = true;
-                    break;
-                }
+        let most = table.room(lane, request.policy.max_tasks as usize, now);
+        let wants = Wants { lane, offered, queues, filter: &filter };
+        while items.len() < most {
+            let Some(pick) = self.pick(&mut table, &wants, now) else { break };
+            let (id, index) = (pick.place.1, items.len());
+            let issued = match pick.queue {
+                Queue::Ready => issue_lease(&mut table, id, request, index, now)
+                    .map(|task| outcome.tasks.push(task)),
+                Queue::Reclaim => issue_token(&mut table, id, request.request_id, index, now)
+                    .map(|token| outcome.reclaims.push(token)),
+            };
+            if issued.is_some() {
+                table.handed_out(lane, &pick, now);
                 items.push(id);
             }
         }
+        table.claimed(lane, now);
         table.remember(
             key,
             request.request_id,
@@ -142,36 +135,24 @@ impl Toy {
     }
     // endregion
 
-    // region: best
-    /// What can be handed out to a worker with these capabilities, best first.
-    fn best(
-        &self,
-        table: &Table,
-        lane: &LaneId,
-        offered: &CapabilitySet,
-        queues: &[Queue],
-        filter: &ScannerFilter,
-    ) -> Vec<(Queue, ExecutionId)> {
-        let mut places: Vec<_> = table
-            .rows
-            .iter()
-            .filter(|(_, row)| row.submission.lane == *lane)
-            .filter(|(_, row)| row.submission.capabilities.is_subset_of(offered))
-            .filter_map(|(id, row)| {
-                let (queue, order) = Placement::of(row).queue?;
-                let wanted = match queue {
-                    Queue::Ready => true,
-                    Queue::Reclaim => filter.matches(self.namespace(), &row.submission.tags),
-                };
-                (wanted && queues.contains(&queue)).then_some((order, *id, queue))
-            })
-            .collect();
-        places.sort_unstable();
-        places.into_iter().map(|(_, id, queue)| (queue, id)).collect()
+    // region: pick
+    /// What is handed out next to a worker with these capabilities.
+    fn pick(&self, table: &mut Table, wants: &Wants<'_>, now: TimestampMs) -> Option<Pick> {
+        let Table { rows, lanes, .. } = table;
+        let serves = wants.filter.namespace.as_ref().is_none_or(|one| one == self.namespace());
+        let queues = if serves { wants.queues } else { &[Queue::Ready] };
+        let ask = Ask { queues, tag: wants.filter.instance_tag.as_ref(), now };
+        let covers = |class: &CapabilitySet| class.is_subset_of(wants.offered);
+        let matches = |queue, id| {
+            let tags = rows.get(&id).map(|row| &row.submission.tags);
+            queue == Queue::Ready
+                || tags.is_some_and(|tags| wants.filter.matches(self.namespace(), tags))
+        };
+        lanes.get_mut(wants.lane)?.pick(&ask, covers, matches)
     }
     // endregion
 
-    /// When each execution, each flow and each budget that the filter matches is due.
+    /// When each execution, flow, budget and lane that the filter matches is due.
     pub(crate) fn due(&self, table: &Table, request: &TickRequest) -> Vec<(TimestampMs, Due)> {
         let matches = |tags: &Tags| request.filter.matches(self.namespace(), tags);
         let rows = table.rows.iter().filter(|(_, row)| matches(&row.submission.tags));
@@ -186,19 +167,60 @@ impl Toy {
             .iter()
             .filter(|(_, budget)| matches(&budget.spec.tags) || everybodys(&budget.spec.tags));
         let budgets = budgets.filter_map(|(id, budget)| Some((budget.look_at?, Due::Budget(*id))));
-        rows.chain(flows).chain(budgets).collect()
+        let lanes = table.lanes.iter().filter(|_| serves);
+        let lanes =
+            lanes.filter_map(|(id, lane)| Some((lane.record.look_at?, Due::Lane(id.clone()))));
+        rows.chain(flows).chain(budgets).chain(lanes).collect()
     }
 }
 
 /// Whose time has come; executions first, at one time.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Due {
     Row(ExecutionId),
     Flow(FlowId),
     Budget(BudgetId),
+    Lane(LaneId),
+}
+
+/// What a call asks of a lane.
+struct Wants<'r> {
+    lane: &'r LaneId,
+    offered: &'r CapabilitySet,
+    queues: &'r [Queue],
+    filter: &'r ScannerFilter,
 }
 
 impl Table {
+    /// How many of `most` a lane allows.
+    fn room(&self, lane: &LaneId, most: usize, now: TimestampMs) -> usize {
+        let room = self.lanes.get(lane).map_or(Ok(u32::MAX), |lane| lane.record.room(now));
+        room.map_or(0, |room| most.min(room as usize))
+    }
+
+    /// Counts in its lane what was handed out.
+    fn handed_out(&mut self, lane: &LaneId, pick: &Pick, now: TimestampMs) {
+        let row = self.rows.get(&pick.place.1);
+        let key = row.and_then(|row| row.submission.lane_key.clone());
+        if let Some(lane) = self.lanes.get_mut(lane) {
+            lane.record.handed_out(key.as_ref(), now);
+            lane.took(pick);
+        }
+    }
+
+    /// Takes note that a claim has taken what it could.
+    fn claimed(&mut self, lane: &LaneId, now: TimestampMs) {
+        if let Some(lane) = self.lanes.get_mut(lane) {
+            lane.record.claimed(now);
+        }
+    }
+
+    /// Looks at a lane that is due; those that wait look for themselves.
+    pub(crate) fn tick_lane(&mut self, id: &LaneId, outcome: &mut TickOutcome, now: TimestampMs) {
+        let looked = self.lanes.get_mut(id).and_then(|lane| lane.look(now));
+        outcome.lanes_looked_at += u32::from(looked.is_some());
+    }
+
     fn answered(
         &self,
         key: &(ff_types::WorkerInstanceId, LaneId, bool),

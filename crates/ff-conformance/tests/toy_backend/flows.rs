@@ -44,13 +44,14 @@ impl FlowTables for Table {
     }
 
     fn insert(&mut self, member: Box<ExecutionRecord>) {
-        self.rows.insert(member.submission.id(), *member);
+        self.add(*member);
     }
 
     fn put(&mut self, _: Verb, id: ExecutionId, next: RunState, now: TimestampMs) {
         let Some(earlier) = self.rows.get(&id).map(|row| row.run.clone()) else { return };
         self.replace(id, next);
         self.settle_budgets(id, &earlier, now);
+        self.settle_lane(id, &earlier);
     }
 
     fn set_flow_cancel(&mut self, id: ExecutionId, cancel: Option<Arc<CancelView>>) {
@@ -67,6 +68,7 @@ impl Table {
         let (earlier, after) = (row.run.clone(), next.state.outcome());
         self.replace(id, next);
         self.settle_budgets(id, &earlier, now);
+        self.settle_lane(id, &earlier);
         match (earlier.state.outcome(), after) {
             (None, Some(_)) => machine::execution_ended(self, id, &earlier, now),
             (Some(end), None) => {
@@ -77,6 +79,7 @@ impl Table {
     }
 
     fn replace(&mut self, id: ExecutionId, next: RunState) {
+        self.unqueue(id);
         if let Some(row) = self.rows.get_mut(&id) {
             let was_over = row.run.state.is_terminal();
             row.run = next;
@@ -88,6 +91,7 @@ impl Table {
             }
             self.tell(id);
         }
+        self.queue(id);
     }
 }
 // endregion

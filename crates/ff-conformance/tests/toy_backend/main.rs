@@ -6,6 +6,7 @@
 mod budgets;
 mod claims;
 mod flows;
+mod lanes;
 mod toy;
 mod verbs;
 mod waits;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ff_engine::machine::lane::LaneQueues;
 use ff_engine::machine::{BudgetRecord, CompletionLog, Decision, ExecutionRecord, FlowRecord};
 use ff_engine::roles::BackendInfo;
 use ff_engine::{Clock, EngineError, ExecutionResult, KeyRing, OsSecrets};
@@ -23,12 +24,13 @@ pub(crate) struct Toy {
     table: Mutex<Table>,
 }
 
-/// What would be five tables in a SQL store.
+/// What would be six tables in a SQL store.
 #[derive(Default)]
 pub(crate) struct Table {
     pub(crate) rows: BTreeMap<ExecutionId, ExecutionRecord>,
     pub(crate) flows: BTreeMap<FlowId, FlowRecord>,
     pub(crate) budgets: BTreeMap<BudgetId, BudgetRecord>,
+    pub(crate) lanes: BTreeMap<LaneId, LaneQueues>,
     pub(crate) log: CompletionLog,
     pub(crate) keys:
         BTreeMap<(TaskKind, IdempotencyKey, Option<BudgetId>), (ExecutionId, TimestampMs)>,

@@ -51,7 +51,7 @@ impl SubmitOps for Toy {
                     let ends_at = now.saturating_add(idempotency.window);
                     table.keys.insert(key, (submission.id(), ends_at));
                 }
-                table.rows.insert(submission.id(), *row);
+                table.add(*row);
                 self.changed.notify_waiters();
                 Ok(Submitted::New(submission.id()))
             }
@@ -439,7 +439,10 @@ impl ReadOps for Toy {
         };
         let now = self.clock.now();
         let resets_at = |id| table.budgets.get(&id)?.view(0, now).resets_at();
-        Ok(machine::explain(row, ahead, resets_at, self.clock.now()))
+        let submission = &row.submission;
+        let barrier =
+            || table.lanes.get(&submission.lane)?.record.barrier(submission.lane_key.as_ref(), now);
+        Ok(machine::explain(row, ahead, resets_at, barrier, now))
     }
 }
 
@@ -484,6 +487,7 @@ impl Toy {
                 Due::Row(id) => table.tick_row(*id, &mut outcome, now),
                 Due::Flow(id) => table.tick_flow(*id, &mut outcome, now),
                 Due::Budget(id) => table.tick_budget(*id, &mut outcome, now),
+                Due::Lane(id) => table.tick_lane(id, &mut outcome, now),
             }
         }
 
@@ -499,9 +503,11 @@ impl Table {
     fn tick_row(&mut self, id: ExecutionId, outcome: &mut TickOutcome, now: TimestampMs) {
         let Some(event) = self.rows.get(&id).and_then(|row| machine::due(row, now)) else { return };
         outcome.count(&event);
-        match event.into_next() {
-            Some(next) => self.apply(id, next, now),
-            None => drop(self.rows.remove(&id)),
+        if let Some(next) = event.into_next() {
+            self.apply(id, next, now);
+        } else {
+            self.unqueue(id);
+            self.rows.remove(&id);
         }
     }
 }

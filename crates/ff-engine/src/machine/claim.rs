@@ -48,11 +48,11 @@ pub fn claim(
     Decision::apply(next, Claimed::Leased(attempt))
 }
 
-/// The run state of one that must not start: expired when its deadline has passed, and cancelled when
+/// The run state of one that must not start: expired when its deadline or its time to live has passed, and cancelled when
 /// its flow is and it would start a new attempt.
 pub(super) fn ended_instead(record: &ExecutionRecord, now: TimestampMs) -> Option<RunState> {
     let run = &record.run;
-    if run.deadline.is_some_and(|deadline| deadline <= now) {
+    if run.expires_at().is_some_and(|at| at <= now) {
         let mut next = run.clone();
         next.end(TerminalOutcome::Expired, now);
         return Some(next);

@@ -55,7 +55,7 @@ pub fn due(record: &ExecutionRecord, now: TimestampMs) -> Option<DueEvent> {
         return Some(DueEvent::Remove);
     }
     let mut next = run.clone();
-    if run.deadline == Some(at) {
+    if run.expires_at() == Some(at) {
         next.end_lease(LeaseEnd::Expired);
         next.end(TerminalOutcome::Expired, now);
         return Some(DueEvent::Expired(Box::new(next)));

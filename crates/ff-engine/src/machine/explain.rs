@@ -4,27 +4,29 @@ use ff_types::{BlockReason, BudgetId, TimestampMs};
 
 use super::placement::{Placement, Queue};
 use super::record::ExecutionRecord;
-use crate::requests::{ExplainReason, Explanation, WaitpointState};
+use crate::requests::{ExplainReason, Explanation, LaneBarrier, WaitpointState};
 
 /// Whether a worker that offers what is required could be handed this execution at `now`.
 pub fn is_claimable(record: &ExecutionRecord, now: TimestampMs) -> bool {
-    Placement::of(record).queue.is_some() && record.run.deadline.is_none_or(|at| at > now)
+    Placement::of(record).queue.is_some() && record.run.expires_at().is_none_or(|at| at > now)
 }
 
 /// Explains a record. `ahead` is how many ready executions of its requirement class stand in front
 /// of it; it is asked for only when the execution is in the ready queue. `resets_at` is when a budget starts
-/// from nothing, and asked for only when the execution waits for that.
+/// from nothing, and asked for only when the execution waits for that. `barrier` is what keeps its lane from
+/// handing it out, and asked for only when it is ready.
 pub fn explain(
     record: &ExecutionRecord,
     ahead: impl FnOnce() -> u32,
     resets_at: impl FnOnce(BudgetId) -> Option<TimestampMs>,
+    barrier: impl FnOnce() -> Option<LaneBarrier>,
     now: TimestampMs,
 ) -> Explanation {
     let run = &record.run;
     let placement = Placement::of(record);
     let (reason, clears_at) = if let Some(outcome) = run.state.outcome() {
         (ExplainReason::Ended(outcome), None)
-    } else if run.deadline.is_some_and(|at| at <= now) {
+    } else if run.expires_at().is_some_and(|at| at <= now) {
         (ExplainReason::AwaitingMaintenance, placement.due)
     } else if let Some(lease) = run.lease {
         if lease.expires_at <= now {
@@ -66,6 +68,9 @@ pub fn explain(
         let (lane, requires) =
             (record.submission.lane.clone(), record.submission.capabilities.clone());
         match placement.queue {
+            _ if let Some(barrier) = barrier() => {
+                (ExplainReason::LaneClosed { lane, barrier }, barrier.clears_at())
+            }
             Some((Queue::Reclaim, _)) => (ExplainReason::AwaitingReclaim { lane, requires }, None),
             _ => (ExplainReason::Queued { lane, requires, ahead: ahead() }, None),
         }

@@ -24,6 +24,7 @@ mod fence_check;
 mod flow;
 mod frame_log;
 mod hold;
+pub mod lane;
 pub mod lifecycle;
 mod placement;
 mod progress;
@@ -66,6 +67,7 @@ pub use flow::{
 };
 pub use frame_log::{FrameLog, append_frames, stream_end};
 pub use hold::{hold, release_hold};
+pub use lane::{LaneRecord, LaneTables};
 pub use placement::{Placement, Queue, QueueOrder};
 pub use progress::progress;
 pub use recent::Recent;

@@ -74,7 +74,7 @@ fn due_at(record: &ExecutionRecord) -> Option<TimestampMs> {
     let delay = run.delay_until.filter(|_| run.reasons.contains(BlockReason::Delay));
     let grant = run.grant.map(|grant| grant.expires_at);
     let wait = (run.state == ExecutionState::Suspended).then(|| wait_due(run)).flatten();
-    [delay, grant, wait, run.deadline].into_iter().flatten().min()
+    [delay, grant, wait, run.expires_at()].into_iter().flatten().min()
 }
 
 /// The timeout of the wait, or the first expiry of a waitpoint that it waits for.

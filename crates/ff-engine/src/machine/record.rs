@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ff_types::backend::{FailOutcome, FailureClass};
 use ff_types::{
@@ -58,6 +59,8 @@ pub struct RunState {
     pub delay_until: Option<TimestampMs>,
     /// By when it must have ended.
     pub deadline: Option<TimestampMs>,
+    /// How long it may be ready before its first attempt starts, in ms.
+    pub time_to_live_ms: Option<u64>,
     /// The latest attempt.
     pub attempt: Option<Attempt>,
     /// The epoch of the latest lease; never resets.
@@ -239,6 +242,14 @@ impl RunState {
     /// The index of the next attempt.
     pub fn next_attempt(&self) -> AttemptIndex {
         self.attempt.map_or(AttemptIndex::FIRST, |attempt| attempt.index.next())
+    }
+
+    /// When it expires as things are: at its deadline, or when it was ready too long before its first attempt.
+    pub fn expires_at(&self) -> Option<TimestampMs> {
+        let waits = self.state == ExecutionState::Ready && self.attempt.is_none();
+        let limit = self.time_to_live_ms.filter(|_| waits).map(Duration::from_millis);
+        let start_by = limit.map(|limit| self.ready_at.saturating_add(limit));
+        [self.deadline, start_by].into_iter().flatten().min()
     }
 
     /// Whether this is one of its open child flows.

@@ -6,6 +6,7 @@ use ff_types::{ExecutionState, LeaseEpoch, ReasonSet, TimestampMs};
 
 use super::budget::BudgetTables;
 use super::flow::Dependencies;
+use super::lane::{LaneTables, admits};
 use super::recent::Recent;
 use super::record::{Entry, ExecutionRecord, RunState, state_of};
 use crate::error::{ConflictKind, EngineError};
@@ -29,16 +30,17 @@ pub struct KeyHolder {
     pub state: Option<ExecutionState>,
 }
 
-/// Decides a submission, given the record that already has its id, the holder of its key, and the budgets.
+/// Decides a submission, given the record that already has its id, the holder of its key, and the budgets
+/// and lanes.
 ///
 /// # Errors
 /// [`EngineError::Validation`], [`EngineError::LimitExceeded`], [`EngineError::Conflict`];
-/// [`EngineError::NotFound`] for a budget.
+/// [`EngineError::NotFound`] for a budget; [`EngineError::LaneDraining`], [`EngineError::LaneFull`].
 pub fn submit(
     submission: &Submission,
     same_id: Option<&ExecutionRecord>,
     key_holder: Option<KeyHolder>,
-    budgets: &impl BudgetTables,
+    tables: &(impl BudgetTables + LaneTables),
     now: TimestampMs,
 ) -> Result<SubmitDecision, EngineError> {
     submission.validate()?;
@@ -64,8 +66,11 @@ pub fn submit(
             _ => return Ok(SubmitDecision::Keep(Submitted::Existing(holder.id))),
         }
     }
-    known_budgets(submission, budgets)?;
-    Ok(SubmitDecision::Create(Box::new(created(submission, fingerprint, now))))
+    known_budgets(submission, tables)?;
+    let time_to_live_ms = admits(tables, &submission.lane)?;
+    let mut record = Box::new(created(submission, fingerprint, now));
+    record.run.time_to_live_ms = time_to_live_ms;
+    Ok(SubmitDecision::Create(record))
 }
 
 /// Whether the budgets that a submission draws on are there.
@@ -90,6 +95,7 @@ pub(super) fn created(
         ready_at: now,
         delay_until: None,
         deadline: submission.deadline,
+        time_to_live_ms: None,
         attempt: None,
         epoch: LeaseEpoch::ZERO,
         lease: None,

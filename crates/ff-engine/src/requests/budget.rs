@@ -427,12 +427,7 @@ impl ListBudgets {
     /// # Errors
     /// [`EngineError::Validation`] when it is out of range.
     pub fn page_size(&self) -> Result<usize, EngineError> {
-        let max = limits::LIST_LIMIT_MAX;
-        let limit = self.limit.unwrap_or(limits::LIST_LIMIT_DEFAULT);
-        if (1..=max).contains(&limit) {
-            return Ok(limit as usize);
-        }
-        Err(EngineError::validation("limit", format!("must be within 1..={max}, is {limit}")))
+        super::read::page_size(self.limit)
     }
 }
 

@@ -7,6 +7,7 @@ mod completions;
 mod flow;
 mod flow_graph;
 mod flow_view;
+mod lane;
 mod operator;
 mod read;
 mod signal;
@@ -40,6 +41,7 @@ pub use flow_view::{
     FlowView, GraphPage, ListFlows, ReadGraph, TaskNode, UpstreamPage, UpstreamRequest,
     UpstreamResult,
 };
+pub use lane::{AdjustLane, LaneBarrier, LaneSettings, LaneState, LaneView, ListLanes, Rate};
 pub use operator::{
     CancelExecution, CancelOutcome, Hold, HoldOutcome, ReleaseHold, ReleaseHoldOutcome,
     ReplayExecution, ReplayOutcome, RevokeLease, RevokeOutcome,

@@ -11,6 +11,7 @@ use ff_types::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::lane::LaneBarrier;
 use super::valid_wait;
 use super::view::{ExecutionSummary, FailureView};
 use crate::error::EngineError;
@@ -325,6 +326,13 @@ pub enum ExplainReason {
     },
     /// A reclaim token is out for it.
     TokenOutstanding,
+    /// It is ready, and its lane hands it out to nobody.
+    LaneClosed {
+        /// The lane.
+        lane: LaneId,
+        /// Why not.
+        barrier: LaneBarrier,
+    },
     /// It waits in its lane for a worker that asks the reclaim scanner and offers what it requires.
     AwaitingReclaim {
         /// The lane.
@@ -380,6 +388,7 @@ impl fmt::Display for ExplainReason {
             }
             Self::AwaitingChildFlow { flow_id } => write!(f, "it waits for child flow {flow_id}"),
             Self::TokenOutstanding => f.write_str("a reclaim token is out for it"),
+            Self::LaneClosed { lane, barrier } => write!(f, "its lane {lane} {barrier}"),
             Self::AwaitingReclaim { lane, requires } => {
                 write!(
                     f,

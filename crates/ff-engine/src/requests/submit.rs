@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ff_types::backend::{CapabilitySet, UsageDimensions};
 use ff_types::{
-    BudgetId, ExecutionId, ExecutionPolicy, IdempotencyKey, LaneId, Payload, Tags, TaskKind,
-    TimestampMs, limits,
+    BudgetId, ExecutionId, ExecutionPolicy, IdempotencyKey, LaneId, LaneKey, Payload, Tags,
+    TaskKind, TimestampMs, limits,
 };
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
@@ -28,6 +28,9 @@ pub struct Submission {
     pub payload: Payload,
     /// -100..=100; higher is claimed first.
     pub priority: i8,
+    /// For whom it is, among those of its lane: keys take turns, and can have limits of their own.
+    #[serde(default)]
+    pub lane_key: Option<LaneKey>,
     /// What a worker must offer to be given this.
     pub capabilities: CapabilitySet,
     /// Labels for listing and for scanner filters.
@@ -107,6 +110,7 @@ impl Submission {
             kind,
             payload,
             priority: 0,
+            lane_key: None,
             capabilities: CapabilitySet::new(),
             tags: Tags::new(),
             policy: ExecutionPolicy::default(),
@@ -137,6 +141,13 @@ impl Submission {
     #[must_use]
     pub const fn with_priority(mut self, priority: i8) -> Self {
         self.priority = priority;
+        self
+    }
+
+    /// Takes turns in its lane with the other keys.
+    #[must_use]
+    pub fn with_lane_key(mut self, key: LaneKey) -> Self {
+        self.lane_key = Some(key);
         self
     }
 
@@ -307,6 +318,10 @@ impl Submission {
         }
         for budget in &self.budgets {
             hash.update(&budget.to_bytes());
+        }
+        if let Some(key) = &self.lane_key {
+            feed(&mut hash, b"lane_key");
+            feed(&mut hash, key.as_str().as_bytes());
         }
         for (dimension, amount) in self.estimate.amounts() {
             feed(&mut hash, dimension.as_bytes());

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use ff_types::backend::{CapabilitySet, FailureClass};
 use ff_types::{
-    AttemptIndex, BudgetId, ExecutionId, ExecutionPolicy, ExecutionState, FlowId, LaneId,
+    AttemptIndex, BudgetId, ExecutionId, ExecutionPolicy, ExecutionState, FlowId, LaneId, LaneKey,
     LeaseEpoch, Payload, ReasonSet, Tags, TaskKind, TimestampMs, WorkerId, WorkerInstanceId,
 };
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,8 @@ pub struct ExecutionView {
     pub payload: Payload,
     /// The submission's priority.
     pub priority: i8,
+    /// For whom it is, among those of its lane.
+    pub lane_key: Option<LaneKey>,
     /// What a worker must offer.
     pub capabilities: CapabilitySet,
     /// The submission's tags.
@@ -181,6 +183,7 @@ impl ExecutionView {
             kind: submission.kind().clone(),
             payload: submission.payload.clone(),
             priority: submission.priority,
+            lane_key: submission.lane_key.clone(),
             capabilities: submission.capabilities.clone(),
             tags: submission.tags.clone(),
             policy: submission.policy,

@@ -13,6 +13,7 @@ mod attempt;
 mod budget;
 mod claim;
 mod flow;
+mod lane;
 mod operator;
 mod read;
 mod signal;
@@ -23,6 +24,7 @@ pub use attempt::AttemptOps;
 pub use budget::BudgetOps;
 pub use claim::ClaimOps;
 pub use flow::FlowOps;
+pub use lane::LaneOps;
 pub use operator::OperatorOps;
 pub use read::ReadOps;
 pub use signal::SignalOps;
@@ -53,6 +55,7 @@ pub trait EngineBackend:
     + SignalOps
     + OperatorOps
     + BudgetOps
+    + LaneOps
     + ReadOps
     + TimerOps
 {
@@ -67,6 +70,7 @@ impl<B> EngineBackend for B where
         + SignalOps
         + OperatorOps
         + BudgetOps
+        + LaneOps
         + ReadOps
         + TimerOps
         + ?Sized

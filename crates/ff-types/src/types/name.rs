@@ -10,8 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::check;
 use crate::error::ValueError;
 use crate::limits::{
-    IDEMPOTENCY_KEY_MAX_BYTES, KIND_MAX_BYTES, LANE_MAX_BYTES, NAMESPACE_MAX_BYTES,
-    NODE_KEY_MAX_BYTES, STEP_NAME_MAX_BYTES, WAITPOINT_KEY_MAX_BYTES,
+    IDEMPOTENCY_KEY_MAX_BYTES, KIND_MAX_BYTES, LANE_KEY_MAX_BYTES, LANE_MAX_BYTES,
+    NAMESPACE_MAX_BYTES, NODE_KEY_MAX_BYTES, STEP_NAME_MAX_BYTES, WAITPOINT_KEY_MAX_BYTES,
 };
 use crate::text;
 
@@ -143,6 +143,15 @@ name! {
 shown!(LaneId);
 
 name! {
+    /// For whom an execution is, among those of its lane: a tenant, a customer, a model. A lane takes
+    /// turns between keys, and can limit each. 1..=64 printable ASCII bytes without space.
+    ///
+    /// It shows in errors and listings; it is no place for secrets.
+    LaneKey, "lane_key", "1..=64 printable ASCII bytes without space", LANE_KEY_MAX_BYTES, is_visible_ascii
+}
+shown!(LaneKey);
+
+name! {
     /// The task name of an execution, by which a worker picks the code to run. 1..=128 printable
     /// ASCII bytes without space.
     TaskKind, "kind", "1..=128 printable ASCII bytes without space", KIND_MAX_BYTES, is_visible_ascii
@@ -227,12 +236,14 @@ mod tests {
     fn lane_kind_step_and_node_take_visible_ascii() {
         for good in ["a", "gpu:large/1", "{x}", "~!"] {
             assert!(LaneId::new(good).is_ok());
+            assert!(LaneKey::new(good).is_ok());
             assert!(TaskKind::new(good).is_ok());
             assert!(StepName::new(good).is_ok());
             assert!(NodeKey::new(good).is_ok());
         }
         for bad in ["", "a b", "tab\t", "ü", "\u{7f}"] {
             assert_eq!(LaneId::new(bad).unwrap_err().field(), "lane");
+            assert_eq!(LaneKey::new(bad).unwrap_err().field(), "lane_key");
             assert_eq!(TaskKind::new(bad).unwrap_err().field(), "kind");
             assert_eq!(StepName::new(bad).unwrap_err().field(), "step_name");
             assert_eq!(NodeKey::new(bad).unwrap_err().field(), "node_key");

@@ -7,20 +7,20 @@ use ff_types::{FlowState, JoinPolicy, NodeKey, TimestampMs, limits};
 use super::dependencies::{Dependencies, JoinDecision};
 use super::propagate::{FlowTables, Propagation, has_not_started, hold_back};
 use super::record::{FlowMark, FlowRecord, Link, Links};
-use super::submit::member;
+use super::submit::{lanes_admit, member};
 use crate::error::{EngineError, FlowProblem, GraphProblem};
 use crate::machine::budget::BudgetTables;
+use crate::machine::lane::LaneTables;
 use crate::machine::lifecycle::Verb;
-use crate::machine::submit::known_budgets;
 use crate::requests::{ExtendFlow, ExtendOutcome, at_most, check_graph};
 
 /// Extends an open flow.
 ///
 /// # Errors
 /// [`EngineError::NotFound`], [`EngineError::Flow`], [`EngineError::Graph`],
-/// [`EngineError::LimitExceeded`].
+/// [`EngineError::LimitExceeded`], [`EngineError::LaneDraining`], [`EngineError::LaneFull`].
 pub fn extend_flow(
-    tables: &mut (impl FlowTables + BudgetTables),
+    tables: &mut (impl FlowTables + BudgetTables + LaneTables),
     request: &ExtendFlow,
     now: TimestampMs,
 ) -> Result<ExtendOutcome, EngineError> {
@@ -43,8 +43,8 @@ pub fn extend_flow(
             return Err(GraphProblem::NodeStarted { key }.into());
         }
     }
-    request.nodes().iter().try_for_each(|node| known_budgets(&node.submission, tables))?;
-    Ok(apply(tables, request, &added, now))
+    let waits = lanes_admit(request.nodes(), tables)?;
+    Ok(apply(tables, request, &added, &waits, now))
 }
 
 /// The revision that this same request gave the flow, if it was made before. For backends.
@@ -133,12 +133,15 @@ fn apply(
     tables: &mut impl FlowTables,
     request: &ExtendFlow,
     added: &Added,
+    waits: &[Option<u64>],
     now: TimestampMs,
 ) -> ExtendOutcome {
     let id = request.flow_id();
-    for (node, index) in request.nodes().iter().zip(added.first..) {
+    for ((node, waits), index) in request.nodes().iter().zip(waits).zip(added.first..) {
         let edges = Dependencies::open_edges(added.leading_to(index));
-        tables.insert(Box::new(member(id, index, node, edges, now)));
+        let mut record = member(id, index, node, edges, now);
+        record.run.time_to_live_ms = *waits;
+        tables.insert(Box::new(record));
     }
     let mut work = Propagation::of(tables, id, now);
     let flow = work.flow_mut();

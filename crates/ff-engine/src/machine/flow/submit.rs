@@ -11,6 +11,7 @@ use super::record::{FlowRecord, FlowRun, Link, Links, Node};
 use crate::error::{EngineError, FlowProblem};
 use crate::fence::Fence;
 use crate::machine::budget::BudgetTables;
+use crate::machine::lane::{LaneTables, admits};
 use crate::machine::recent::Recent;
 use crate::machine::record::{ExecutionRecord, RunState, state_of};
 use crate::machine::submit::{created, known_budgets};
@@ -54,13 +55,14 @@ pub struct Starter<'r> {
 /// Those of [`FlowSpec::validate`]; [`FlowProblem::Id`]; those of `starter_of`;
 /// [`EngineError::State`] when the lease of its starter is not live, and
 /// [`EngineError::LimitExceeded`] when that has started too many, or lies too deep;
-/// [`EngineError::NotFound`] for a budget of a node. In this order
+/// [`EngineError::NotFound`] for a budget of a node; [`EngineError::LaneDraining`] and
+/// [`EngineError::LaneFull`] for its lane. In this order
 /// `[children.start_is_refused_for_its_graph_first]`.
 pub fn submit_flow<'r>(
     spec: &FlowSpec,
     same_id: Option<&FlowRecord>,
     starter_of: impl FnOnce(&FlowParent) -> Result<Starter<'r>, EngineError>,
-    budgets: &impl BudgetTables,
+    tables: &(impl BudgetTables + LaneTables),
     now: TimestampMs,
 ) -> Result<SubmitFlowDecision, EngineError> {
     spec.validate()?;
@@ -79,11 +81,13 @@ pub fn submit_flow<'r>(
         }
         None => (None, 0),
     };
-    spec.nodes().iter().try_for_each(|node| known_budgets(&node.submission, budgets))?;
+    let waits = lanes_admit(spec.nodes(), tables)?;
     let nodes = links(spec);
     let members = spec.nodes().iter().zip(0..).zip(&nodes).map(|((node, index), links)| {
         let total = u32::try_from(links.parents.len()).expect("a flow has fewer edges");
-        Box::new(member(spec.id(), index, node, Dependencies::open_edges(total), now))
+        let mut record = member(spec.id(), index, node, Dependencies::open_edges(total), now);
+        record.run.time_to_live_ms = waits[index as usize];
+        Box::new(record)
     });
     let members: Vec<_> = members.collect();
     let count = |number: usize| u32::try_from(number).expect("a flow has fewer");
@@ -111,6 +115,16 @@ pub fn submit_flow<'r>(
     };
     let flow = Box::new(flow);
     Ok(SubmitFlowDecision::Create(Box::new(NewFlow { flow, members, parent })))
+}
+
+/// How long each of these nodes may wait in its lane, once all of their budgets are there and all of their
+/// lanes take them in.
+pub(super) fn lanes_admit(
+    nodes: &[FlowNode],
+    tables: &(impl BudgetTables + LaneTables),
+) -> Result<Vec<Option<u64>>, EngineError> {
+    nodes.iter().try_for_each(|node| known_budgets(&node.submission, tables))?;
+    nodes.iter().map(|node| admits(tables, &node.submission.lane)).collect()
 }
 
 fn links(spec: &FlowSpec) -> Vec<Links> {

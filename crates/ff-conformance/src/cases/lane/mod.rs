@@ -1,0 +1,5 @@
+//! Lanes, by theme.
+
+areas! {
+    limits queue spec turns
+}

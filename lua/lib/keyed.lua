@@ -1,0 +1,66 @@
+--- The queues of what has a key: one for each key, in a ring of keys that take turns.
+local keys = require("keys")
+local number = require("number")
+local turns = require("turns")
+
+local keyed = {}
+
+--- A ring: what it is called in the registry of its lane, where that is, and its turns. `kind` is `f` or `c`.
+function keyed.ring(partition, lane, kind, class, tag)
+  return {
+    partition = partition, lane = lane, kind = kind, class = class, tag = tag,
+    entry = string.upper(kind) .. class, registry = keys.lane(partition, lane, tag),
+    key = keys.turns(partition, kind, lane, class, tag),
+  }
+end
+
+--- The queue of a key in a ring.
+function keyed.queue(ring, key)
+  return keys.keyed_queue(ring.partition, ring.kind, ring.lane, ring.class, ring.tag, key)
+end
+
+local function ring_of(r, kind, tag)
+  return keyed.ring(r.partition, r.f.ln, kind, r.f.cl or "", tag)
+end
+
+--- Lets a key take turns in a ring.
+function keyed.join(ring, key)
+  turns.join(ring.partition, ring.lane, ring.key, key)
+  redis.call("SADD", ring.registry, ring.entry)
+end
+
+--- Takes a key out of a ring.
+function keyed.leave(ring, key)
+  if turns.leave(ring.key, key) then
+    redis.call("SREM", ring.registry, ring.entry)
+  end
+end
+
+--- Puts a record into the queue of its key at a score given as text.
+function keyed.insert(r, kind, score, tag)
+  local ring = ring_of(r, kind, tag)
+  redis.call("ZADD", keyed.queue(ring, r.f.lk), score, r.id)
+  keyed.join(ring, r.f.lk)
+  if not tag then
+    redis.call("ZADD", keys.keyed(r.partition, r.f.ln), number.text(tonumber(r.f.ra)), r.id)
+  end
+end
+
+--- Takes an id out of the queue of a key.
+function keyed.drop(ring, key, id)
+  local queue = keyed.queue(ring, key)
+  redis.call("ZREM", queue, id)
+  if redis.call("EXISTS", queue) == 0 then
+    keyed.leave(ring, key)
+  end
+  if not ring.tag then
+    redis.call("ZREM", keys.keyed(ring.partition, ring.lane), id)
+  end
+end
+
+--- Takes a record out of the queue of its key.
+function keyed.remove(r, kind, tag)
+  keyed.drop(ring_of(r, kind, tag), r.f.lk, r.id)
+end
+
+return keyed

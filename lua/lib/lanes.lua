@@ -1,0 +1,115 @@
+--- A lane that was steered: its settings, and in hand what is used of them.
+---
+--- The settings are one text: state (`a` active, `p` paused, `d` draining), most leases, the rate as claims, ms
+--- and burst, the same two for each key, ms of a step of ageing, most that are ready, and ms of time to live;
+--- `-` for none. What changes has a hash:
+---
+--- @field ta when the next claim is due at the full rate, in us
+--- @field cl how many executions were handed out
+--- @field la when it has to be looked at
+--- @field pb set while all keys that are aside have to be put back
+--- @field on how many requests changed it
+--- @field o0 to `o7`: the latest of them
+local keys = require("keys")
+local looks = require("looks")
+local number = require("number")
+local rate = require("rate")
+local record = require("record")
+
+local lanes = {}
+
+--- From this number on the leases of a steered lane are counted, so that who counts one knows without asking.
+lanes.STEERED = 2 ^ 40
+
+local SETTINGS = "^(%l) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$"
+
+--- Settings from their text.
+function lanes.settings(text)
+  local state, most, rl, rp, rb, key_most, kl, kp, kb, ageing, queued, ttl = string.match(text, SETTINGS)
+  return {
+    state = state, most = tonumber(most), rate = rate.of(rl, rp, rb),
+    key_most = tonumber(key_most), key_rate = rate.of(kl, kp, kb),
+    ageing = tonumber(ageing), max_queued = tonumber(queued), ttl = tonumber(ttl) and ttl,
+  }
+end
+
+--- The settings of a lane, or false; read once in a call, which keeps them in `looked`.
+function lanes.of(partition, name, looked)
+  looked.lanes = looked.lanes or {}
+  if looked.lanes[name] == nil then
+    local text = redis.call("GET", keys.lane_settings(partition, name))
+    looked.lanes[name] = text and lanes.settings(text) or false
+  end
+  return looked.lanes[name]
+end
+
+--- How many leases and how many tokens are held in a lane, or by one key of it.
+function lanes.held(partition, name, key)
+  local counts = redis.call("HMGET", keys.held(partition, key and name), "l" .. (key or name), "t" .. (key or name))
+  return tonumber(counts[1] or "0") % lanes.STEERED, tonumber(counts[2] or "0")
+end
+
+local function both(partition, name, key)
+  local leases, tokens = lanes.held(partition, name, key)
+  return leases + tokens
+end
+
+local HOT = { "ta", "cl", "la", "pb" }
+
+--- A lane in hand, from the text of its settings.
+function lanes.open(partition, name, text)
+  local kept, f = redis.call("HMGET", keys.lane_run(partition, name), unpack(HOT)), {}
+  for i, field in ipairs(HOT) do
+    f[field] = kept[i] or nil
+  end
+  return { partition = partition, lane = name, id = "l" .. name, f = f, due = f.la, is = lanes.settings(text) }
+end
+
+--- How many claims there may be; and when there may be one again, if time alone decides that.
+function lanes.room(ln, now)
+  local is, room = ln.is, math.huge
+  if is.state == "p" then
+    return 0
+  elseif is.most then
+    room = math.max(is.most - both(ln.partition, ln.lane), 0)
+  end
+  if is.rate and room > 0 then
+    room = math.min(room, rate.room(is.rate, ln.f.ta, now))
+    if room == 0 then
+      return 0, rate.next_at(is.rate, ln.f.ta, now)
+    end
+  end
+  return room
+end
+
+--- What keeps a key from having another claim: `f` when its leases do, the time until when its rate does, or nil.
+function lanes.key_barrier(ln, key, now)
+  local is = ln.is
+  if is.key_most and both(ln.partition, ln.lane, key) >= is.key_most then
+    return "f"
+  elseif is.key_rate then
+    local kept = redis.call("ZSCORE", keys.key_arrivals(ln.partition, ln.lane), key)
+    if rate.room(is.key_rate, kept or nil, now) == 0 then
+      lanes.set_arrival(ln, key, rate.arrival(is.key_rate, kept, now))
+      return rate.next_at(is.key_rate, kept, now)
+    end
+  end
+  return nil
+end
+
+--- Remembers when the next claim for a key is due.
+function lanes.set_arrival(ln, key, at)
+  redis.call("ZADD", keys.key_arrivals(ln.partition, ln.lane), number.text(at), key)
+end
+
+--- Has the lane looked at by `at`.
+function lanes.look_by(ln, at)
+  record.set(ln, "la", number.earlier(ln.f.la, number.text(at)))
+end
+
+--- Writes what was changed, and brings the timer along.
+function lanes.save(ln, now)
+  looks.save(ln, keys.lane_run(ln.partition, ln.lane), now)
+end
+
+return lanes

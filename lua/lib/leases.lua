@@ -1,0 +1,74 @@
+--- How many leases and tokens are held, by lane and by key. Nothing else writes these numbers, which are
+--- brought along with each record.
+local aside = require("aside")
+local keys = require("keys")
+local lanes = require("lanes")
+local wakes = require("wakes")
+
+local leases = {}
+
+local function add(key, field, by)
+  local count = redis.call("HINCRBY", key, field, by)
+  if count == 0 then
+    redis.call("HDEL", key, field)
+  end
+  return count
+end
+
+--- What a record holds.
+function leases.note(r)
+  r.leased, r.granted = r.f.li ~= nil, r.f.gi ~= nil
+end
+
+--- Adds to the counts of a lane what was tallied.
+function leases.flush(partition, name, tally)
+  for letter, by in pairs(tally) do
+    add(keys.held(partition), letter .. name, by)
+  end
+end
+
+--- Room was made in a lane: who waits for a lease to end goes on.
+local function freed(r)
+  local name, looked = r.f.ln, r.looked or {}
+  local is = lanes.of(r.partition, name, looked)
+  if not is then
+    return
+  end
+  if r.f.lk then
+    aside.lease_ended(r.partition, name, r.f.lk)
+  end
+  if is.most or is.key_most then
+    r.looked = looked
+    wakes.some(r.partition, name, 1, looked)
+  end
+end
+
+local function change(r, letter, was, is)
+  if was == is then
+    return nil
+  end
+  local by = is and 1 or -1
+  if r.f.lk then
+    add(keys.held(r.partition, r.f.ln), letter .. r.f.lk, by)
+  end
+  if r.tally then
+    r.tally[letter] = (r.tally[letter] or 0) + by
+    return nil
+  end
+  return add(keys.held(r.partition), letter .. r.f.ln, by)
+end
+
+--- Brings the counts along with a record that held what was noted. A `tally` on the record takes what
+--- is to be added for the lane.
+function leases.follow(r, leased, granted)
+  if leased == r.leased and granted == r.granted then
+    return
+  end
+  local left = change(r, "l", leased, r.leased)
+  change(r, "t", granted, r.granted)
+  if not r.leased and not r.granted and (granted or (left and left >= lanes.STEERED)) then
+    freed(r)
+  end
+end
+
+return leases

@@ -1,0 +1,95 @@
+--- What a lane hands out next where order alone does not decide: keys take turns, and waiting may count as
+--- priority.
+local aside = require("aside")
+local keyed = require("keyed")
+local lanes = require("lanes")
+local placement = require("placement")
+local turns = require("turns")
+
+local picks = {}
+
+--- Most keys that one call sets aside.
+local ASIDE_MAX = 64
+
+--- The entry of a queue that is handed out first, or nil. The first of each priority has waited longest of it,
+--- so the best of all is among these. Its standing is its rank, less the steps that it has waited.
+local function first(key, ageing, now)
+  local best
+  local from = "-inf"
+  repeat
+    local entry = redis.call("ZRANGE", key, from, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
+    if entry[1] then
+      local rank, since = placement.read(tonumber(entry[2]))
+      local steps = ageing and math.floor(math.max(now - since, 0) / ageing) or 0
+      local one = { id = entry[1], key = key, standing = rank - steps, since = since }
+      if not best or picks.is_better(one, best) then
+        best = one
+      end
+      from = placement.rank_start(rank + 1)
+    end
+  until not ageing or not entry[1]
+  return best
+end
+
+--- Whether one entry is handed out before another.
+function picks.is_better(one, other)
+  if one.standing ~= other.standing then
+    return one.standing < other.standing
+  elseif one.since ~= other.since then
+    return one.since < other.since
+  end
+  return one.id < other.id
+end
+
+--- The entry of the key whose turn it is. Keys over their limits that stand in front are set aside.
+local function of_ring(ln, ring, keyless, ageing, now, left)
+  if keyless then
+    turns.join(ring.partition, ring.lane, ring.key, "")
+  end
+  while true do
+    local key = turns.next(ring.key)
+    if not key or (key == "" and keyless) then
+      return keyless and { head = keyless, key = "" }
+    elseif key == "" then
+      turns.leave(ring.key, "")
+    else
+      local barrier = ln and lanes.key_barrier(ln, key, now)
+      local head = not barrier and first(keyed.queue(ring, key), ageing, now)
+      if head then
+        return { head = head, key = key }
+      elseif not barrier then
+        keyed.leave(ring, key)
+      elseif left.asides <= 0 then
+        left.more = true
+        return nil
+      else
+        aside.put(ln, ring, key, barrier)
+        left.asides = left.asides - 1
+      end
+    end
+  end
+end
+
+--- The best of these sources, or nil: each is a kind and class of work, with `plain` and `ring` when there is
+--- such. The second value says that there may be others behind keys that are over their limits.
+function picks.best(ln, sources, now)
+  local best
+  local ageing, left = ln and ln.is.ageing, { asides = ASIDE_MAX }
+  for _, source in pairs(sources) do
+    local head = source.plain and first(source.plain.key, ageing, now)
+    local turn = source.ring and of_ring(ln, source.ring, head, ageing, now, left)
+    if turn then
+      head = turn.head
+      head.ring, head.turn = source.ring, turn.key
+    end
+    if head and (not best or picks.is_better(head, best)) then
+      best = head
+      best.queue = source.kind
+      best.entry = source.plain and source.plain.entry
+      best.registry = source.plain and source.plain.registry
+    end
+  end
+  return best, left.more
+end
+
+return picks
