@@ -9,8 +9,8 @@ use std::time::Duration;
 use ff_engine::{EngineError, IdSource, Idempotency, Submission};
 use ff_types::backend::{CapabilitySet, UsageDimensions};
 use ff_types::{
-    BudgetId, ExecutionId, ExecutionPolicy, IdempotencyKey, LaneId, Payload, RetryPolicy, Tags,
-    TaskKind, TimestampMs, ValueError,
+    BudgetId, ExecutionId, ExecutionPolicy, IdempotencyKey, LaneId, LaneKey, Payload, RetryPolicy,
+    Tags, TaskKind, TimestampMs, ValueError,
 };
 use serde::Serialize;
 
@@ -47,6 +47,7 @@ struct Parts {
     lane: LaneId,
     kind: TaskKind,
     payload: Payload,
+    lane_key: Option<LaneKey>,
     priority: i8,
     capabilities: CapabilitySet,
     tags: Tags,
@@ -101,6 +102,16 @@ impl Job {
     pub fn lane(self, lane: impl Into<String>) -> Self {
         self.set(|parts| {
             parts.lane = LaneId::new(lane)?;
+            Ok(())
+        })
+    }
+
+    /// For whom it is, among the jobs of its lane: a tenant, a customer, a model. Keys take turns, and a lane can
+    /// limit each of them.
+    #[must_use]
+    pub fn lane_key(self, key: impl Into<String>) -> Self {
+        self.set(|parts| {
+            parts.lane_key = Some(LaneKey::new(key)?);
             Ok(())
         })
     }
@@ -294,6 +305,7 @@ impl Parts {
             lane: LaneId::new(DEFAULT_LANE)?,
             kind: TaskKind::new(kind)?,
             payload,
+            lane_key: None,
             priority: 0,
             capabilities: CapabilitySet::new(),
             tags: Tags::new(),
@@ -319,6 +331,7 @@ impl Parts {
             submission = submission.with_budget(*budget);
         }
         submission.estimate = self.estimate.clone();
+        submission.lane_key.clone_from(&self.lane_key);
         match &self.idempotency {
             Some(idempotency) => submission.with_idempotency(idempotency.clone()),
             None => submission,

@@ -57,11 +57,12 @@ pub use ff_engine::{
     CancelFlowOutcome, CancelOutcome, Clock, CloseOutcome, CompletionsFrom, CreateBudget, Cursor,
     Distinct, EngineBackend, EngineError, ExecutionResult, ExecutionSummary, ExecutionView,
     ExplainReason, Explanation, FlowEdgeView, FlowNodeView, FlowPage, FlowProblem, FlowSummary,
-    FlowView, FrameView, GraphProblem, Group, HoldOutcome, IdSource, Idempotency, ListBudgets,
-    ListFlows, ListPage, ListRequest, ListWaitpoints, OnBreach, OnTerminal, ReadStream,
-    ReleaseHoldOutcome, ReplayOutcome, ResumeOutcome, ResumeReason, ResumeView, RevokeOutcome,
-    SignalOutcome, StateKind, StreamCursor, StreamEnd, StreamPage, Submitted, SummaryView,
-    TaskNode, TickOutcome, TimeoutBehavior, UsageOutcome, WaitpointPage, WaitpointView,
+    FlowView, FrameView, GraphProblem, Group, HoldOutcome, IdSource, Idempotency, LaneBarrier,
+    LaneSettings, LaneState, LaneView, ListBudgets, ListFlows, ListLanes, ListPage, ListRequest,
+    ListWaitpoints, OnBreach, OnTerminal, Rate, ReadStream, ReleaseHoldOutcome, ReplayOutcome,
+    ResumeOutcome, ResumeReason, ResumeView, RevokeOutcome, SignalOutcome, StateKind, StreamCursor,
+    StreamEnd, StreamPage, Submitted, SummaryView, TaskNode, TickOutcome, TimeoutBehavior,
+    UsageOutcome, WaitpointPage, WaitpointView,
 };
 pub use ff_types::backend::{
     CancelFlowPolicy, CancelFlowWait, CompletionOf, CompletionPayload, FailureClass, Frame,
@@ -69,7 +70,7 @@ pub use ff_types::backend::{
 };
 pub use ff_types::{
     AttemptIndex, Backoff, BudgetId, EdgeCondition, ExecutionId, ExecutionPolicy, ExecutionState,
-    FlowId, FlowPolicy, FlowState, Jitter, JoinPolicy, JoinRest, LaneId, NodeKey, Payload,
+    FlowId, FlowPolicy, FlowState, Jitter, JoinPolicy, JoinRest, LaneId, LaneKey, NodeKey, Payload,
     RetryPolicy, SignalId, Tags, TaskKind, TerminalOutcome, TimestampMs, ValueError, WaitpointId,
     WaitpointKey, WorkerId,
 };

@@ -21,13 +21,13 @@ use super::parts::{Found, part};
 use super::report::{Report, real};
 use super::rig::{LANE, Rig, server_version};
 
-const WORKERS: usize = 16;
-const PAYLOAD_BYTES: usize = 200;
+pub(super) const WORKERS: usize = 16;
+pub(super) const PAYLOAD_BYTES: usize = 200;
 const TOKENS: &str = "output_tokens";
 /// What an attempt reserves and reports.
 const ESTIMATE: u64 = 10;
 /// Of a claim that reserves, against one that does not.
-const CLAIM_RATIO_TARGET: f64 = 1.6;
+pub(super) const CLAIM_RATIO_TARGET: f64 = 1.6;
 /// How long a raise may take to be felt before the bench gives up.
 const LOST_AFTER: Duration = Duration::from_secs(30);
 
@@ -59,11 +59,15 @@ pub(super) fn run(args: &BudgetArgs) -> anyhow::Result<ExitCode> {
     report.finish(&args.common)
 }
 
-fn tokens(amount: u64) -> UsageDimensions {
+pub(super) fn tokens(amount: u64) -> UsageDimensions {
     UsageDimensions::new().with_output_tokens(amount)
 }
 
-async fn budget(rig: &Rig, backend: &ValkeyBackend, hard: u64) -> anyhow::Result<BudgetId> {
+pub(super) async fn budget(
+    rig: &Rig,
+    backend: &ValkeyBackend,
+    hard: u64,
+) -> anyhow::Result<BudgetId> {
     let request =
         CreateBudget::new(rig.ids.budget_id()).with_limit(TOKENS, BudgetLimit::hard(hard));
     backend.create_budget(&request).await?;
@@ -71,7 +75,7 @@ async fn budget(rig: &Rig, backend: &ValkeyBackend, hard: u64) -> anyhow::Result
 }
 
 /// Server time of an operation, in µs, since the counts were reset.
-fn server_time(rig: &Rig, calls: usize) -> anyhow::Result<f64> {
+pub(super) fn server_time(rig: &Rig, calls: usize) -> anyhow::Result<f64> {
     let counts = rig.counts()?;
     let counted = counts.get("fcall").context("functions are counted")?;
     Ok(real(counted.micros) / real(calls as u64))
@@ -133,7 +137,7 @@ async fn costs(rig: &Rig, args: &BudgetArgs) -> anyhow::Result<Found> {
 }
 
 /// Everything there is, claimed one at a time by as many as there are workers.
-async fn claimed(
+pub(super) async fn claimed(
     rig: &Rig,
     backend: &Arc<ValkeyBackend>,
     count: usize,
@@ -157,7 +161,7 @@ async fn claimed(
 }
 
 /// Does something with each task, as many at once as there are workers.
-async fn each(
+pub(super) async fn each(
     tasks: &[Task],
     does: impl AsyncFn(&Task) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {

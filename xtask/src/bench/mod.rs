@@ -6,6 +6,7 @@
 
 mod all;
 mod budget;
+mod fairness;
 mod flow;
 mod idle;
 mod lifecycle;
@@ -59,6 +60,8 @@ enum Bench {
     Stream(stream::StreamArgs),
     /// Budgets: what they cost, and how soon a raise is felt.
     Budget(budget::BudgetArgs),
+    /// Lanes: what limits and keys cost, and what a tenant that floods a lane does to the others.
+    Fairness(fairness::FairnessArgs),
     /// All of these over Valkey, one after the other.
     All(all::AllArgs),
 }
@@ -134,6 +137,7 @@ impl Bench {
             Self::Flow(args) => flow::run(args),
             Self::Stream(args) => stream::run(args),
             Self::Budget(args) => budget::run(args),
+            Self::Fairness(args) => fairness::run(args),
             Self::All(args) => all::run(args),
         }
     }

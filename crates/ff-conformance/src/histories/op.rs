@@ -251,6 +251,7 @@ fn budget() -> impl Strategy<Value = Op> {
             .prop_map(|(budget, hard, reset)| Op::Adjust { budget, hard, reset }),
         // Whatever draws on the budget that fails does so when its turn comes.
         2 => Just(Op::Adjust { budget: 1, hard: 0, reset: false }),
+        1 => Just(Op::Adjust { budget: 0, hard: 0, reset: false }),
     ]
 }
 
@@ -406,7 +407,7 @@ fn op() -> impl Strategy<Value = Op> {
         12 => submit().prop_map(Op::Submit),
         2 => any::<u8>().prop_map(Op::Resubmit),
         16 => claim,
-        11 => reclaimable,
+        14 => reclaimable,
         6 => any::<u8>().prop_map(Op::TakeUp),
         4 => any::<u8>().prop_map(Op::Renew),
         2 => (any::<u8>(), 0_u8..=101).prop_map(|(handle, percent)| Op::Progress { handle, percent }),
@@ -429,7 +430,7 @@ fn op() -> impl Strategy<Value = Op> {
         9 => keep(),
         68 => flow(),
         13 => budget(),
-        7 => steer(),
+        5 => steer(),
         2 => (1_u8..5, option::of(0_u8..11)).prop_map(|(limit, state)| Op::List { limit, state }),
     ]
 }

@@ -8,6 +8,7 @@ mod asking;
 mod budget;
 mod completions;
 mod flow;
+mod lane;
 mod operate;
 mod result;
 mod signal;
