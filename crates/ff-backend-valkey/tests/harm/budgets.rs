@@ -1,5 +1,6 @@
-//! Budgets while the server is killed, again and again, and leases are lost: usage and reservations never pass
-//! the limit together, what is reserved is what is held, and every report counts once.
+//! Budgets and a limited lane while the server is killed, again and again, and leases are lost: usage and
+//! reservations never pass the limit together, what is reserved is what is held, and every report counts once; no
+//! more leases are held than the lane and the keys in it may have.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,10 +8,11 @@ use std::time::Duration;
 
 use ff_conformance::{CaseError, CaseResult};
 use ff_engine::{
-    AdjustBudget, BudgetLimit, CreateBudget, EngineBackend, EngineError, UsageOutcome,
+    AdjustBudget, AdjustLane, BudgetLimit, CreateBudget, EngineBackend, EngineError, LaneSettings,
+    UsageOutcome,
 };
-use ff_types::BudgetId;
 use ff_types::backend::UsageDimensions;
+use ff_types::{BudgetId, LaneKey};
 use ff_valkey_server::{Options, Server};
 use tokio::task::{JoinSet, block_in_place};
 
@@ -23,6 +25,9 @@ const EXECUTIONS: u64 = 120;
 const WORKERS: usize = 4;
 /// What an execution reserves, and reports in two halves.
 const ESTIMATE: u64 = 4;
+/// Most leases in the lane at once, and of one key; fewer than there are workers.
+const AT_ONCE_IN_LANE: u32 = 3;
+const AT_ONCE_OF_KEY: u32 = 2;
 /// For how many there is room before the limit is raised, again and again.
 const AT_ONCE: u64 = 6;
 const TOKENS: &str = "output_tokens";
@@ -81,8 +86,15 @@ async fn a_budget_is_exact_over_kills_and_lost_leases() -> CaseResult {
     let budget = CreateBudget::new(site.ids.budget_id())
         .with_limit(TOKENS, BudgetLimit::hard(AT_ONCE * ESTIMATE));
     patiently(|| backend.create_budget(&budget)).await?;
-    for _ in 0..EXECUTIONS {
-        let submission = site.submission()?.with_budget(budget.id).with_estimate(tokens(ESTIMATE));
+    let lane = site.submission()?.lane;
+    let settings = LaneSettings::unlimited().with_max_concurrency(AT_ONCE_IN_LANE);
+    let settings = settings.with_key_max_concurrency(AT_ONCE_OF_KEY);
+    let limit = AdjustLane::new(site.ids.request_id(), lane.clone()).with_settings(settings);
+    patiently(|| backend.adjust_lane(&limit)).await?;
+    for number in 0..EXECUTIONS {
+        let key = LaneKey::new(format!("key-{}", number % 3))?;
+        let submission = site.submission()?.with_lane_key(key);
+        let submission = submission.with_budget(budget.id).with_estimate(tokens(ESTIMATE));
         patiently(|| backend.submit(&submission)).await?;
     }
     let done = Arc::new(AtomicU64::new(0));
@@ -99,6 +111,9 @@ async fn a_budget_is_exact_over_kills_and_lost_leases() -> CaseResult {
         until("the budget is used up", GOES_ON, || async {
             let [used, reserved, _] = stands(backend.as_ref(), budget.id).await?;
             ensure(used + reserved <= hard, || format!("{used} + {reserved} of {hard}"))?;
+            let view = patiently(|| backend.describe_lane(&lane)).await?;
+            let held = view.leases + view.tokens;
+            ensure(held <= AT_ONCE_IN_LANE.into(), || format!("{view:?}"))?;
             let is_over = done.load(Ordering::Relaxed) >= EXECUTIONS;
             Ok((is_over || used + ESTIMATE > hard).then_some(()))
         })
