@@ -39,6 +39,7 @@ reply.CODES = {
   "USAGE_SUM",
   "LANE_DRAINING",
   "LANE_FULL",
+  "TAGS",
 }
 
 --- A success with these values.

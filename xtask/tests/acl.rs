@@ -16,7 +16,7 @@ use ff_engine::{
     LaneSettings, LaneState, ListBudgets, ListFlows, ListLanes, ListRequest, ListWaitpoints,
     OperatorOps as _, ProgressRequest, Rate, ReadCompletions, ReadGraph, ReadOps as _, ReadStream,
     ReclaimRequest, ReleaseHold, ReplayExecution, ResultOutcome, ResultRequest, ResumeExecution,
-    RevokeLease, SeededEntropy, SignalOps as _, SignalOutcome, StreamCursor, Submission,
+    RevokeLease, SeededEntropy, SetTags, SignalOps as _, SignalOutcome, StreamCursor, Submission,
     SubmitOps as _, SuspendCondition, SuspendRequest, SystemClock, Task, TickRequest,
     TimerOps as _, UpdateSummary, UpstreamRequest, WaitChildren, WaitpointSecret,
     WithdrawWaitpoint,
@@ -167,6 +167,8 @@ impl<'b> Job<'b> {
         assert!(matches!(outcome.unwrap(), ResultOutcome::Ended(_)));
 
         let cancelled = self.submit(Vec::new()).await;
+        let tags = SetTags::new(self.ids.request_id(), cancelled).with_tag("ops.case", "1");
+        backend.set_tags(&tags).await.unwrap();
         backend.explain(cancelled).await.unwrap();
         let cancel = CancelExecution::new(self.ids.request_id(), cancelled, "for a test");
         backend.cancel_execution(&cancel).await.unwrap();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use ff_engine::machine::lifecycle::{Verb, allows};
 use ff_engine::machine::{
-    self, CompletionLog, Decision, ExecutionRecord, FrameLog, Placement, RunState,
+    self, CompletionLog, Decision, ExecutionRecord, FrameLog, Placement, Queue, Retagged, RunState,
 };
 use ff_engine::{EngineError, ReadStream, StreamPage, SummaryView, WaitpointState};
 use ff_types::backend::{AppendFrameOutcome, Frame};
@@ -215,6 +215,24 @@ impl Store {
         if let Some((queue, _)) = self.placement(record).queue {
             self.queues.wake_for(&record.submission, queue);
         }
+    }
+
+    /// Gives an execution other tags, and brings along what is kept by tag.
+    pub(crate) fn retag(&mut self, id: ExecutionId, retagged: Retagged) {
+        let Some(record) = self.records.get_mut(&id) else { return };
+        let placement = self.distortion.placement(record, Placement::of(record));
+        let reclaimed = matches!(placement.queue, Some((Queue::Reclaim, _)));
+        let timed = Timed::Execution(id);
+        if reclaimed {
+            self.queues.remove(&record.submission, &placement);
+        }
+        self.timers.remove(&record.submission.tags, &timed, placement.due);
+        Arc::make_mut(&mut record.submission).tags = retagged.tags;
+        record.run = retagged.run;
+        if reclaimed {
+            self.queues.insert(&record.submission, &placement);
+        }
+        self.timers.insert(&record.submission.tags, &timed, placement.due);
     }
 
     /// Removes a record whose retention has passed.

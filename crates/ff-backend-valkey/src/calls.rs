@@ -83,6 +83,8 @@ pub(crate) enum Code {
     LaneDraining,
     /// `LANE_FULL`.
     LaneFull,
+    /// `TAGS`.
+    Tags,
 }
 
 impl Code {
@@ -125,6 +127,7 @@ impl Code {
             b"USAGE_SUM" => Self::UsageSum,
             b"LANE_DRAINING" => Self::LaneDraining,
             b"LANE_FULL" => Self::LaneFull,
+            b"TAGS" => Self::Tags,
             _ => return None,
         })
     }
@@ -2305,6 +2308,40 @@ impl Call for SaveState {
 /// What `save_state` answers.
 #[derive(Debug)]
 pub(crate) struct SaveStateAnswer;
+
+/// Sets and removes tags of an execution.
+#[derive(Debug, Clone)]
+pub(crate) struct SetTags {
+    /// `id`.
+    pub(crate) id: u128,
+    /// `request`: 16 bytes of request id.
+    pub(crate) request: Bytes,
+    /// `changes`: three values of each, packed: key, `1` to set it and `0` to remove it, and the value.
+    pub(crate) changes: Bytes,
+}
+
+impl Call for SetTags {
+    const NAME: &'static str = "set_tags";
+    const READS_ONLY: bool = false;
+    type Answer = SetTagsAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.id);
+        args.bytes(self.request);
+        args.bytes(self.changes);
+    }
+
+    fn decode(values: &mut Values) -> Result<SetTagsAnswer, BadReply> {
+        Ok(SetTagsAnswer { tags: values.text()? })
+    }
+}
+
+/// What `set_tags` answers.
+#[derive(Debug)]
+pub(crate) struct SetTagsAnswer {
+    /// `tags`: as they are then, one `<key> <value>` a line.
+    pub(crate) tags: String,
+}
 
 /// The key that signs waitpoint tokens where none is configured: the one that stands, or else the one
 /// that is proposed, from now on. Empty when none stands and none is proposed.

@@ -209,12 +209,7 @@ fn submission(
         submission = submission.with_capabilities(class);
     }
     if let Some(lines) = r.text("tg")? {
-        let mut tags = Tags::new();
-        for line in lines.lines() {
-            let (key, value) = line.split_once(' ').ok_or_else(|| r.corrupt("tg"))?;
-            tags = tags.with(key, value).map_err(|_| r.corrupt("tg"))?;
-        }
-        submission = submission.with_tags(tags);
+        submission = submission.with_tags(tags(lines).ok_or_else(|| r.corrupt("tg"))?);
     }
     for budget in budgets::drawn_on(r)? {
         submission = submission.with_budget(budget);
@@ -224,6 +219,16 @@ fn submission(
         submission = submission.with_estimate(budgets::usage(estimate));
     }
     Ok(submission)
+}
+
+/// Tags as they are stored: `<key> <value>` a line.
+pub(crate) fn tags(lines: &str) -> Option<Tags> {
+    let mut tags = Tags::new();
+    for line in lines.lines() {
+        let (key, value) = line.split_once(' ')?;
+        tags = tags.with(key, value).ok()?;
+    }
+    Some(tags)
 }
 
 fn typed(r: &Reader<'_>, field: &str, bytes: Bytes) -> Result<Payload, EngineError> {

@@ -60,6 +60,7 @@ pub(crate) fn refused(refusal: Refusal, execution: ExecutionId) -> EngineError {
             None => bad_reply("budget_not_found", BadReply("id")),
         },
         Code::LaneDraining | Code::LaneFull => refused_by_lane(code, &mut details),
+        Code::Tags => too_many("tags", limits::TAGS_MAX as u64, &mut details),
         Code::UsageDimensions => {
             too_many("usage_dimensions", limits::USAGE_DIMENSIONS_MAX as u64, &mut details)
         }

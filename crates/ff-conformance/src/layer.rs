@@ -138,6 +138,7 @@ macro_rules! forward_roles {
             resume_execution(request: &::ff_engine::ResumeExecution)
                 -> ::ff_engine::ResumeOutcome;
             replay(request: &::ff_engine::ReplayExecution) -> ::ff_engine::ReplayOutcome;
+            set_tags(request: &::ff_engine::SetTags) -> ::ff_types::Tags;
         });
 
         $crate::layer::role!($layer, BudgetOps {

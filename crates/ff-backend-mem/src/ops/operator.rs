@@ -6,9 +6,9 @@ use ff_engine::machine::{self, Decision, ExecutionRecord};
 use ff_engine::{
     CancelExecution, CancelOutcome, CloseOutcome, EngineError, Hold, HoldOutcome, OperatorOps,
     ReleaseHold, ReleaseHoldOutcome, ReplayExecution, ReplayOutcome, ResumeExecution,
-    ResumeOutcome, RevokeLease, RevokeOutcome, WithdrawWaitpoint,
+    ResumeOutcome, RevokeLease, RevokeOutcome, SetTags, WithdrawWaitpoint,
 };
-use ff_types::{ExecutionId, TimestampMs};
+use ff_types::{ExecutionId, Tags, TimestampMs};
 
 use crate::MemBackend;
 
@@ -55,6 +55,17 @@ impl OperatorOps for MemBackend {
         self.steer(Verb::ResumeExecution, request.execution_id, |record, now| {
             machine::resume_execution(record, request, now)
         })
+    }
+
+    async fn set_tags(&self, request: &SetTags) -> Result<Tags, EngineError> {
+        let mut store = self.store();
+        let record = store.record(request.execution_id)?;
+        let Some(retagged) = machine::set_tags(record, request)? else {
+            return Ok(record.submission.tags.clone());
+        };
+        let tags = retagged.tags.clone();
+        store.retag(request.execution_id, retagged);
+        Ok(tags)
     }
 
     async fn replay(&self, request: &ReplayExecution) -> Result<ReplayOutcome, EngineError> {

@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "2774e1fdf9bba2ea4a4a6f4b52abd885" }
+M.library = { PROTOCOL = 1, HASH = "64773eb4e079254674279f0e4edc767e" }
 
 M.number = (function()
 local number = {}
@@ -3830,6 +3830,7 @@ reply.CODES = {
   "USAGE_SUM",
   "LANE_DRAINING",
   "LANE_FULL",
+  "TAGS",
 }
 function reply.ok(...)
   return { "OK", ... }
@@ -6592,6 +6593,67 @@ return function(partition, id, attempt, epoch, lease_id, given, state)
 end
 end)()
 
+F.set_tags = (function()
+local clock = M.clock
+local execution = M.execution
+local operator = M.operator
+local packed = M.packed
+local placement = M.placement
+local queue = M.queue
+local record = M.record
+local reply = M.reply
+local tags = M.tags
+local timers = M.timers
+local TAGS_MAX = 16
+local OWN = { tagged = true }
+local function changed(r, changes)
+  local values, names, lines = {}, {}, {}
+  tags.each(r, function(tag)
+    local key, value = string.match(tag, "^(%S+) (.*)$")
+    values[key] = value
+  end)
+  local all = packed.read(changes)
+  for at = 1, #all, 3 do
+    values[all[at]] = all[at + 1] == "1" and all[at + 2] or nil
+  end
+  for key in pairs(values) do
+    names[#names + 1] = key
+  end
+  table.sort(names)
+  for _, key in ipairs(names) do
+    lines[#lines + 1] = key .. " " .. values[key]
+  end
+  return table.concat(lines, "\n"), #lines
+end
+return function(partition, id, request, changes)
+  local now = clock.now_ms(partition)
+  local r = execution.open(partition, id)
+  if not r then
+    return reply.err("NOT_FOUND")
+  elseif operator.done_by(r, request, OWN) then
+    return reply.ok(r.f.tg or "")
+  end
+  local text, count = changed(r, changes)
+  if count > TAGS_MAX then
+    return reply.err("TAGS", count)
+  end
+  if r.queue == "c" then
+    queue.remove(r, "c")
+  end
+  timers.remove(r)
+  record.set(r, "tg", text ~= "" and text or nil)
+  if r.queue == "c" then
+    queue.insert(r, "c", placement.score(r))
+  end
+  if r.due then
+    timers.set(r, r.due, now)
+  end
+  operator.remember(r, request, "tagged")
+  execution.commit(r, now)
+  return reply.ok(text)
+end
+end)()
+
 F.signing_key = (function()
 local keys = M.keys
 local reply = M.reply
@@ -7143,6 +7205,7 @@ redis.register_function({ function_name = "ff_report_usage", callback = call("re
 redis.register_function({ function_name = "ff_resume_execution", callback = call("resume_execution"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_revoke", callback = call("revoke"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_save_state", callback = call("save_state"), flags = {  } })
+redis.register_function({ function_name = "ff_set_tags", callback = call("set_tags"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_signing_key", callback = call("signing_key"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_stage_flow", callback = call("stage_flow"), flags = {  } })
 redis.register_function({ function_name = "ff_steps", callback = call("steps"), flags = { "no-writes" } })

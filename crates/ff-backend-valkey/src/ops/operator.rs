@@ -4,14 +4,15 @@ use async_trait::async_trait;
 use ff_engine::{
     CancelExecution, CancelOutcome, CloseOutcome, EngineError, Hold, HoldOutcome, OperatorOps,
     ReleaseHold, ReleaseHoldOutcome, ReplayExecution, ReplayOutcome, ResumeExecution,
-    ResumeOutcome, RevokeLease, RevokeOutcome, WithdrawWaitpoint,
+    ResumeOutcome, RevokeLease, RevokeOutcome, SetTags, WithdrawWaitpoint,
 };
-use ff_types::{AttemptIndex, TerminalOutcome};
+use ff_types::{AttemptIndex, Tags, TerminalOutcome};
 
-use super::bits;
+use super::{Packed, bits};
 use crate::ValkeyBackend;
 use crate::call::BadReply;
 use crate::calls;
+use crate::codec;
 use crate::failures::bad_reply;
 
 #[async_trait]
@@ -111,6 +112,25 @@ impl OperatorOps for ValkeyBackend {
                 .map(ResumeOutcome::NotSuspended)
                 .ok_or_else(|| bad_reply("resume_execution", BadReply("outcome"))),
         }
+    }
+
+    async fn set_tags(&self, request: &SetTags) -> Result<Tags, EngineError> {
+        const OPERATION: &str = "set_tags";
+        request.validate()?;
+        let mut changes = Packed::default();
+        for (key, value) in &request.tags {
+            changes.push(key);
+            changes.push(if value.is_some() { "1" } else { "0" });
+            changes.push(value.as_deref().unwrap_or_default());
+        }
+        let call = calls::SetTags {
+            id: request.execution_id.as_u128(),
+            request: bits(request.request_id.to_bytes()),
+            changes: changes.freeze(),
+        };
+        let answer = self.inner.about(OPERATION, request.execution_id, call).await?;
+        let tags = codec::tags(&answer.tags);
+        tags.ok_or_else(|| bad_reply(OPERATION, BadReply("list of tags")))
     }
 
     async fn replay(&self, request: &ReplayExecution) -> Result<ReplayOutcome, EngineError> {

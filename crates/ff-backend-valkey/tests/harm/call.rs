@@ -7,8 +7,8 @@ use ff_conformance::{CaseResult, Fixture};
 use ff_engine::{
     AdjustBudget, AdjustLane, BudgetLimit, CancelExecution, ClaimRequest, CreateBudget,
     DelayRequest, EngineBackend, EngineError, FailRequest, Hold, Idempotency, LaneSettings,
-    ProgressRequest, Rate, ReclaimRequest, ReleaseHold, ReplayExecution, RevokeLease, Submission,
-    TickRequest,
+    ProgressRequest, Rate, ReclaimRequest, ReleaseHold, ReplayExecution, RevokeLease, SetTags,
+    Submission, TickRequest,
 };
 use ff_types::backend::{
     ClaimPolicy, FailureClass, Handle, ReclaimToken, ScannerFilter, UsageDimensions,
@@ -37,6 +37,7 @@ pub(crate) enum Call {
     CreateBudget(CreateBudget),
     AdjustBudget(AdjustBudget),
     AdjustLane(AdjustLane),
+    SetTags(SetTags),
     ReportUsage(Handle, UsageDimensions),
     Tick(TickRequest),
 }
@@ -63,6 +64,7 @@ impl Call {
             Self::CreateBudget(_) => "create_budget",
             Self::AdjustBudget(_) => "adjust_budget",
             Self::AdjustLane(_) => "adjust_lane",
+            Self::SetTags(_) => "set_tags",
             Self::ReportUsage(..) => "report_usage",
             Self::Tick(_) => "tick",
         }
@@ -99,6 +101,7 @@ impl Call {
             Self::CreateBudget(request) => backend.create_budget(request).await.map(text),
             Self::AdjustBudget(request) => backend.adjust_budget(request).await.map(text),
             Self::AdjustLane(request) => backend.adjust_lane(request).await.map(text),
+            Self::SetTags(request) => backend.set_tags(request).await.map(text),
             // That it was counted before is the answer to a repeat.
             Self::ReportUsage(handle, usage) => {
                 backend.report_usage(handle, usage).await.map(|_| "counted".to_owned())
@@ -148,10 +151,11 @@ pub(crate) enum Situation {
     ClaimOfKeys,
     CompleteThatFreesALease,
     TickOverALane,
+    SetTags,
 }
 
 impl Situation {
-    pub(crate) const ALL: [Self; 37] = [
+    pub(crate) const ALL: [Self; 38] = [
         Self::Submit,
         Self::SubmitWithAKey,
         Self::SubmitUnderAKeyInUse,
@@ -189,6 +193,7 @@ impl Situation {
         Self::ClaimOfKeys,
         Self::CompleteThatFreesALease,
         Self::TickOverALane,
+        Self::SetTags,
     ];
 
     /// Does what comes before, and answers the call.
@@ -335,6 +340,11 @@ impl Situation {
                 let task = fx.claim_one().await?;
                 fx.claim_if_any().await?;
                 Call::Complete(task.handle, None)
+            }
+            Self::SetTags => {
+                let id = fx.lost().await?.execution_id;
+                let request = SetTags::new(fx.ids.request_id(), id);
+                Call::SetTags(request.with_tag("ops.case", "1").without_tag("ops.none"))
             }
             Self::TickOverALane => {
                 limited(fx).await?;

@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use ff_engine::{
     AdjustBudget, AdjustLane, BudgetLimit, CreateBudget, DelayRequest, EngineError, FailRequest,
-    LaneSettings, ListBudgets, ListFlows, ListLanes, ListRequest, ListWaitpoints, ProgressRequest, ReadGraph, ResultRequest, SavedState,
+    LaneSettings, ListBudgets, ListFlows, ListLanes, ListRequest, ListWaitpoints, ProgressRequest, ReadGraph, ResultRequest, SavedState, SetTags,
     SuspendCondition, TickRequest, UpdateSummary, UpstreamRequest,
 };
 use ff_types::backend::{
@@ -122,7 +122,9 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
             }) as Pin<Box<dyn Future<Output = _> + Send + '_>>)),+]
         };
     }
-    let calls: [Rejected<'_>; 78] = rejected![
+    let no_tags = SetTags::new(fx.ids.request_id(), waiting.id());
+    let tag_unknown = SetTags::new(fx.ids.request_id(), unknown).with_tag("ops.case", "1");
+    let calls: [Rejected<'_>; 80] = rejected![
         submit(&clash);
         submit(&invalid);
         submit_batch(&batch);
@@ -176,6 +178,8 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
         revoke(&revoke_over);
         replay(&replay_unknown);
         replay(&replay_living);
+        set_tags(&no_tags);
+        set_tags(&tag_unknown);
         submit_flow(&circle);
         extend_flow(&loose);
         extend_flow(&stale);
@@ -271,6 +275,8 @@ pub(crate) async fn repeat_is_harmless(fx: Fixture) -> CaseResult {
     let steer = AdjustLane::new(fx.ids.request_id(), LaneId::new(LANE)?);
     let steer = steer.with_settings(LaneSettings::unlimited().with_max_concurrency(9));
     twice!(adjust_lane(&steer));
+    let tagged = SetTags::new(fx.ids.request_id(), id).with_tag("ops.case", "1");
+    twice!(set_tags(&tagged));
     fx.advance(LEASE_TTL_MS).await;
     backend.tick(&TickRequest::all()).await?;
     let before = fx.snapshot().await;

@@ -72,6 +72,8 @@ pub(super) enum Op {
     ReleaseHold(u8),
     /// Revokes.
     Revoke(u8),
+    /// Sets or removes the tag that filters go by.
+    Tag { which: u8, set: bool },
     /// Replays.
     Replay(u8),
     /// Does the latest writing step again, as after a lost answer.
@@ -421,6 +423,7 @@ fn op() -> impl Strategy<Value = Op> {
         5 => any::<u8>().prop_map(Op::ReleaseHold),
         4 => any::<u8>().prop_map(Op::Revoke),
         4 => any::<u8>().prop_map(Op::Replay),
+        3 => (any::<u8>(), any::<bool>()).prop_map(|(which, set)| Op::Tag { which, set }),
         6 => Just(Op::Again),
         12 => (1_u8..6, prop::bool::weighted(0.2)).prop_map(|(limit, filtered)| Op::Tick { limit, filtered }),
         10 => span().prop_map(Op::Advance),

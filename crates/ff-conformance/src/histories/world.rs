@@ -9,7 +9,7 @@ use ff_engine::{
     AdjustLane, CancelExecution, ClaimOutcome, ClaimRequest, DelayRequest, EngineError,
     ExecutionView, FailRequest, Fence, Hold, IdSource, ListRequest, ManualClock, ProgressRequest,
     ReclaimRequest, ReleaseHold, ReplayExecution, ResultRequest, RevokeLease, SeededEntropy,
-    Submission, Task, TickRequest,
+    SetTags, Submission, Task, TickRequest,
 };
 use ff_types::backend::{
     CapabilitySet, ClaimPolicy, FailureClass, FailureReason, Handle, ReclaimToken, ScannerFilter,
@@ -94,6 +94,7 @@ enum Call {
     ReleaseHold(ReleaseHold),
     Revoke(RevokeLease),
     Replay(ReplayExecution),
+    Tag(SetTags),
 }
 
 impl World {
@@ -208,6 +209,14 @@ impl World {
             Op::Replay(which) => {
                 Call::Replay(ReplayExecution::new(self.ids.request_id(), self.execution(*which)?))
             }
+            Op::Tag { which, set } => {
+                let request = SetTags::new(self.ids.request_id(), self.execution(*which)?);
+                Call::Tag(if *set {
+                    request.with_tag(TAG.0, TAG.1)
+                } else {
+                    request.without_tag(TAG.0)
+                })
+            }
             Op::Again => self.latest.clone()?,
             Op::Tick { limit, filtered } => return Some(self.tick(*limit, *filtered).await),
             Op::Advance(ms) => {
@@ -303,6 +312,7 @@ impl World {
             Call::Revoke(request) => {
                 Step::of(Verb::Revoke, Some(request.execution_id), &backend.revoke(&request).await)
             }
+            Call::Tag(request) => Step::quiet(&backend.set_tags(&request).await),
             Call::Replay(request) => {
                 self.keeps.forget(request.execution_id);
                 Step::of(Verb::Replay, Some(request.execution_id), &backend.replay(&request).await)
@@ -443,7 +453,7 @@ impl Step {
     }
 }
 
-pub(super) const TAG: (&str, &str) = ("instance", "one");
+pub(super) const TAG: (&str, &str) = ("ops.instance", "one");
 
 const CLASSES: [FailureClass; 5] = [
     FailureClass::Transient,

@@ -1,6 +1,7 @@
 //! Every verb but the claims: a request in, a decision, an answer out.
 
 use std::ops::Bound;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,7 +13,7 @@ use ff_engine::{
     Explanation, FailRequest, Fence, Hold, HoldOutcome, ListPage, ListRequest, ListWaitpoints,
     OperatorOps, ProgressRequest, ReadCompletions, ReadOps, ReadStream, RecordStep, ReleaseHold,
     ReleaseHoldOutcome, ReplayExecution, ReplayOutcome, ResultOutcome, ResultRequest,
-    ResumeExecution, ResumeOutcome, ResumeView, RevokeLease, RevokeOutcome, SavedState,
+    ResumeExecution, ResumeOutcome, ResumeView, RevokeLease, RevokeOutcome, SavedState, SetTags,
     StepOutcome, StepView, StreamPage, Submission, SubmitOps, Submitted, SummaryOutcome,
     SuspendOutcome, SuspendRequest, TickOutcome, TickRequest, TimerOps, UpdateSummary,
     UsageOutcome, WaitChildren, WaitChildrenOutcome, WaitpointPage, WithdrawWaitpoint, valid_wait,
@@ -20,7 +21,7 @@ use ff_engine::{
 use ff_types::backend::{
     AppendFrameOutcome, FailOutcome, Frame, Handle, LeaseRenewal, PendingWaitpoint, UsageDimensions,
 };
-use ff_types::{ExecutionId, Payload, TimestampMs, WaitpointId, WorkerInstanceId, limits};
+use ff_types::{ExecutionId, Payload, Tags, TimestampMs, WaitpointId, WorkerInstanceId, limits};
 
 use tokio::sync::oneshot;
 
@@ -308,6 +309,22 @@ impl OperatorOps for Toy {
         request: &ResumeExecution,
     ) -> Result<ResumeOutcome, EngineError> {
         self.change(request.execution_id, |row, now| machine::resume_execution(row, request, now))
+    }
+
+    async fn set_tags(&self, request: &SetTags) -> Result<Tags, EngineError> {
+        let id = request.execution_id;
+        let mut table = self.table();
+        let row = table.rows.get(&id).ok_or_else(|| EngineError::execution_not_found(id))?;
+        let Some(retagged) = machine::set_tags(row, request)? else {
+            return Ok(row.submission.tags.clone());
+        };
+        table.unqueue(id);
+        if let Some(row) = table.rows.get_mut(&id) {
+            Arc::make_mut(&mut row.submission).tags = retagged.tags.clone();
+            row.run = retagged.run;
+        }
+        table.queue(id);
+        Ok(retagged.tags)
     }
 
     async fn replay(&self, request: &ReplayExecution) -> Result<ReplayOutcome, EngineError> {

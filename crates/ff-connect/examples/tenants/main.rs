@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ff_sdk::LaneSettings;
 use ff_sdk::prelude::*;
@@ -78,7 +78,7 @@ async fn run(args: &Args) -> Result<bool, Failure> {
 
     let done = Done::default();
     let ends = Arc::clone(&done);
-    let start = Instant::now();
+    let start = tokio::time::Instant::now();
     let worker = Worker::builder(backend)
         .lane(&lane)
         .concurrency(AT_ONCE)

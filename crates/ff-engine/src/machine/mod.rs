@@ -42,6 +42,7 @@ mod steps;
 mod submit;
 mod summary;
 mod suspend;
+mod tags;
 mod waitpoint;
 mod waits;
 
@@ -87,6 +88,7 @@ pub use steps::{record_step, steps};
 pub use submit::{KeyHolder, SubmitDecision, submit};
 pub use summary::update_summary;
 pub use suspend::{Suspended, suspend};
+pub use tags::{Retagged, set_tags};
 pub use waitpoint::{close_waitpoint, create_waitpoint, withdraw_waitpoint};
 pub use waits::{
     KeptSignal, Matcher, SatisfiedSuspend, SeenSignal, Suspension, TokenParts, WaitGroup,

@@ -234,6 +234,8 @@ pub enum OperatorOutcome {
     Withdrawn,
     /// `resume_execution`.
     Resumed,
+    /// `set_tags`.
+    Tagged,
     /// `replay`, whose next attempt has this index.
     Replayed(AttemptIndex),
 }

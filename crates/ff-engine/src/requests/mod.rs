@@ -44,7 +44,7 @@ pub use flow_view::{
 pub use lane::{AdjustLane, LaneBarrier, LaneSettings, LaneState, LaneView, ListLanes, Rate};
 pub use operator::{
     CancelExecution, CancelOutcome, Hold, HoldOutcome, ReleaseHold, ReleaseHoldOutcome,
-    ReplayExecution, ReplayOutcome, RevokeLease, RevokeOutcome,
+    ReplayExecution, ReplayOutcome, RevokeLease, RevokeOutcome, SetTags,
 };
 pub use read::{
     Cursor, ExecutionResult, ExplainReason, Explanation, ListPage, ListRequest, ResultOutcome,

@@ -3,7 +3,9 @@
 //! Every request carries an id. A repeat under the same id after a lost answer gives the first
 //! outcome again; an execution remembers its latest eight requests that had an effect.
 
-use ff_types::{AttemptIndex, ExecutionId, RequestId, TerminalOutcome};
+use std::collections::BTreeMap;
+
+use ff_types::{AttemptIndex, ExecutionId, RequestId, Tags, TerminalOutcome};
 use serde::{Deserialize, Serialize};
 
 use super::attempt::validate_reason;
@@ -57,6 +59,67 @@ request! {
 request! {
     /// Lifts a hold.
     ReleaseHold {}
+}
+
+/// Sets and removes tags of an execution, whatever its state. Tags set at submit without a namespace stay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SetTags {
+    /// Names this request, so that it can be repeated.
+    pub request_id: RequestId,
+    /// What it is about.
+    pub execution_id: ExecutionId,
+    /// By key, `<namespace>.<name>`, the value to set, or `None` to remove it; 1..=16 of them.
+    pub tags: BTreeMap<String, Option<String>>,
+}
+
+impl SetTags {
+    /// Changes nothing yet.
+    pub const fn new(request_id: RequestId, execution_id: ExecutionId) -> Self {
+        Self { request_id, execution_id, tags: BTreeMap::new() }
+    }
+
+    /// Sets a tag.
+    #[must_use]
+    pub fn with_tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.tags.insert(key.into(), Some(value.into()));
+        self
+    }
+
+    /// Removes a tag, if it is there.
+    #[must_use]
+    pub fn without_tag(mut self, key: impl Into<String>) -> Self {
+        self.tags.insert(key.into(), None);
+        self
+    }
+
+    /// Checks keys and values: a key is `<namespace>.<name>`, a namespace a small letter followed by any of
+    /// `[a-z0-9_-]`, and the whole a key of [`Tags`].
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] and [`EngineError::LimitExceeded`] name the field.
+    pub fn validate(&self) -> Result<(), EngineError> {
+        let max = ff_types::limits::TAGS_MAX;
+        super::at_most("tags", self.tags.len(), max)?;
+        if self.tags.is_empty() {
+            return Err(EngineError::validation("tags", "must name a tag at least"));
+        }
+        for (key, value) in &self.tags {
+            let namespaced = key.split_once('.').is_some_and(|(namespace, name)| {
+                namespace.starts_with(|c: char| c.is_ascii_lowercase())
+                    && namespace.chars().all(|c| {
+                        c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-')
+                    })
+                    && !name.is_empty()
+            });
+            if !namespaced {
+                let problem = "set later have keys of the form <namespace>.<name>";
+                return Err(EngineError::validation("tags", problem));
+            }
+            Tags::new().with(key, value.as_deref().unwrap_or_default())?;
+        }
+        Ok(())
+    }
 }
 
 request! {

@@ -2,11 +2,13 @@
 
 use async_trait::async_trait;
 
+use ff_types::Tags;
+
 use crate::error::EngineError;
 use crate::requests::{
     CancelExecution, CancelOutcome, CloseOutcome, Hold, HoldOutcome, ReleaseHold,
     ReleaseHoldOutcome, ReplayExecution, ReplayOutcome, ResumeExecution, ResumeOutcome,
-    RevokeLease, RevokeOutcome, WithdrawWaitpoint,
+    RevokeLease, RevokeOutcome, SetTags, WithdrawWaitpoint,
 };
 
 /// Steers single executions.
@@ -117,4 +119,17 @@ pub trait OperatorOps: Send + Sync + 'static {
     /// `[flow.replay_of_a_skipped_node_is_refused]`; [`EngineError::Flow`] in a cancelled flow
     /// `[flow.replay_in_a_cancelled_flow_is_refused]`.
     async fn replay(&self, request: &ReplayExecution) -> Result<ReplayOutcome, EngineError>;
+
+    /// Sets and removes tags, and answers all that the execution has then.
+    ///
+    /// # Behavior
+    /// - It may wait, run or have ended `[tags.set_later]`. Listings, maintenance and the reclaim scanner go by the
+    ///   tags that it has now `[tags.filters_follow]`.
+    /// - A key has a namespace, `<namespace>.<name>`; tags without one are those of the submitter, and stay
+    ///   `[tags.only_in_a_namespace]`.
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] and [`EngineError::LimitExceeded`] name the field
+    /// `[tags.limits_are_enforced]`.
+    async fn set_tags(&self, request: &SetTags) -> Result<Tags, EngineError>;
 }

@@ -4,9 +4,9 @@ use ff_engine::{
     CancelExecution, CancelOutcome, CloseOutcome, EngineError, ExecutionSummary, ExecutionView,
     Explanation, Hold, HoldOutcome, ListPage, ListRequest, ListWaitpoints, ReleaseHold,
     ReleaseHoldOutcome, ReplayExecution, ReplayOutcome, ResumeExecution, ResumeOutcome,
-    RevokeLease, RevokeOutcome, WaitpointPage, WithdrawWaitpoint,
+    RevokeLease, RevokeOutcome, SetTags, WaitpointPage, WithdrawWaitpoint,
 };
-use ff_types::{ExecutionId, WaitpointId};
+use ff_types::{ExecutionId, Tags, WaitpointId};
 
 use super::Client;
 
@@ -71,6 +71,32 @@ impl Client {
     ) -> Result<CancelOutcome, EngineError> {
         let request = CancelExecution::new(self.ids.request_id(), id, reason);
         self.repeat(|| self.backend.cancel_execution(&request)).await
+    }
+
+    /// Sets a tag of an execution, whatever its state, and answers all that it has then. The key has a namespace,
+    /// as in `ops.ticket`; tags without one are those that it was submitted with.
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] for a key without a namespace; [`EngineError::LimitExceeded`] for more tags than
+    /// there may be, or a value that is too long.
+    pub async fn set_tag(
+        &self,
+        id: ExecutionId,
+        key: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<Tags, EngineError> {
+        let request = SetTags::new(self.ids.request_id(), id).with_tag(key, value);
+        self.repeat(|| self.backend.set_tags(&request)).await
+    }
+
+    /// Removes a tag that has a namespace, if it is there.
+    pub async fn remove_tag(
+        &self,
+        id: ExecutionId,
+        key: impl Into<String>,
+    ) -> Result<Tags, EngineError> {
+        let request = SetTags::new(self.ids.request_id(), id).without_tag(key);
+        self.repeat(|| self.backend.set_tags(&request)).await
     }
 
     /// Keeps an execution from being handed out until [`Client::release_hold`]. A running attempt

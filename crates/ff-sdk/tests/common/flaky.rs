@@ -14,7 +14,7 @@ use ff_types::backend::{
     AppendFrameOutcome, BackendTag, ClaimPolicy, FailOutcome, Frame, Handle, LeaseRenewal,
     PendingWaitpoint, ReclaimToken, UsageDimensions,
 };
-use ff_types::{ExecutionId, Namespace, Payload, WaitpointId, WorkerInstanceId};
+use ff_types::{ExecutionId, Namespace, Payload, Tags, WaitpointId, WorkerInstanceId};
 
 /// Passes every call on, unless told otherwise.
 pub(crate) struct Flaky {
@@ -384,6 +384,11 @@ impl OperatorOps for Flaky {
         request: &ResumeExecution,
     ) -> Result<ResumeOutcome, EngineError> {
         self.there("resume_execution").await?.resume_execution(request).await
+    }
+
+    async fn set_tags(&self, request: &SetTags) -> Result<Tags, EngineError> {
+        let inner = self.there("set_tags").await?;
+        self.or_lost("set_tags", inner.set_tags(request).await)
     }
 
     async fn replay(&self, request: &ReplayExecution) -> Result<ReplayOutcome, EngineError> {
