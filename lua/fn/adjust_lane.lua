@@ -6,6 +6,7 @@
 --- @arg settings text   the rest of the text of its settings, see `lanes`; or empty to keep them
 --- @arg weights  bytes  pairs of key and weight, packed; of new settings
 --- @ok adjusted flag
+local aside = require("aside")
 local clock = require("clock")
 local keys = require("keys")
 local lanes = require("lanes")
@@ -57,7 +58,7 @@ return function(partition, name, request, state, settings, weights)
     end
   end
   operator.remember(ln, request, "adjusted")
-  record.set(ln, "pb", "1")
+  aside.doubt(partition, name)
   record.set_number(ln, "la", now)
   lanes.save(ln, now)
   return reply.ok("1")

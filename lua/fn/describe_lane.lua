@@ -15,6 +15,7 @@
 --- @ok aside      int   how many keys wait for their limits
 --- @ok key_held   int   leases and tokens of the key
 --- @ok key_arrival text
+local aside = require("aside")
 local clock = require("clock")
 local depth = require("depth")
 local keys = require("keys")
@@ -35,6 +36,6 @@ return function(partition, name, key)
   local weights = ln and redis.call("HGETALL", keys.lane_weights(partition, name)) or {}
   return reply.ok(
     clock.now_ms(partition), text, weights, ln and ln.f.ta or "", tonumber(ln and ln.f.cl or "0"), leases, tokens,
-    depth.ready(partition, name), depth.oldest(partition, name) or "", redis.call("ZCARD", keys.aside(partition, name)),
+    depth.ready(partition, name), depth.oldest(partition, name) or "", aside.count(partition, name),
     key_held, arrival and number.text(tonumber(arrival)) or "")
 end

@@ -37,6 +37,7 @@ local function store(partition, id, args, at, ttl, now, looked)
   local r = submission.record(partition, id, args, at, ttl, now)
   r.looked = looked
   execution.create(r, now)
+  intake.stored(r, looked)
 end
 
 local function one(partition, args, at, now, looked)

@@ -14,6 +14,7 @@ function aside.put(ln, ring, key, barrier)
   keyed.leave(ring, key)
   local parked = keys.aside(ln.partition, ln.lane)
   redis.call("ZADD", parked, barrier == "f" and "+inf" or number.text(barrier), key)
+  redis.call("ZREM", keys.aside_before(ln.partition, ln.lane), key)
   local entry = ring.kind .. ring.class .. (ring.tag and "\t" .. ring.tag or "")
   redis.call("SADD", keys.aside_of(ln.partition, ln.lane, key), entry)
   if barrier ~= "f" then
@@ -24,6 +25,7 @@ end
 --- Lets a key take turns again where it has something ready.
 function aside.put_back(partition, name, key)
   redis.call("ZREM", keys.aside(partition, name), key)
+  redis.call("ZREM", keys.aside_before(partition, name), key)
   local rings = keys.aside_of(partition, name, key)
   for _, entry in ipairs(redis.call("SPOP", rings, RINGS_MAX)) do
     local class, tag = string.match(entry, "^.([^\t]*)\t?(.*)$")
@@ -42,12 +44,41 @@ function aside.lease_ended(partition, name, key)
   end
 end
 
---- Puts back, of the keys that are due or of all, at most `most`. Answers whether there are more of these, and
+--- Has all keys that are aside put back: whatever they wait for is not what it was.
+function aside.doubt(partition, name)
+  local parked, before = keys.aside(partition, name), keys.aside_before(partition, name)
+  if redis.call("EXISTS", before) == 1 then
+    redis.call("ZUNIONSTORE", before, 2, before, parked)
+    redis.call("DEL", parked)
+  elseif redis.call("EXISTS", parked) == 1 then
+    redis.call("RENAME", parked, before)
+  end
+end
+
+--- How many keys are aside.
+function aside.count(partition, name)
+  return redis.call("ZCARD", keys.aside(partition, name)) + redis.call("ZCARD", keys.aside_before(partition, name))
+end
+
+--- Puts back, of the keys that the lane was adjusted for and of those that are due, at most `most`. Those that wait
+--- for longer than anybody has to are due: the clock has stepped back. Answers whether there are more of these, and
 --- when others are due.
-function aside.put_back_due(ln, all, most, now)
-  local parked = keys.aside(ln.partition, ln.lane)
-  local latest = all and "+inf" or number.text(now)
-  local due = redis.call("ZRANGE", parked, "-inf", latest, "BYSCORE", "LIMIT", 0, most + 1)
+function aside.put_back_due(ln, most, now)
+  local parked, due = keys.aside(ln.partition, ln.lane), {}
+  local function add(key, from, to)
+    if #due <= most then
+      local some = redis.call("ZRANGE", key, from, to, "BYSCORE", "LIMIT", 0, most + 1 - #due)
+      for _, one in ipairs(some) do
+        due[#due + 1] = one
+      end
+    end
+  end
+  add(keys.aside_before(ln.partition, ln.lane), "-inf", "+inf")
+  add(parked, "-inf", number.text(now))
+  local horizon = lanes.horizon(ln, now)
+  if horizon then
+    add(parked, "(" .. number.text(horizon), "(+inf")
+  end
   for at = 1, math.min(#due, most) do
     aside.put_back(ln.partition, ln.lane, due[at])
   end

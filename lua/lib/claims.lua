@@ -17,6 +17,8 @@ local claims = {}
 local EXPIRED_MAX = 64
 --- Most heads looked at in one go.
 local HEADS_MAX = 64
+--- A call that has read this many heads of queues takes no more.
+local READS_MAX = 256
 --- A call that carries this much payload takes no more.
 local BYTES_MAX = 4194304
 
@@ -50,9 +52,8 @@ local function count_in_lane(ask, r, now)
 end
 
 local function take(partition, ask, wanted, most, tally, now)
-  local ids, items, count = {}, {}, 0
+  local ids, items, count, idle, bytes = {}, {}, 0, 0, 0
   local offer, looked = capabilities.offer(ask.offered), {}
-  local idle, bytes = 0, 0
   while count < most do
     local best, followed = heads.best(partition, ask.lane, offer, ask, math.min(most - count, HEADS_MAX), now)
     if #best == 0 then
@@ -78,15 +79,15 @@ local function take(partition, ask, wanted, most, tally, now)
         return { ids = ids, items = items, cut_off = true }
       end
     end
-    if idle >= EXPIRED_MAX then
+    if idle >= EXPIRED_MAX or (ask.reads and ask.reads > READS_MAX and count > 0) then
       return { ids = ids, items = items, cut_off = true }
     end
   end
   return { ids = ids, items = items, cut_off = ask.more }
 end
 
---- Takes up to `most` of what `ask` wants, and what its lane allows, best first. The answer has the items, their ids, and
---- whether it stopped early because too much had expired or was astray, or was carried.
+--- Takes up to `most` of what `ask` wants, and what its lane allows, best first. The answer has the items, their
+--- ids, and whether it stopped early because too much had expired, was astray, was read or was carried.
 function claims.take(partition, ask, wanted, most, now)
   local tally, ln = {}, ask.ln
   most = ln and math.min(most, lanes.room(ln, now)) or most

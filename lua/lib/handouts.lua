@@ -7,6 +7,9 @@ local record = require("record")
 
 local handouts = {}
 
+--- Most keys whose past one call forgets.
+local FORGOTTEN_MAX = 16
+
 --- An execution of this key, or of none, was handed out.
 function handouts.count(ln, key, now)
   local is = ln.is
@@ -16,14 +19,23 @@ function handouts.count(ln, key, now)
   end
   if is.key_rate and key then
     local arrivals = keys.key_arrivals(ln.partition, ln.lane)
-    redis.call("ZREMRANGEBYSCORE", arrivals, "-inf", number.text(rate.over(now)))
+    local over = number.text(rate.over(now))
+    local past = redis.call("ZRANGE", arrivals, "-inf", over, "BYSCORE", "LIMIT", 0, FORGOTTEN_MAX)
+    if past[1] then
+      redis.call("ZREM", arrivals, unpack(past))
+    end
     local kept = redis.call("ZSCORE", arrivals, key)
     lanes.set_arrival(ln, key, rate.after_claim(is.key_rate, kept or nil, now))
   end
 end
 
---- A claim is through: when it has used the rate up, the lane is looked at once there is room.
+--- A claim is through: when it has used the rate up, the lane is looked at once there is room. After a clock that
+--- stepped back, a look that lies further ahead than anybody has to wait is due at once.
 function handouts.finish(ln, now)
+  local horizon = lanes.horizon(ln, now)
+  if ln.f.la and horizon and tonumber(ln.f.la) > horizon then
+    record.set_number(ln, "la", now)
+  end
   local its = ln.is.rate
   if its and ln.is.state ~= "p" and rate.room(its, ln.f.ta, now) == 0 then
     record.set_number(ln, "ta", rate.arrival(its, ln.f.ta, now))

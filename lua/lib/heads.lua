@@ -1,79 +1,47 @@
 --- What a lane has to offer: the heads of its queues, best first.
-local capabilities = require("capabilities")
 local keyed = require("keyed")
 local keys = require("keys")
+local lanes = require("lanes")
 local merge = require("merge")
 local picks = require("picks")
-local turns = require("turns")
+local sources = require("sources")
 
 local heads = {}
 
 --- Most requirement classes of a lane that one call looks at; of more, a random choice.
 local CLASSES_MAX = 1024
-
---- The queues of a lane that hold something an offer covers, of the wanted kinds. Those in which keys take turns
---- are `turned` besides.
-local function add_sources(sources, partition, lane, offer, fresh, reclaims, tag)
-  local registry = keys.lane(partition, lane, tag)
-  for _, entry in ipairs(redis.call("SRANDMEMBER", registry, CLASSES_MAX)) do
-    local letter, class = string.sub(entry, 1, 1), string.sub(entry, 2)
-    local kind = string.lower(letter)
-    local wanted = kind == "f" and fresh or kind == "c" and reclaims
-    if wanted and letter ~= kind and (class == "" or capabilities.covers(offer, class)) then
-      sources.turned = sources.turned or {}
-      table.insert(sources.turned, keyed.ring(partition, lane, kind, class, tag))
-    elseif wanted and (class == "" or capabilities.covers(offer, class)) then
-      local key = keys.queue(partition, kind, lane, class, tag)
-      sources[#sources + 1] = { kind = kind, class = class, entry = entry, key = key, registry = registry }
-    end
-  end
-end
-
---- The same by kind and class of work, with what has a key and what has none together.
-local function grouped(sources)
-  local groups = {}
-  local function group(kind, class)
-    local name = kind .. class
-    groups[name] = groups[name] or { kind = kind }
-    return groups[name]
-  end
-  for _, source in ipairs(sources) do
-    group(source.kind, source.class).plain = source
-  end
-  for _, ring in ipairs(sources.turned or {}) do
-    group(ring.kind, ring.class).ring = ring
-  end
-  return groups
-end
+--- Most keys of a ring that are looked at for one within its limits.
+local KEYS_MAX = 64
 
 --- The best `most` entries of a lane that an offer covers, best first. `ask` says which kinds:
 --- fresh work when `fresh`, reclaims when `reclaims`, of the tag `tag` unless that is empty. The
 --- second value says whether they are all of one queue that is known to hold more. Where keys take turns, or
---- waiting counts, there is one entry at the most, and `ask.more` set when it gave up too early. `ask.ln` is the lane, if it was steered.
+--- waiting counts, there is one entry at the most, `ask.more` is set when it gave up too early, and `ask.reads`
+--- counts what was read. `ask.ln` is the lane, if it was steered.
 function heads.best(partition, lane, offer, ask, most, now)
-  local sources = {}
+  local found = {}
   local any_tag = ask.tag == ""
   if ask.fresh or any_tag then
-    add_sources(sources, partition, lane, offer, ask.fresh, ask.reclaims and any_tag)
+    sources.add(found, partition, lane, offer, ask.fresh, ask.reclaims and any_tag)
   end
   if ask.reclaims and not any_tag then
-    add_sources(sources, partition, lane, offer, false, true, ask.tag)
+    sources.add(found, partition, lane, offer, false, true, ask.tag)
   end
-  if sources.turned or (ask.ln and ask.ln.is.ageing) then
-    local best, more = picks.best(ask.ln, grouped(sources), now)
-    ask.more = more
+  if found.turned or (ask.ln and ask.ln.is.ageing) then
+    local best, more, reads = picks.best(ask.ln, sources.grouped(found), now)
+    ask.more, ask.reads = more, (ask.reads or 0) + reads
     return { best }, false
-  elseif #sources ~= 1 then
-    return merge.best(sources, most), false
+  elseif #found ~= 1 then
+    return merge.best(found, most), false
   end
-  local source, found = sources[1], {}
+  local source, first = found[1], {}
   local ids = redis.call("ZRANGE", source.key, 0, most)
   for i = 1, math.min(#ids, most) do
     local head = { id = ids[i], queue = source.kind, key = source.key }
     head.entry, head.registry = source.entry, source.registry
-    found[i] = head
+    first[i] = head
   end
-  return found, #ids > most
+  return first, #ids > most
 end
 
 --- The queues of a lane that hold what has no key.
@@ -88,8 +56,18 @@ function heads.keyless(partition, lane)
   return found
 end
 
---- Some heads of a lane, whatever they require, each of another class.
-function heads.some(partition, lane, most)
+--- The first key of a ring that is within its limits, or nil.
+local function open_key(ln, ring, now)
+  for _, key in ipairs(redis.call("ZRANGE", ring.key, 0, KEYS_MAX - 1)) do
+    if key ~= "" and not (ln and lanes.key_barrier(ln, key, now)) then
+      return key
+    end
+  end
+  return nil
+end
+
+--- Some heads of a lane, whatever they require, each of another class. `ln` is the lane, if it was steered.
+function heads.some(partition, lane, most, ln, now)
   local found = {}
   for _, entry in ipairs(redis.call("SRANDMEMBER", keys.lane(partition, lane), most)) do
     local letter, class = string.sub(entry, 1, 1), string.sub(entry, 2)
@@ -97,7 +75,7 @@ function heads.some(partition, lane, most)
     local key = keys.queue(partition, kind, lane, class)
     if letter ~= kind then
       local ring = keyed.ring(partition, lane, kind, class)
-      key = keyed.queue(ring, turns.next_key(ring.key) or "")
+      key = keyed.queue(ring, open_key(ln, ring, now) or "")
     end
     local id = redis.call("ZRANGE", key, 0, 0)[1]
     if id then

@@ -187,9 +187,14 @@ function keys.lane_weights(partition, lane)
   return partition .. "M:" .. lane
 end
 
---- How many leases (`l<lane>`) and reclaim tokens (`t<lane>`) are held, a hash; or of one lane by key.
-function keys.held(partition, lane)
-  return partition .. (lane and "H:" .. lane or "H")
+--- How many leases (`l<lane>`) and reclaim tokens (`t<lane>`) are held, a hash.
+function keys.held(partition)
+  return partition .. "H"
+end
+
+--- The same of one lane by key, a hash.
+function keys.held_by_key(partition, lane)
+  return partition .. "H:" .. lane
 end
 
 --- When the next claim for each key of a lane is due at its full rate, in us, a sorted set.
@@ -200,6 +205,11 @@ end
 --- The keys of a lane that are aside, a sorted set by until when; without an end until a lease ends.
 function keys.aside(partition, lane)
   return partition .. "P:" .. lane
+end
+
+--- Those of them that were aside when the lane was adjusted, and are to be put back, a sorted set.
+function keys.aside_before(partition, lane)
+  return partition .. "D:" .. lane
 end
 
 --- The entries of the registry of a lane that a key is to take part in again, a set.

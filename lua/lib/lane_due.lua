@@ -24,16 +24,15 @@ function lane_due.handle(ln, now, looked)
   if not ln.due or tonumber(ln.due) > now then
     return nil
   end
-  local more, later = aside.put_back_due(ln, ln.f.pb ~= nil, MOVED_MAX, now)
+  local more, later = aside.put_back_due(ln, MOVED_MAX, now)
   if more then
     record.set(ln, "la", number.text(now))
   else
-    record.set(ln, "pb", nil)
     record.set(ln, "la", later)
   end
   handouts.finish(ln, now)
   local room = lanes.room(ln, now)
-  if wakes.some(ln.partition, ln.lane, math.min(room, MOVED_MAX), looked) == MOVED_MAX then
+  if wakes.some(ln, math.min(room, MOVED_MAX), looked, now) == MOVED_MAX then
     record.set(ln, "la", number.text(now))
   end
   lanes.save(ln, now)

@@ -7,7 +7,6 @@
 --- @field ta when the next claim is due at the full rate, in us
 --- @field cl how many executions were handed out
 --- @field la when it has to be looked at
---- @field pb set while all keys that are aside have to be put back
 --- @field on how many requests changed it
 --- @field o0 to `o7`: the latest of them
 local keys = require("keys")
@@ -27,7 +26,7 @@ local SETTINGS = "^(%l) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%
 function lanes.settings(text)
   local state, most, rl, rp, rb, key_most, kl, kp, kb, ageing, queued, ttl = string.match(text, SETTINGS)
   return {
-    state = state, most = tonumber(most), rate = rate.of(rl, rp, rb),
+    text = text, state = state, most = tonumber(most), rate = rate.of(rl, rp, rb),
     key_most = tonumber(key_most), key_rate = rate.of(kl, kp, kb),
     ageing = tonumber(ageing), max_queued = tonumber(queued), ttl = tonumber(ttl) and ttl,
   }
@@ -45,7 +44,8 @@ end
 
 --- How many leases and how many tokens are held in a lane, or by one key of it.
 function lanes.held(partition, name, key)
-  local counts = redis.call("HMGET", keys.held(partition, key and name), "l" .. (key or name), "t" .. (key or name))
+  local hash, field = key and keys.held_by_key(partition, name) or keys.held(partition), key or name
+  local counts = redis.call("HMGET", hash, "l" .. field, "t" .. field)
   return tonumber(counts[1] or "0") % lanes.STEERED, tonumber(counts[2] or "0")
 end
 
@@ -54,7 +54,7 @@ local function both(partition, name, key)
   return leases + tokens
 end
 
-local HOT = { "ta", "cl", "la", "pb" }
+local HOT = { "ta", "cl", "la" }
 
 --- A lane in hand, from the text of its settings.
 function lanes.open(partition, name, text)
@@ -95,6 +95,15 @@ function lanes.key_barrier(ln, key, now)
     end
   end
   return nil
+end
+
+--- The latest time that anybody has to wait for a rate; nil without one.
+function lanes.horizon(ln, now)
+  local longest = 0
+  for _, its in ipairs({ ln.is.rate or false, ln.is.key_rate or false }) do
+    longest = math.max(longest, its and its.burst or 0)
+  end
+  return longest > 0 and now + math.ceil(longest / 1000) or nil
 end
 
 --- Remembers when the next claim for a key is due.

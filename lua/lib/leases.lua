@@ -28,7 +28,7 @@ function leases.flush(partition, name, tally)
 end
 
 --- Room was made in a lane: who waits for a lease to end goes on.
-local function freed(r)
+local function freed(r, now)
   local name, looked = r.f.ln, r.looked or {}
   local is = lanes.of(r.partition, name, looked)
   if not is then
@@ -39,7 +39,7 @@ local function freed(r)
   end
   if is.most or is.key_most then
     r.looked = looked
-    wakes.some(r.partition, name, 1, looked)
+    wakes.some(lanes.open(r.partition, name, is.text), 1, looked, now)
   end
 end
 
@@ -49,7 +49,7 @@ local function change(r, letter, was, is)
   end
   local by = is and 1 or -1
   if r.f.lk then
-    add(keys.held(r.partition, r.f.ln), letter .. r.f.lk, by)
+    add(keys.held_by_key(r.partition, r.f.ln), letter .. r.f.lk, by)
   end
   if r.tally then
     r.tally[letter] = (r.tally[letter] or 0) + by
@@ -60,14 +60,14 @@ end
 
 --- Brings the counts along with a record that held what was noted. A `tally` on the record takes what
 --- is to be added for the lane.
-function leases.follow(r, leased, granted)
+function leases.follow(r, leased, granted, now)
   if leased == r.leased and granted == r.granted then
     return
   end
   local left = change(r, "l", leased, r.leased)
   change(r, "t", granted, r.granted)
   if not r.leased and not r.granted and (granted or (left and left >= lanes.STEERED)) then
-    freed(r)
+    freed(r, now)
   end
 end
 

@@ -54,7 +54,7 @@ end
 
 --- A refusal when a budget that new members draw on is not there, or a lane takes none of them in; or nil.
 function nodes.refused(partition, text, looked)
-  local values, known = packed.read(text), {}
+  local values, known, admitted = packed.read(text), {}, {}
   for at = 1, #values, VALUES do
     local ids = values[at + SUBMISSION_AT + 12]
     if ids ~= "" and not known[ids] then
@@ -67,12 +67,12 @@ function nodes.refused(partition, text, looked)
   end
   for at = 1, #values, VALUES do
     local name = values[at + SUBMISSION_AT + 2]
-    if not known[name] then
+    if not admitted[name] then
       local _, refused = intake.admits(partition, name, looked)
       if refused then
         return refused
       end
-      known[name] = true
+      admitted[name] = true
     end
   end
   return nil

@@ -13,10 +13,11 @@ local ASIDE_MAX = 64
 
 --- The entry of a queue that is handed out first, or nil. The first of each priority has waited longest of it,
 --- so the best of all is among these. Its standing is its rank, less the steps that it has waited.
-local function first(key, ageing, now)
+local function first(key, ageing, now, left)
   local best
   local from = "-inf"
   repeat
+    left.reads = left.reads + 1
     local entry = redis.call("ZRANGE", key, from, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
     if entry[1] then
       local rank, since = placement.read(tonumber(entry[2]))
@@ -54,14 +55,14 @@ local function of_ring(ln, ring, keyless, ageing, now, left)
       turns.leave(ring.key, "")
     else
       local barrier = ln and lanes.key_barrier(ln, key, now)
-      local head = not barrier and first(keyed.queue(ring, key), ageing, now)
+      local head = not barrier and first(keyed.queue(ring, key), ageing, now, left)
       if head then
         return { head = head, key = key }
       elseif not barrier then
         keyed.leave(ring, key)
       elseif left.asides <= 0 then
         left.more = true
-        return nil
+        return keyless and { head = keyless, key = "" }
       else
         aside.put(ln, ring, key, barrier)
         left.asides = left.asides - 1
@@ -71,12 +72,13 @@ local function of_ring(ln, ring, keyless, ageing, now, left)
 end
 
 --- The best of these sources, or nil: each is a kind and class of work, with `plain` and `ring` when there is
---- such. The second value says that there may be others behind keys that are over their limits.
+--- such. The second value says that there may be others behind keys that are over their limits, and the third how many
+--- entries were read.
 function picks.best(ln, sources, now)
   local best
-  local ageing, left = ln and ln.is.ageing, { asides = ASIDE_MAX }
+  local ageing, left = ln and ln.is.ageing, { asides = ASIDE_MAX, reads = 0 }
   for _, source in pairs(sources) do
-    local head = source.plain and first(source.plain.key, ageing, now)
+    local head = source.plain and first(source.plain.key, ageing, now, left)
     local turn = source.ring and of_ring(ln, source.ring, head, ageing, now, left)
     if turn then
       head = turn.head
@@ -89,7 +91,7 @@ function picks.best(ln, sources, now)
       best.registry = source.plain and source.plain.registry
     end
   end
-  return best, left.more
+  return best, left.more, left.reads
 end
 
 return picks

@@ -76,7 +76,7 @@ function places.commit(r, now)
     waiters.wake(r, r.queue)
   end
   spending.follow(r, spent, now)
-  leases.follow(r, leased, granted)
+  leases.follow(r, leased, granted, now)
 end
 
 --- Stores a new execution that has no place yet: nobody finds it by itself.

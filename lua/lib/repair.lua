@@ -4,6 +4,7 @@
 local arms = require("arms")
 local capabilities = require("capabilities")
 local execution = require("execution")
+local handouts = require("handouts")
 local heads = require("heads")
 local keys = require("keys")
 local lane_due = require("lane_due")
@@ -23,9 +24,9 @@ local function late(partition, head, now)
 end
 
 --- From the side of the work: whoever can take it, behind some place among those who wait.
-local function by_work(partition, lane, now)
+local function by_work(partition, lane, ln, now)
   local repaired, start = 0, waiters.some_rank(partition, lane)
-  for _, head in ipairs(heads.some(partition, lane, QUEUES)) do
+  for _, head in ipairs(heads.some(partition, lane, QUEUES, ln, now)) do
     local r = late(partition, head, now)
     if r and waiters.wake(r, head.queue, start) then
       repaired = repaired + 1
@@ -57,10 +58,17 @@ function repair.wakeups(partition, now)
   arms.sweep(partition, lane)
   local ln = lane_due.load(partition, lane)
   if ln and lanes.room(ln, now) == 0 then
+    handouts.finish(ln, now)
+    lanes.save(ln, now)
     return 0
   end
-  local repaired = by_work(partition, lane, now)
-  return repaired > 0 and repaired or by_arm(partition, lane, ln, now)
+  local repaired = by_work(partition, lane, ln, now)
+  repaired = repaired > 0 and repaired or by_arm(partition, lane, ln, now)
+  if ln then
+    handouts.finish(ln, now)
+    lanes.save(ln, now)
+  end
+  return repaired
 end
 
 return repair

@@ -2,8 +2,8 @@
 --- none, and takes turns only with others.
 ---
 --- Each key stands at a number, and the lowest is next; equal ones follow in the order of their names. A turn
---- moves a key on by `2^20 / weight`, and one that comes stands half of that behind the one that is next:
---- behind all of this round, and in front of the next.
+--- moves a key on by `2^20 / weight`, and one that comes stands one less than that behind the one that is next:
+--- behind all of this round, and in front of whoever has had the next turn.
 local keys = require("keys")
 
 local turns = {}
@@ -30,7 +30,7 @@ end
 function turns.join(partition, lane, ring, key)
   if not redis.call("ZSCORE", ring, key) then
     local first = tonumber(redis.call("ZRANGE", ring, 0, 0, "WITHSCORES")[2] or "0")
-    redis.call("ZADD", ring, string.format("%d", first + math.floor(step(partition, lane, key) / 2)), key)
+    redis.call("ZADD", ring, string.format("%d", first + step(partition, lane, key) - 1), key)
   end
 end
 

@@ -6,13 +6,13 @@ local waiters = require("waiters")
 local wakes = {}
 
 --- Most queues whose heads are looked at.
-local HEADS_MAX = 8
+local HEADS_MAX = 64
 
 --- Wakes up to `most` workers that can take what is ready in a lane. Answers how many.
-function wakes.some(partition, name, most, looked)
+function wakes.some(ln, most, looked, now)
   local woken = 0
-  for _, head in ipairs(most > 0 and heads.some(partition, name, HEADS_MAX) or {}) do
-    local r = record.load(partition, head.id)
+  for _, head in ipairs(most > 0 and heads.some(ln.partition, ln.lane, HEADS_MAX, ln, now) or {}) do
+    local r = record.load(ln.partition, head.id)
     if r then
       r.looked = looked
       while woken < most and waiters.wake(r, head.queue) do

@@ -240,7 +240,11 @@ fn leases(store: &Store) -> Vec<String> {
         let (counted, held) = (counted(id), held.get(id).copied().unwrap_or_default());
         format!("lane {id}: {counted:?} leases and tokens counted, {held:?} held")
     };
-    names.into_iter().filter(differs).map(fault).collect()
+    let forgotten = known.iter().flat_map(|(id, lane)| {
+        let keys = lane.forgotten_keys().into_iter();
+        keys.map(move |key| format!("lane {id}: {key} is aside, and nobody looks"))
+    });
+    names.into_iter().filter(differs).map(fault).chain(forgotten).collect()
 }
 
 /// Members whose flow is not there, or does not know them.

@@ -166,7 +166,7 @@ impl FlowTables for Store {
     fn put(&mut self, verb: Verb, id: ExecutionId, next: RunState, now: TimestampMs) {
         let earlier = self.replace(verb, id, next);
         self.settle_budgets(id, &earlier, now);
-        self.settle_lane(id, &earlier);
+        self.settle_lane(id, &earlier, now);
     }
 
     fn set_flow_cancel(&mut self, id: ExecutionId, cancel: Option<Arc<CancelView>>) {

@@ -19,14 +19,14 @@ impl LaneTables for Store {
 
 impl Store {
     /// Brings the lane of an execution along whose run state was `earlier`.
-    pub(crate) fn settle_lane(&mut self, id: ExecutionId, earlier: &RunState) {
+    pub(crate) fn settle_lane(&mut self, id: ExecutionId, earlier: &RunState, now: TimestampMs) {
         let Some(record) = self.records.get(&id) else { return };
         let lane = record.submission.lane.clone();
         let before = self.distortion.holding(earlier, &record.run);
         let freed = self.queues.lane_mut(&lane).follow(before, record);
         self.time_lane(&lane);
         if freed && self.distortion.hears_of_room() {
-            self.wake_lane(&lane, 1);
+            self.wake_lane(&lane, 1, now);
         }
     }
 
@@ -35,7 +35,7 @@ impl Store {
     pub(crate) fn look_at_lane(&mut self, id: &LaneId, now: TimestampMs) -> bool {
         let Some(room) = self.queues.lane_mut(id).look(now) else { return false };
         let most = (room as usize).min(limits::LANE_MOVED_MAX);
-        if self.wake_lane(id, most) == limits::LANE_MOVED_MAX {
+        if self.wake_lane(id, most, now) == limits::LANE_MOVED_MAX {
             self.queues.lane_mut(id).record.look_at = Some(now);
         }
         self.time_lane(id);
@@ -43,8 +43,8 @@ impl Store {
     }
 
     /// Wakes up to `most` workers that can take what is ready in a lane. Answers how many.
-    fn wake_lane(&mut self, id: &LaneId, most: usize) -> usize {
-        let heads = self.queues.lane(id).map(LaneQueues::heads).unwrap_or_default();
+    fn wake_lane(&mut self, id: &LaneId, most: usize, now: TimestampMs) -> usize {
+        let heads = self.queues.lane(id).map(|lane| lane.heads(now)).unwrap_or_default();
         let mut woken = 0;
         for ((_, id), queue) in heads {
             let Some(record) = self.records.get(&id) else { continue };

@@ -104,7 +104,7 @@ impl Store {
     pub(crate) fn apply(&mut self, verb: Verb, id: ExecutionId, next: RunState, now: TimestampMs) {
         let earlier = self.replace(verb, id, next);
         self.settle_budgets(id, &earlier, now);
-        self.settle_lane(id, &earlier);
+        self.settle_lane(id, &earlier, now);
         let after = self.records.get(&id).and_then(|record| record.run.state.outcome());
         match (earlier.state.outcome(), after) {
             (None, Some(_)) => {

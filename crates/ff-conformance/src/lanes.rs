@@ -99,6 +99,22 @@ impl Fixture {
         Ok(())
     }
 
+    /// Claims until nothing is left; there must be so many.
+    pub(crate) async fn claim_all(&self, count: usize) -> CaseResult<Vec<Task>> {
+        let mut all = Vec::new();
+        loop {
+            let tasks = self.claim_up_to(64).await?;
+            if tasks.is_empty() {
+                break;
+            }
+            all.extend(tasks);
+        }
+        if all.len() != count {
+            return Err(CaseError::new(format!("{} were handed out, not {count}", all.len())));
+        }
+        Ok(all)
+    }
+
     /// Claims once for the whole of what there is; there must be so many.
     pub(crate) async fn claim_just(&self, count: usize) -> CaseResult<Vec<Task>> {
         let tasks = self.claim_up_to(64).await?;

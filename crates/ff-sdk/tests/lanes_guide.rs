@@ -38,7 +38,11 @@ fn letter(tenant: &str, text: &str) -> Job {
 // region: maintenance
 async fn upgrade(client: &Client) -> Result<(), EngineError> {
     client.pause_lane("mail").await?;
-    while client.lane("mail").await?.leases > 0 {
+    loop {
+        let lane = client.lane("mail").await?;
+        if lane.leases + lane.tokens == 0 {
+            break;
+        }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     // Whatever the jobs depend on is changed here, while none of them runs.

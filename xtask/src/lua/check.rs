@@ -10,7 +10,7 @@ use super::source::{Sources, requires};
 /// Longest source file.
 const LINES_MAX: usize = 120;
 /// Longest module that is, or has in its head, the list of everything that is stored.
-const LISTING_LINES_MAX: usize = 280;
+const LISTING_LINES_MAX: usize = 300;
 /// Commands whose cost grows with what is stored, or that have no place in a function.
 const BANNED: &[&str] = &[
     "KEYS",
@@ -35,7 +35,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("SPUBLISH", &["arms", "events", "timers", "told"]),
     ("XADD", &["events", "frames"]),
     ("HGETALL", &["record", "describe", "flow", "waits", "steps", "budget", "describe_lane"]),
-    ("SRANDMEMBER", &["heads", "repair"]),
+    ("SRANDMEMBER", &["heads", "repair", "sources"]),
 ];
 
 /// What is wrong with the sources, a sentence each.
@@ -44,7 +44,7 @@ pub(super) fn faults(sources: &Sources, contracts: &[Contract]) -> anyhow::Resul
     let all = sources.modules.iter().chain(&sources.functions);
     for (name, text) in all.clone() {
         let limit = match name.as_str() {
-            "record" | "keys" | "flow" => LISTING_LINES_MAX,
+            "record" | "keys" | "flow" | "lanes" => LISTING_LINES_MAX,
             _ => LINES_MAX,
         };
         let lines = text.lines().count();

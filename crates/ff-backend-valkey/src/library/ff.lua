@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "64773eb4e079254674279f0e4edc767e" }
+M.library = { PROTOCOL = 1, HASH = "aff27635ffd4fb4eae7e0307200b78c9" }
 
 M.number = (function()
 local number = {}
@@ -163,14 +163,20 @@ end
 function keys.lane_weights(partition, lane)
   return partition .. "M:" .. lane
 end
-function keys.held(partition, lane)
-  return partition .. (lane and "H:" .. lane or "H")
+function keys.held(partition)
+  return partition .. "H"
+end
+function keys.held_by_key(partition, lane)
+  return partition .. "H:" .. lane
 end
 function keys.key_arrivals(partition, lane)
   return partition .. "R:" .. lane
 end
 function keys.aside(partition, lane)
   return partition .. "P:" .. lane
+end
+function keys.aside_before(partition, lane)
+  return partition .. "D:" .. lane
 end
 function keys.aside_of(partition, lane, key)
   return partition .. "Z:" .. lane .. " " .. key
@@ -865,7 +871,7 @@ end
 function turns.join(partition, lane, ring, key)
   if not redis.call("ZSCORE", ring, key) then
     local first = tonumber(redis.call("ZRANGE", ring, 0, 0, "WITHSCORES")[2] or "0")
-    redis.call("ZADD", ring, string.format("%d", first + math.floor(step(partition, lane, key) / 2)), key)
+    redis.call("ZADD", ring, string.format("%d", first + step(partition, lane, key) - 1), key)
   end
 end
 function turns.took(partition, lane, ring, key)
@@ -975,7 +981,7 @@ local SETTINGS = "^(%l) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%
 function lanes.settings(text)
   local state, most, rl, rp, rb, key_most, kl, kp, kb, ageing, queued, ttl = string.match(text, SETTINGS)
   return {
-    state = state, most = tonumber(most), rate = rate.of(rl, rp, rb),
+    text = text, state = state, most = tonumber(most), rate = rate.of(rl, rp, rb),
     key_most = tonumber(key_most), key_rate = rate.of(kl, kp, kb),
     ageing = tonumber(ageing), max_queued = tonumber(queued), ttl = tonumber(ttl) and ttl,
   }
@@ -989,14 +995,15 @@ function lanes.of(partition, name, looked)
   return looked.lanes[name]
 end
 function lanes.held(partition, name, key)
-  local counts = redis.call("HMGET", keys.held(partition, key and name), "l" .. (key or name), "t" .. (key or name))
+  local hash, field = key and keys.held_by_key(partition, name) or keys.held(partition), key or name
+  local counts = redis.call("HMGET", hash, "l" .. field, "t" .. field)
   return tonumber(counts[1] or "0") % lanes.STEERED, tonumber(counts[2] or "0")
 end
 local function both(partition, name, key)
   local leases, tokens = lanes.held(partition, name, key)
   return leases + tokens
 end
-local HOT = { "ta", "cl", "la", "pb" }
+local HOT = { "ta", "cl", "la" }
 function lanes.open(partition, name, text)
   local kept, f = redis.call("HMGET", keys.lane_run(partition, name), unpack(HOT)), {}
   for i, field in ipairs(HOT) do
@@ -1032,6 +1039,13 @@ function lanes.key_barrier(ln, key, now)
   end
   return nil
 end
+function lanes.horizon(ln, now)
+  local longest = 0
+  for _, its in ipairs({ ln.is.rate or false, ln.is.key_rate or false }) do
+    longest = math.max(longest, its and its.burst or 0)
+  end
+  return longest > 0 and now + math.ceil(longest / 1000) or nil
+end
 function lanes.set_arrival(ln, key, at)
   redis.call("ZADD", keys.key_arrivals(ln.partition, ln.lane), number.text(at), key)
 end
@@ -1055,6 +1069,7 @@ function aside.put(ln, ring, key, barrier)
   keyed.leave(ring, key)
   local parked = keys.aside(ln.partition, ln.lane)
   redis.call("ZADD", parked, barrier == "f" and "+inf" or number.text(barrier), key)
+  redis.call("ZREM", keys.aside_before(ln.partition, ln.lane), key)
   local entry = ring.kind .. ring.class .. (ring.tag and "\t" .. ring.tag or "")
   redis.call("SADD", keys.aside_of(ln.partition, ln.lane, key), entry)
   if barrier ~= "f" then
@@ -1063,6 +1078,7 @@ function aside.put(ln, ring, key, barrier)
 end
 function aside.put_back(partition, name, key)
   redis.call("ZREM", keys.aside(partition, name), key)
+  redis.call("ZREM", keys.aside_before(partition, name), key)
   local rings = keys.aside_of(partition, name, key)
   for _, entry in ipairs(redis.call("SPOP", rings, RINGS_MAX)) do
     local class, tag = string.match(entry, "^.([^\t]*)\t?(.*)$")
@@ -1078,10 +1094,34 @@ function aside.lease_ended(partition, name, key)
     aside.put_back(partition, name, key)
   end
 end
-function aside.put_back_due(ln, all, most, now)
-  local parked = keys.aside(ln.partition, ln.lane)
-  local latest = all and "+inf" or number.text(now)
-  local due = redis.call("ZRANGE", parked, "-inf", latest, "BYSCORE", "LIMIT", 0, most + 1)
+function aside.doubt(partition, name)
+  local parked, before = keys.aside(partition, name), keys.aside_before(partition, name)
+  if redis.call("EXISTS", before) == 1 then
+    redis.call("ZUNIONSTORE", before, 2, before, parked)
+    redis.call("DEL", parked)
+  elseif redis.call("EXISTS", parked) == 1 then
+    redis.call("RENAME", parked, before)
+  end
+end
+function aside.count(partition, name)
+  return redis.call("ZCARD", keys.aside(partition, name)) + redis.call("ZCARD", keys.aside_before(partition, name))
+end
+function aside.put_back_due(ln, most, now)
+  local parked, due = keys.aside(ln.partition, ln.lane), {}
+  local function add(key, from, to)
+    if #due <= most then
+      local some = redis.call("ZRANGE", key, from, to, "BYSCORE", "LIMIT", 0, most + 1 - #due)
+      for _, one in ipairs(some) do
+        due[#due + 1] = one
+      end
+    end
+  end
+  add(keys.aside_before(ln.partition, ln.lane), "-inf", "+inf")
+  add(parked, "-inf", number.text(now))
+  local horizon = lanes.horizon(ln, now)
+  if horizon then
+    add(parked, "(" .. number.text(horizon), "(+inf")
+  end
   for at = 1, math.min(#due, most) do
     aside.put_back(ln.partition, ln.lane, due[at])
   end
@@ -1899,26 +1939,6 @@ end
 return events
 end)()
 
-M.capabilities = (function()
-local capabilities = {}
-function capabilities.offer(text)
-  local offer = {}
-  for token in string.gmatch(text, "[^,]+") do
-    offer[token] = true
-  end
-  return offer
-end
-function capabilities.covers(offer, class)
-  for token in string.gmatch(class, "[^,]+") do
-    if not offer[token] then
-      return false
-    end
-  end
-  return true
-end
-return capabilities
-end)()
-
 M.merge = (function()
 local merge = {}
 local function better(one, other)
@@ -1989,10 +2009,11 @@ local placement = M.placement
 local turns = M.turns
 local picks = {}
 local ASIDE_MAX = 64
-local function first(key, ageing, now)
+local function first(key, ageing, now, left)
   local best
   local from = "-inf"
   repeat
+    left.reads = left.reads + 1
     local entry = redis.call("ZRANGE", key, from, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
     if entry[1] then
       local rank, since = placement.read(tonumber(entry[2]))
@@ -2026,14 +2047,14 @@ local function of_ring(ln, ring, keyless, ageing, now, left)
       turns.leave(ring.key, "")
     else
       local barrier = ln and lanes.key_barrier(ln, key, now)
-      local head = not barrier and first(keyed.queue(ring, key), ageing, now)
+      local head = not barrier and first(keyed.queue(ring, key), ageing, now, left)
       if head then
         return { head = head, key = key }
       elseif not barrier then
         keyed.leave(ring, key)
       elseif left.asides <= 0 then
         left.more = true
-        return nil
+        return keyless and { head = keyless, key = "" }
       else
         aside.put(ln, ring, key, barrier)
         left.asides = left.asides - 1
@@ -2043,9 +2064,9 @@ local function of_ring(ln, ring, keyless, ageing, now, left)
 end
 function picks.best(ln, sources, now)
   local best
-  local ageing, left = ln and ln.is.ageing, { asides = ASIDE_MAX }
+  local ageing, left = ln and ln.is.ageing, { asides = ASIDE_MAX, reads = 0 }
   for _, source in pairs(sources) do
-    local head = source.plain and first(source.plain.key, ageing, now)
+    local head = source.plain and first(source.plain.key, ageing, now, left)
     local turn = source.ring and of_ring(ln, source.ring, head, ageing, now, left)
     if turn then
       head = turn.head
@@ -2058,74 +2079,104 @@ function picks.best(ln, sources, now)
       best.registry = source.plain and source.plain.registry
     end
   end
-  return best, left.more
+  return best, left.more, left.reads
 end
 return picks
 end)()
 
-M.heads = (function()
+M.capabilities = (function()
+local capabilities = {}
+function capabilities.offer(text)
+  local offer = {}
+  for token in string.gmatch(text, "[^,]+") do
+    offer[token] = true
+  end
+  return offer
+end
+function capabilities.covers(offer, class)
+  for token in string.gmatch(class, "[^,]+") do
+    if not offer[token] then
+      return false
+    end
+  end
+  return true
+end
+return capabilities
+end)()
+
+M.sources = (function()
 local capabilities = M.capabilities
 local keyed = M.keyed
 local keys = M.keys
-local merge = M.merge
-local picks = M.picks
-local turns = M.turns
-local heads = {}
+local sources = {}
 local CLASSES_MAX = 1024
-local function add_sources(sources, partition, lane, offer, fresh, reclaims, tag)
+function sources.add(found, partition, lane, offer, fresh, reclaims, tag)
   local registry = keys.lane(partition, lane, tag)
   for _, entry in ipairs(redis.call("SRANDMEMBER", registry, CLASSES_MAX)) do
     local letter, class = string.sub(entry, 1, 1), string.sub(entry, 2)
     local kind = string.lower(letter)
     local wanted = kind == "f" and fresh or kind == "c" and reclaims
     if wanted and letter ~= kind and (class == "" or capabilities.covers(offer, class)) then
-      sources.turned = sources.turned or {}
-      table.insert(sources.turned, keyed.ring(partition, lane, kind, class, tag))
+      found.turned = found.turned or {}
+      table.insert(found.turned, keyed.ring(partition, lane, kind, class, tag))
     elseif wanted and (class == "" or capabilities.covers(offer, class)) then
       local key = keys.queue(partition, kind, lane, class, tag)
-      sources[#sources + 1] = { kind = kind, class = class, entry = entry, key = key, registry = registry }
+      found[#found + 1] = { kind = kind, class = class, entry = entry, key = key, registry = registry }
     end
   end
 end
-local function grouped(sources)
+function sources.grouped(found)
   local groups = {}
   local function group(kind, class)
     local name = kind .. class
     groups[name] = groups[name] or { kind = kind }
     return groups[name]
   end
-  for _, source in ipairs(sources) do
+  for _, source in ipairs(found) do
     group(source.kind, source.class).plain = source
   end
-  for _, ring in ipairs(sources.turned or {}) do
+  for _, ring in ipairs(found.turned or {}) do
     group(ring.kind, ring.class).ring = ring
   end
   return groups
 end
+return sources
+end)()
+
+M.heads = (function()
+local keyed = M.keyed
+local keys = M.keys
+local lanes = M.lanes
+local merge = M.merge
+local picks = M.picks
+local sources = M.sources
+local heads = {}
+local CLASSES_MAX = 1024
+local KEYS_MAX = 64
 function heads.best(partition, lane, offer, ask, most, now)
-  local sources = {}
+  local found = {}
   local any_tag = ask.tag == ""
   if ask.fresh or any_tag then
-    add_sources(sources, partition, lane, offer, ask.fresh, ask.reclaims and any_tag)
+    sources.add(found, partition, lane, offer, ask.fresh, ask.reclaims and any_tag)
   end
   if ask.reclaims and not any_tag then
-    add_sources(sources, partition, lane, offer, false, true, ask.tag)
+    sources.add(found, partition, lane, offer, false, true, ask.tag)
   end
-  if sources.turned or (ask.ln and ask.ln.is.ageing) then
-    local best, more = picks.best(ask.ln, grouped(sources), now)
-    ask.more = more
+  if found.turned or (ask.ln and ask.ln.is.ageing) then
+    local best, more, reads = picks.best(ask.ln, sources.grouped(found), now)
+    ask.more, ask.reads = more, (ask.reads or 0) + reads
     return { best }, false
-  elseif #sources ~= 1 then
-    return merge.best(sources, most), false
+  elseif #found ~= 1 then
+    return merge.best(found, most), false
   end
-  local source, found = sources[1], {}
+  local source, first = found[1], {}
   local ids = redis.call("ZRANGE", source.key, 0, most)
   for i = 1, math.min(#ids, most) do
     local head = { id = ids[i], queue = source.kind, key = source.key }
     head.entry, head.registry = source.entry, source.registry
-    found[i] = head
+    first[i] = head
   end
-  return found, #ids > most
+  return first, #ids > most
 end
 function heads.keyless(partition, lane)
   local found = {}
@@ -2137,7 +2188,15 @@ function heads.keyless(partition, lane)
   end
   return found
 end
-function heads.some(partition, lane, most)
+local function open_key(ln, ring, now)
+  for _, key in ipairs(redis.call("ZRANGE", ring.key, 0, KEYS_MAX - 1)) do
+    if key ~= "" and not (ln and lanes.key_barrier(ln, key, now)) then
+      return key
+    end
+  end
+  return nil
+end
+function heads.some(partition, lane, most, ln, now)
   local found = {}
   for _, entry in ipairs(redis.call("SRANDMEMBER", keys.lane(partition, lane), most)) do
     local letter, class = string.sub(entry, 1, 1), string.sub(entry, 2)
@@ -2145,7 +2204,7 @@ function heads.some(partition, lane, most)
     local key = keys.queue(partition, kind, lane, class)
     if letter ~= kind then
       local ring = keyed.ring(partition, lane, kind, class)
-      key = keyed.queue(ring, turns.next_key(ring.key) or "")
+      key = keyed.queue(ring, open_key(ln, ring, now) or "")
     end
     local id = redis.call("ZRANGE", key, 0, 0)[1]
     if id then
@@ -2267,11 +2326,11 @@ local heads = M.heads
 local record = M.record
 local waiters = M.waiters
 local wakes = {}
-local HEADS_MAX = 8
-function wakes.some(partition, name, most, looked)
+local HEADS_MAX = 64
+function wakes.some(ln, most, looked, now)
   local woken = 0
-  for _, head in ipairs(most > 0 and heads.some(partition, name, HEADS_MAX) or {}) do
-    local r = record.load(partition, head.id)
+  for _, head in ipairs(most > 0 and heads.some(ln.partition, ln.lane, HEADS_MAX, ln, now) or {}) do
+    local r = record.load(ln.partition, head.id)
     if r then
       r.looked = looked
       while woken < most and waiters.wake(r, head.queue) do
@@ -2305,7 +2364,7 @@ function leases.flush(partition, name, tally)
     add(keys.held(partition), letter .. name, by)
   end
 end
-local function freed(r)
+local function freed(r, now)
   local name, looked = r.f.ln, r.looked or {}
   local is = lanes.of(r.partition, name, looked)
   if not is then
@@ -2316,7 +2375,7 @@ local function freed(r)
   end
   if is.most or is.key_most then
     r.looked = looked
-    wakes.some(r.partition, name, 1, looked)
+    wakes.some(lanes.open(r.partition, name, is.text), 1, looked, now)
   end
 end
 local function change(r, letter, was, is)
@@ -2325,7 +2384,7 @@ local function change(r, letter, was, is)
   end
   local by = is and 1 or -1
   if r.f.lk then
-    add(keys.held(r.partition, r.f.ln), letter .. r.f.lk, by)
+    add(keys.held_by_key(r.partition, r.f.ln), letter .. r.f.lk, by)
   end
   if r.tally then
     r.tally[letter] = (r.tally[letter] or 0) + by
@@ -2333,14 +2392,14 @@ local function change(r, letter, was, is)
   end
   return add(keys.held(r.partition), letter .. r.f.ln, by)
 end
-function leases.follow(r, leased, granted)
+function leases.follow(r, leased, granted, now)
   if leased == r.leased and granted == r.granted then
     return
   end
   local left = change(r, "l", leased, r.leased)
   change(r, "t", granted, r.granted)
   if not r.leased and not r.granted and (granted or (left and left >= lanes.STEERED)) then
-    freed(r)
+    freed(r, now)
   end
 end
 return leases
@@ -2847,7 +2906,7 @@ function places.commit(r, now)
     waiters.wake(r, r.queue)
   end
   spending.follow(r, spent, now)
-  leases.follow(r, leased, granted)
+  leases.follow(r, leased, granted, now)
 end
 function places.stage(r)
   redis.call("ZADD", keys.all(r.partition), 0, r.id)
@@ -3665,6 +3724,7 @@ local number = M.number
 local rate = M.rate
 local record = M.record
 local handouts = {}
+local FORGOTTEN_MAX = 16
 function handouts.count(ln, key, now)
   local is = ln.is
   record.set_number(ln, "cl", tonumber(ln.f.cl or "0") + 1)
@@ -3673,12 +3733,20 @@ function handouts.count(ln, key, now)
   end
   if is.key_rate and key then
     local arrivals = keys.key_arrivals(ln.partition, ln.lane)
-    redis.call("ZREMRANGEBYSCORE", arrivals, "-inf", number.text(rate.over(now)))
+    local over = number.text(rate.over(now))
+    local past = redis.call("ZRANGE", arrivals, "-inf", over, "BYSCORE", "LIMIT", 0, FORGOTTEN_MAX)
+    if past[1] then
+      redis.call("ZREM", arrivals, unpack(past))
+    end
     local kept = redis.call("ZSCORE", arrivals, key)
     lanes.set_arrival(ln, key, rate.after_claim(is.key_rate, kept or nil, now))
   end
 end
 function handouts.finish(ln, now)
+  local horizon = lanes.horizon(ln, now)
+  if ln.f.la and horizon and tonumber(ln.f.la) > horizon then
+    record.set_number(ln, "la", now)
+  end
   local its = ln.is.rate
   if its and ln.is.state ~= "p" and rate.room(its, ln.f.ta, now) == 0 then
     record.set_number(ln, "ta", rate.arrival(its, ln.f.ta, now))
@@ -3703,6 +3771,7 @@ local turns = M.turns
 local claims = {}
 local EXPIRED_MAX = 64
 local HEADS_MAX = 64
+local READS_MAX = 256
 local BYTES_MAX = 4194304
 local function opened(partition, best, followed, looked, tally)
   local found, strays = {}, {}
@@ -3729,9 +3798,8 @@ local function count_in_lane(ask, r, now)
   end
 end
 local function take(partition, ask, wanted, most, tally, now)
-  local ids, items, count = {}, {}, 0
+  local ids, items, count, idle, bytes = {}, {}, 0, 0, 0
   local offer, looked = capabilities.offer(ask.offered), {}
-  local idle, bytes = 0, 0
   while count < most do
     local best, followed = heads.best(partition, ask.lane, offer, ask, math.min(most - count, HEADS_MAX), now)
     if #best == 0 then
@@ -3756,7 +3824,7 @@ local function take(partition, ask, wanted, most, tally, now)
         return { ids = ids, items = items, cut_off = true }
       end
     end
-    if idle >= EXPIRED_MAX then
+    if idle >= EXPIRED_MAX or (ask.reads and ask.reads > READS_MAX and count > 0) then
       return { ids = ids, items = items, cut_off = true }
     end
   end
@@ -4408,13 +4476,24 @@ local depth = M.depth
 local lanes = M.lanes
 local reply = M.reply
 local intake = {}
+local function ready(partition, name, looked)
+  looked.ready = looked.ready or {}
+  looked.ready[name] = looked.ready[name] or depth.ready(partition, name)
+  return looked.ready[name]
+end
+function intake.stored(r, looked)
+  local count = looked.ready and looked.ready[r.f.ln]
+  if count and r.queue then
+    looked.ready[r.f.ln] = count + 1
+  end
+end
 function intake.admits(partition, name, looked)
   local is = lanes.of(partition, name, looked)
   if not is then
     return nil
   elseif is.state == "d" then
     return nil, reply.err("LANE_DRAINING", name)
-  elseif is.max_queued and depth.ready(partition, name) >= is.max_queued then
+  elseif is.max_queued and ready(partition, name, looked) >= is.max_queued then
     return nil, reply.err("LANE_FULL", name, is.max_queued)
   end
   return is.ttl
@@ -4501,7 +4580,7 @@ function nodes.count(text)
   return #packed.read(text) / VALUES
 end
 function nodes.refused(partition, text, looked)
-  local values, known = packed.read(text), {}
+  local values, known, admitted = packed.read(text), {}, {}
   for at = 1, #values, VALUES do
     local ids = values[at + SUBMISSION_AT + 12]
     if ids ~= "" and not known[ids] then
@@ -4514,12 +4593,12 @@ function nodes.refused(partition, text, looked)
   end
   for at = 1, #values, VALUES do
     local name = values[at + SUBMISSION_AT + 2]
-    if not known[name] then
+    if not admitted[name] then
       local _, refused = intake.admits(partition, name, looked)
       if refused then
         return refused
       end
-      known[name] = true
+      admitted[name] = true
     end
   end
   return nil
@@ -4962,16 +5041,15 @@ function lane_due.handle(ln, now, looked)
   if not ln.due or tonumber(ln.due) > now then
     return nil
   end
-  local more, later = aside.put_back_due(ln, ln.f.pb ~= nil, MOVED_MAX, now)
+  local more, later = aside.put_back_due(ln, MOVED_MAX, now)
   if more then
     record.set(ln, "la", number.text(now))
   else
-    record.set(ln, "pb", nil)
     record.set(ln, "la", later)
   end
   handouts.finish(ln, now)
   local room = lanes.room(ln, now)
-  if wakes.some(ln.partition, ln.lane, math.min(room, MOVED_MAX), looked) == MOVED_MAX then
+  if wakes.some(ln, math.min(room, MOVED_MAX), looked, now) == MOVED_MAX then
     record.set(ln, "la", number.text(now))
   end
   lanes.save(ln, now)
@@ -5108,6 +5186,7 @@ M.repair = (function()
 local arms = M.arms
 local capabilities = M.capabilities
 local execution = M.execution
+local handouts = M.handouts
 local heads = M.heads
 local keys = M.keys
 local lane_due = M.lane_due
@@ -5121,9 +5200,9 @@ local function late(partition, head, now)
   local r = head and execution.open(partition, head.id)
   return r and r.queue and now - tonumber(r.f.ra) > LATE_MS and r
 end
-local function by_work(partition, lane, now)
+local function by_work(partition, lane, ln, now)
   local repaired, start = 0, waiters.some_rank(partition, lane)
-  for _, head in ipairs(heads.some(partition, lane, QUEUES)) do
+  for _, head in ipairs(heads.some(partition, lane, QUEUES, ln, now)) do
     local r = late(partition, head, now)
     if r and waiters.wake(r, head.queue, start) then
       repaired = repaired + 1
@@ -5151,10 +5230,17 @@ function repair.wakeups(partition, now)
   arms.sweep(partition, lane)
   local ln = lane_due.load(partition, lane)
   if ln and lanes.room(ln, now) == 0 then
+    handouts.finish(ln, now)
+    lanes.save(ln, now)
     return 0
   end
-  local repaired = by_work(partition, lane, now)
-  return repaired > 0 and repaired or by_arm(partition, lane, ln, now)
+  local repaired = by_work(partition, lane, ln, now)
+  repaired = repaired > 0 and repaired or by_arm(partition, lane, ln, now)
+  if ln then
+    handouts.finish(ln, now)
+    lanes.save(ln, now)
+  end
+  return repaired
 end
 return repair
 end)()
@@ -5398,6 +5484,7 @@ end
 end)()
 
 F.adjust_lane = (function()
+local aside = M.aside
 local clock = M.clock
 local keys = M.keys
 local lanes = M.lanes
@@ -5444,7 +5531,7 @@ return function(partition, name, request, state, settings, weights)
     end
   end
   operator.remember(ln, request, "adjusted")
-  record.set(ln, "pb", "1")
+  aside.doubt(partition, name)
   record.set_number(ln, "la", now)
   lanes.save(ln, now)
   return reply.ok("1")
@@ -5935,6 +6022,7 @@ end
 end)()
 
 F.describe_lane = (function()
+local aside = M.aside
 local clock = M.clock
 local depth = M.depth
 local keys = M.keys
@@ -5954,7 +6042,7 @@ return function(partition, name, key)
   local weights = ln and redis.call("HGETALL", keys.lane_weights(partition, name)) or {}
   return reply.ok(
     clock.now_ms(partition), text, weights, ln and ln.f.ta or "", tonumber(ln and ln.f.cl or "0"), leases, tokens,
-    depth.ready(partition, name), depth.oldest(partition, name) or "", redis.call("ZCARD", keys.aside(partition, name)),
+    depth.ready(partition, name), depth.oldest(partition, name) or "", aside.count(partition, name),
     key_held, arrival and number.text(tonumber(arrival)) or "")
 end
 end)()
@@ -6759,6 +6847,7 @@ local function store(partition, id, args, at, ttl, now, looked)
   local r = submission.record(partition, id, args, at, ttl, now)
   r.looked = looked
   execution.create(r, now)
+  intake.stored(r, looked)
 end
 local function one(partition, args, at, now, looked)
   local id = args[at]

@@ -24,6 +24,7 @@ impl LaneOps for ValkeyBackend {
         request.validate()?;
         let settings = request.settings.as_ref();
         let text = settings.map_or_else(String::new, codec::lane_settings_text);
+        let mut failed = None;
         for partition in &self.inner.keyspace.partitions {
             let call = calls::AdjustLane {
                 lane: request.lane.as_str(),
@@ -32,10 +33,13 @@ impl LaneOps for ValkeyBackend {
                 settings: &text,
                 weights: settings.map_or_else(Default::default, codec::lane_weights_text),
             };
-            let adjusted = self.inner.call(OPERATION, partition, call).await?;
-            adjusted.map_err(|_| bad_reply(OPERATION, BadReply("answer")))?;
+            let adjusted = self.inner.call(OPERATION, partition, call).await;
+            let adjusted = adjusted
+                .and_then(|answer| answer.map_err(|_| bad_reply(OPERATION, BadReply("answer"))));
+            // One partition that does not answer keeps none of the others from hearing of it.
+            failed = failed.or(adjusted.err());
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     async fn describe_lane(&self, lane: &LaneId) -> Result<LaneView, EngineError> {

@@ -28,6 +28,24 @@ pub(super) fn check(
         }
     }
     check_turns(part, &mut add, faults);
+    for (key, kept) in part {
+        let (Some(lane), Kept::Sorted(members)) =
+            (key.strip_prefix("P:").or_else(|| key.strip_prefix("D:")), kept)
+        else {
+            continue;
+        };
+        let looks = number(part, &format!("N:{lane}"), "la");
+        let is_timed = key.starts_with("D:");
+        let by = |score: &String| score.parse::<f64>().unwrap_or(0.0);
+        let late = |score: &String| match looks {
+            _ if !is_timed && score == "inf" => false,
+            Some(at) => !is_timed && (at as f64) > by(score),
+            None => true,
+        };
+        if members.values().any(late) {
+            faults.push(format!("{key} holds {members:?}, looked at by {looks:?}"));
+        }
+    }
     let expected = held(records, &steered);
     let stored: BTreeMap<String, BTreeMap<String, i64>> = part
         .iter()

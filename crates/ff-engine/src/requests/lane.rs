@@ -53,7 +53,7 @@ impl FromStr for LaneState {
 }
 
 /// How many claims there may be in an interval, by the generic cell rate algorithm (GCRA): they are spread
-/// evenly, and up to `burst` may come at once after a pause.
+/// evenly, and up to `burst` may come at once after a pause. The time between two is a whole number of µs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Rate {

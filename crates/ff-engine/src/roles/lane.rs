@@ -26,11 +26,17 @@ use crate::requests::{AdjustLane, LaneView, ListLanes};
 ///   `[lane.weights_count]`; in a key, priority and age decide `[lane.priority_counts_within_a_key]`. Those
 ///   without a key have turns together, like one key `[lane.keyless_have_turns_together]`. Each key can have
 ///   limits of its own, and one that is at its limit holds up no other `[lane.key_limits_hold_up_one_key]`,
-///   until a lease of it ends or its rate has room `[lane.key_goes_on]`.
-/// - With ageing a wait counts as priority, so that no execution waits for ever behind better ones
-///   `[lane.ageing_ends_starvation]`.
-/// - `max_queued` refuses what would be one too many `[lane.full_queue_refuses]`. `time_to_live` ends what no
-///   worker starts in time, and nothing that has started `[lane.time_to_live_ends_what_waits]`.
+///   until a lease of it ends or its rate has room `[lane.key_goes_on]`, whichever key
+///   has the first turn `[lane.full_key_in_front_hides_no_other]`, or the lane is adjusted
+///   `[lane.adjusting_frees_every_key]`; a clock that steps back holds it no longer
+///   `[lane.clock_steps_do_not_hold_a_key]`. Attempts that resume take turns, too
+///   `[lane.resumed_attempts_take_turns]`.
+/// - With ageing a wait counts as priority, so that no execution waits for ever behind better ones of its key, or
+///   of those without one `[lane.ageing_ends_starvation]`.
+/// - While as many are ready as `max_queued` says, submissions are refused, and flows with a node in the lane
+///   `[lane.full_queue_refuses]`. `time_to_live` ends what no worker starts in time, and nothing that has started
+///   `[lane.time_to_live_ends_what_waits]`.
+/// - What keeps a lane from handing an execution out is explained `[lane.barrier_is_explained]`.
 ///
 /// Limits, turns and bounds hold in each partition of a store for itself.
 #[async_trait]

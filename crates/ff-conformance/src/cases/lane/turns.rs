@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ff_engine::{LaneSettings, Rate};
+use ff_types::{TimestampMs, limits};
 
 use crate::Fixture;
 use crate::expect::{Case, CaseResult, cases, ensure, ensure_eq};
@@ -16,6 +17,9 @@ pub(crate) const CASES: &[Case] = &cases!["lane":
     keyless_have_turns_together,
     key_limits_hold_up_one_key,
     key_goes_on,
+    full_key_in_front_hides_no_other,
+    adjusting_frees_every_key,
+    clock_steps_do_not_hold_a_key,
     resumed_attempts_take_turns,
     ageing_ends_starvation,
 ];
@@ -128,6 +132,68 @@ pub(crate) async fn key_goes_on(fx: Fixture) -> CaseResult {
     fx.advance(10_000).await;
     fx.settle().await?;
     ensure_eq!(ids(&fx.promptly(woken).await???.tasks), last);
+    fx.check().await
+}
+
+/// The end of a lease gets a waiting claim the next execution of its key, also when another key, which is at its
+/// limit, has the first turn.
+pub(crate) async fn full_key_in_front_hides_no_other(fx: Fixture) -> CaseResult {
+    fx.set_lane(LaneSettings::unlimited().with_key_max_concurrency(1)).await?;
+    fx.submit_keys("a b").await?;
+    let tasks = fx.claim_just(2).await?;
+    let woken = fx.waiting_claim()?;
+    fx.let_others_run().await;
+    let waiting = fx.submit_keys("a b").await?;
+    fx.let_others_run().await;
+    let of_b = tasks.iter().find(|task| task.execution_id > tasks[0].execution_id);
+    let of_b = of_b.unwrap_or(&tasks[0]);
+    let key = fx.key_of(of_b).await?;
+
+    fx.backend.complete(&of_b.handle, None).await?;
+
+    let expected = if key == "a" { waiting[0] } else { waiting[1] };
+    ensure_eq!(ids(&fx.promptly(woken).await???.tasks), [expected]);
+    fx.check().await
+}
+
+/// When a lane is adjusted, every key that was over its limit is looked at again, however many they are, and
+/// waits from then on for as long as the new limit says.
+pub(crate) async fn adjusting_frees_every_key(fx: Fixture) -> CaseResult {
+    let many = limits::LANE_MOVED_MAX + 8;
+    let rate = |per| Rate::new(1, per);
+    let hourly = LaneSettings::unlimited().with_key_rate(rate(Duration::from_hours(1)));
+    fx.set_lane(hourly).await?;
+    let keys: Vec<_> = (0..many).map(|number| format!("k{number}")).collect();
+    let keys = keys.join(" ");
+    fx.submit_keys(&format!("{keys} {keys}")).await?;
+    fx.claim_all(many).await?;
+    ensure_eq!(fx.lane_view().await?.keys_over_limit, many as u64);
+
+    fx.set_lane(LaneSettings::unlimited().with_key_rate(rate(Duration::from_secs(6)))).await?;
+    ensure!(fx.claim_if_any().await?.is_none(), "the new rate has no room yet");
+    fx.advance(6_000).await;
+    fx.settle().await?;
+    fx.claim_all(many).await?;
+    ensure_eq!(fx.lane_view().await?.keys_over_limit, 0);
+    fx.check().await
+}
+
+/// A clock that steps back holds a key for as long as its rate says from then on, and no longer.
+pub(crate) async fn clock_steps_do_not_hold_a_key(fx: Fixture) -> CaseResult {
+    let rate = Rate::new(1, Duration::from_secs(1));
+    fx.set_lane(LaneSettings::unlimited().with_key_rate(rate)).await?;
+    fx.submit_keys("a a").await?;
+    fx.claim_just(1).await?;
+    ensure!(fx.claim_if_any().await?.is_none(), "the rate of the key is used up");
+
+    let now = fx.now().await;
+    fx.clock.set(TimestampMs(now.as_i64() - 3_600_000)).await;
+    ensure!(fx.claim_if_any().await?.is_none(), "there is no room yet");
+    fx.settle().await?;
+    ensure!(fx.claim_if_any().await?.is_none(), "there is no room yet");
+    fx.advance(1_000).await;
+    fx.settle().await?;
+    fx.claim_just(1).await?;
     fx.check().await
 }
 

@@ -262,15 +262,15 @@ impl LaneQueues {
             .flat_map(|(class, queue, line)| line.iter().map(move |place| (class, queue, place)))
     }
 
-    /// The first of each class and kind of work that is not aside, best first.
-    pub fn heads(&self) -> Vec<(Place, Queue)> {
+    /// The first of each class and kind of work that could be handed out if the lane has room, best first.
+    pub fn heads(&self, now: TimestampMs) -> Vec<(Place, Queue)> {
         let keyless = self
             .keyless
             .iter()
             .filter_map(|((_, queue), line)| line.first().map(|place| (*place, *queue)));
         let all = self.rings.iter().filter(|(ring, _)| ring.tag.is_none());
         let keyed = all.filter_map(|(ring, keyed)| {
-            let key = keyed.turns.next_key()?;
+            let key = keyed.turns.keys().find(|key| self.record.key_room(key, now).is_ok())?;
             keyed.lines.get(key)?.first().map(|place| (*place, ring.queue))
         });
         let mut heads: Vec<_> = keyless.chain(keyed).collect();

@@ -48,6 +48,11 @@ pub(super) fn next_at(rate: &Rate, kept: u64, now: TimestampMs) -> TimestampMs {
     at.max(now)
 }
 
+/// The longest time that anybody has to wait, in whole ms.
+pub(super) fn longest_ms(rate: &Rate) -> u64 {
+    burst_us(rate).div_ceil(US_PER_MS)
+}
+
 /// Whether `A` says nothing any more.
 pub(super) fn is_over(kept: u64, now: TimestampMs) -> bool {
     kept <= in_us(now)

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ff_types::backend::CapabilitySet;
 use ff_types::{LaneId, LaneKey, RequestId, TimestampMs, limits};
@@ -33,7 +34,6 @@ pub struct LaneRecord {
     /// The latest requests that changed it.
     pub marks: Recent<RequestId>,
     arrival_us: u64,
-    puts_all_back: bool,
     keys: BTreeMap<LaneKey, KeyRecord>,
     arrivals: BTreeSet<(u64, LaneKey)>,
 }
@@ -48,10 +48,12 @@ struct KeyRecord {
 }
 
 /// A key that has something ready and no turn: it is over its limit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Parked {
     /// Until this time, or else until a lease of the key ends.
     until: Option<TimestampMs>,
+    /// Whether the lane was adjusted since: whatever it waits for is not what it was.
+    is_doubtful: bool,
     rings: BTreeSet<Ring>,
 }
 
@@ -136,7 +138,9 @@ impl LaneRecord {
             }
         }
         self.marks.push(request.request_id);
-        self.puts_all_back = true;
+        for parked in self.keys.values_mut().filter_map(|used| used.parked.as_mut()) {
+            parked.is_doubtful = true;
+        }
         self.look_at = Some(now);
         Ok(true)
     }
@@ -216,8 +220,14 @@ impl LaneRecord {
         self.change_key(key, |used| used.arrival_us = next);
     }
 
-    /// A claim is through: when it has used the rate up, the lane is looked at once there is room.
+    /// A claim is through: when it has used the rate up, the lane is looked at once there is room. After a clock
+    /// that stepped back, a look that lies further ahead than anybody has to wait is due at once.
     pub fn claimed(&mut self, now: TimestampMs) {
+        if let (Some(at), Some(horizon)) = (self.look_at, self.horizon(now))
+            && at > horizon
+        {
+            self.look_at = Some(now);
+        }
         if let (Some(rate), LaneState::Active | LaneState::Draining) =
             (self.settings.rate, self.state)
             && rate::room(&rate, self.arrival_us, now) == 0
@@ -225,6 +235,13 @@ impl LaneRecord {
             self.arrival_us = rate::arrival_at(&rate, self.arrival_us, now);
             self.look_by(rate::next_at(&rate, self.arrival_us, now));
         }
+    }
+
+    /// The latest time that anybody has to wait for a rate; `None` without one.
+    fn horizon(&self, now: TimestampMs) -> Option<TimestampMs> {
+        let rates = [&self.settings.rate, &self.settings.key_rate].into_iter().flatten();
+        let longest = rates.map(rate::longest_ms).max()?;
+        Some(now.saturating_add(Duration::from_millis(longest)))
     }
 
     fn look_by(&mut self, at: TimestampMs) {
@@ -239,8 +256,9 @@ impl LaneRecord {
             self.set_arrival(key, kept, rate::arrival_at(&rate, kept, now));
         }
         self.change_key(key, |used| {
-            let parked = used.parked.get_or_insert(Parked { until, rings: BTreeSet::new() });
+            let parked = used.parked.get_or_insert_default();
             parked.until = until;
+            parked.is_doubtful = false;
             parked.rings.insert(ring);
         });
         if let Some(at) = until {
@@ -262,31 +280,30 @@ impl LaneRecord {
         rings
     }
 
-    /// Some of the keys that stand aside and have to be put back, those that wait for no time last; and takes
-    /// note of when others have to be.
+    /// Some of the keys that stand aside and have to be put back: those that the lane was adjusted for, those whose
+    /// time has come, and those that would wait for longer than anybody has to, because the clock has stepped back.
+    /// Takes note of when others have to be.
     pub fn take_due_keys(&mut self, now: TimestampMs) -> Vec<LaneKey> {
-        let mut parked: Vec<_> = self
-            .keys
-            .iter()
-            .filter_map(|(key, used)| {
-                let until = used.parked.as_ref()?.until;
-                Some((until.is_none(), until, key.clone()))
+        let horizon = self.horizon(now);
+        let rank = |parked: &Parked| match parked.until {
+            _ if parked.is_doubtful => Some(0),
+            Some(at) if at <= now => Some(1),
+            Some(at) if horizon.is_some_and(|horizon| at > horizon) => Some(2),
+            _ => None,
+        };
+        let parked = self.keys.iter().filter_map(|(key, used)| Some((key, used.parked.as_ref()?)));
+        let mut due: Vec<_> = parked
+            .filter_map(|(key, one)| {
+                Some((rank(one)?, one.until.is_none(), one.until, key.clone()))
             })
             .collect();
-        parked.sort_unstable();
-        let all = self.puts_all_back;
-        let is_due = |until: &Option<TimestampMs>| all || until.is_some_and(|at| at <= now);
-        let due: Vec<_> = parked.iter().filter(|(_, until, _)| is_due(until)).collect();
-        let taken: Vec<_> =
-            due.iter().take(limits::LANE_MOVED_MAX).map(|(.., key)| key.clone()).collect();
-        self.look_at = None;
-        if due.len() > taken.len() {
-            self.look_at = Some(now);
-        } else {
-            self.puts_all_back = false;
-            let later = parked.iter().filter(|(_, until, _)| !is_due(until));
-            self.look_at = later.filter_map(|(_, until, _)| *until).min();
-        }
+        due.sort_unstable();
+        let more = due.len() > limits::LANE_MOVED_MAX;
+        due.truncate(limits::LANE_MOVED_MAX);
+        let taken: Vec<_> = due.into_iter().map(|(.., key)| key).collect();
+        let others = self.keys.iter().filter(|(key, _)| !taken.contains(key));
+        let later = others.filter_map(|(_, used)| used.parked.as_ref()?.until).min();
+        self.look_at = if more { Some(now) } else { later };
         taken
     }
 
@@ -343,6 +360,17 @@ impl LaneRecord {
     pub fn barrier(&self, key: Option<&LaneKey>, now: TimestampMs) -> Option<LaneBarrier> {
         let of_key = || key.and_then(|key| self.key_room(key, now).err());
         self.room(now).err().or_else(of_key)
+    }
+
+    /// Keys that are aside until a time at which nobody looks.
+    pub fn forgotten_keys(&self) -> Vec<LaneKey> {
+        let waits_in_vain = |parked: &Parked| {
+            let by = if parked.is_doubtful { Some(TimestampMs(i64::MAX)) } else { parked.until };
+            by.is_some_and(|by| self.look_at.is_none_or(|at| at > by))
+        };
+        let parked =
+            self.keys.iter().filter(|(_, used)| used.parked.as_ref().is_some_and(waits_in_vain));
+        parked.map(|(key, _)| key.clone()).collect()
     }
 
     /// Whether nothing is held or remembered of what was.
