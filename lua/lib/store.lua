@@ -18,7 +18,9 @@ local function save_long(r)
   r.long = nil
 end
 
-local OPTIONAL = { "pk", "pl", "ct", "cl", "tg", "rs", "du", "dl", "nd", "dp", "ch", "ck", "pa", "hk", "bu", "es" }
+local OPTIONAL = {
+  "pk", "pl", "ct", "cl", "tg", "rs", "du", "dl", "nd", "dp", "ch", "ck", "pa", "hk", "bu", "es", "oc",
+}
 
 --- Writes a new execution. Of the fields that are not packed it can have those of a submission.
 function store.insert(r)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ff_engine::OnBreach;
-use ff_engine::machine::{self, ExecutionRecord, Queue};
+use ff_engine::machine::{self, ExecutionRecord, Queue, ScheduleRecord};
 use ff_types::{BudgetId, ExecutionId, Tags, TimestampMs, WaitpointId};
 
 use crate::MemBackend;
@@ -70,6 +70,7 @@ impl MemBackend {
             faults.extend(machine::flow_contradictions(flow, &members));
         }
         faults.extend(strays(&store));
+        faults.extend(store.schedules.range(..).filter_map(astray));
         compare("queues", &queued(&store), &queued_by_records(&store), &mut faults);
         compare("timers", &timed(&store), &timed_by_records(&store), &mut faults);
         let everybodys = timers_by_records(&store);
@@ -106,8 +107,9 @@ impl MemBackend {
             .collect();
         let flows: Vec<_> = store.flows.range(..).collect();
         format!(
-            "{records:?} {flows:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+            "{records:?} {flows:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
             store.budgets.range(..).collect::<Vec<_>>(),
+            store.schedules.range(..).collect::<Vec<_>>(),
             store.log.entries().collect::<Vec<_>>(),
             queued(&store),
             timed(&store),
@@ -172,7 +174,10 @@ fn timers_by_records(store: &Store) -> Vec<((TimestampMs, Timed), &Tags)> {
         let (id, tags) = (budget.spec.id, &budget.spec.tags);
         budget.look_at.map(|at| ((at, Timed::Budget(id)), tags))
     });
-    executions.chain(flows).chain(budgets).collect()
+    let schedules = store.schedules.range(..).filter_map(|schedule| {
+        schedule.due.map(|at| ((at, Timed::Schedule(schedule.id)), &schedule.tags))
+    });
+    executions.chain(flows).chain(budgets).chain(schedules).collect()
 }
 
 type Waiting = (BudgetId, Result<crate::queues::Place, (u64, ExecutionId)>);
@@ -210,6 +215,16 @@ fn reservations(store: &Store) -> Vec<String> {
         }
     }
     faults
+}
+
+/// What is wrong with the next occurrence of a schedule, if anything: it is the first behind all that is
+/// decided.
+fn astray(schedule: &ScheduleRecord) -> Option<String> {
+    let first = machine::first_due(schedule.id, &schedule.spec, schedule.through);
+    let first = first.ok().flatten().filter(|_| schedule.paused.is_none());
+    let (next, due) = (first.map(|(at, _)| at), first.map(|(_, due)| due));
+    let sound = schedule.next == next && (schedule.due == due || schedule.waiting.is_some());
+    (!sound).then(|| format!("schedule {}: {schedule:?}, its next is {first:?}", schedule.id))
 }
 
 /// Members whose flow is not there, or does not know them.

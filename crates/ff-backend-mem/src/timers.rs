@@ -1,10 +1,10 @@
-//! What is due when: one entry an execution, flow or budget, and the same entry under each of its tags, so
+//! What is due when: one entry an execution, flow, budget or schedule, and the same entry under each of its tags, so
 //! that a filtered scanner finds what is its own without stepping over the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ff_types::{BudgetId, ExecutionId, FlowId, Tags, TimestampMs};
+use ff_types::{BudgetId, ExecutionId, FlowId, ScheduleId, Tags, TimestampMs};
 use tokio::sync::Notify;
 
 /// Whose time has come. At one time executions come first, so that what members do by themselves
@@ -14,12 +14,13 @@ pub(crate) enum Timed {
     Execution(ExecutionId),
     Flow(FlowId),
     Budget(BudgetId),
+    Schedule(ScheduleId),
 }
 
 impl Timed {
-    /// Whether every maintainer looks after it: a budget without tags.
+    /// Whether every maintainer looks after it: a budget or a schedule without tags.
     pub(crate) fn is_everybodys(self, tags: &Tags) -> bool {
-        matches!(self, Self::Budget(_)) && tags.iter().next().is_none()
+        matches!(self, Self::Budget(_) | Self::Schedule(_)) && tags.iter().next().is_none()
     }
 }
 

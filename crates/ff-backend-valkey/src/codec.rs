@@ -3,10 +3,12 @@
 
 mod budgets;
 mod flows;
+mod schedules;
 mod waits;
 
 pub(crate) use budgets::{amounts_text, budget, limits_text};
 pub(crate) use flows::{flow, letter, links, node_view};
+pub(crate) use schedules::{schedule, schedule_fields, schedule_times};
 pub(crate) use waits::{kind_of, state_of};
 
 use std::time::Duration;
@@ -219,6 +221,9 @@ fn submission(
     }
     if let Some(estimate) = budgets::amounts(r, "es")? {
         submission = submission.with_estimate(budgets::usage(estimate));
+    }
+    if let Some(occurrence) = schedules::occurrence(r)? {
+        submission = submission.with_occurrence(occurrence);
     }
     Ok(submission)
 }

@@ -55,10 +55,7 @@ pub(crate) fn refused(refusal: Refusal, execution: ExecutionId) -> EngineError {
             Some(flow) => EngineError::flow_not_found(flow),
             None => bad_reply("flow_not_found", BadReply("id")),
         },
-        Code::BudgetNotFound => match details.text().ok().and_then(|id| id.parse().ok()) {
-            Some(budget) => EngineError::budget_not_found(budget),
-            None => bad_reply("budget_not_found", BadReply("id")),
-        },
+        Code::BudgetNotFound => budget_not_found(details),
         Code::UsageDimensions => {
             too_many("usage_dimensions", limits::USAGE_DIMENSIONS_MAX as u64, &mut details)
         }
@@ -74,7 +71,10 @@ pub(crate) fn refused(refusal: Refusal, execution: ExecutionId) -> EngineError {
         | Code::FlowBusy
         | Code::NodeStarted
         | Code::BudgetId
-        | Code::BudgetDimension => bad_reply("execution", BadReply("code of its own")),
+        | Code::BudgetDimension
+        | Code::ScheduleNotFound
+        | Code::ScheduleId
+        | Code::ScheduleVersion => bad_reply("execution", BadReply("code of its own")),
         Code::AlreadyTerminal => match details.text().ok().and_then(|text| text.parse().ok()) {
             Some(outcome) => state(StateKind::AlreadyTerminal { outcome }),
             None => bad_reply(code_name(code), BadReply("outcome")),
@@ -120,6 +120,14 @@ pub(crate) fn refused_flow(
             Some(execution) => refused(Refusal { code, details }, execution),
             None => bad_reply(operation, BadReply("code of a flow")),
         },
+    }
+}
+
+/// The error of a call that names an unknown budget.
+pub(crate) fn budget_not_found(mut details: Values) -> EngineError {
+    match details.text().ok().and_then(|id| id.parse().ok()) {
+        Some(budget) => EngineError::budget_not_found(budget),
+        None => bad_reply("budget_not_found", BadReply("id")),
     }
 }
 

@@ -19,6 +19,7 @@ pub mod harness;
 pub mod histories;
 mod layer;
 pub mod runner;
+mod schedules;
 mod verbs;
 mod waits;
 pub mod witness;

@@ -29,6 +29,6 @@ pub use ids::{Entropy, IdSource, SeededEntropy};
 pub use requests::*;
 pub use roles::{
     AttemptOps, BackendInfo, BudgetOps, ClaimOps, EngineBackend, FlowOps, OperatorOps, ReadOps,
-    SignalOps, SubmitOps, TimerOps,
+    ScheduleOps, SignalOps, SubmitOps, TimerOps,
 };
 pub use token::{KeyRing, OsSecrets, SecretSource, Verified, WaitpointSecret};

@@ -10,7 +10,7 @@ use super::source::{Sources, requires};
 /// Longest source file.
 const LINES_MAX: usize = 120;
 /// Longest module that is, or has in its head, the list of everything that is stored.
-const LISTING_LINES_MAX: usize = 240;
+const LISTING_LINES_MAX: usize = 250;
 /// Commands whose cost grows with what is stored, or that have no place in a function.
 const BANNED: &[&str] = &[
     "KEYS",
@@ -34,7 +34,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("TIME", &["clock"]),
     ("SPUBLISH", &["arms", "events", "timers", "told"]),
     ("XADD", &["events", "frames"]),
-    ("HGETALL", &["record", "describe", "flow", "waits", "steps", "budget"]),
+    ("HGETALL", &["record", "describe", "flow", "waits", "steps", "budget", "schedule"]),
     ("SRANDMEMBER", &["heads", "repair"]),
 ];
 

@@ -6,6 +6,7 @@ mod claim;
 mod flow;
 mod operator;
 mod read;
+mod schedule;
 mod signal;
 mod submit;
 mod tick;

@@ -6,5 +6,6 @@ mod budgets;
 mod flows;
 pub(crate) mod harness;
 pub(crate) mod proxy;
+mod schedules;
 pub(crate) mod servers;
 pub(crate) mod store;

@@ -9,7 +9,9 @@ use ff_engine::{
     ClaimOps, ClaimOutcome, ClaimRequest, EngineError, Grant, ReclaimRequest, Task, TickRequest,
 };
 use ff_types::backend::{CapabilitySet, ClaimPolicy, HandleKind, ReclaimToken, ScannerFilter};
-use ff_types::{BudgetId, ExecutionId, FlowId, LaneId, RequestId, Tags, TimestampMs, limits};
+use ff_types::{
+    BudgetId, ExecutionId, FlowId, LaneId, RequestId, ScheduleId, Tags, TimestampMs, limits,
+};
 
 use crate::toy::{Answer, TAG, Table, Toy};
 
@@ -186,7 +188,12 @@ impl Toy {
             .iter()
             .filter(|(_, budget)| matches(&budget.spec.tags) || everybodys(&budget.spec.tags));
         let budgets = budgets.filter_map(|(id, budget)| Some((budget.look_at?, Due::Budget(*id))));
-        rows.chain(flows).chain(budgets).collect()
+        let schedules = table
+            .schedules
+            .iter()
+            .filter(|(_, schedule)| matches(&schedule.tags) || everybodys(&schedule.tags));
+        let schedules = schedules.filter_map(|(id, one)| Some((one.due?, Due::Schedule(*id))));
+        rows.chain(flows).chain(budgets).chain(schedules).collect()
     }
 }
 
@@ -196,6 +203,7 @@ pub(crate) enum Due {
     Row(ExecutionId),
     Flow(FlowId),
     Budget(BudgetId),
+    Schedule(ScheduleId),
 }
 
 impl Table {

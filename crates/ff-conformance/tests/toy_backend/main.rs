@@ -6,6 +6,7 @@
 mod budgets;
 mod claims;
 mod flows;
+mod schedules;
 mod toy;
 mod verbs;
 mod waits;
@@ -18,7 +19,7 @@ use ff_conformance::{Harness, HarnessError, Inspect, Opened};
 use ff_engine::ManualClock;
 use ff_engine::machine::{self, ExecutionRecord};
 
-use toy::Toy;
+use toy::{Table, Toy};
 
 // region: harness
 struct ToyHarness;
@@ -63,7 +64,8 @@ impl Inspect for Inside {
 
     async fn snapshot(&self) -> String {
         let table = self.0.table();
-        format!("{:?} {:?} {:?}", table.rows, table.flows, table.keys)
+        let Table { rows, flows, schedules, keys, .. } = &*table;
+        format!("{rows:?} {flows:?} {schedules:?} {keys:?}")
     }
 
     async fn leftovers(&self) -> u64 {

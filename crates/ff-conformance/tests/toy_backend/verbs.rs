@@ -484,6 +484,7 @@ impl Toy {
                 Due::Row(id) => table.tick_row(*id, &mut outcome, now),
                 Due::Flow(id) => table.tick_flow(*id, &mut outcome, now),
                 Due::Budget(id) => table.tick_budget(*id, &mut outcome, now),
+                Due::Schedule(id) => table.tick_schedule(*id, &mut outcome, now),
             }
         }
 

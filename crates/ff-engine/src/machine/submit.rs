@@ -68,6 +68,21 @@ pub fn submit(
     Ok(SubmitDecision::Create(Box::new(created(submission, fingerprint, now))))
 }
 
+/// Decides the submission of an occurrence of a schedule, whose id is free: the work was checked when the
+/// schedule was made.
+///
+/// # Errors
+/// [`EngineError::NotFound`] for a budget.
+pub fn scheduled(
+    submission: &Submission,
+    fingerprint: u64,
+    budgets: &impl BudgetTables,
+    now: TimestampMs,
+) -> Result<Box<ExecutionRecord>, EngineError> {
+    known_budgets(submission, budgets)?;
+    Ok(Box::new(created(submission, fingerprint, now)))
+}
+
 /// Whether the budgets that a submission draws on are there.
 pub(super) fn known_budgets(
     submission: &Submission,

@@ -9,6 +9,9 @@ mod flow_graph;
 mod flow_view;
 mod operator;
 mod read;
+mod schedule;
+mod schedule_spec;
+mod schedule_view;
 mod signal;
 mod state;
 mod step;
@@ -47,6 +50,14 @@ pub use operator::{
 pub use read::{
     Cursor, ExecutionResult, ExplainReason, Explanation, ListPage, ListRequest, ResultOutcome,
     ResultRequest,
+};
+pub use schedule::{
+    AdjustSchedule, BackfillOutcome, BackfillSchedule, CreateSchedule, ListSchedules,
+    ScheduleChange,
+};
+pub use schedule_spec::{Misfire, Occurrence, Overlap, Recurrence, ScheduleSpec};
+pub use schedule_view::{
+    RefusedOccurrence, ScheduleCounts, SchedulePause, ScheduleState, ScheduleView, ScheduledRun,
 };
 pub use signal::{DeliverSignal, SignalOutcome};
 pub use state::SavedState;

@@ -89,6 +89,8 @@ pub struct TickOutcome {
     pub flows_advanced: u32,
     /// Budgets that executions waited for and that were looked at.
     pub budgets_looked_at: u32,
+    /// Looks at schedules of which occurrences had come due.
+    pub schedules_fired: u32,
     /// When something is due next, among what the filter matches. A time that has passed means:
     /// call again.
     pub next_due: Option<TimestampMs>,
@@ -124,5 +126,6 @@ impl TickOutcome {
             + self.flows_removed
             + self.flows_advanced
             + self.budgets_looked_at
+            + self.schedules_fired
     }
 }

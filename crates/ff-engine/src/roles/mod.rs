@@ -15,6 +15,7 @@ mod claim;
 mod flow;
 mod operator;
 mod read;
+mod schedule;
 mod signal;
 mod submit;
 mod timer;
@@ -25,6 +26,7 @@ pub use claim::ClaimOps;
 pub use flow::FlowOps;
 pub use operator::OperatorOps;
 pub use read::ReadOps;
+pub use schedule::ScheduleOps;
 pub use signal::SignalOps;
 pub use submit::SubmitOps;
 pub use timer::TimerOps;
@@ -53,6 +55,7 @@ pub trait EngineBackend:
     + SignalOps
     + OperatorOps
     + BudgetOps
+    + ScheduleOps
     + ReadOps
     + TimerOps
 {
@@ -67,6 +70,7 @@ impl<B> EngineBackend for B where
         + SignalOps
         + OperatorOps
         + BudgetOps
+        + ScheduleOps
         + ReadOps
         + TimerOps
         + ?Sized

@@ -2,6 +2,7 @@
 
 mod budgets;
 mod flows;
+mod schedules;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
