@@ -10,6 +10,7 @@ mod completions;
 mod flow;
 mod operate;
 mod result;
+mod schedule;
 mod signal;
 mod submit;
 mod tail;
