@@ -12,6 +12,7 @@
 local agenda = require("agenda")
 local clock = require("clock")
 local firing = require("firing")
+local keys = require("keys")
 local packed = require("packed")
 local planned = require("planned")
 local record = require("record")
@@ -28,8 +29,8 @@ return function(partition, tag, plans)
   local now = clock.now_ms(partition)
   local values, looked, fired = packed.read(plans), {}, 0
   for at = 1, #values, VALUES do
-    local s = schedule.load(partition, values[at])
-    if s and s.f.ve == values[at + 1] then
+    if redis.call("HGET", keys.schedule(partition, values[at]), "ve") == values[at + 1] then
+      local s = schedule.load(partition, values[at])
       planned.next_version(s)
       if values[at + 2] ~= "0" then
         schedule.count(s, "missed", tonumber(values[at + 2]))

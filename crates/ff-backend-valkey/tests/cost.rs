@@ -255,7 +255,7 @@ const COSTS_OF_A_SCHEDULE: &[(&str, &str)] = &[
     ("create_schedule", "fcall fcall_ro hgetall hset time×2 zadd×3 zrange"),
     (
         "tick",
-        "exists fcall×2 hgetall hmget hset×2 sadd set srandmember time×2 xrange zadd×4 zrange×4",
+        "exists fcall×2 hget hgetall hmget hset×2 sadd set srandmember time×2 xrange zadd×4 zrange×4",
     ),
     ("backfill_schedule", "exists fcall fcall_ro hgetall×2 hset×2 sadd set time×2 zadd×4 zrange"),
     ("delete_schedule", "fcall hgetall unlink zrem×3"),

@@ -38,6 +38,7 @@ const BENCHES: &[(&str, &str)] = &[
     ("idle", "--runs 1 --workers 1,10 --processes 2 --seconds 3"),
     ("flow", FLOW_QUICK),
     ("budget", "--runs 1 --executions 64 --budgets 1,2 --samples 3"),
+    ("schedule", "--runs 1 --due 64 --maintainers 1,2 --lead-seconds 1"),
     ("stream", "--runs 1 --streams 1,4 --frames 400 --tails 1,20 --samples 10"),
 ];
 const FLOW_QUICK: &str =

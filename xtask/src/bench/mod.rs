@@ -19,6 +19,7 @@ mod report;
 mod resume;
 mod rig;
 mod routing;
+mod schedule;
 mod signal;
 mod stream;
 mod timers;
@@ -59,6 +60,8 @@ enum Bench {
     Stream(stream::StreamArgs),
     /// Budgets: what they cost, and how soon a raise is felt.
     Budget(budget::BudgetArgs),
+    /// Schedules that come due in the same second.
+    Schedule(schedule::ScheduleArgs),
     /// All of these over Valkey, one after the other.
     All(all::AllArgs),
 }
@@ -134,6 +137,7 @@ impl Bench {
             Self::Flow(args) => flow::run(args),
             Self::Stream(args) => stream::run(args),
             Self::Budget(args) => budget::run(args),
+            Self::Schedule(args) => schedule::run(args),
             Self::All(args) => all::run(args),
         }
     }

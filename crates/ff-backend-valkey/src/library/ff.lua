@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "18f95120781a85a0ee216875c0b4916b" }
+M.library = { PROTOCOL = 1, HASH = "dd3a2347e8e6a3bce7a7fc42813f4827" }
 
 M.number = (function()
 local number = {}
@@ -5601,6 +5601,7 @@ F.fire_schedules = (function()
 local agenda = M.agenda
 local clock = M.clock
 local firing = M.firing
+local keys = M.keys
 local packed = M.packed
 local planned = M.planned
 local record = M.record
@@ -5614,8 +5615,8 @@ return function(partition, tag, plans)
   local now = clock.now_ms(partition)
   local values, looked, fired = packed.read(plans), {}, 0
   for at = 1, #values, VALUES do
-    local s = schedule.load(partition, values[at])
-    if s and s.f.ve == values[at + 1] then
+    if redis.call("HGET", keys.schedule(partition, values[at]), "ve") == values[at + 1] then
+      local s = schedule.load(partition, values[at])
       planned.next_version(s)
       if values[at + 2] ~= "0" then
         schedule.count(s, "missed", tonumber(values[at + 2]))

@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "2e5aecd721e27ce30aedda4e133c5f25" }
+M.library = { PROTOCOL = 1, HASH = "308c3f8ddceff19b2bdf0b722b48e2e5" }
 
 M.number = (function()
 local number = {}
@@ -5608,6 +5608,7 @@ F.fire_schedules = (function()
 local agenda = M.agenda
 local clock = M.clock
 local firing = M.firing
+local keys = M.keys
 local packed = M.packed
 local planned = M.planned
 local record = M.record
@@ -5621,8 +5622,8 @@ return function(partition, tag, plans)
   local now = clock.now_ms(partition)
   local values, looked, fired = packed.read(plans), {}, 0
   for at = 1, #values, VALUES do
-    local s = schedule.load(partition, values[at])
-    if s and s.f.ve == values[at + 1] then
+    if redis.call("HGET", keys.schedule(partition, values[at]), "ve") == values[at + 1] then
+      local s = schedule.load(partition, values[at])
       planned.next_version(s)
       if values[at + 2] ~= "0" then
         schedule.count(s, "missed", tonumber(values[at + 2]))
