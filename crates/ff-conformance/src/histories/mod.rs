@@ -10,6 +10,7 @@ mod invariants;
 mod keeps;
 mod moves;
 mod op;
+mod recurring;
 mod spending;
 mod submission;
 mod waits;
@@ -159,7 +160,8 @@ struct Moment {
 
 impl Moment {
     async fn of(world: &mut World) -> Result<Self, String> {
-        let views = Arc::new(Views::of(world).await?);
+        let schedules = world.find_occurrences().await?;
+        let views = Arc::new(Views::of(world, schedules).await?);
         world.flows.seen.clone_from(views.flows());
         Ok(Self { views, snapshot: world.opened.inspect.snapshot().await })
     }
@@ -208,6 +210,9 @@ async fn finish(world: &World) -> Result<(), String> {
         let request = AdjustBudget::new(ids.request_id(), *budget).with_reset();
         let request = request.with_limit("output_tokens", BudgetLimit::COUNTED);
         backend.adjust_budget(&request).await.map_err(text)?;
+    }
+    for schedule in &world.schedules {
+        backend.delete_schedule(*schedule).await.map_err(text)?;
     }
     for _ in 0..ROUNDS {
         let views = world.views().await;

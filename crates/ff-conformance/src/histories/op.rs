@@ -92,6 +92,23 @@ pub(super) enum Op {
     Report { handle: u8, amount: u8, key: u8 },
     /// Limits a budget anew, and may let it start from nothing.
     Adjust { budget: u8, hard: u8, reset: bool },
+    /// Does something about schedules.
+    Recur(RecurOp),
+}
+
+/// A step about schedules.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum RecurOp {
+    /// Makes one.
+    Make { overlap: u8, misfire: u8, tagged: bool, lane: u8 },
+    /// Pauses one.
+    Pause(u8),
+    /// Resumes one.
+    Resume(u8),
+    /// Submits what lately should have been.
+    Backfill(u8),
+    /// Deletes one.
+    Delete(u8),
 }
 
 /// What is submitted.
@@ -221,6 +238,25 @@ fn budget() -> impl Strategy<Value = Op> {
         // Whatever draws on the budget that fails does so when its turn comes.
         2 => Just(Op::Adjust { budget: 1, hard: 0, reset: false }),
     ]
+}
+
+/// Steps about schedules.
+fn recur() -> impl Strategy<Value = Op> {
+    let make = (0_u8..4, 0_u8..3, prop::bool::weighted(0.3), 0_u8..2);
+    let make = make.prop_map(|(overlap, misfire, tagged, lane)| RecurOp::Make {
+        overlap,
+        misfire,
+        tagged,
+        lane,
+    });
+    prop_oneof![
+        3 => make,
+        2 => any::<u8>().prop_map(RecurOp::Pause),
+        3 => any::<u8>().prop_map(RecurOp::Resume),
+        2 => any::<u8>().prop_map(RecurOp::Backfill),
+        1 => any::<u8>().prop_map(RecurOp::Delete),
+    ]
+    .prop_map(Op::Recur)
 }
 
 /// Spans that waits last; most often long enough for something to happen.
@@ -357,6 +393,7 @@ fn op() -> impl Strategy<Value = Op> {
         9 => keep(),
         68 => flow(),
         13 => budget(),
+        4 => recur(),
         2 => (1_u8..5, option::of(0_u8..11)).prop_map(|(limit, state)| Op::List { limit, state }),
     ]
 }

@@ -15,13 +15,14 @@ use ff_types::backend::{
     CapabilitySet, ClaimPolicy, FailureClass, FailureReason, Handle, ReclaimToken, ScannerFilter,
 };
 use ff_types::{
-    BudgetId, ExecutionId, ExecutionState, FlowId, LaneId, Payload, TimestampMs, WorkerId,
-    WorkerInstanceId,
+    BudgetId, ExecutionId, ExecutionState, FlowId, LaneId, Payload, ScheduleId, TimestampMs,
+    WorkerId, WorkerInstanceId,
 };
 
 use super::flows::{FlowCall, Flows};
 use super::keeps::{KeepCall, Keeps, saved};
 use super::op::{EXECUTIONS_MAX, Op};
+use super::recurring::RecurCall;
 use super::spending::SpendCall;
 use super::waits::{WaitCall, Waits};
 use crate::harness::Opened;
@@ -46,6 +47,8 @@ pub(super) struct World {
     pub(super) flows: Flows,
     /// The budgets that executions may draw on.
     pub(super) budgets: Vec<BudgetId>,
+    /// The schedules that were made.
+    pub(super) schedules: Vec<ScheduleId>,
     latest: Option<Call>,
     latest_answer: Option<String>,
 }
@@ -88,6 +91,7 @@ enum Call {
     Keep(KeepCall),
     Flow(FlowCall),
     Spend(SpendCall),
+    Recur(RecurCall),
     CancelExecution(CancelExecution),
     Hold(Hold),
     ReleaseHold(ReleaseHold),
@@ -115,6 +119,7 @@ impl World {
             keeps: Keeps::default(),
             flows: Flows::default(),
             budgets: Vec::new(),
+            schedules: Vec::new(),
             latest: None,
             latest_answer: None,
         }
@@ -219,6 +224,7 @@ impl World {
                 return Some(Step::silent());
             }
             Op::Flow(op) => Call::Flow(self.flow_call(op, now)?),
+            Op::Recur(op) => Call::Recur(self.recur_call(op, now)?),
             Op::Report { .. } | Op::Adjust { .. } => Call::Spend(self.spend_call(op)?),
             Op::Read(which) => return Some(self.read(self.execution(*which)?).await),
             Op::List { limit, state } => return Some(self.list(*limit, *state).await),
@@ -286,6 +292,7 @@ impl World {
             Call::Keep(call) => self.make_keep(call).await,
             Call::Flow(call) => self.make_flow(call).await,
             Call::Spend(call) => self.make_spend(call).await,
+            Call::Recur(call) => self.make_recur(call).await,
             Call::CancelExecution(request) => {
                 let outcome = backend.cancel_execution(&request).await;
                 Step::of(Verb::CancelExecution, Some(request.execution_id), &outcome)
@@ -492,9 +499,10 @@ fn told(outcome: &ClaimOutcome) -> String {
 fn told_task(task: &Task) -> String {
     let fence = Fence::of(&task.handle, task.handle.backend);
     format!(
-        "{} {:?} {:?} {:?} retries {} reclaims {} until {} state {:?}",
+        "{} {:?} {:?} {:?} {:?} retries {} reclaims {} until {} state {:?}",
         task.execution_id,
         task.node,
+        task.occurrence,
         fence.map_err(|error| error.code()),
         task.handle.kind,
         task.retries,
