@@ -23,6 +23,7 @@
 --- @ok repaired  int   lost wake-ups
 --- @ok cut_off   flag  the call stopped early because it had done enough
 --- @ok broken    text  what could not be handled and is tried again later, a line each
+--- @ok schedules list  those that are due, for the client to plan: id, and fields that say when it recurs
 local agenda = require("agenda")
 local budget = require("budget")
 local budget_due = require("budget_due")
@@ -36,12 +37,23 @@ local flow_due = require("flow_due")
 local lane_due = require("lane_due")
 local repair = require("repair")
 local reply = require("reply")
+local schedule = require("schedule")
 local timers = require("timers")
 
 local ID_DIGITS = 32
 
---- Handles what is due of an execution, a flow, a budget or a lane. Answers that, and what it was.
-local function handle(partition, id, now, looked)
+--- Handles what is due of an execution, a flow, a budget or a lane; of a schedule it is left to the client. Answers
+--- that, and what it was.
+local function handle(partition, id, now, looked, schedules)
+  local schedule_id = string.match(id, "^s(%x+)$")
+  if schedule_id then
+    local s, planned = schedule.planned(partition, schedule_id)
+    if not s or not s.due or tonumber(s.due) > now then
+      return s, nil
+    end
+    schedules[#schedules + 1] = { schedule_id, planned }
+    return s, "schedules"
+  end
   local budget_id = string.match(id, "^g(%x+)$")
   if budget_id then
     local b = budget.load(partition, budget_id)
@@ -71,9 +83,10 @@ return function(partition, most, tag, process, wait)
   local counts = { delays = 0, leases = 0, timeouts = 0, expired = 0, grants = 0, removed = 0 }
   counts.waits, counts.waitpoints = 0, 0
   counts.flows_expired, counts.flows_removed, counts.flows_advanced, counts.budgets, counts.lanes = 0, 0, 0, 0, 0
-  local handled, looked, cut_off, broken = 0, {}, false, ""
+  counts.schedules = 0
+  local handled, looked, cut_off, broken, schedules = 0, {}, false, "", {}
   for _, id in ipairs(agenda.due(partition, tag, now, most)) do
-    local is_sound, r, event = pcall(handle, partition, id, now, looked)
+    local is_sound, r, event = pcall(handle, partition, id, now, looked, schedules)
     if not is_sound then
       timers.postpone(partition, tag, id, now)
       broken = broken .. id .. ": " .. tostring(r) .. "\n"
@@ -98,5 +111,5 @@ return function(partition, most, tag, process, wait)
   return reply.ok(
     now, next_due or "", c.delays, c.leases, c.timeouts, c.expired, c.grants, c.removed,
     c.waits, c.waitpoints, c.flows_expired, c.flows_removed, c.flows_advanced, c.budgets, c.lanes,
-    repaired, cut_off and "1" or "0", broken)
+    repaired, cut_off and "1" or "0", broken, schedules)
 end

@@ -1,8 +1,9 @@
 --- Takes an execution in hand, and puts it back: record, indexes and wake-ups together, and what its
---- end means for the members of its flow.
+--- end means for the members of its flow and for its schedule.
 ---
 --- A function opens an execution, decides, changes fields, and commits. Everything before the
 --- commit only reads.
+local buffered = require("buffered")
 local places = require("places")
 local propagate = require("propagate")
 
@@ -16,7 +17,11 @@ end
 --- Writes what was changed and brings the indexes along.
 function execution.commit(r, now)
   if not r.f.nd then
+    local was_over = r.over
     places.commit(r, now)
+    if r.f.oc and r.over and not was_over then
+      buffered.before_ended(r, now)
+    end
     if r.orphans then
       r.looked = r.looked or {}
       propagate.cancel_orphans(r.partition, r.orphans, now, r.looked)

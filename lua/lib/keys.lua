@@ -114,6 +114,16 @@ function keys.budgets(partition)
   return partition .. "B"
 end
 
+--- The hash of one schedule.
+function keys.schedule(partition, id)
+  return partition .. "S:" .. id
+end
+
+--- All schedules, a sorted set in the order of their ids.
+function keys.schedules(partition)
+  return partition .. "S"
+end
+
 --- Those that wait for room in a budget, a sorted set like a queue.
 function keys.budget_line(partition, id)
   return partition .. "W:" .. id

@@ -48,6 +48,7 @@
 --- @field cw  the child flow that it waits for, while it does
 --- @field bu  the budgets that it draws on, 32 digits each
 --- @field es  what each attempt is expected to use, see `amounts`
+--- @field oc  the occurrence of a schedule that it is, if it is one: schedule and time
 --- @field rv  what the latest attempt may still report within its reservation
 --- @field bo  the budget that it waits for
 --- @field ba  in which generation of it the execution was set aside, if it was
@@ -219,7 +220,7 @@ function record.flat(r)
   return flat
 end
 
-local TASK_FIELDS = { "nd", "ct", "tg", "pl", "dl", "le", "sv", "sk" }
+local TASK_FIELDS = { "nd", "oc", "ct", "tg", "pl", "dl", "le", "sv", "sk" }
 
 --- Those of them that make a task, with a lease.
 function record.task(r)

@@ -19,7 +19,7 @@ local function save_long(r)
 end
 
 local OPTIONAL = {
-  "pk", "pl", "ct", "cl", "tg", "rs", "du", "dl", "nd", "dp", "ch", "ck", "pa", "hk", "bu", "es", "lk", "tl",
+  "pk", "pl", "ct", "cl", "tg", "rs", "du", "dl", "nd", "dp", "ch", "ck", "pa", "hk", "bu", "es", "lk", "tl", "oc",
 }
 
 --- Writes a new execution. Of the fields that are not packed it can have those of a submission.

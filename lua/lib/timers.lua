@@ -24,9 +24,10 @@ function timers.sleep(partition, process, tag, at, now)
   redis.call("PEXPIRE", key, FORGOTTEN_AFTER_MS)
 end
 
---- Whether a record is a lane, or a budget without tags, which every maintainer looks after.
+--- Whether a record is a lane, or a budget or a schedule without tags, which every maintainer looks after, whatever
+--- its filter.
 local function is_everybodys(r)
-  return r.lane ~= nil or (r.budget ~= nil and not r.f.tg)
+  return r.lane ~= nil or ((r.budget or r.schedule) ~= nil and not r.f.tg)
 end
 
 local function wake_maintainer(r, at)
@@ -82,9 +83,9 @@ function timers.correct(partition, tag, id, r, now)
   end
 end
 
---- Puts an entry off that cannot be handled, so that it does not hold up the others.
-function timers.postpone(partition, tag, id, now)
-  local later = number.text(number.later(now, POSTPONED_MS))
+--- Puts an entry off that cannot be handled, for so many ms or a minute, so that it does not hold up the others.
+function timers.postpone(partition, tag, id, now, ms)
+  local later = number.text(number.later(now, ms or POSTPONED_MS))
   redis.call("ZADD", keys.due(partition), "XX", later, id)
   if tag ~= "" then
     redis.call("ZADD", keys.due(partition, tag), "XX", later, id)

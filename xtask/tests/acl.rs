@@ -9,17 +9,7 @@ use std::time::Duration;
 
 use ff_backend_valkey::ValkeyBackend;
 use ff_engine::{
-    AdjustBudget, AdjustLane, AttemptOps as _, BackendInfo as _, BudgetLimit, BudgetOps as _,
-    CancelExecution, CancelFlow, CancelFlowOutcome, ClaimOps as _, ClaimRequest, CompletionsFrom,
-    CreateBudget, CreateWaitpoint, DelayRequest, DeliverSignal, EngineError, ExtendFlow,
-    FailRequest, FlowEdge, FlowNode, FlowOps as _, FlowSpec, Hold, IdSource, LaneOps as _,
-    LaneSettings, LaneState, ListBudgets, ListFlows, ListLanes, ListRequest, ListWaitpoints,
-    OperatorOps as _, ProgressRequest, Rate, ReadCompletions, ReadGraph, ReadOps as _, ReadStream,
-    ReclaimRequest, ReleaseHold, ReplayExecution, ResultOutcome, ResultRequest, ResumeExecution,
-    RevokeLease, SeededEntropy, SetTags, SignalOps as _, SignalOutcome, StreamCursor, Submission,
-    SubmitOps as _, SuspendCondition, SuspendRequest, SystemClock, Task, TickRequest,
-    TimerOps as _, UpdateSummary, UpstreamRequest, WaitChildren, WaitpointSecret,
-    WithdrawWaitpoint,
+    AdjustBudget, AdjustLane, AttemptOps as _, BackendInfo as _, BudgetLimit, BudgetOps as _, CancelExecution, CancelFlow, CancelFlowOutcome, ClaimOps as _, ClaimRequest, CompletionsFrom, CreateBudget, CreateWaitpoint, DelayRequest, DeliverSignal, EngineError, ExtendFlow, FailRequest, FlowEdge, FlowNode, FlowOps as _, FlowSpec, Hold, IdSource, LaneOps as _, LaneSettings, LaneState, ListBudgets, ListFlows, ListLanes, ListRequest, ListWaitpoints, OperatorOps as _, ProgressRequest, Rate, ReadCompletions, ReadGraph, ReadOps as _, ReadStream, ReclaimRequest, ReleaseHold, ReplayExecution, ResultOutcome, ResultRequest, ResumeExecution, RevokeLease, SeededEntropy, SetTags, SignalOps as _, SignalOutcome, StreamCursor, Submission, SubmitOps as _, SuspendCondition, SuspendRequest, SystemClock, Task, TickRequest, TimerOps as _, UpdateSummary, UpstreamRequest, WaitChildren, WaitpointSecret, WithdrawWaitpoint, AdjustSchedule, BackfillSchedule, Clock as _, CreateSchedule, ListSchedules, Recurrence, ScheduleChange, ScheduleOps as _, ScheduleSpec,
 };
 use ff_types::backend::{
     BackendConfig, BackendConnection, CancelFlowWait, CapabilitySet, ClaimPolicy, FailureClass,
@@ -174,6 +164,7 @@ impl<'b> Job<'b> {
         backend.cancel_execution(&cancel).await.unwrap();
         self.budgets().await;
         self.lanes().await;
+        self.schedules().await;
         self.flows().await;
         self.look(id).await;
         id
@@ -243,6 +234,34 @@ impl<'b> Job<'b> {
         let adjust = adjust.with_state(LaneState::Active).with_settings(LaneSettings::unlimited());
         backend.adjust_lane(&adjust).await.unwrap();
         assert_eq!(backend.list_lanes(&ListLanes::all()).await.unwrap().len(), 1);
+    }
+
+    /// A schedule whose occurrence is submitted, made up for, and whose time is up.
+    async fn schedules(&self) {
+        let backend = self.backend;
+        let (lane, kind) = (self.lane.clone(), TaskKind::new("task").unwrap());
+        let id = self.ids.execution_id();
+        let work = Submission::new(id, lane, kind, Payload::default());
+        let now = SystemClock.now();
+        let recurrence = Recurrence::every(WAIT).with_anchor(now.saturating_add(MOMENT));
+        let spec = ScheduleSpec::new(recurrence, work);
+        let schedule = CreateSchedule::new(self.ids.schedule_id(), spec);
+        backend.create_schedule(&schedule).await.unwrap();
+        let wait = TickRequest::all().with_max_wait(WAIT);
+        while backend.tick(&wait).await.unwrap().schedules_fired == 0 {}
+        let task = self.claim(WAIT).await;
+        backend.complete(&task.handle, None).await.unwrap();
+        let (from, to) = (now.saturating_sub(2 * WAIT), now);
+        let backfill = BackfillSchedule::new(schedule.id, from, to).with_limit(1);
+        backend.backfill_schedule(&backfill).await.unwrap();
+        let task = self.claim(WAIT).await;
+        backend.complete(&task.handle, None).await.unwrap();
+        let pause = ScheduleChange::Pause { reason: "for a test".to_owned() };
+        let pause = AdjustSchedule::new(self.ids.request_id(), schedule.id, pause);
+        backend.adjust_schedule(&pause).await.unwrap();
+        let other = CreateSchedule::new(self.ids.schedule_id(), schedule.spec.clone());
+        backend.create_schedule(&other).await.unwrap();
+        backend.delete_schedule(other.id).await.unwrap();
     }
 
     fn node(&self, key: String) -> FlowNode {
@@ -349,6 +368,9 @@ impl<'b> Job<'b> {
         let budgets = backend.list_budgets(&ListBudgets::all()).await.unwrap();
         let budget = backend.describe_budget(budgets[0].budget_id).await.unwrap();
         assert_eq!(budget, budgets[0]);
+        let schedules = backend.list_schedules(&ListSchedules::all()).await.unwrap();
+        let schedule = backend.describe_schedule(schedules[0].schedule_id).await.unwrap();
+        assert_eq!(schedule, schedules[0]);
         let page = backend.list_executions(&ListRequest::new()).await.unwrap();
         assert!(page.items.iter().any(|item| item.execution_id == id));
         let result = backend.result(&ResultRequest::new(id)).await.unwrap();

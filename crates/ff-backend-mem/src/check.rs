@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ff_engine::OnBreach;
-use ff_engine::machine::{self, ExecutionRecord, LaneRecord, Queue};
+use ff_engine::machine::{self, ExecutionRecord, LaneRecord, Queue, ScheduleRecord};
 use ff_types::{BudgetId, ExecutionId, LaneId, Tags, TimestampMs, WaitpointId};
 
 use crate::MemBackend;
@@ -70,6 +70,7 @@ impl MemBackend {
             faults.extend(machine::flow_contradictions(flow, &members));
         }
         faults.extend(strays(&store));
+        faults.extend(store.schedules.range(..).filter_map(astray));
         compare("queues", &queued(&store), &queued_by_records(&store), &mut faults);
         compare("timers", &timed(&store), &timed_by_records(&store), &mut faults);
         let everybodys = timers_by_records(&store);
@@ -107,8 +108,9 @@ impl MemBackend {
             .collect();
         let flows: Vec<_> = store.flows.range(..).collect();
         format!(
-            "{records:?} {flows:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+            "{records:?} {flows:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
             (store.budgets.range(..).collect::<Vec<_>>(), lanes(&store)),
+            store.schedules.range(..).collect::<Vec<_>>(),
             store.log.entries().collect::<Vec<_>>(),
             queued(&store),
             timed(&store),
@@ -179,7 +181,10 @@ fn timers_by_records(store: &Store) -> Vec<((TimestampMs, Timed), &Tags)> {
     let lanes = store.queues.records().filter_map(|(id, record, _)| {
         record.look_at.map(|at| ((at, Timed::Lane(id.clone())), &NO_TAGS))
     });
-    executions.chain(flows).chain(budgets).chain(lanes).collect()
+    let schedules = store.schedules.range(..).filter_map(|schedule| {
+        schedule.due.map(|at| ((at, Timed::Schedule(schedule.id)), &schedule.tags))
+    });
+    executions.chain(flows).chain(budgets).chain(lanes).chain(schedules).collect()
 }
 
 type Waiting = (BudgetId, Result<ff_engine::machine::lane::Place, (u64, ExecutionId)>);
@@ -245,6 +250,16 @@ fn leases(store: &Store) -> Vec<String> {
         keys.map(move |key| format!("lane {id}: {key} is aside, and nobody looks"))
     });
     names.into_iter().filter(differs).map(fault).chain(forgotten).collect()
+}
+
+/// What is wrong with the next occurrence of a schedule, if anything: it is the first behind all that is
+/// decided.
+fn astray(schedule: &ScheduleRecord) -> Option<String> {
+    let first = machine::first_due(schedule.id, &schedule.spec, schedule.through);
+    let first = first.ok().flatten().filter(|_| schedule.paused.is_none());
+    let (next, due) = (first.map(|(at, _)| at), first.map(|(_, due)| due));
+    let sound = schedule.next == next && (schedule.due == due || schedule.waiting.is_some());
+    (!sound).then(|| format!("schedule {}: {schedule:?}, its next is {first:?}", schedule.id))
 }
 
 /// Members whose flow is not there, or does not know them.

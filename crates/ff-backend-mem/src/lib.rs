@@ -23,6 +23,7 @@ mod ops;
 mod queues;
 mod repeats;
 mod ring;
+mod schedules;
 mod store;
 mod timers;
 mod waiters;

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ff_engine::machine::lifecycle::Verb;
-use ff_engine::machine::{self, Entry, ExecutionRecord, Placement, Recent, RunState, Waitpoint};
+use ff_engine::machine::{
+    self, Backfill, Entry, ExecutionRecord, Placement, Recent, RunState, ScheduleRecord, Waitpoint,
+};
 use ff_engine::{
-    CancelExecution, ExtendFlow, Fence, RecordStep, StreamEnd, StreamPage, Submission,
+    CancelExecution, ExtendFlow, Fence, RecordStep, StreamEnd, StreamPage, Submission, Misfire, Overlap,
     UpdateSummary, WaitpointState,
 };
 use ff_types::backend::{CapabilitySet, Frame, ScannerFilter};
@@ -179,6 +181,16 @@ mutations! {
     LaneRoomUnheard,
     /// Those that wait for room are not let go on when there is some.
     RoomUnheard,
+    /// Every missed occurrence is made up for.
+    MisfireIgnored,
+    /// An occurrence is submitted while the one before has not ended.
+    OverlapIgnored,
+    /// The occurrences of a pause are made up for.
+    PauseMadeUpFor,
+    /// A backfill makes executions of its own.
+    BackfillDoubles,
+    /// An occurrence that waits for the end of the one before is forgotten.
+    BufferForgotten,
 }
 
 /// The rule that is broken, if any.
@@ -561,6 +573,57 @@ impl Distortion {
 
     pub(crate) fn keeps_order_in_budgets(self) -> bool {
         !self.is(Mutation::BudgetOvertaken)
+    }
+
+    /// Changes the record that a schedule is fired by.
+    pub(crate) fn scheduling(self, schedule: &ScheduleRecord) -> Cow<'_, ScheduleRecord> {
+        let mut seen = schedule.clone();
+        let spec = Arc::make_mut(&mut seen.spec);
+        match self.0 {
+            Some(Mutation::MisfireIgnored) => spec.misfire = Misfire::All { at_most: 100 },
+            Some(Mutation::OverlapIgnored) => spec.overlap = Overlap::Allow,
+            _ => return Cow::Borrowed(schedule),
+        }
+        Cow::Owned(seen)
+    }
+
+    /// Changes what becomes of a schedule that was fired.
+    pub(crate) fn fired(
+        self,
+        schedule: &ScheduleRecord,
+        mut next: ScheduleRecord,
+    ) -> ScheduleRecord {
+        if self.is(Mutation::MisfireIgnored) || self.is(Mutation::OverlapIgnored) {
+            next.spec = Arc::clone(&schedule.spec);
+        }
+        if self.is(Mutation::BufferForgotten) {
+            next.waiting = None;
+        }
+        next
+    }
+
+    /// Changes what an adjustment makes of a schedule.
+    pub(crate) fn adjusted(
+        self,
+        schedule: &ScheduleRecord,
+        mut next: Box<ScheduleRecord>,
+    ) -> Box<ScheduleRecord> {
+        if self.is(Mutation::PauseMadeUpFor) && schedule.paused.is_some() && next.paused.is_none() {
+            next.through = schedule.through;
+            let first = machine::first_due(next.id, &next.spec, next.through).ok().flatten();
+            (next.next, next.due) = (first.map(|(at, _)| at), first.map(|(_, due)| due));
+        }
+        next
+    }
+
+    /// Changes what a backfill covers.
+    pub(crate) fn backfilling(self, mut backfill: Backfill) -> Backfill {
+        if self.is(Mutation::BackfillDoubles) {
+            for run in &mut backfill.runs {
+                run.execution_id = ExecutionId::from_u128(run.execution_id.as_u128() ^ 1);
+            }
+        }
+        backfill
     }
 
     pub(crate) fn tells_members(self) -> bool {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Bound;
 
 use ff_engine::machine::lifecycle::Verb;
-use ff_engine::machine::{ExecutionRecord, Placement, RunState};
+use ff_engine::machine::{Backfill, ExecutionRecord, Placement, RunState, ScheduleRecord};
 use ff_engine::{ExtendFlow, Fence, RecordStep, StreamEnd, StreamPage, Submission, UpdateSummary};
 use ff_types::backend::{CapabilitySet, Frame, ScannerFilter};
 use ff_types::{ExecutionId, NodeKey, TimestampMs};
@@ -135,6 +135,26 @@ impl Distortion {
 
     pub(crate) const fn keeps_order_in_budgets(self) -> bool {
         true
+    }
+
+    pub(crate) const fn scheduling(self, schedule: &ScheduleRecord) -> Cow<'_, ScheduleRecord> {
+        Cow::Borrowed(schedule)
+    }
+
+    pub(crate) fn fired(self, _: &ScheduleRecord, next: ScheduleRecord) -> ScheduleRecord {
+        next
+    }
+
+    pub(crate) fn adjusted(
+        self,
+        _: &ScheduleRecord,
+        next: Box<ScheduleRecord>,
+    ) -> Box<ScheduleRecord> {
+        next
+    }
+
+    pub(crate) fn backfilling(self, backfill: Backfill) -> Backfill {
+        backfill
     }
 
     pub(crate) const fn tells_members(self) -> bool {

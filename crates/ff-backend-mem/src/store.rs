@@ -23,6 +23,7 @@ use crate::idempotency::Keys;
 use crate::mutation::Distortion;
 use crate::queues::Queues;
 use crate::repeats::Repeats;
+use crate::schedules::Schedules;
 use crate::timers::{Timed, Timers};
 use crate::waiters::{CancelWaiters, EndWaiters, StreamWaiters};
 
@@ -31,6 +32,7 @@ pub(crate) struct Store {
     pub(crate) records: BTreeMap<ExecutionId, Box<ExecutionRecord>>,
     pub(crate) flows: Flows,
     pub(crate) budgets: Budgets,
+    pub(crate) schedules: Schedules,
     pub(crate) log: CompletionLog,
     /// Notified of every event of the log.
     pub(crate) logged: Arc<Notify>,
@@ -52,6 +54,7 @@ impl Store {
             records: BTreeMap::new(),
             flows: Flows::default(),
             budgets: Budgets::default(),
+            schedules: Schedules::default(),
             log: CompletionLog::default(),
             logged: Arc::default(),
             queues: Queues::new(namespace, distortion),
@@ -109,6 +112,7 @@ impl Store {
         match (earlier.state.outcome(), after) {
             (None, Some(_)) => {
                 machine::execution_ended(self, id, &earlier, now);
+                self.occurrence_ended(id, now);
                 self.distortion.member_ended(self, id, now);
             }
             (Some(outcome), None) => {

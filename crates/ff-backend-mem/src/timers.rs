@@ -1,10 +1,11 @@
-//! What is due when: one entry an execution, flow, budget or lane, and the same entry under each of its tags, so
+//! What is due when: one entry an execution, flow, budget, lane or schedule, and the same entry under each of its
+//! tags, so
 //! that a filtered scanner finds what is its own without stepping over the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ff_types::{BudgetId, ExecutionId, FlowId, LaneId, Tags, TimestampMs};
+use ff_types::{BudgetId, ExecutionId, FlowId, LaneId, Tags, TimestampMs, ScheduleId};
 use tokio::sync::Notify;
 
 /// Whose time has come. At one time executions come first, so that what members do by themselves
@@ -15,12 +16,14 @@ pub(crate) enum Timed {
     Flow(FlowId),
     Budget(BudgetId),
     Lane(LaneId),
+    Schedule(ScheduleId),
 }
 
 impl Timed {
-    /// Whether every maintainer looks after it: a lane, and a budget without tags.
+    /// Whether every maintainer looks after it: a lane, and a budget or a schedule without tags.
     pub(crate) fn is_everybodys(&self, tags: &Tags) -> bool {
-        matches!(self, Self::Budget(_) | Self::Lane(_)) && tags.iter().next().is_none()
+        matches!(self, Self::Budget(_) | Self::Lane(_) | Self::Schedule(_))
+            && tags.iter().next().is_none()
     }
 }
 

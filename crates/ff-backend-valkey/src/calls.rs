@@ -75,6 +75,12 @@ pub(crate) enum Code {
     BudgetId,
     /// `BUDGET_DIMENSION`.
     BudgetDimension,
+    /// `SCHEDULE_NOT_FOUND`.
+    ScheduleNotFound,
+    /// `SCHEDULE_ID`.
+    ScheduleId,
+    /// `SCHEDULE_VERSION`.
+    ScheduleVersion,
     /// `USAGE_DIMENSIONS`.
     UsageDimensions,
     /// `USAGE_SUM`.
@@ -123,6 +129,9 @@ impl Code {
             b"BUDGET_NOT_FOUND" => Self::BudgetNotFound,
             b"BUDGET_ID" => Self::BudgetId,
             b"BUDGET_DIMENSION" => Self::BudgetDimension,
+            b"SCHEDULE_NOT_FOUND" => Self::ScheduleNotFound,
+            b"SCHEDULE_ID" => Self::ScheduleId,
+            b"SCHEDULE_VERSION" => Self::ScheduleVersion,
             b"USAGE_DIMENSIONS" => Self::UsageDimensions,
             b"USAGE_SUM" => Self::UsageSum,
             b"LANE_DRAINING" => Self::LaneDraining,
@@ -206,6 +215,43 @@ impl Call for AdjustLane<'_> {
 /// What `adjust_lane` answers.
 #[derive(Debug)]
 pub(crate) struct AdjustLaneAnswer {
+    /// `adjusted`.
+    pub(crate) adjusted: bool,
+}
+
+/// Gives a schedule other fields, when it is still of the version over which they were decided.
+#[derive(Debug, Clone)]
+pub(crate) struct AdjustSchedule {
+    /// `schedule`.
+    pub(crate) schedule: u128,
+    /// `request`: 16 bytes of request id.
+    pub(crate) request: Bytes,
+    /// `version`.
+    pub(crate) version: u64,
+    /// `fields`: names and values, packed, the next version among them; an empty value removes a field.
+    pub(crate) fields: Bytes,
+}
+
+impl Call for AdjustSchedule {
+    const NAME: &'static str = "adjust_schedule";
+    const READS_ONLY: bool = false;
+    type Answer = AdjustScheduleAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.schedule);
+        args.bytes(self.request);
+        args.int(self.version);
+        args.bytes(self.fields);
+    }
+
+    fn decode(values: &mut Values) -> Result<AdjustScheduleAnswer, BadReply> {
+        Ok(AdjustScheduleAnswer { adjusted: values.flag()? })
+    }
+}
+
+/// What `adjust_schedule` answers.
+#[derive(Debug)]
+pub(crate) struct AdjustScheduleAnswer {
     /// `adjusted`.
     pub(crate) adjusted: bool,
 }
@@ -449,6 +495,40 @@ pub(crate) struct AwaitFramesAnswer {
     pub(crate) items: Vec<Reply>,
     /// `summary`: `<version> <attempt> <when>`, a line's end, and the document; or empty.
     pub(crate) summary: Bytes,
+}
+
+/// Submits occurrences of a schedule whose executions are not there, until one is refused.
+#[derive(Debug, Clone)]
+pub(crate) struct BackfillSchedule<'a> {
+    /// `schedule`.
+    pub(crate) schedule: u128,
+    /// `version`.
+    pub(crate) version: u64,
+    /// `occurrences`: `<time> <id>` in a row.
+    pub(crate) occurrences: &'a str,
+}
+
+impl Call for BackfillSchedule<'_> {
+    const NAME: &'static str = "backfill_schedule";
+    const READS_ONLY: bool = false;
+    type Answer = BackfillScheduleAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.schedule);
+        args.int(self.version);
+        args.text(self.occurrences);
+    }
+
+    fn decode(values: &mut Values) -> Result<BackfillScheduleAnswer, BadReply> {
+        Ok(BackfillScheduleAnswer { refused: values.text()? })
+    }
+}
+
+/// What `backfill_schedule` answers.
+#[derive(Debug)]
+pub(crate) struct BackfillScheduleAnswer {
+    /// `refused`: why one was refused, or empty.
+    pub(crate) refused: String,
 }
 
 /// Ends the execution as `cancelled`, by its holder. The reason of a pending cancellation stands
@@ -845,6 +925,43 @@ pub(crate) struct CreateBudgetAnswer {
     pub(crate) made: bool,
 }
 
+/// Makes a schedule, unless the same one is there.
+#[derive(Debug, Clone)]
+pub(crate) struct CreateSchedule<'a> {
+    /// `schedule`.
+    pub(crate) schedule: u128,
+    /// `fingerprint`: of the whole.
+    pub(crate) fingerprint: &'a str,
+    /// `tags`: `<key> <value>` a line.
+    pub(crate) tags: &'a str,
+    /// `fields`: names and values of its other fields, packed.
+    pub(crate) fields: Bytes,
+}
+
+impl Call for CreateSchedule<'_> {
+    const NAME: &'static str = "create_schedule";
+    const READS_ONLY: bool = false;
+    type Answer = CreateScheduleAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.schedule);
+        args.text(self.fingerprint);
+        args.text(self.tags);
+        args.bytes(self.fields);
+    }
+
+    fn decode(values: &mut Values) -> Result<CreateScheduleAnswer, BadReply> {
+        Ok(CreateScheduleAnswer { made: values.flag()? })
+    }
+}
+
+/// What `create_schedule` answers.
+#[derive(Debug)]
+pub(crate) struct CreateScheduleAnswer {
+    /// `made`.
+    pub(crate) made: bool,
+}
+
 /// Makes a waitpoint, or gives the open one of its key.
 #[derive(Debug, Clone)]
 pub(crate) struct CreateWaitpoint<'a> {
@@ -942,6 +1059,34 @@ impl Call for Delay<'_> {
 pub(crate) struct DelayAnswer {
     /// `released`.
     pub(crate) released: String,
+}
+
+/// Removes a schedule, if it is there. Its executions stay.
+#[derive(Debug, Clone)]
+pub(crate) struct DeleteSchedule {
+    /// `schedule`.
+    pub(crate) schedule: u128,
+}
+
+impl Call for DeleteSchedule {
+    const NAME: &'static str = "delete_schedule";
+    const READS_ONLY: bool = false;
+    type Answer = DeleteScheduleAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.schedule);
+    }
+
+    fn decode(values: &mut Values) -> Result<DeleteScheduleAnswer, BadReply> {
+        Ok(DeleteScheduleAnswer { deleted: values.flag()? })
+    }
+}
+
+/// What `delete_schedule` answers.
+#[derive(Debug)]
+pub(crate) struct DeleteScheduleAnswer {
+    /// `deleted`.
+    pub(crate) deleted: bool,
 }
 
 /// Delivers a signal whose token was verified: recorded, evaluated, and the wait perhaps over, in one
@@ -1191,6 +1336,36 @@ pub(crate) struct DescribeLaneAnswer {
     pub(crate) key_arrival: String,
 }
 
+/// Everything about a schedule.
+#[derive(Debug, Clone)]
+pub(crate) struct DescribeSchedule {
+    /// `schedule`.
+    pub(crate) schedule: u128,
+}
+
+impl Call for DescribeSchedule {
+    const NAME: &'static str = "describe_schedule";
+    const READS_ONLY: bool = true;
+    type Answer = DescribeScheduleAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.schedule);
+    }
+
+    fn decode(values: &mut Values) -> Result<DescribeScheduleAnswer, BadReply> {
+        Ok(DescribeScheduleAnswer { now: values.time()?, fields: values.list()? })
+    }
+}
+
+/// What `describe_schedule` answers.
+#[derive(Debug)]
+pub(crate) struct DescribeScheduleAnswer {
+    /// `now`.
+    pub(crate) now: TimestampMs,
+    /// `fields`.
+    pub(crate) fields: Vec<Reply>,
+}
+
 /// Takes an arm off a lane, because nobody of the process waits any more.
 #[derive(Debug, Clone)]
 pub(crate) struct Disarm<'a> {
@@ -1346,6 +1521,49 @@ pub(crate) struct FailAnswer {
     pub(crate) released: String,
     /// `left`: flows in which something is left to do, joined by commas.
     pub(crate) left: String,
+}
+
+/// Submits occurrences of schedules, as planned, of those that are still of the version that was planned for.
+///
+/// A plan is seven values: schedule, version, how many occurrences were missed, up to when they are decided, the
+/// next one, when that is due, each of both empty for none, and the occurrences to be submitted, `<time> <id>` in
+/// a row.
+#[derive(Debug, Clone)]
+pub(crate) struct FireSchedules<'a> {
+    /// `tag`: that the maintainer asks for, or empty.
+    pub(crate) tag: &'a str,
+    /// `plans`: packed.
+    pub(crate) plans: Bytes,
+}
+
+impl Call for FireSchedules<'_> {
+    const NAME: &'static str = "fire_schedules";
+    const READS_ONLY: bool = false;
+    type Answer = FireSchedulesAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.text(self.tag);
+        args.bytes(self.plans);
+    }
+
+    fn decode(values: &mut Values) -> Result<FireSchedulesAnswer, BadReply> {
+        Ok(FireSchedulesAnswer {
+            now: values.time()?,
+            next_due: values.text()?,
+            fired: values.int()?,
+        })
+    }
+}
+
+/// What `fire_schedules` answers.
+#[derive(Debug)]
+pub(crate) struct FireSchedulesAnswer {
+    /// `now`.
+    pub(crate) now: TimestampMs,
+    /// `next_due`: or empty.
+    pub(crate) next_due: String,
+    /// `fired`: schedules.
+    pub(crate) fired: u64,
 }
 
 /// Keeps an execution from being handed out. The outcome is `held` or `already`.
@@ -1559,6 +1777,39 @@ pub(crate) struct ListLanesAnswer {
     pub(crate) names: Vec<Reply>,
 }
 
+/// Schedules behind an id, in the order of ids.
+///
+/// An item is id and fields.
+#[derive(Debug, Clone)]
+pub(crate) struct ListSchedules<'a> {
+    /// `after`: an id, or empty for the beginning.
+    pub(crate) after: &'a str,
+    /// `most`: items.
+    pub(crate) most: u64,
+}
+
+impl Call for ListSchedules<'_> {
+    const NAME: &'static str = "list_schedules";
+    const READS_ONLY: bool = true;
+    type Answer = ListSchedulesAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.text(self.after);
+        args.int(self.most);
+    }
+
+    fn decode(values: &mut Values) -> Result<ListSchedulesAnswer, BadReply> {
+        Ok(ListSchedulesAnswer { items: values.list()? })
+    }
+}
+
+/// What `list_schedules` answers.
+#[derive(Debug)]
+pub(crate) struct ListSchedulesAnswer {
+    /// `items`.
+    pub(crate) items: Vec<Reply>,
+}
+
 /// Open waitpoints behind one in the order of their ids, of a partition or of one execution: looks at
 /// up to `examined` of them, and stops where their executions keep very much.
 ///
@@ -1738,6 +1989,42 @@ impl Call for PassOn {
 pub(crate) struct PassOnAnswer {
     /// `woken`.
     pub(crate) woken: bool,
+}
+
+/// Puts schedules off that cannot be looked at now, so that they do not hold up what is due behind them.
+#[derive(Debug, Clone)]
+pub(crate) struct PostponeSchedules<'a> {
+    /// `tag`: that the maintainer asks for, or empty.
+    pub(crate) tag: &'a str,
+    /// `ids`: of the schedules, packed.
+    pub(crate) ids: Bytes,
+    /// `ms`: for how long.
+    pub(crate) ms: u64,
+}
+
+impl Call for PostponeSchedules<'_> {
+    const NAME: &'static str = "postpone_schedules";
+    const READS_ONLY: bool = false;
+    type Answer = PostponeSchedulesAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.text(self.tag);
+        args.bytes(self.ids);
+        args.int(self.ms);
+    }
+
+    fn decode(values: &mut Values) -> Result<PostponeSchedulesAnswer, BadReply> {
+        Ok(PostponeSchedulesAnswer { now: values.time()?, next_due: values.text()? })
+    }
+}
+
+/// What `postpone_schedules` answers.
+#[derive(Debug)]
+pub(crate) struct PostponeSchedulesAnswer {
+    /// `now`.
+    pub(crate) now: TimestampMs,
+    /// `next_due`: or empty.
+    pub(crate) next_due: String,
 }
 
 /// Reports how far the attempt is.
@@ -2715,6 +3002,7 @@ impl Call for Tick<'_> {
             repaired: values.int()?,
             cut_off: values.flag()?,
             broken: values.text()?,
+            schedules: values.list()?,
         })
     }
 }
@@ -2758,6 +3046,8 @@ pub(crate) struct TickAnswer {
     pub(crate) cut_off: bool,
     /// `broken`: what could not be handled and is tried again later, a line each.
     pub(crate) broken: String,
+    /// `schedules`: those that are due, for the client to plan: id, and fields that say when it recurs.
+    pub(crate) schedules: Vec<Reply>,
 }
 
 /// Replaces the running summary of an execution when it is still of a version. The outcome is `updated`, also

@@ -4,11 +4,13 @@
 mod budgets;
 mod flows;
 mod lanes;
+mod schedules;
 mod waits;
 
 pub(crate) use budgets::{amounts_text, budget, limits_text};
 pub(crate) use flows::{flow, letter, links, node_view};
 pub(crate) use lanes::{lane_settings, lane_settings_text, lane_state_text, lane_weights_text};
+pub(crate) use schedules::{schedule, schedule_fields, schedule_times};
 pub(crate) use waits::{kind_of, state_of};
 
 use std::time::Duration;
@@ -217,6 +219,9 @@ fn submission(
     submission.lane_key = r.parsed("lk")?;
     if let Some(estimate) = budgets::amounts(r, "es")? {
         submission = submission.with_estimate(budgets::usage(estimate));
+    }
+    if let Some(occurrence) = schedules::occurrence(r)? {
+        submission = submission.with_occurrence(occurrence);
     }
     Ok(submission)
 }

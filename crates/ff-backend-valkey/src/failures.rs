@@ -55,12 +55,9 @@ pub(crate) fn refused(refusal: Refusal, execution: ExecutionId) -> EngineError {
             Some(flow) => EngineError::flow_not_found(flow),
             None => bad_reply("flow_not_found", BadReply("id")),
         },
-        Code::BudgetNotFound => match details.text().ok().and_then(|id| id.parse().ok()) {
-            Some(budget) => EngineError::budget_not_found(budget),
-            None => bad_reply("budget_not_found", BadReply("id")),
-        },
         Code::LaneDraining | Code::LaneFull => refused_by_lane(code, &mut details),
         Code::Tags => too_many("tags", limits::TAGS_MAX as u64, &mut details),
+        Code::BudgetNotFound => budget_not_found(details),
         Code::UsageDimensions => {
             too_many("usage_dimensions", limits::USAGE_DIMENSIONS_MAX as u64, &mut details)
         }
@@ -76,7 +73,10 @@ pub(crate) fn refused(refusal: Refusal, execution: ExecutionId) -> EngineError {
         | Code::FlowBusy
         | Code::NodeStarted
         | Code::BudgetId
-        | Code::BudgetDimension => bad_reply("execution", BadReply("code of its own")),
+        | Code::BudgetDimension
+        | Code::ScheduleNotFound
+        | Code::ScheduleId
+        | Code::ScheduleVersion => bad_reply("execution", BadReply("code of its own")),
         Code::AlreadyTerminal => match details.text().ok().and_then(|text| text.parse().ok()) {
             Some(outcome) => state(StateKind::AlreadyTerminal { outcome }),
             None => bad_reply(code_name(code), BadReply("outcome")),
@@ -134,6 +134,14 @@ fn refused_by_lane(code: Code, details: &mut Values) -> EngineError {
         (Some(lane), Code::LaneDraining, _) => EngineError::LaneDraining { lane },
         (Some(lane), _, Some(limit)) => EngineError::LaneFull { lane, limit },
         _ => bad_reply("lane", BadReply("name and limit")),
+    }
+}
+
+/// The error of a call that names an unknown budget.
+pub(crate) fn budget_not_found(mut details: Values) -> EngineError {
+    match details.text().ok().and_then(|id| id.parse().ok()) {
+        Some(budget) => EngineError::budget_not_found(budget),
+        None => bad_reply("budget_not_found", BadReply("id")),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ff_engine::{Clock, EngineError, UnavailableKind};
-use ff_types::{BudgetId, ExecutionId, FlowId};
+use ff_types::{BudgetId, ExecutionId, FlowId, ScheduleId};
 
 use crate::call::{Args, BadReply, Call, Values};
 use crate::calls::Code;
@@ -69,6 +69,11 @@ impl Inner {
     /// The partition of a budget.
     pub(crate) fn partition_of_budget(&self, id: BudgetId) -> &Partition {
         &self.keyspace.partitions[self.keyspace.of_budget(id)]
+    }
+
+    /// The partition of a schedule.
+    pub(crate) fn partition_of_schedule(&self, id: ScheduleId) -> &Partition {
+        &self.keyspace.partitions[self.keyspace.of_schedule(id)]
     }
 
     /// Listens on a channel.

@@ -5,7 +5,7 @@
 //! are not all in one place, and so it refuses every call on that slot before it has done anything.
 
 use bytes::Bytes;
-use ff_types::{BudgetId, ExecutionId, FlowId, Namespace, WorkerInstanceId};
+use ff_types::{BudgetId, ExecutionId, FlowId, Namespace, ScheduleId, WorkerInstanceId};
 
 use crate::transport::Transport;
 
@@ -43,6 +43,11 @@ impl Keyspace {
 
     /// The number of the partition of a budget, and of all executions that draw on it.
     pub(crate) fn of_budget(&self, id: BudgetId) -> usize {
+        usize::from(id.shard()) % self.partitions.len()
+    }
+
+    /// The number of the partition of a schedule, and of all its executions.
+    pub(crate) fn of_schedule(&self, id: ScheduleId) -> usize {
         usize::from(id.shard()) % self.partitions.len()
     }
 

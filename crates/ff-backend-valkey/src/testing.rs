@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use ff_engine::machine::{BudgetRecord, ExecutionRecord, FlowRecord, Link};
+use ff_engine::machine::{BudgetRecord, ExecutionRecord, FlowRecord, Link, ScheduleRecord};
 use ff_engine::{Clock, EngineError, KeyRing};
-use ff_types::{BudgetId, ExecutionId, FlowId, Namespace};
+use ff_types::{BudgetId, ExecutionId, FlowId, Namespace, ScheduleId};
 
 use crate::codec::{self, Fields};
 use crate::{ValkeyBackend, library};
@@ -85,6 +85,17 @@ pub fn decode_budget(
     fields: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
 ) -> Result<BudgetRecord, EngineError> {
     codec::budget(id, &all(fields))
+}
+
+/// The record of a schedule with these fields.
+///
+/// # Errors
+/// [`EngineError::Corrupt`] names the field that cannot be read.
+pub fn decode_schedule(
+    id: ScheduleId,
+    fields: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
+) -> Result<ScheduleRecord, EngineError> {
+    codec::schedule(id, &all(fields))
 }
 
 /// The edges that these bytes stand for.

@@ -8,15 +8,12 @@ use std::time::Duration;
 
 use ff_backend_valkey::ValkeyBackend;
 use ff_engine::{
-    AdjustLane, AttemptOps, BudgetLimit, BudgetOps, ClaimOps, ClaimRequest, CreateBudget, FlowEdge,
-    FlowNode, FlowOps, FlowSpec, IdSource, LaneOps, LaneSettings, Rate, ReadOps, ReadStream,
-    ResultRequest, SeededEntropy, StreamCursor, Submission, SubmitOps, SystemClock, Task,
-    TickRequest, TimerOps, UpdateSummary, UsageOutcome,
+    AdjustLane, AttemptOps, BudgetLimit, BudgetOps, ClaimOps, ClaimRequest, CreateBudget, FlowEdge, FlowNode, FlowOps, FlowSpec, IdSource, LaneOps, LaneSettings, Rate, ReadOps, ReadStream, ResultRequest, SeededEntropy, StreamCursor, Submission, SubmitOps, SystemClock, Task, TickRequest, TimerOps, UpdateSummary, UsageOutcome, BackfillSchedule, CreateSchedule, Recurrence, ScheduleOps, ScheduleSpec,
 };
 use ff_types::backend::{
     BackendConfig, CapabilitySet, ClaimPolicy, Frame, FrameKind, ScannerFilter, UsageDimensions,
 };
-use ff_types::{LaneId, LaneKey, NodeKey, Payload, TaskKind, limits};
+use ff_types::{LaneId, LaneKey, NodeKey, Payload, TaskKind, limits, TimestampMs};
 use ff_valkey_server::{Binary, Connection, Flavor, Options, Server};
 use std::sync::Arc;
 
@@ -301,6 +298,64 @@ async fn commands_for_a_key_do_not_grow_with_the_keys() {
         let expected: Vec<_> =
             COSTS_WITH_A_KEY.iter().map(|(name, cost)| (*name, (*cost).to_owned())).collect();
         assert_eq!(measured, expected, "with {queued} queued");
+    }
+}
+
+/// What they send for a schedule. Of a tick that fires, one call finds what is due and one submits it.
+const COSTS_OF_A_SCHEDULE: &[(&str, &str)] = &[
+    ("create_schedule", "fcall fcall_ro hgetall hset time×2 zadd×3 zrange"),
+    (
+        "tick",
+        "exists fcall×2 hget hgetall hmget hset×2 sadd set srandmember time×2 xrange zadd×4 zrange×4",
+    ),
+    ("backfill_schedule", "exists fcall fcall_ro hgetall×2 hset×2 sadd set time×2 zadd×4 zrange"),
+    ("delete_schedule", "fcall hgetall unlink zrem×3"),
+];
+
+#[tokio::test]
+async fn commands_for_a_schedule_do_not_grow_with_the_others() {
+    let binary = Binary::find(Flavor::Valkey).expect("a server is found");
+    let server = Server::start(&Options::new().binary(binary)).expect("a server starts");
+    let mut bench = Bench::start(&server).await;
+    let hour = Duration::from_hours(1);
+    let at = |ms: u64| TimestampMs(i64::try_from(ms).expect("the clock is right"));
+    for others in [1, 100, 1_000] {
+        let schedule = |bench: &Bench, anchor| {
+            let recurrence = Recurrence::every(hour).with_anchor(anchor);
+            let spec = ScheduleSpec::new(recurrence, bench.submission());
+            CreateSchedule::new(bench.ids.schedule_id(), spec)
+        };
+        for _ in 0..others {
+            let now = at(bench.millisecond());
+            let other = schedule(&bench, now);
+            bench.backend.create_schedule(&other).await.expect("it is made");
+        }
+        let due = bench.millisecond() + 50;
+        let request = schedule(&bench, at(due));
+        let mut measured = Vec::new();
+        let call = async |bench: &Bench| bench.backend.create_schedule(&request).await;
+        let (cost, made) = bench.cost(call).await;
+        made.expect("it is made");
+        measured.push(("create_schedule", cost));
+        while bench.millisecond() < due {}
+        let call = async |bench: &Bench| bench.backend.tick(&TickRequest::all()).await;
+        let (cost, ticked) = bench.cost(call).await;
+        assert_eq!(ticked.expect("it ticks").schedules_fired, 1);
+        measured.push(("tick", cost));
+        let earlier = at(due - 3_600_000);
+        let backfill = BackfillSchedule::new(request.id, earlier, at(due));
+        let call = async |bench: &Bench| bench.backend.backfill_schedule(&backfill).await;
+        let (cost, outcome) = bench.cost(call).await;
+        assert_eq!(outcome.expect("it is there").runs.len(), 1);
+        measured.push(("backfill_schedule", cost));
+        let call = async |bench: &Bench| bench.backend.delete_schedule(request.id).await;
+        let (cost, deleted) = bench.cost(call).await;
+        deleted.expect("it goes");
+        measured.push(("delete_schedule", cost));
+
+        let expected: Vec<_> =
+            COSTS_OF_A_SCHEDULE.iter().map(|(name, cost)| (*name, (*cost).to_owned())).collect();
+        assert_eq!(measured, expected, "with {others} others");
     }
 }
 

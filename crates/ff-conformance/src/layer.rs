@@ -154,6 +154,17 @@ macro_rules! forward_roles {
             list_lanes(request: &::ff_engine::ListLanes) -> Vec<::ff_engine::LaneView>;
         });
 
+        $crate::layer::role!($layer, ScheduleOps {
+            create_schedule(request: &::ff_engine::CreateSchedule) -> ();
+            adjust_schedule(request: &::ff_engine::AdjustSchedule) -> ();
+            backfill_schedule(request: &::ff_engine::BackfillSchedule)
+                -> ::ff_engine::BackfillOutcome;
+            delete_schedule(id: ::ff_types::ScheduleId) -> ();
+            describe_schedule(id: ::ff_types::ScheduleId) -> ::ff_engine::ScheduleView;
+            list_schedules(request: &::ff_engine::ListSchedules)
+                -> Vec<::ff_engine::ScheduleView>;
+        });
+
         $crate::layer::role!($layer, ReadOps {
             describe_execution(id: ::ff_types::ExecutionId) -> ::ff_engine::ExecutionView;
             list_executions(request: &::ff_engine::ListRequest) -> ::ff_engine::ListPage;

@@ -20,6 +20,7 @@ pub mod histories;
 mod lanes;
 mod layer;
 pub mod runner;
+mod schedules;
 mod verbs;
 mod waits;
 pub mod witness;

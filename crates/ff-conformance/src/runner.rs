@@ -40,6 +40,8 @@ const ANSWERED_BY_FAULTS: &str = "unavailable";
 
 /// Cases that run without faults only, and why.
 const WITHOUT_FAULTS: &[(&str, &str)] = &[
+    ("schedule.one_look_is_bounded", "it counts what one call did, and a repeated tick does more"),
+    ("schedule.wakes_a_waiting_worker", "it counts what one call did, and a repeat finds it done"),
     ("tick.is_bounded", "it counts what one call did, and a repeated tick does more"),
     ("tick.waits_for_what_comes_due", "it counts what one call did, and a repeat finds it done"),
     ("tick.next_due_is_exact", "it counts what one call did, and a repeat finds it done"),

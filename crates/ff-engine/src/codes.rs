@@ -55,6 +55,9 @@ codes! {
     BUDGET_NOT_FOUND = "budget_not_found", "NotFound", Rule,
         "No budget of that id is in this namespace.",
         "Make the budget first, or correct its id.";
+    SCHEDULE_NOT_FOUND = "schedule_not_found", "NotFound", Rule,
+        "No schedule of that id is in this namespace.",
+        "Make the schedule first, or correct its id.";
     VALIDATION = "validation", "Validation", Rule,
         "A field is malformed or out of range.",
         "Correct the call.";
@@ -112,6 +115,9 @@ codes! {
     LANE_FULL = "lane_full", "LaneFull", Rule,
         "As many executions are ready in the lane as may be; the limit is in the error.",
         "Submit again when some have started.";
+    CONFLICT_SCHEDULE_ID = "conflict_schedule_id", "ScheduleConflict", Rule,
+        "The id names a schedule that was made with other content.",
+        "Make it under another id, or adjust the one that is there.";
     KEY_CONFLICT = "key_conflict", "KeyConflict", Store,
         "The key ring was given one key id with two secrets.",
         "Give the new secret a key id of its own.";

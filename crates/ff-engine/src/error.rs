@@ -5,7 +5,7 @@ use std::fmt;
 
 use ff_types::backend::HandleKind;
 use ff_types::{
-    BudgetId, ExecutionId, FlowId, FlowState, LaneId, NodeKey, TerminalOutcome, TimestampMs,
+    BudgetId, ExecutionId, FlowId, FlowState, LaneId, NodeKey, TerminalOutcome, TimestampMs, ScheduleId,
     ValueError,
 };
 
@@ -94,6 +94,13 @@ pub enum EngineError {
         /// Its `max_queued`.
         limit: u32,
     },
+    /// The id of the schedule names one that was made with other content. Make it under another id, or
+    /// adjust the one that is there.
+    #[error("the id was used for another schedule: {schedule}")]
+    ScheduleConflict {
+        /// The schedule.
+        schedule: ScheduleId,
+    },
     /// Two secrets claim one key id. Give the new one an id of its own.
     #[error("key {kid} stands for another secret")]
     KeyConflict {
@@ -152,6 +159,8 @@ pub enum Entity {
     Flow,
     /// A budget.
     Budget,
+    /// A schedule.
+    Schedule,
 }
 
 /// What is wrong with nodes and edges.
@@ -334,6 +343,11 @@ impl EngineError {
         Self::NotFound { entity: Entity::Budget, id: Some(id.to_string()) }
     }
 
+    /// No such schedule.
+    pub fn schedule_not_found(id: ScheduleId) -> Self {
+        Self::NotFound { entity: Entity::Schedule, id: Some(id.to_string()) }
+    }
+
     /// The flow does not take the request.
     pub const fn flow(kind: FlowProblem, flow: FlowId) -> Self {
         Self::Flow { kind, flow }
@@ -357,6 +371,7 @@ impl EngineError {
             Self::NotFound { entity: Entity::Waitpoint, .. } => codes::WAITPOINT_NOT_FOUND,
             Self::NotFound { entity: Entity::Flow, .. } => codes::FLOW_NOT_FOUND,
             Self::NotFound { entity: Entity::Budget, .. } => codes::BUDGET_NOT_FOUND,
+            Self::NotFound { entity: Entity::Schedule, .. } => codes::SCHEDULE_NOT_FOUND,
             Self::Graph(problem) => problem.code(),
             Self::Flow { kind, .. } => kind.code(),
             Self::Validation { .. } => codes::VALIDATION,
@@ -366,6 +381,7 @@ impl EngineError {
             Self::BudgetConflict { .. } => codes::CONFLICT_BUDGET_ID,
             Self::LaneDraining { .. } => codes::LANE_DRAINING,
             Self::LaneFull { .. } => codes::LANE_FULL,
+            Self::ScheduleConflict { .. } => codes::CONFLICT_SCHEDULE_ID,
             Self::KeyConflict { .. } => codes::KEY_CONFLICT,
             Self::State { kind, .. } => kind.code(),
             Self::Unavailable { kind, .. } => kind.code(),
@@ -475,6 +491,7 @@ impl fmt::Display for Entity {
             Self::Waitpoint => "waitpoint",
             Self::Flow => "flow",
             Self::Budget => "budget",
+            Self::Schedule => "schedule",
         })
     }
 }

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ff_types::{
-    BudgetId, ExecutionId, FlowId, RequestId, SignalId, WaitpointId, WorkerId, WorkerInstanceId,
+    BudgetId, ExecutionId, FlowId, RequestId, ScheduleId, SignalId, WaitpointId, WorkerId,
+    WorkerInstanceId,
 };
 
 use crate::clock::Clock;
@@ -103,6 +104,12 @@ impl IdSource {
     pub fn budget_id(&self) -> BudgetId {
         let (ms, sequence, shard, random) = self.parts();
         BudgetId::from_parts(ms, sequence, shard, random)
+    }
+
+    /// An id for a new schedule.
+    pub fn schedule_id(&self) -> ScheduleId {
+        let (ms, sequence, shard, random) = self.parts();
+        ScheduleId::from_parts(ms, sequence, shard, random)
     }
 
     /// An id for one request, kept by the caller while it repeats that request.

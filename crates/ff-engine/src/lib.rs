@@ -28,7 +28,6 @@ pub use fence::{Fence, Grant};
 pub use ids::{Entropy, IdSource, SeededEntropy};
 pub use requests::*;
 pub use roles::{
-    AttemptOps, BackendInfo, BudgetOps, ClaimOps, EngineBackend, FlowOps, LaneOps, OperatorOps,
-    ReadOps, SignalOps, SubmitOps, TimerOps,
+    AttemptOps, BackendInfo, BudgetOps, ClaimOps, EngineBackend, FlowOps, LaneOps, OperatorOps, ReadOps, SignalOps, SubmitOps, TimerOps, ScheduleOps,
 };
 pub use token::{KeyRing, OsSecrets, SecretSource, Verified, WaitpointSecret};

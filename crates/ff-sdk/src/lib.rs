@@ -44,6 +44,7 @@ mod merge_patch;
 mod metrics;
 pub mod prelude;
 mod retry;
+mod schedule;
 mod task;
 mod task_error;
 pub mod testing;
@@ -53,16 +54,7 @@ pub use client::{
     Client, Completions, CompletionsError, IntoToken, ResultError, SendSignal, Tail, TailEvent,
 };
 pub use ff_engine::{
-    AdjustBudget, Amounts, Breach, BudgetDimension, BudgetLimit, BudgetView, BudgetWindow,
-    CancelFlowOutcome, CancelOutcome, Clock, CloseOutcome, CompletionsFrom, CreateBudget, Cursor,
-    Distinct, EngineBackend, EngineError, ExecutionResult, ExecutionSummary, ExecutionView,
-    ExplainReason, Explanation, FlowEdgeView, FlowNodeView, FlowPage, FlowProblem, FlowSummary,
-    FlowView, FrameView, GraphProblem, Group, HoldOutcome, IdSource, Idempotency, LaneBarrier,
-    LaneSettings, LaneState, LaneView, ListBudgets, ListFlows, ListLanes, ListPage, ListRequest,
-    ListWaitpoints, OnBreach, OnTerminal, Rate, ReadStream, ReleaseHoldOutcome, ReplayOutcome,
-    ResumeOutcome, ResumeReason, ResumeView, RevokeOutcome, SignalOutcome, StateKind, StreamCursor,
-    StreamEnd, StreamPage, Submitted, SummaryView, TaskNode, TickOutcome, TimeoutBehavior,
-    UsageOutcome, WaitpointPage, WaitpointView,
+    AdjustBudget, Amounts, Breach, BudgetDimension, BudgetLimit, BudgetView, BudgetWindow, CancelFlowOutcome, CancelOutcome, Clock, CloseOutcome, CompletionsFrom, CreateBudget, Cursor, Distinct, EngineBackend, EngineError, ExecutionResult, ExecutionSummary, ExecutionView, ExplainReason, Explanation, FlowEdgeView, FlowNodeView, FlowPage, FlowProblem, FlowSummary, FlowView, FrameView, GraphProblem, Group, HoldOutcome, IdSource, Idempotency, LaneBarrier, LaneSettings, LaneState, LaneView, ListBudgets, ListFlows, ListLanes, ListPage, ListRequest, ListWaitpoints, OnBreach, OnTerminal, Rate, ReadStream, ReleaseHoldOutcome, ReplayOutcome, ResumeOutcome, ResumeReason, ResumeView, RevokeOutcome, SignalOutcome, StateKind, StreamCursor, StreamEnd, StreamPage, Submitted, SummaryView, TaskNode, TickOutcome, TimeoutBehavior, UsageOutcome, WaitpointPage, WaitpointView, BackfillOutcome, ListSchedules, Misfire, Occurrence, Overlap, RefusedOccurrence, ScheduleCounts, SchedulePause, ScheduleSpec, ScheduleState, ScheduleView, ScheduledRun,
 };
 pub use ff_types::backend::{
     CancelFlowPolicy, CancelFlowWait, CompletionOf, CompletionPayload, FailureClass, Frame,
@@ -70,9 +62,7 @@ pub use ff_types::backend::{
 };
 pub use ff_types::{
     AttemptIndex, Backoff, BudgetId, EdgeCondition, ExecutionId, ExecutionPolicy, ExecutionState,
-    FlowId, FlowPolicy, FlowState, Jitter, JoinPolicy, JoinRest, LaneId, LaneKey, NodeKey, Payload,
-    RetryPolicy, SignalId, Tags, TaskKind, TerminalOutcome, TimestampMs, ValueError, WaitpointId,
-    WaitpointKey, WorkerId,
+    FlowId, FlowPolicy, FlowState, Jitter, JoinPolicy, JoinRest, LaneId, LaneKey, NodeKey, Payload, RetryPolicy, SignalId, Tags, TaskKind, TerminalOutcome, TimestampMs, ValueError, WaitpointId, WaitpointKey, WorkerId, ScheduleId,
 };
 pub use flow::{
     CancelFlowCall, Extension, Flow, FlowEnd, FlowEvent, FlowGraph, FlowHandle, FlowNotCompleted,
@@ -83,6 +73,7 @@ pub use job::{DEFAULT_LANE, Job};
 pub use json::DecodeError;
 pub use metrics::{Metrics, NoMetrics, Outcome};
 pub use retry::CallRetry;
+pub use schedule::Schedule;
 pub use task::{
     APPROVE, Approval, ClaimedTask, Decision, FrameWriter, NewWaitpoint, Parent, ParentError,
     Parents, REJECT, Refused, Settled, SignalExt, StepKey, StopReason, Suspension, Wait, WaitOn,

@@ -173,6 +173,10 @@ id! {
     BudgetId, "budget_id"
 }
 id! {
+    /// Names a schedule.
+    ScheduleId, "schedule_id"
+}
+id! {
     /// Names a worker: the same over restarts of its process.
     WorkerId, "worker_id"
 }

@@ -35,8 +35,8 @@ pub mod types;
 pub use error::ValueError;
 pub use flow::{EdgeCondition, FlowPolicy, FlowState, JoinPolicy, JoinRest};
 pub use ids::{
-    BudgetId, ExecutionId, FlowId, GrantId, LeaseId, RequestId, SignalId, WaitpointId, WorkerId,
-    WorkerInstanceId,
+    BudgetId, ExecutionId, FlowId, GrantId, LeaseId, RequestId, ScheduleId, SignalId, WaitpointId,
+    WorkerId, WorkerInstanceId,
 };
 pub use limits::*;
 pub use payload::Payload;

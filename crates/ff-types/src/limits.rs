@@ -203,6 +203,38 @@ pub const BUDGET_LOOK_AGAIN_MS: u64 = 1_000;
 /// How often a budget is looked at whose line does not move: every minute.
 pub const BUDGET_LINE_LOOK_MS: u64 = MINUTE_MS;
 
+// Schedules
+
+/// Longest cron expression.
+pub const CRON_MAX_BYTES: usize = 256;
+/// Longest name of a time zone.
+pub const TIME_ZONE_MAX_BYTES: usize = 64;
+/// Shortest interval of a schedule: 1 s.
+pub const SCHEDULE_INTERVAL_MIN_MS: u64 = 1_000;
+/// Longest interval of a schedule: 366 days.
+pub const SCHEDULE_INTERVAL_MAX_MS: u64 = 366 * DAY_MS;
+/// Most by which jitter puts an occurrence off: 24 h.
+pub const SCHEDULE_JITTER_MAX_MS: u64 = DAY_MS;
+/// How late an occurrence may be submitted before it counts as missed, unless the schedule says
+/// otherwise: 1 min.
+pub const SCHEDULE_GRACE_DEFAULT_MS: u64 = MINUTE_MS;
+/// Most that a schedule may say of that: 366 days.
+pub const SCHEDULE_GRACE_MAX_MS: u64 = 366 * DAY_MS;
+/// Most missed occurrences that a schedule makes up for.
+pub const SCHEDULE_CATCH_UP_MAX: u32 = 100;
+/// Longest note of a schedule: 1 KiB.
+pub const SCHEDULE_NOTE_MAX_BYTES: usize = KIB;
+/// Most occurrences that one look at a schedule submits; the next look goes on.
+pub const SCHEDULE_FIRED_MAX: usize = 100;
+/// Most missed occurrences that one look at a schedule counts one by one; the next look goes on.
+pub const SCHEDULE_COUNTED_MAX: usize = 1_000;
+/// The latest occurrences that a schedule remembers.
+pub const SCHEDULE_REMEMBERED_RUNS: usize = 10;
+/// Most occurrences of one backfill.
+pub const BACKFILL_MAX: u32 = 100;
+/// After this time a schedule is looked at again whose occurrences the store had no room for: 1 s.
+pub const SCHEDULE_RETRY_MS: u64 = 1_000;
+
 // Waitpoints and signals
 
 /// Longest key of a waitpoint, by which the code of a task names it.

@@ -39,6 +39,7 @@ const BENCHES: &[(&str, &str)] = &[
     ("flow", FLOW_QUICK),
     ("budget", "--runs 1 --executions 64 --budgets 1,2 --samples 3"),
     ("fairness", "--runs 1 --executions 64 --flood 500 --others 9 --samples 3"),
+    ("schedule", "--runs 1 --due 64 --maintainers 1,2 --lead-seconds 1"),
     ("stream", "--runs 1 --streams 1,4 --frames 400 --tails 1,20 --samples 10"),
 ];
 const FLOW_QUICK: &str =

@@ -20,6 +20,7 @@ mod report;
 mod resume;
 mod rig;
 mod routing;
+mod schedule;
 mod signal;
 mod stream;
 mod timers;
@@ -62,6 +63,8 @@ enum Bench {
     Budget(budget::BudgetArgs),
     /// Lanes: what limits and keys cost, and what a tenant that floods a lane does to the others.
     Fairness(fairness::FairnessArgs),
+    /// Schedules that come due in the same second.
+    Schedule(schedule::ScheduleArgs),
     /// All of these over Valkey, one after the other.
     All(all::AllArgs),
 }
@@ -138,6 +141,7 @@ impl Bench {
             Self::Stream(args) => stream::run(args),
             Self::Budget(args) => budget::run(args),
             Self::Fairness(args) => fairness::run(args),
+            Self::Schedule(args) => schedule::run(args),
             Self::All(args) => all::run(args),
         }
     }

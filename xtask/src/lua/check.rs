@@ -34,7 +34,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("TIME", &["clock"]),
     ("SPUBLISH", &["arms", "events", "timers", "told"]),
     ("XADD", &["events", "frames"]),
-    ("HGETALL", &["record", "describe", "flow", "waits", "steps", "budget", "describe_lane"]),
+    ("HGETALL", &["record", "describe", "flow", "waits", "steps", "budget", "schedule", "describe_lane"]),
     ("SRANDMEMBER", &["heads", "repair", "sources"]),
 ];
 
@@ -44,7 +44,7 @@ pub(super) fn faults(sources: &Sources, contracts: &[Contract]) -> anyhow::Resul
     let all = sources.modules.iter().chain(&sources.functions);
     for (name, text) in all.clone() {
         let limit = match name.as_str() {
-            "record" | "keys" | "flow" | "lanes" => LISTING_LINES_MAX,
+            "record" | "keys" | "flow" | "lanes" | "schedule" => LISTING_LINES_MAX,
             _ => LINES_MAX,
         };
         let lines = text.lines().count();

@@ -7,6 +7,7 @@ mod flow;
 mod lane;
 mod operator;
 mod read;
+mod schedule;
 mod signal;
 mod submit;
 mod tick;

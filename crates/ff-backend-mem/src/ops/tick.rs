@@ -64,24 +64,34 @@ impl MemBackend {
             .take(request.limit as usize)
             .map(|(_, timed)| timed.clone())
             .collect();
-        for timed in due {
-            match timed {
-                Timed::Execution(id) => handle(&mut store, &mut outcome, id, now),
-                Timed::Flow(id) => handle_flow(&mut store, &mut outcome, id, now),
-                Timed::Budget(id) => {
-                    outcome.budgets_looked_at += u32::from(store.look_at_budget(id, now));
-                }
-                Timed::Lane(id) => {
-                    outcome.lanes_looked_at += u32::from(store.look_at_lane(&id, now));
-                }
-            }
-        }
+        handle_all(&mut store, &mut outcome, &due, now);
         outcome.next_due = store
             .timers
             .of(filter.instance_tag.as_ref())
             .next()
             .map(|(at, _)| self.inner.distortion.next_due(*at));
         outcome
+    }
+}
+
+/// Does what is due, schedules last: what they submit may depend on what has ended.
+fn handle_all(store: &mut Store, outcome: &mut TickOutcome, due: &[Timed], now: TimestampMs) {
+    let mut schedules = Vec::new();
+    for timed in due {
+        match timed {
+            Timed::Execution(id) => handle(store, outcome, *id, now),
+            Timed::Flow(id) => handle_flow(store, outcome, *id, now),
+            Timed::Budget(id) => {
+                outcome.budgets_looked_at += u32::from(store.look_at_budget(*id, now));
+            }
+            Timed::Lane(id) => {
+                outcome.lanes_looked_at += u32::from(store.look_at_lane(id, now));
+            }
+            Timed::Schedule(id) => schedules.push(*id),
+        }
+    }
+    for id in schedules {
+        outcome.schedules_fired += u32::from(store.fire(id, now));
     }
 }
 

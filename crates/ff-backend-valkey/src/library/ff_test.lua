@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "09f010d39027b66446670a04979a8aa3" }
+M.library = { PROTOCOL = 1, HASH = "52df8d8713722a32ad55957f2467ab0a" }
 
 M.number = (function()
 local number = {}
@@ -116,6 +116,12 @@ function keys.budget(partition, id)
 end
 function keys.budgets(partition)
   return partition .. "B"
+end
+function keys.schedule(partition, id)
+  return partition .. "S:" .. id
+end
+function keys.schedules(partition)
+  return partition .. "S"
 end
 function keys.budget_line(partition, id)
   return partition .. "W:" .. id
@@ -254,7 +260,7 @@ function timers.sleep(partition, process, tag, at, now)
   redis.call("PEXPIRE", key, FORGOTTEN_AFTER_MS)
 end
 local function is_everybodys(r)
-  return r.lane ~= nil or (r.budget ~= nil and not r.f.tg)
+  return r.lane ~= nil or ((r.budget or r.schedule) ~= nil and not r.f.tg)
 end
 local function wake_maintainer(r, at)
   local key = keys.maintainers(r.partition)
@@ -301,8 +307,8 @@ function timers.correct(partition, tag, id, r, now)
     timers.set(r, r.due, now)
   end
 end
-function timers.postpone(partition, tag, id, now)
-  local later = number.text(number.later(now, POSTPONED_MS))
+function timers.postpone(partition, tag, id, now, ms)
+  local later = number.text(number.later(now, ms or POSTPONED_MS))
   redis.call("ZADD", keys.due(partition), "XX", later, id)
   if tag ~= "" then
     redis.call("ZADD", keys.due(partition, tag), "XX", later, id)
@@ -462,7 +468,7 @@ function record.flat(r)
   end
   return flat
 end
-local TASK_FIELDS = { "nd", "ct", "tg", "pl", "dl", "le", "sv", "sk" }
+local TASK_FIELDS = { "nd", "oc", "ct", "tg", "pl", "dl", "le", "sv", "sk" }
 function record.task(r)
   local f = r.f
   local flat, n = { "s", f.s, "p", f.p, "r", f.r, "h", f.h }, 8
@@ -2641,7 +2647,7 @@ local function save_long(r)
   r.long = nil
 end
 local OPTIONAL = {
-  "pk", "pl", "ct", "cl", "tg", "rs", "du", "dl", "nd", "dp", "ch", "ck", "pa", "hk", "bu", "es", "lk", "tl",
+  "pk", "pl", "ct", "cl", "tg", "rs", "du", "dl", "nd", "dp", "ch", "ck", "pa", "hk", "bu", "es", "lk", "tl", "oc",
 }
 function store.insert(r)
   local f = r.f
@@ -3081,6 +3087,109 @@ function budget_due.handle(b, now, looked)
   return "budgets"
 end
 return budget_due
+end)()
+
+M.schedule = (function()
+local keys = M.keys
+local number = M.number
+local record = M.record
+local timers = M.timers
+local schedule = {}
+local REMEMBERED = 10
+local COUNTS = "^(%d+) (%d+) (%d+) (%d+) (%d+)$"
+local PLANNED = { "s", "ru", "ve", "th", "nx", "la", "tg" }
+function schedule.due_name(id)
+  return "s" .. id
+end
+function schedule.in_hand(partition, id, f)
+  local s = { partition = partition, schedule = id, id = schedule.due_name(id), f = f, due = f.la }
+  local submitted, missed, overlapped, refused, backfilled = string.match(f.ct or "0 0 0 0 0", COUNTS)
+  s.counts = {
+    submitted = submitted, missed = missed, overlapped = overlapped, refused = refused, backfilled = backfilled,
+  }
+  return s
+end
+function schedule.load(partition, id)
+  local flat, f = redis.call("HGETALL", keys.schedule(partition, id)), {}
+  if #flat == 0 then
+    return nil
+  end
+  for i = 1, #flat, 2 do
+    f[flat[i]] = flat[i + 1]
+  end
+  return schedule.in_hand(partition, id, f)
+end
+function schedule.planned(partition, id)
+  local values, f, flat = redis.call("HMGET", keys.schedule(partition, id), unpack(PLANNED)), {}, {}
+  for i, field in ipairs(PLANNED) do
+    if values[i] then
+      f[field], flat[#flat + 1], flat[#flat + 2] = values[i], field, values[i]
+    end
+  end
+  return f.s and schedule.in_hand(partition, id, f), flat
+end
+function schedule.flat(s)
+  local flat = {}
+  for field, value in pairs(s.f) do
+    flat[#flat + 1], flat[#flat + 2] = field, value
+  end
+  return flat
+end
+function schedule.count(s, what, many)
+  local c = s.counts
+  c[what] = number.text(tonumber(c[what]) + (many or 1))
+  record.set(s, "ct", table.concat({ c.submitted, c.missed, c.overlapped, c.refused, c.backfilled }, " "))
+end
+function schedule.remember(s, at, id)
+  local latest, kept = { at, id }, 1
+  for earlier, its in string.gmatch(s.f.re or "", "(%d+) (%x+)") do
+    if kept < REMEMBERED then
+      latest[#latest + 1], latest[#latest + 2], kept = earlier, its, kept + 1
+    end
+  end
+  record.set(s, "re", table.concat(latest, " "))
+  record.set(s, "be", id)
+end
+function schedule.save(s, now)
+  local key, set = keys.schedule(s.partition, s.schedule), {}
+  for field in pairs(s.changed or {}) do
+    if s.f[field] then
+      set[#set + 1], set[#set + 2] = field, s.f[field]
+    else
+      redis.call("HDEL", key, field)
+    end
+  end
+  s.changed = nil
+  if #set > 0 then
+    redis.call("HSET", key, unpack(set))
+  end
+  if s.f.la then
+    timers.set(s, s.f.la, now)
+  elseif s.due then
+    timers.remove(s)
+  end
+  s.due = s.f.la
+end
+return schedule
+end)()
+
+M.buffered = (function()
+local keys = M.keys
+local record = M.record
+local schedule = M.schedule
+local buffered = {}
+local OCCURRENCE = "^(%x+) (%d+)$"
+function buffered.before_ended(r, now)
+  local id = string.match(r.f.oc, OCCURRENCE)
+  local waits = redis.call("HMGET", keys.schedule(r.partition, id), "wa", "be", "ve", "tg")
+  if waits[1] and waits[2] == r.id then
+    local s = schedule.in_hand(r.partition, id, { tg = waits[4] or nil })
+    record.set_number(s, "la", now)
+    record.set_number(s, "ve", tonumber(waits[3]) + 1)
+    schedule.save(s, now)
+  end
+end
+return buffered
 end)()
 
 M.members = (function()
@@ -3592,6 +3701,7 @@ return propagate
 end)()
 
 M.execution = (function()
+local buffered = M.buffered
 local places = M.places
 local propagate = M.propagate
 local execution = {}
@@ -3600,7 +3710,11 @@ function execution.open(partition, id)
 end
 function execution.commit(r, now)
   if not r.f.nd then
+    local was_over = r.over
     places.commit(r, now)
+    if r.f.oc and r.over and not was_over then
+      buffered.before_ended(r, now)
+    end
     if r.orphans then
       r.looked = r.looked or {}
       propagate.cancel_orphans(r.partition, r.orphans, now, r.looked)
@@ -3901,6 +4015,9 @@ reply.CODES = {
   "BUDGET_NOT_FOUND",
   "BUDGET_ID",
   "BUDGET_DIMENSION",
+  "SCHEDULE_NOT_FOUND",
+  "SCHEDULE_ID",
+  "SCHEDULE_VERSION",
   "USAGE_DIMENSIONS",
   "USAGE_SUM",
   "LANE_DRAINING",
@@ -4508,6 +4625,32 @@ end
 return intake
 end)()
 
+M.planned = (function()
+local admission = M.admission
+local packed = M.packed
+local record = M.record
+local planned = {}
+local BUDGETS, PAYLOAD = 12, 7
+function planned.set(s, fields)
+  local values = packed.read(fields)
+  for at = 1, #values, 2 do
+    record.set(s, values[at], values[at + 1] ~= "" and values[at + 1] or nil)
+  end
+end
+function planned.work(s)
+  local values = packed.read(s.f.wk)
+  values[PAYLOAD] = s.f.pl or ""
+  return values
+end
+function planned.unknown_budget(s)
+  return admission.unknown(s.partition, planned.work(s)[BUDGETS])
+end
+function planned.next_version(s)
+  record.set_number(s, "ve", tonumber(s.f.ve) + 1)
+end
+return planned
+end)()
+
 M.submission = (function()
 local keys = M.keys
 local number = M.number
@@ -4540,6 +4683,105 @@ function submission.record(partition, id, values, at, ttl, now)
   return r
 end
 return submission
+end)()
+
+M.firing = (function()
+local execution = M.execution
+local intake = M.intake
+local keys = M.keys
+local planned = M.planned
+local record = M.record
+local run = M.run
+local schedule = M.schedule
+local submission = M.submission
+local told = M.told
+local firing = {}
+local OCCURRENCE = "(%d+) (%x+)"
+local LANE = 2
+local NEXT_HAS_COME = "the next occurrence of its schedule has come"
+function firing.each(text, visit)
+  for at, id in string.gmatch(text, OCCURRENCE) do
+    visit(at, id)
+  end
+end
+local function is_open(partition, id)
+  local text = id and redis.call("HGET", keys.execution(partition, id), "r")
+  return text and not record.TERMINAL[string.match(text, "^%S+")]
+end
+function firing.is_there(s, id)
+  return redis.call("EXISTS", keys.execution(s.partition, id)) == 1
+end
+local function refusal(s, work, looked)
+  if planned.unknown_budget(s) then
+    return "budget_not_found"
+  end
+  local ttl, refused = intake.admits(s.partition, work[LANE], looked)
+  return refused and string.lower(refused[1]), ttl
+end
+function firing.store(s, at, id, now, looked)
+  local work = planned.work(s)
+  local refused, ttl = refusal(s, work, looked)
+  if refused then
+    return refused
+  end
+  local r = submission.record(s.partition, id, work, 0, ttl, now)
+  r.f.oc = s.schedule .. " " .. at
+  r.looked = looked
+  execution.create(r, now)
+  intake.stored(r, looked)
+  return nil
+end
+local function submit(s, at, id, now, looked)
+  local refused = firing.store(s, at, id, now, looked)
+  if refused then
+    schedule.count(s, "refused")
+    record.set(s, "rf", at .. " " .. refused)
+  else
+    schedule.count(s, "submitted")
+    schedule.remember(s, at, id)
+  end
+end
+local function cancel(partition, id, now, looked)
+  local r = execution.open(partition, id)
+  if not r or run.is_over(r) or (r.f.li and r.f.ca) then
+    return
+  end
+  r.looked = looked
+  run.set_cancelled(r, NEXT_HAS_COME, now)
+  if r.f.li then
+    told.cancelled(r)
+  else
+    run.finish(r, "cancelled", now)
+  end
+  execution.commit(r, now)
+end
+local function occur(s, at, id, now, looked)
+  if firing.is_there(s, id) then
+    return
+  end
+  local overlap = is_open(s.partition, s.f.be) and s.f.ov or "allow"
+  if overlap == "buffer_one" and not s.f.wa then
+    record.set(s, "wa", at .. " " .. id)
+  elseif overlap == "skip" or overlap == "buffer_one" then
+    schedule.count(s, "overlapped")
+  else
+    if overlap == "cancel_previous" then
+      cancel(s.partition, s.f.be, now, looked)
+    end
+    submit(s, at, id, now, looked)
+  end
+end
+function firing.fire(s, occurrences, now, looked)
+  if s.f.wa and not is_open(s.partition, s.f.be) then
+    local at, id = string.match(s.f.wa, OCCURRENCE)
+    record.set(s, "wa", nil)
+    submit(s, at, id, now, looked)
+  end
+  firing.each(occurrences, function(at, id)
+    occur(s, at, id, now, looked)
+  end)
+end
+return firing
 end)()
 
 M.nodes = (function()
@@ -5545,6 +5787,34 @@ return function(partition, name, request, state, settings, weights)
 end
 end)()
 
+F.adjust_schedule = (function()
+local clock = M.clock
+local operator = M.operator
+local planned = M.planned
+local reply = M.reply
+local schedule = M.schedule
+local OWN = { adjusted = true }
+return function(partition, id, request, version, fields)
+  local now = clock.now_ms(partition)
+  local s = schedule.load(partition, id)
+  if not s then
+    return reply.err("SCHEDULE_NOT_FOUND")
+  elseif operator.done_by(s, request, OWN) then
+    return reply.ok("0")
+  elseif s.f.ve ~= version then
+    return reply.err("SCHEDULE_VERSION")
+  end
+  planned.set(s, fields)
+  local unknown = planned.unknown_budget(s)
+  if unknown then
+    return reply.err("BUDGET_NOT_FOUND", unknown)
+  end
+  operator.remember(s, request, "adjusted")
+  schedule.save(s, now)
+  return reply.ok("1")
+end
+end)()
+
 F.advance_flow = (function()
 local effort = M.effort
 local clock = M.clock
@@ -5659,6 +5929,36 @@ return function(partition, id, asked, attempt, ordinal, most, seen)
     redis.call("HSET", keys.execution(partition, id), "tw", "1")
   end
   return reply.ok(gap and "1" or "0", over, frames_page.flat(items), newer or "")
+end
+end)()
+
+F.backfill_schedule = (function()
+local clock = M.clock
+local firing = M.firing
+local planned = M.planned
+local reply = M.reply
+local schedule = M.schedule
+return function(partition, id, version, occurrences)
+  local now = clock.now_ms(partition)
+  local s = schedule.load(partition, id)
+  if not s then
+    return reply.err("SCHEDULE_NOT_FOUND")
+  elseif s.f.ve ~= version then
+    return reply.err("SCHEDULE_VERSION")
+  end
+  local looked, made, refused = {}, 0, nil
+  firing.each(occurrences, function(at, execution)
+    if not refused and not firing.is_there(s, execution) then
+      refused = firing.store(s, at, execution, now, looked)
+      made = made + (refused and 0 or 1)
+    end
+  end)
+  if made > 0 then
+    schedule.count(s, "backfilled", made)
+    planned.next_version(s)
+    schedule.save(s, now)
+  end
+  return reply.ok(refused or "")
 end
 end)()
 
@@ -5879,6 +6179,36 @@ return function(partition, id, fingerprint, action, every, anchor, tags, limits)
 end
 end)()
 
+F.create_schedule = (function()
+local clock = M.clock
+local keys = M.keys
+local number = M.number
+local planned = M.planned
+local record = M.record
+local reply = M.reply
+local schedule = M.schedule
+return function(partition, id, fingerprint, tags, fields)
+  local now = clock.now_ms(partition)
+  local there = schedule.load(partition, id)
+  if there and string.match(there.f.s, "%x+$") == fingerprint then
+    return reply.ok("0")
+  elseif there then
+    return reply.err("SCHEDULE_ID")
+  end
+  local s = schedule.in_hand(partition, id, {})
+  record.set(s, "s", number.text(now) .. " " .. fingerprint)
+  record.set(s, "tg", tags ~= "" and tags or nil)
+  planned.set(s, fields)
+  local unknown = planned.unknown_budget(s)
+  if unknown then
+    return reply.err("BUDGET_NOT_FOUND", unknown)
+  end
+  redis.call("ZADD", keys.schedules(partition), 0, id)
+  schedule.save(s, now)
+  return reply.ok("1")
+end
+end)()
+
 F.create_waitpoint = (function()
 local held = M.held
 local reply = M.reply
@@ -5920,6 +6250,23 @@ return function(partition, id, attempt, epoch, lease_id, digest, at, saves, stat
     run.await_turn(r, "c", run.delay(r, tonumber(at), now))
     return nil, "p " .. at
   end)
+end
+end)()
+
+F.delete_schedule = (function()
+local keys = M.keys
+local reply = M.reply
+local schedule = M.schedule
+local timers = M.timers
+return function(partition, id)
+  local s = schedule.load(partition, id)
+  if not s then
+    return reply.ok("0")
+  end
+  timers.remove(s)
+  redis.call("ZREM", keys.schedules(partition), id)
+  redis.call("UNLINK", keys.schedule(partition, id))
+  return reply.ok("1")
 end
 end)()
 
@@ -6054,6 +6401,19 @@ return function(partition, name, key)
 end
 end)()
 
+F.describe_schedule = (function()
+local clock = M.clock
+local reply = M.reply
+local schedule = M.schedule
+return function(partition, id)
+  local s = schedule.load(partition, id)
+  if not s then
+    return reply.err("SCHEDULE_NOT_FOUND")
+  end
+  return reply.ok(clock.now_ms(partition), schedule.flat(s))
+end
+end)()
+
 F.disarm = (function()
 local arms = M.arms
 local reply = M.reply
@@ -6143,6 +6503,42 @@ return function(partition, id, attempt, epoch, lease_id, digest, class, message,
     end
     return nil, retry.dispose(r, class, tonumber(retry_after), now)
   end)
+end
+end)()
+
+F.fire_schedules = (function()
+local agenda = M.agenda
+local clock = M.clock
+local firing = M.firing
+local keys = M.keys
+local packed = M.packed
+local planned = M.planned
+local record = M.record
+local reply = M.reply
+local schedule = M.schedule
+local VALUES = 7
+local function optional(text)
+  return text ~= "" and text or nil
+end
+return function(partition, tag, plans)
+  local now = clock.now_ms(partition)
+  local values, looked, fired = packed.read(plans), {}, 0
+  for at = 1, #values, VALUES do
+    if redis.call("HGET", keys.schedule(partition, values[at]), "ve") == values[at + 1] then
+      local s = schedule.load(partition, values[at])
+      planned.next_version(s)
+      if values[at + 2] ~= "0" then
+        schedule.count(s, "missed", tonumber(values[at + 2]))
+      end
+      record.set(s, "th", values[at + 3])
+      record.set(s, "nx", optional(values[at + 4]))
+      record.set(s, "la", optional(values[at + 5]))
+      firing.fire(s, values[at + 6], now, looked)
+      schedule.save(s, now)
+      fired = fired + 1
+    end
+  end
+  return reply.ok(now, agenda.next(partition, tag) or "", fired)
 end
 end)()
 
@@ -6248,6 +6644,19 @@ return function(partition, after, most)
   local from = after == "" and "-" or "(" .. after
   local key = keys.steered_lanes(partition)
   return reply.ok(redis.call("ZRANGE", key, from, "+", "BYLEX", "LIMIT", 0, most))
+end
+end)()
+
+F.list_schedules = (function()
+local keys = M.keys
+local reply = M.reply
+local schedule = M.schedule
+return function(partition, after, most)
+  local from, items = after == "" and "-" or "(" .. after, {}
+  for _, id in ipairs(redis.call("ZRANGE", keys.schedules(partition), from, "+", "BYLEX", "LIMIT", 0, most)) do
+    items[#items + 1] = { id, schedule.flat(schedule.load(partition, id)) }
+  end
+  return reply.ok(items)
 end
 end)()
 
@@ -6361,6 +6770,22 @@ return function(partition, id)
   local r = execution.open(partition, id)
   local woken = r and r.queue and waiters.wake(r, r.queue)
   return reply.ok(woken and "1" or "0")
+end
+end)()
+
+F.postpone_schedules = (function()
+local agenda = M.agenda
+local clock = M.clock
+local packed = M.packed
+local reply = M.reply
+local schedule = M.schedule
+local timers = M.timers
+return function(partition, tag, ids, ms)
+  local now = clock.now_ms(partition)
+  for _, id in ipairs(packed.read(ids)) do
+    timers.postpone(partition, tag, schedule.due_name(id), now, tonumber(ms))
+  end
+  return reply.ok(now, agenda.next(partition, tag) or "")
 end
 end)()
 
@@ -7048,9 +7473,19 @@ local flow_due = M.flow_due
 local lane_due = M.lane_due
 local repair = M.repair
 local reply = M.reply
+local schedule = M.schedule
 local timers = M.timers
 local ID_DIGITS = 32
-local function handle(partition, id, now, looked)
+local function handle(partition, id, now, looked, schedules)
+  local schedule_id = string.match(id, "^s(%x+)$")
+  if schedule_id then
+    local s, planned = schedule.planned(partition, schedule_id)
+    if not s or not s.due or tonumber(s.due) > now then
+      return s, nil
+    end
+    schedules[#schedules + 1] = { schedule_id, planned }
+    return s, "schedules"
+  end
   local budget_id = string.match(id, "^g(%x+)$")
   if budget_id then
     local b = budget.load(partition, budget_id)
@@ -7079,9 +7514,10 @@ return function(partition, most, tag, process, wait)
   local counts = { delays = 0, leases = 0, timeouts = 0, expired = 0, grants = 0, removed = 0 }
   counts.waits, counts.waitpoints = 0, 0
   counts.flows_expired, counts.flows_removed, counts.flows_advanced, counts.budgets, counts.lanes = 0, 0, 0, 0, 0
-  local handled, looked, cut_off, broken = 0, {}, false, ""
+  counts.schedules = 0
+  local handled, looked, cut_off, broken, schedules = 0, {}, false, "", {}
   for _, id in ipairs(agenda.due(partition, tag, now, most)) do
-    local is_sound, r, event = pcall(handle, partition, id, now, looked)
+    local is_sound, r, event = pcall(handle, partition, id, now, looked, schedules)
     if not is_sound then
       timers.postpone(partition, tag, id, now)
       broken = broken .. id .. ": " .. tostring(r) .. "\n"
@@ -7106,7 +7542,7 @@ return function(partition, most, tag, process, wait)
   return reply.ok(
     now, next_due or "", c.delays, c.leases, c.timeouts, c.expired, c.grants, c.removed,
     c.waits, c.waitpoints, c.flows_expired, c.flows_removed, c.flows_advanced, c.budgets, c.lanes,
-    repaired, cut_off and "1" or "0", broken)
+    repaired, cut_off and "1" or "0", broken, schedules)
 end
 end)()
 
@@ -7254,12 +7690,14 @@ end
 
 redis.register_function({ function_name = "fft_adjust_budget", callback = call("adjust_budget"), flags = {  } })
 redis.register_function({ function_name = "fft_adjust_lane", callback = call("adjust_lane"), flags = {  } })
+redis.register_function({ function_name = "fft_adjust_schedule", callback = call("adjust_schedule"), flags = {  } })
 redis.register_function({ function_name = "fft_advance_flow", callback = call("advance_flow"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_append_frames", callback = call("append_frames"), flags = {  } })
 redis.register_function({ function_name = "fft_await", callback = call("await"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_await_completions", callback = call("await_completions"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_await_flow", callback = call("await_flow"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_await_frames", callback = call("await_frames"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_backfill_schedule", callback = call("backfill_schedule"), flags = {  } })
 redis.register_function({ function_name = "fft_cancel", callback = call("cancel"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_cancel_execution", callback = call("cancel_execution"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_cancel_flow", callback = call("cancel_flow"), flags = { "allow-oom" } })
@@ -7268,26 +7706,32 @@ redis.register_function({ function_name = "fft_claim_from_reclaim", callback = c
 redis.register_function({ function_name = "fft_close_waitpoint", callback = call("close_waitpoint"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_complete", callback = call("complete"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_create_budget", callback = call("create_budget"), flags = {  } })
+redis.register_function({ function_name = "fft_create_schedule", callback = call("create_schedule"), flags = {  } })
 redis.register_function({ function_name = "fft_create_waitpoint", callback = call("create_waitpoint"), flags = {  } })
 redis.register_function({ function_name = "fft_delay", callback = call("delay"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_delete_schedule", callback = call("delete_schedule"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_deliver_signal", callback = call("deliver_signal"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_describe", callback = call("describe"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_describe_budget", callback = call("describe_budget"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_describe_flow", callback = call("describe_flow"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_describe_lane", callback = call("describe_lane"), flags = { "no-writes" } })
+redis.register_function({ function_name = "fft_describe_schedule", callback = call("describe_schedule"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_disarm", callback = call("disarm"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_extend_flow", callback = call("extend_flow"), flags = {  } })
 redis.register_function({ function_name = "fft_fail", callback = call("fail"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_fire_schedules", callback = call("fire_schedules"), flags = {  } })
 redis.register_function({ function_name = "fft_hold", callback = call("hold"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_list", callback = call("list"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_list_budgets", callback = call("list_budgets"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_list_flows", callback = call("list_flows"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_list_lanes", callback = call("list_lanes"), flags = { "no-writes" } })
+redis.register_function({ function_name = "fft_list_schedules", callback = call("list_schedules"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_list_waitpoints", callback = call("list_waitpoints"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_now", callback = call("now"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_observe_signals", callback = call("observe_signals"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_open", callback = call("open"), flags = {  } })
 redis.register_function({ function_name = "fft_pass_on", callback = call("pass_on"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_postpone_schedules", callback = call("postpone_schedules"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_progress", callback = call("progress"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_read_completions", callback = call("read_completions"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_read_frames", callback = call("read_frames"), flags = { "no-writes" } })

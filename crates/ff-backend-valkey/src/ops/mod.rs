@@ -4,6 +4,7 @@ mod attempt;
 mod budget;
 mod claim;
 mod completions;
+mod firing;
 mod flow;
 mod flow_graph;
 mod flow_read;
@@ -11,6 +12,7 @@ mod lane;
 mod operator;
 mod packed;
 mod read;
+mod schedule;
 mod signal;
 mod step;
 mod stream;
@@ -19,7 +21,8 @@ mod tick;
 mod wait;
 mod waitpoints;
 
-pub(crate) use packed::Packed;
+pub(crate) use packed::{Packed, unpacked};
+pub(crate) use submit::Texts as SubmitTexts;
 
 use bytes::Bytes;
 use ff_engine::EngineError;
@@ -48,7 +51,7 @@ fn bits(id: [u8; 16]) -> Bytes {
 }
 
 /// The content type as it is stored: the default one is not.
-fn content_type(payload: &Payload) -> &str {
+pub(crate) fn content_type(payload: &Payload) -> &str {
     match payload.content_type() {
         "application/octet-stream" => "",
         other => other,

@@ -109,19 +109,19 @@ fn outcome(reply: Reply, id: ExecutionId) -> Result<Result<Submitted, EngineErro
 }
 
 /// Texts that are made for a submission and have to live as long as its call.
-pub(super) struct Texts {
-    pub(super) fingerprint: String,
-    pub(super) tags: String,
-    pub(super) policy: String,
-    pub(super) start: String,
-    pub(super) deadline: String,
-    pub(super) budgets: String,
-    pub(super) estimate: String,
+pub(crate) struct Texts {
+    pub(crate) fingerprint: String,
+    pub(crate) tags: String,
+    pub(crate) policy: String,
+    pub(crate) start: String,
+    pub(crate) deadline: String,
+    pub(crate) budgets: String,
+    pub(crate) estimate: String,
     key: String,
 }
 
 impl Texts {
-    pub(super) fn of(submission: &Submission) -> Result<Self, EngineError> {
+    pub(crate) fn of(submission: &Submission) -> Result<Self, EngineError> {
         let time = |at: Option<TimestampMs>| at.map_or_else(String::new, |at| at.to_string());
         let policy = policy_text(&submission.policy).ok_or_else(|| {
             EngineError::validation(

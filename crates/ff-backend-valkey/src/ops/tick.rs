@@ -7,6 +7,7 @@ use ff_engine::roles::BackendInfo;
 use ff_engine::{EngineError, TickOutcome, TickRequest, TimerOps};
 use ff_types::TimestampMs;
 
+use super::firing::Fired;
 use crate::ValkeyBackend;
 use crate::call::BadReply;
 use crate::calls::{Tick, TickAnswer};
@@ -52,6 +53,8 @@ struct Ticked {
     until_due: Option<Duration>,
     /// What could not be handled.
     broken: String,
+    /// Schedules were due, whoever fired them: something else may be.
+    has_schedules: bool,
 }
 
 impl Inner {
@@ -82,10 +85,12 @@ impl Inner {
             }
             let sooner = self.waits.ticks.sooner();
             self.waits.subscribe_all(self).await?;
-            let Ticked { outcome, until_due, .. } =
+            let Ticked { outcome, until_due, has_schedules, .. } =
                 self.tick_all(limit, tag, Some(max_wait)).await?;
             if outcome.handled() > 0 {
                 return Ok(outcome);
+            } else if has_schedules {
+                continue;
             }
             let pause = until_due.unwrap_or(HEARTBEAT).clamp(PAUSE_MIN, HEARTBEAT);
             mine.rest = Some(Rest { pause: self.clock.sleep(pause), sooner });
@@ -101,7 +106,7 @@ impl Inner {
         sleeping: Option<Duration>,
     ) -> Result<Ticked, EngineError> {
         let (outcome, broken) = (TickOutcome::default(), String::new());
-        let mut ticked = Ticked { outcome, until_due: None, broken };
+        let mut ticked = Ticked { outcome, until_due: None, broken, has_schedules: false };
         for partition in &self.keyspace.partitions {
             loop {
                 let left = u64::from(limit.saturating_sub(ticked.outcome.handled()));
@@ -112,11 +117,16 @@ impl Inner {
                     process: if sleeping.is_some() { self.waits.process() } else { "" },
                     wait: sleeping.map_or(0, |wait| u64::try_from(wait.as_millis()).unwrap_or(0)),
                 };
-                let answer = self
+                let mut answer = self
                     .call(OPERATION, partition, call)
                     .await?
                     .map_err(|_| bad_reply(OPERATION, BadReply("counts")))?;
-                let handled = ticked.add(&answer)?;
+                let due = std::mem::take(&mut answer.schedules);
+                let mut fired = None;
+                if !due.is_empty() {
+                    fired = Some(self.fire(partition, tag, due, answer.now).await?);
+                }
+                let handled = ticked.add(&answer, fired.as_ref())?;
                 let done = u64::from(handled) < most && !answer.cut_off;
                 if done || most < PER_CALL {
                     break;
@@ -132,8 +142,8 @@ impl Inner {
 }
 
 impl Ticked {
-    /// Adds what one call did; answers how many executions that were.
-    fn add(&mut self, answer: &TickAnswer) -> Result<u32, EngineError> {
+    /// Adds what one call did, and what became of the schedules that it found; answers how much that was.
+    fn add(&mut self, answer: &TickAnswer, fired: Option<&Fired>) -> Result<u32, EngineError> {
         let count = |number: u64| {
             u32::try_from(number).map_err(|_| bad_reply(OPERATION, BadReply("count")))
         };
@@ -157,11 +167,18 @@ impl Ticked {
         if answer.repaired > 0 {
             tracing::warn!(count = answer.repaired, "repaired lost wake-ups");
         }
-        let next: Option<TimestampMs> = answer.next_due.parse().ok().map(TimestampMs);
+        let (mut now, mut next_due) = (answer.now, answer.next_due.as_str());
+        if let Some(fired) = fired {
+            self.outcome.schedules_fired += count(fired.count)?;
+            self.broken.push_str(&fired.broken);
+            self.has_schedules = true;
+            (now, next_due) = (fired.now, fired.next_due.as_str());
+        }
+        let next: Option<TimestampMs> = next_due.parse().ok().map(TimestampMs);
         if let Some(next) = next {
             let due = self.outcome.next_due.map_or(next, |due| due.min(next));
             self.outcome.next_due = Some(due);
-            let until = next.saturating_since(answer.now);
+            let until = next.saturating_since(now);
             self.until_due = Some(self.until_due.map_or(until, |earlier| earlier.min(until)));
         }
         Ok(self.outcome.handled() - before)

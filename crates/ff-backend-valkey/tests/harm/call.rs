@@ -5,15 +5,12 @@ use std::time::Duration;
 use ff_conformance::fixture::{LANE, LEASE_TTL_MS, failure, ms};
 use ff_conformance::{CaseResult, Fixture};
 use ff_engine::{
-    AdjustBudget, AdjustLane, BudgetLimit, CancelExecution, ClaimRequest, CreateBudget,
-    DelayRequest, EngineBackend, EngineError, FailRequest, Hold, Idempotency, LaneSettings,
-    ProgressRequest, Rate, ReclaimRequest, ReleaseHold, ReplayExecution, RevokeLease, SetTags,
-    Submission, TickRequest,
+    AdjustBudget, AdjustLane, BudgetLimit, CancelExecution, ClaimRequest, CreateBudget, DelayRequest, EngineBackend, EngineError, FailRequest, Hold, Idempotency, LaneSettings, ProgressRequest, Rate, ReclaimRequest, ReleaseHold, ReplayExecution, RevokeLease, SetTags, Submission, TickRequest, AdjustSchedule, BackfillSchedule, CreateSchedule, Overlap, Recurrence, ScheduleChange, ScheduleSpec,
 };
 use ff_types::backend::{
     ClaimPolicy, FailureClass, Handle, ReclaimToken, ScannerFilter, UsageDimensions,
 };
-use ff_types::{BudgetId, ExecutionPolicy, IdempotencyKey, LaneId, LaneKey, Payload};
+use ff_types::{BudgetId, ExecutionPolicy, IdempotencyKey, LaneId, LaneKey, Payload, ScheduleId};
 
 /// A call that changes something, with its arguments.
 pub(crate) enum Call {
@@ -39,6 +36,12 @@ pub(crate) enum Call {
     AdjustLane(AdjustLane),
     SetTags(SetTags),
     ReportUsage(Handle, UsageDimensions),
+    CreateSchedule(Box<CreateSchedule>),
+    AdjustSchedule(AdjustSchedule),
+    BackfillSchedule(BackfillSchedule),
+    DeleteSchedule(ScheduleId),
+    /// A tick that finds schedules due, as far as it fires them.
+    Fire(TickRequest),
     Tick(TickRequest),
 }
 
@@ -66,6 +69,11 @@ impl Call {
             Self::AdjustLane(_) => "adjust_lane",
             Self::SetTags(_) => "set_tags",
             Self::ReportUsage(..) => "report_usage",
+            Self::CreateSchedule(_) => "create_schedule",
+            Self::AdjustSchedule(_) => "adjust_schedule",
+            Self::BackfillSchedule(_) => "backfill_schedule",
+            Self::DeleteSchedule(_) => "delete_schedule",
+            Self::Fire(_) => "fire_schedules",
             Self::Tick(_) => "tick",
         }
     }
@@ -106,6 +114,11 @@ impl Call {
             Self::ReportUsage(handle, usage) => {
                 backend.report_usage(handle, usage).await.map(|_| "counted".to_owned())
             }
+            Self::CreateSchedule(request) => backend.create_schedule(request).await.map(text),
+            Self::AdjustSchedule(request) => backend.adjust_schedule(request).await.map(text),
+            Self::BackfillSchedule(request) => backend.backfill_schedule(request).await.map(text),
+            Self::DeleteSchedule(id) => backend.delete_schedule(*id).await.map(text),
+            Self::Fire(request) => backend.tick(request).await.map(|did| text(did.next_due)),
             Self::Tick(request) => backend.tick(request).await.map(|did| text(did.next_due)),
         }
     }
@@ -152,10 +165,16 @@ pub(crate) enum Situation {
     CompleteThatFreesALease,
     TickOverALane,
     SetTags,
+    CreateSchedule,
+    PauseSchedule,
+    BackfillSchedule,
+    DeleteSchedule,
+    TickOverSchedules,
+    CompleteThatLetsTheNextCome,
 }
 
 impl Situation {
-    pub(crate) const ALL: [Self; 38] = [
+    pub(crate) const ALL: [Self; 44] = [
         Self::Submit,
         Self::SubmitWithAKey,
         Self::SubmitUnderAKeyInUse,
@@ -194,6 +213,12 @@ impl Situation {
         Self::CompleteThatFreesALease,
         Self::TickOverALane,
         Self::SetTags,
+        Self::CreateSchedule,
+        Self::PauseSchedule,
+        Self::BackfillSchedule,
+        Self::DeleteSchedule,
+        Self::TickOverSchedules,
+        Self::CompleteThatLetsTheNextCome,
     ];
 
     /// Does what comes before, and answers the call.
@@ -353,6 +378,34 @@ impl Situation {
                 fx.advance(1_000).await;
                 Call::Tick(TickRequest::all())
             }
+            Self::CreateSchedule => Call::CreateSchedule(Box::new(schedule(fx).await?)),
+            Self::PauseSchedule => {
+                let change = ScheduleChange::Pause { reason: "a change of plans".to_owned() };
+                let id = scheduled(fx).await?;
+                Call::AdjustSchedule(AdjustSchedule::new(fx.ids.request_id(), id, change))
+            }
+            Self::BackfillSchedule => {
+                let id = scheduled(fx).await?;
+                let now = fx.now().await;
+                let from = now.saturating_sub(ms(3 * EVERY_MS));
+                Call::BackfillSchedule(BackfillSchedule::new(id, from, now))
+            }
+            Self::DeleteSchedule => Call::DeleteSchedule(scheduled(fx).await?),
+            Self::TickOverSchedules => {
+                scheduled(fx).await?;
+                scheduled(fx).await?;
+                fx.advance(2 * EVERY_MS).await;
+                Call::Fire(TickRequest::all())
+            }
+            Self::CompleteThatLetsTheNextCome => {
+                scheduled(fx).await?;
+                fx.advance(EVERY_MS).await;
+                fx.settle().await?;
+                let task = fx.claim_one().await?;
+                fx.advance(EVERY_MS).await;
+                fx.settle().await?;
+                Call::Complete(task.handle, None)
+            }
         })
     }
 }
@@ -376,6 +429,20 @@ async fn limited(fx: &Fixture) -> CaseResult<()> {
 }
 
 const TOKENS: &str = "output_tokens";
+const EVERY_MS: u64 = 10_000;
+
+/// A schedule of which one occurrence waits for the end of the one before.
+async fn schedule(fx: &Fixture) -> CaseResult<CreateSchedule> {
+    let recurrence = Recurrence::every(ms(EVERY_MS)).with_anchor(fx.now().await);
+    let spec = ScheduleSpec::new(recurrence, fx.submission("task")?);
+    Ok(CreateSchedule::new(fx.ids.schedule_id(), spec.with_overlap(Overlap::BufferOne)))
+}
+
+async fn scheduled(fx: &Fixture) -> CaseResult<ScheduleId> {
+    let request = schedule(fx).await?;
+    fx.backend.create_schedule(&request).await?;
+    Ok(request.id)
+}
 
 fn budget(fx: &Fixture) -> CreateBudget {
     CreateBudget::new(fx.ids.budget_id()).with_limit(TOKENS, BudgetLimit::hard(5))

@@ -23,6 +23,7 @@ mod load;
 mod lost;
 mod replica;
 mod replicated;
+mod schedules;
 mod site;
 mod streams;
 mod waits;

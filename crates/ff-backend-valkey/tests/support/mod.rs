@@ -7,5 +7,6 @@ mod flows;
 pub(crate) mod harness;
 mod lanes;
 pub(crate) mod proxy;
+mod schedules;
 pub(crate) mod servers;
 pub(crate) mod store;

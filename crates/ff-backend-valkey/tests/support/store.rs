@@ -15,6 +15,7 @@ use ff_valkey_server::{Connection, Reply};
 use super::budgets;
 use super::flows;
 use super::lanes;
+use super::schedules;
 use super::servers::Servers;
 
 /// The distance of two ranks in a score, as `placement.lua` has it.
@@ -225,6 +226,7 @@ fn check_partition(part: &BTreeMap<&str, &Kept>, faults: &mut Vec<String>) {
     flows::check(part, &records, &mut rebuilt, faults);
     budgets::check(part, &records, &mut rebuilt, faults);
     lanes::check(part, &records, &mut rebuilt, faults);
+    schedules::check(part, &mut rebuilt, faults);
     for key in part.keys() {
         let named = ["b:", "p:", "v:", "y:", "u:", "t:", "g:", "s:", "c:", "U:", "j:c", "j:p"]
             .iter()
@@ -378,7 +380,7 @@ fn place(record: &ExecutionRecord, index: &mut Index) {
 
 fn indexes(part: &BTreeMap<&str, &Kept>) -> Index {
     let is_index = |key: &str| {
-        matches!(key, "a" | "d" | "f" | "o" | "B" | "L")
+        matches!(key, "a" | "d" | "f" | "o" | "B" | "L" | "S")
             || ["d:", "q:", "l:", "A:", "Q:", "W:", "V:"].iter().any(|start| key.starts_with(start))
     };
     let text = |bytes: &Vec<u8>| bytes.iter().map(|byte| char::from(*byte)).collect::<String>();

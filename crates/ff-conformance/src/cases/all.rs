@@ -3,9 +3,7 @@
 use std::pin::Pin;
 
 use ff_engine::{
-    AdjustBudget, AdjustLane, BudgetLimit, CreateBudget, DelayRequest, EngineError, FailRequest,
-    LaneSettings, ListBudgets, ListFlows, ListLanes, ListRequest, ListWaitpoints, ProgressRequest, ReadGraph, ResultRequest, SavedState, SetTags,
-    SuspendCondition, TickRequest, UpdateSummary, UpstreamRequest,
+    AdjustBudget, AdjustLane, BudgetLimit, CreateBudget, DelayRequest, EngineError, FailRequest, LaneSettings, ListBudgets, ListFlows, ListLanes, ListRequest, ListWaitpoints, ProgressRequest, ReadGraph, ResultRequest, SavedState, SetTags, SuspendCondition, TickRequest, UpdateSummary, UpstreamRequest, BackfillSchedule, ListSchedules, ScheduleChange,
 };
 use ff_types::backend::{
     FailureClass, FailureReason, Frame, FrameKind, ReclaimGrant, ReclaimToken, UsageDimensions,
@@ -110,9 +108,25 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
     let adjust_other = adjust_other.with_limit("pages", BudgetLimit::COUNTED);
     let budgets = ListBudgets::all().with_limit(0);
     let spends_unknown = fx.submission("task")?.with_budget(unknown_budget);
-    let pause_over = AdjustLane::new(fx.ids.request_id(), LaneId::new(LANE)?);
-    let pause_over = pause_over.with_settings(LaneSettings::unlimited().with_max_concurrency(0));
+    let lane_over = AdjustLane::new(fx.ids.request_id(), LaneId::new(LANE)?);
+    let lane_over = lane_over.with_settings(LaneSettings::unlimited().with_max_concurrency(0));
     let lanes = ListLanes::all().with_limit(0);
+    let schedule = fx.schedule(fx.recurring().await?);
+    fx.backend.create_schedule(&schedule).await?;
+    let unknown_schedule = fx.ids.schedule_id();
+    let mut other_schedule = schedule.clone();
+    other_schedule.spec = other_schedule.spec.with_note("other");
+    let hourly = ff_engine::Recurrence::cron("0 * * *");
+    let no_cron = fx.schedule(ff_engine::ScheduleSpec::new(hourly, fx.submission("task")?));
+    let mut spends_nothing = fx.schedule(fx.recurring().await?);
+    spends_nothing.id = spends_nothing.id.with_shard(unknown_budget.shard());
+    spends_nothing.spec.work = spends_nothing.spec.work.with_budget(unknown_budget);
+    let resume_schedule = fx.changing(unknown_schedule, ScheduleChange::Resume);
+    let pause_over = fx.changing(schedule.id, ScheduleChange::Pause { reason: over.clone() });
+    let backfill_unknown =
+        BackfillSchedule::new(unknown_schedule, TimestampMs::ZERO, TimestampMs(1));
+    let backfill_ahead = BackfillSchedule::new(schedule.id, TimestampMs::ZERO, TimestampMs::MAX);
+    let schedules = ListSchedules::all().with_limit(0);
     let usage = UsageDimensions::new().with_input_tokens(1);
     let usage_over = UsageDimensions::new().with_input_tokens(u64::MAX);
     macro_rules! rejected {
@@ -124,7 +138,7 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
     }
     let no_tags = SetTags::new(fx.ids.request_id(), waiting.id());
     let tag_unknown = SetTags::new(fx.ids.request_id(), unknown).with_tag("ops.case", "1");
-    let calls: [Rejected<'_>; 80] = rejected![
+    let calls: [Rejected<'_>; 89] = rejected![
         submit(&clash);
         submit(&invalid);
         submit_batch(&batch);
@@ -196,8 +210,17 @@ pub(crate) async fn rejected_changes_nothing(fx: Fixture) -> CaseResult {
         adjust_budget(&adjust_other);
         describe_budget(unknown_budget);
         list_budgets(&budgets);
-        adjust_lane(&pause_over);
+        adjust_lane(&lane_over);
         list_lanes(&lanes);
+        create_schedule(&other_schedule);
+        create_schedule(&no_cron);
+        create_schedule(&spends_nothing);
+        adjust_schedule(&resume_schedule);
+        adjust_schedule(&pause_over);
+        backfill_schedule(&backfill_unknown);
+        backfill_schedule(&backfill_ahead);
+        describe_schedule(unknown_schedule);
+        list_schedules(&schedules);
         submit(&spends_unknown);
         report_usage(&lost.handle, &usage);
         report_usage(&task.handle, &usage_over);
@@ -277,6 +300,15 @@ pub(crate) async fn repeat_is_harmless(fx: Fixture) -> CaseResult {
     twice!(adjust_lane(&steer));
     let tagged = SetTags::new(fx.ids.request_id(), id).with_tag("ops.case", "1");
     twice!(set_tags(&tagged));
+    let schedule = fx.schedule(fx.recurring().await?);
+    twice!(create_schedule(&schedule));
+    let pause = ScheduleChange::Pause { reason: "a change of plans".to_owned() };
+    let pause = fx.changing(schedule.id, pause);
+    twice!(adjust_schedule(&pause));
+    let passed = fx.now().await;
+    let backfill = BackfillSchedule::new(schedule.id, passed.saturating_sub(ms(10_000)), passed);
+    twice!(backfill_schedule(&backfill));
+    twice!(delete_schedule(schedule.id));
     fx.advance(LEASE_TTL_MS).await;
     backend.tick(&TickRequest::all()).await?;
     let before = fx.snapshot().await;

@@ -21,5 +21,5 @@ areas! {
     all attempt block cancel children claim complete completions deadline delay explain fail handle hold idempotency
     lease list namespace operator progress read reclaim release replay result retention revoke
     signal state step stream submit summary suspend tags tick timeout token wait waitpoint;
-    budget flow lane
+    budget flow lane schedule
 }

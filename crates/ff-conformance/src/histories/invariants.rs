@@ -1,11 +1,12 @@
 //! What must hold after every step of every history, on every backend.
 
 use ff_engine::machine::lifecycle::{Move, Verb};
-use ff_engine::{BudgetView, ExecutionView, LaneView};
+use ff_engine::{BudgetView, ExecutionView, LaneView, ScheduleView};
 use ff_types::{BlockReason, ExecutionId, ExecutionState, FlowId, TimestampMs};
 
 use super::lanes;
 use super::moves::moved;
+use super::recurring;
 use super::spending;
 use super::world::{Step, World};
 use crate::flows::Seen;
@@ -17,13 +18,14 @@ pub(super) struct Views {
     flows: Vec<(FlowId, Option<Seen>)>,
     budgets: Vec<BudgetView>,
     lanes: Vec<LaneView>,
+    schedules: Vec<ScheduleView>,
 }
 
 impl Views {
-    pub(super) async fn of(world: &World) -> Result<Self, String> {
+    pub(super) async fn of(world: &World, schedules: Vec<ScheduleView>) -> Result<Self, String> {
         let (executions, flows) = (world.views().await, world.flow_views().await?);
         let (budgets, lanes) = (world.budget_views().await?, world.lane_views().await?);
-        Ok(Self { executions, flows, budgets, lanes })
+        Ok(Self { executions, flows, budgets, lanes, schedules })
     }
 
     pub(super) const fn flows(&self) -> &Vec<(FlowId, Option<Seen>)> {
@@ -95,9 +97,13 @@ pub(super) fn check(
             faults.push(format!("{id}: a call about another execution changed it"));
         }
         let (from, to) = (earlier.map(|v| v.state), view.as_ref().map(|v| v.state));
-        if from != to {
+        // A schedule may submit an execution, and cancel the one before, in the step that is a tick.
+        let recurs = view.as_ref().is_some_and(|view| view.occurrence.is_some());
+        let by_schedule = recurs && step.verb == Some(Verb::Tick);
+        if from != to && !(recurs && from.is_none()) {
             let own = step.verb.filter(|_| step.about.is_none_or(|about| about == *id));
-            let own = own.into_iter().collect::<Vec<_>>();
+            let own = own.into_iter().chain(by_schedule.then_some(Verb::CancelExecution));
+            let own = own.collect::<Vec<_>>();
             let waits = from == Some(ExecutionState::WaitingChildren);
             let by_flow = (flow.is_some() || waits) && step.about != Some(*id);
             let by_flow = by_flow.then_some(Verb::Promote);
@@ -124,6 +130,12 @@ pub(super) fn check(
         let earlier = before.lanes.iter().find(|earlier| earlier.lane == view.lane);
         let executions = after.executions.iter().filter_map(|(_, view)| view.as_ref());
         faults.extend(lanes::faults(earlier, view, executions));
+    }
+
+    for view in &after.schedules {
+        let id = view.schedule_id;
+        let earlier = before.schedules.iter().find(|earlier| earlier.schedule_id == id);
+        faults.extend(recurring::faults(earlier, view));
     }
     for (id, seen) in &after.flows {
         let found = seen.iter().flat_map(Seen::faults).chain(flow(*id, before, after, step));

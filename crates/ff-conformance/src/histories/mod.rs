@@ -11,6 +11,7 @@ mod keeps;
 mod lanes;
 mod moves;
 mod op;
+mod recurring;
 mod spending;
 mod submission;
 mod waits;
@@ -160,7 +161,8 @@ struct Moment {
 
 impl Moment {
     async fn of(world: &mut World) -> Result<Self, String> {
-        let views = Arc::new(Views::of(world).await?);
+        let schedules = world.find_occurrences().await?;
+        let views = Arc::new(Views::of(world, schedules).await?);
         world.flows.seen.clone_from(views.flows());
         Ok(Self { views, snapshot: world.opened.inspect.snapshot().await })
     }
@@ -218,6 +220,10 @@ async fn finish(world: &World) -> Result<(), String> {
         let request = AdjustLane::new(ids.request_id(), lane).with_state(LaneState::Active);
         let request = request.with_settings(LaneSettings::unlimited());
         backend.adjust_lane(&request).await.map_err(text)?;
+    }
+
+    for schedule in &world.schedules {
+        backend.delete_schedule(*schedule).await.map_err(text)?;
     }
     for _ in 0..ROUNDS {
         let views = world.views().await;

@@ -96,6 +96,23 @@ pub(super) enum Op {
     Steer(SteerOp),
     /// Limits a budget anew, and may let it start from nothing.
     Adjust { budget: u8, hard: u8, reset: bool },
+    /// Does something about schedules.
+    Recur(RecurOp),
+}
+
+/// A step about schedules.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum RecurOp {
+    /// Makes one.
+    Make { overlap: u8, misfire: u8, tagged: bool, lane: u8 },
+    /// Pauses one.
+    Pause(u8),
+    /// Resumes one.
+    Resume(u8),
+    /// Submits what lately should have been.
+    Backfill(u8),
+    /// Deletes one.
+    Delete(u8),
 }
 
 /// What is submitted.
@@ -298,6 +315,25 @@ fn steer() -> impl Strategy<Value = Op> {
     .prop_map(Op::Steer)
 }
 
+/// Steps about schedules.
+fn recur() -> impl Strategy<Value = Op> {
+    let make = (0_u8..4, 0_u8..3, prop::bool::weighted(0.3), 0_u8..2);
+    let make = make.prop_map(|(overlap, misfire, tagged, lane)| RecurOp::Make {
+        overlap,
+        misfire,
+        tagged,
+        lane,
+    });
+    prop_oneof![
+        3 => make,
+        2 => any::<u8>().prop_map(RecurOp::Pause),
+        3 => any::<u8>().prop_map(RecurOp::Resume),
+        2 => any::<u8>().prop_map(RecurOp::Backfill),
+        1 => any::<u8>().prop_map(RecurOp::Delete),
+    ]
+    .prop_map(Op::Recur)
+}
+
 /// Spans that waits last; most often long enough for something to happen.
 fn wait_span() -> impl Strategy<Value = u16> {
     prop_oneof![2 => span(), 3 => Just(20_000)]
@@ -434,6 +470,7 @@ fn op() -> impl Strategy<Value = Op> {
         68 => flow(),
         13 => budget(),
         5 => steer(),
+        4 => recur(),
         2 => (1_u8..5, option::of(0_u8..11)).prop_map(|(limit, state)| Op::List { limit, state }),
     ]
 }

@@ -15,13 +15,14 @@ use ff_types::backend::{
     CapabilitySet, ClaimPolicy, FailureClass, FailureReason, Handle, ReclaimToken, ScannerFilter,
 };
 use ff_types::{
-    BudgetId, ExecutionId, ExecutionState, FlowId, LaneId, Payload, TimestampMs, WorkerId,
-    WorkerInstanceId,
+    BudgetId, ExecutionId, ExecutionState, FlowId, LaneId, Payload, ScheduleId, TimestampMs,
+    WorkerId, WorkerInstanceId,
 };
 
 use super::flows::{FlowCall, Flows};
 use super::keeps::{KeepCall, Keeps, saved};
 use super::op::{EXECUTIONS_MAX, Op};
+use super::recurring::RecurCall;
 use super::spending::SpendCall;
 use super::waits::{WaitCall, Waits};
 use crate::harness::Opened;
@@ -46,6 +47,8 @@ pub(super) struct World {
     pub(super) flows: Flows,
     /// The budgets that executions may draw on.
     pub(super) budgets: Vec<BudgetId>,
+    /// The schedules that were made.
+    pub(super) schedules: Vec<ScheduleId>,
     latest: Option<Call>,
     latest_answer: Option<String>,
 }
@@ -89,6 +92,7 @@ enum Call {
     Flow(FlowCall),
     Spend(SpendCall),
     Steer(AdjustLane),
+    Recur(RecurCall),
     CancelExecution(CancelExecution),
     Hold(Hold),
     ReleaseHold(ReleaseHold),
@@ -117,6 +121,7 @@ impl World {
             keeps: Keeps::default(),
             flows: Flows::default(),
             budgets: Vec::new(),
+            schedules: Vec::new(),
             latest: None,
             latest_answer: None,
         }
@@ -230,6 +235,7 @@ impl World {
             }
             Op::Flow(op) => Call::Flow(self.flow_call(op, now)?),
             Op::Steer(_) => Call::Steer(self.steer_call(op)?),
+            Op::Recur(op) => Call::Recur(self.recur_call(op, now)?),
             Op::Report { .. } | Op::Adjust { .. } => Call::Spend(self.spend_call(op)?),
             Op::Read(which) => return Some(self.read(self.execution(*which)?).await),
             Op::List { limit, state } => return Some(self.list(*limit, *state).await),
@@ -298,6 +304,7 @@ impl World {
             Call::Flow(call) => self.make_flow(call).await,
             Call::Spend(call) => self.make_spend(call).await,
             Call::Steer(request) => self.make_steer(request).await,
+            Call::Recur(call) => self.make_recur(call).await,
             Call::CancelExecution(request) => {
                 let outcome = backend.cancel_execution(&request).await;
                 Step::of(Verb::CancelExecution, Some(request.execution_id), &outcome)
@@ -505,9 +512,10 @@ fn told(outcome: &ClaimOutcome) -> String {
 fn told_task(task: &Task) -> String {
     let fence = Fence::of(&task.handle, task.handle.backend);
     format!(
-        "{} {:?} {:?} {:?} retries {} reclaims {} until {} state {:?}",
+        "{} {:?} {:?} {:?} {:?} retries {} reclaims {} until {} state {:?}",
         task.execution_id,
         task.node,
+        task.occurrence,
         fence.map_err(|error| error.code()),
         task.handle.kind,
         task.retries,

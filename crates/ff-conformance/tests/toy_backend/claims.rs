@@ -11,7 +11,9 @@ use ff_engine::{
     TickRequest,
 };
 use ff_types::backend::{CapabilitySet, ClaimPolicy, HandleKind, ReclaimToken, ScannerFilter};
-use ff_types::{BudgetId, ExecutionId, FlowId, LaneId, RequestId, Tags, TimestampMs, limits};
+use ff_types::{
+    BudgetId, ExecutionId, FlowId, LaneId, RequestId, ScheduleId, Tags, TimestampMs, limits,
+};
 
 use crate::toy::{Answer, TAG, Table, Toy};
 
@@ -170,7 +172,12 @@ impl Toy {
         let lanes = table.lanes.iter().filter(|_| serves);
         let lanes =
             lanes.filter_map(|(id, lane)| Some((lane.record.look_at?, Due::Lane(id.clone()))));
-        rows.chain(flows).chain(budgets).chain(lanes).collect()
+        let schedules = table
+            .schedules
+            .iter()
+            .filter(|(_, schedule)| matches(&schedule.tags) || everybodys(&schedule.tags));
+        let schedules = schedules.filter_map(|(id, one)| Some((one.due?, Due::Schedule(*id))));
+        rows.chain(flows).chain(budgets).chain(lanes).chain(schedules).collect()
     }
 }
 
@@ -181,6 +188,7 @@ pub(crate) enum Due {
     Flow(FlowId),
     Budget(BudgetId),
     Lane(LaneId),
+    Schedule(ScheduleId),
 }
 
 /// What a call asks of a lane.

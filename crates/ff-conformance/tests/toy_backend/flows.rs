@@ -70,7 +70,10 @@ impl Table {
         self.settle_budgets(id, &earlier, now);
         self.settle_lane(id, &earlier);
         match (earlier.state.outcome(), after) {
-            (None, Some(_)) => machine::execution_ended(self, id, &earlier, now),
+            (None, Some(_)) => {
+                machine::execution_ended(self, id, &earlier, now);
+                self.occurrence_ended(id, now);
+            }
             (Some(end), None) => {
                 machine::member_reopened(self, id, end, earlier.unhandled, now);
             }

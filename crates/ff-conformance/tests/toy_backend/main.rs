@@ -7,6 +7,7 @@ mod budgets;
 mod claims;
 mod flows;
 mod lanes;
+mod schedules;
 mod toy;
 mod verbs;
 mod waits;
@@ -19,7 +20,7 @@ use ff_conformance::{Harness, HarnessError, Inspect, Opened};
 use ff_engine::ManualClock;
 use ff_engine::machine::{self, ExecutionRecord};
 
-use toy::Toy;
+use toy::{Table, Toy};
 
 // region: harness
 struct ToyHarness;
@@ -64,7 +65,8 @@ impl Inspect for Inside {
 
     async fn snapshot(&self) -> String {
         let table = self.0.table();
-        format!("{:?} {:?} {:?}", table.rows, table.flows, table.keys)
+        let Table { rows, flows, schedules, keys, .. } = &*table;
+        format!("{rows:?} {flows:?} {schedules:?} {keys:?}")
     }
 
     async fn leftovers(&self) -> u64 {

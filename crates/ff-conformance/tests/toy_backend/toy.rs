@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ff_engine::machine::lane::LaneQueues;
-use ff_engine::machine::{BudgetRecord, CompletionLog, Decision, ExecutionRecord, FlowRecord};
+use ff_engine::machine::{
+    BudgetRecord, CompletionLog, Decision, ExecutionRecord, FlowRecord, ScheduleRecord,
+};
 use ff_engine::roles::BackendInfo;
 use ff_engine::{Clock, EngineError, ExecutionResult, KeyRing, OsSecrets};
 use ff_types::backend::BackendTag;
 use ff_types::{
-    BudgetId, ExecutionId, FlowId, IdempotencyKey, LaneId, Namespace, RequestId, TaskKind,
-    TimestampMs, WorkerInstanceId,
+    BudgetId, ExecutionId, FlowId, IdempotencyKey, LaneId, Namespace, RequestId, ScheduleId,
+    TaskKind, TimestampMs, WorkerInstanceId,
 };
 use tokio::sync::{Notify, oneshot};
 
@@ -31,6 +33,7 @@ pub(crate) struct Table {
     pub(crate) flows: BTreeMap<FlowId, FlowRecord>,
     pub(crate) budgets: BTreeMap<BudgetId, BudgetRecord>,
     pub(crate) lanes: BTreeMap<LaneId, LaneQueues>,
+    pub(crate) schedules: BTreeMap<ScheduleId, ScheduleRecord>,
     pub(crate) log: CompletionLog,
     pub(crate) keys:
         BTreeMap<(TaskKind, IdempotencyKey, Option<BudgetId>), (ExecutionId, TimestampMs)>,

@@ -505,6 +505,7 @@ impl Toy {
                 Due::Flow(id) => table.tick_flow(*id, &mut outcome, now),
                 Due::Budget(id) => table.tick_budget(*id, &mut outcome, now),
                 Due::Lane(id) => table.tick_lane(id, &mut outcome, now),
+                Due::Schedule(id) => table.tick_schedule(*id, &mut outcome, now),
             }
         }
 

@@ -6,7 +6,9 @@ use ff_types::{ExecutionState, TerminalOutcome, TimestampMs};
 
 use super::decision::Decision;
 use super::fence_check::held_or_repeated;
-use super::record::{ExecutionRecord, LeaseEnd, OperatorMark, OperatorOutcome, ReleaseCall};
+use super::record::{
+    ExecutionRecord, LeaseEnd, OperatorMark, OperatorOutcome, ReleaseCall, RunState,
+};
 use crate::call_digest;
 use crate::error::{EngineError, Released};
 use crate::fence::Fence;
@@ -63,16 +65,33 @@ pub fn cancel_execution(
     if active && run.cancel.is_some() {
         return Ok(Decision::Keep(CancelOutcome::Requested));
     }
-    let mut next = run.clone();
-    next.cancel = Some(because(&request.reason, now));
+    let mut next = cancelled(record, &request.reason, now);
     let (mark, outcome) = if active {
         (OperatorOutcome::CancelRequested, CancelOutcome::Requested)
     } else {
-        next.end(TerminalOutcome::Cancelled, now);
         (OperatorOutcome::Cancelled, CancelOutcome::Cancelled)
     };
     next.operator.push(OperatorMark { request_id: request.request_id, outcome: mark });
     Ok(Decision::apply(next, outcome))
+}
+
+/// Decides the cancel of an execution whose schedule goes on with its next occurrence; `None` when it has
+/// ended, or is being cancelled.
+pub fn cancel_before(record: &ExecutionRecord, now: TimestampMs) -> Option<RunState> {
+    let run = &record.run;
+    let asked = run.state == ExecutionState::Active && run.cancel.is_some();
+    let is_open = run.state.outcome().is_none() && !asked;
+    is_open.then(|| cancelled(record, "the next occurrence of its schedule has come", now))
+}
+
+/// What becomes of a run that somebody cancels: its holder is asked to end it, if there is one.
+fn cancelled(record: &ExecutionRecord, reason: &str, now: TimestampMs) -> RunState {
+    let mut next = record.run.clone();
+    next.cancel = Some(because(reason, now));
+    if next.state != ExecutionState::Active {
+        next.end(TerminalOutcome::Cancelled, now);
+    }
+    next
 }
 
 fn because(reason: &str, now: TimestampMs) -> Arc<CancelView> {

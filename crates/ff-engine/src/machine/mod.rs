@@ -36,6 +36,7 @@ mod replay;
 mod resume;
 mod retry;
 mod revoke;
+mod schedule;
 mod signal;
 mod state;
 mod steps;
@@ -50,7 +51,7 @@ pub use budget::{
     BudgetRecord, BudgetTables, Look, Reported, Reports, adjust_budget, create_budget,
     held_reservation, look, moves_budgets, report_usage,
 };
-pub use cancel::{cancel, cancel_execution};
+pub use cancel::{cancel, cancel_before, cancel_execution};
 pub use claim::{Claimed, claim};
 pub use complete::complete;
 pub use completion_log::CompletionLog;
@@ -82,10 +83,15 @@ pub use replay::replay;
 pub use resume::{observe_signals, resume_execution};
 pub use retry::{JITTER_BITS, backoff_ms, jitter_for};
 pub use revoke::revoke;
+pub use schedule::{
+    Backfill, Plan, ScheduleRecord, ScheduleTables, Timetable, adjust_schedule, backfill,
+    backfill_into, changed_schedule, create_schedule, execution_before_ended, fire, first_due,
+    made_schedule, plan,
+};
 pub use signal::deliver_signal;
 pub use state::save_state;
 pub use steps::{record_step, steps};
-pub use submit::{KeyHolder, SubmitDecision, submit};
+pub use submit::{KeyHolder, SubmitDecision, scheduled, submit};
 pub use summary::update_summary;
 pub use suspend::{Suspended, suspend};
 pub use tags::{Retagged, set_tags};

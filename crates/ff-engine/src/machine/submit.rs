@@ -73,6 +73,24 @@ pub fn submit(
     Ok(SubmitDecision::Create(record))
 }
 
+/// Decides the submission of an occurrence of a schedule, whose id is free: the work was checked when the
+/// schedule was made.
+///
+/// # Errors
+/// [`EngineError::NotFound`] for a budget.
+pub fn scheduled(
+    submission: &Submission,
+    fingerprint: u64,
+    tables: &(impl BudgetTables + LaneTables),
+    now: TimestampMs,
+) -> Result<Box<ExecutionRecord>, EngineError> {
+    known_budgets(submission, tables)?;
+    let time_to_live_ms = admits(tables, &submission.lane)?;
+    let mut record = Box::new(created(submission, fingerprint, now));
+    record.run.time_to_live_ms = time_to_live_ms;
+    Ok(record)
+}
+
 /// Whether the budgets that a submission draws on are there.
 pub(super) fn known_budgets(
     submission: &Submission,

@@ -9,7 +9,7 @@ use ff_types::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{SavedState, TaskNode};
+use super::{Occurrence, SavedState, TaskNode};
 use crate::error::EngineError;
 use crate::fence::Fence;
 use crate::machine::ExecutionRecord;
@@ -101,6 +101,8 @@ pub struct Task {
     pub tags: Tags,
     /// The node that it is, if it belongs to a flow.
     pub node: Option<TaskNode>,
+    /// The occurrence that it is, if a schedule submitted it.
+    pub occurrence: Option<Occurrence>,
     /// Retries used so far.
     pub retries: u32,
     /// Leases lost so far.
@@ -142,6 +144,7 @@ impl Task {
             priority: submission.priority,
             tags: submission.tags.clone(),
             node: TaskNode::of(record),
+            occurrence: submission.occurrence(),
             retries: run.retries,
             reclaims: run.reclaims,
             lease_expires_at: lease.expires_at,

@@ -10,6 +10,9 @@ mod flow_view;
 mod lane;
 mod operator;
 mod read;
+mod schedule;
+mod schedule_spec;
+mod schedule_view;
 mod signal;
 mod state;
 mod step;
@@ -49,6 +52,14 @@ pub use operator::{
 pub use read::{
     Cursor, ExecutionResult, ExplainReason, Explanation, ListPage, ListRequest, ResultOutcome,
     ResultRequest,
+};
+pub use schedule::{
+    AdjustSchedule, BackfillOutcome, BackfillSchedule, CreateSchedule, ListSchedules,
+    ScheduleChange,
+};
+pub use schedule_spec::{Misfire, Occurrence, Overlap, Recurrence, ScheduleSpec};
+pub use schedule_view::{
+    RefusedOccurrence, ScheduleCounts, SchedulePause, ScheduleState, ScheduleView, ScheduledRun,
 };
 pub use signal::{DeliverSignal, SignalOutcome};
 pub use state::SavedState;

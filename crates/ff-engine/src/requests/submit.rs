@@ -10,7 +10,7 @@ use ff_types::{
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use super::{at_most, millis, valid_time, valid_usage};
+use super::{Occurrence, at_most, millis, valid_time, valid_usage};
 use crate::error::EngineError;
 
 /// A unit of work to be made durable.
@@ -47,6 +47,8 @@ pub struct Submission {
     /// What an attempt is expected to use: reserved on the budgets when one starts.
     #[serde(default)]
     pub estimate: UsageDimensions,
+    #[serde(default)]
+    occurrence: Option<Occurrence>,
 }
 
 /// Makes submits that mean the same work create it once.
@@ -119,6 +121,7 @@ impl Submission {
             idempotency: None,
             budgets: Vec::new(),
             estimate: UsageDimensions::default(),
+            occurrence: None,
         }
     }
 
@@ -232,6 +235,23 @@ impl Submission {
     pub fn key_scope(&self) -> Option<(&TaskKind, &IdempotencyKey, Option<BudgetId>)> {
         let idempotency = self.idempotency.as_ref()?;
         Some((&self.kind, &idempotency.key, self.budgets.first().copied()))
+    }
+
+    /// The occurrence of a schedule that it is, if it is one.
+    pub const fn occurrence(&self) -> Option<Occurrence> {
+        self.occurrence
+    }
+
+    /// The same work, as an occurrence of a schedule that has this id.
+    pub(crate) fn for_occurrence(&self, id: ExecutionId, occurrence: Occurrence) -> Self {
+        Self { id, occurrence: Some(occurrence), ..self.clone() }
+    }
+
+    /// As it is read back from a store, with the occurrence that it is. For backends.
+    #[must_use]
+    pub const fn with_occurrence(mut self, occurrence: Occurrence) -> Self {
+        self.occurrence = Some(occurrence);
+        self
     }
 
     /// The same work, as the member of a flow that has this id.

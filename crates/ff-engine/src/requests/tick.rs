@@ -91,6 +91,8 @@ pub struct TickOutcome {
     pub budgets_looked_at: u32,
     /// Lanes that were looked at: claims may be possible there that were not.
     pub lanes_looked_at: u32,
+    /// Looks at schedules of which occurrences had come due.
+    pub schedules_fired: u32,
     /// When something is due next, among what the filter matches. A time that has passed means:
     /// call again.
     pub next_due: Option<TimestampMs>,
@@ -127,5 +129,6 @@ impl TickOutcome {
             + self.flows_advanced
             + self.budgets_looked_at
             + self.lanes_looked_at
+            + self.schedules_fired
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::budget::Amounts;
 use super::flow_view::FlowNodeView;
+use super::schedule_spec::Occurrence;
 use super::suspend::SuspensionView;
 use crate::machine::{ExecutionRecord, Suspension};
 
@@ -37,6 +38,8 @@ pub struct ExecutionView {
     pub policy: ExecutionPolicy,
     /// The node that it is, if it belongs to a flow, and the flow.
     pub node: Option<(FlowId, FlowNodeView)>,
+    /// The occurrence that it is, if a schedule submitted it.
+    pub occurrence: Option<Occurrence>,
     /// Where it is in its life.
     pub state: ExecutionState,
     /// What keeps it from being ready; empty while nothing does.
@@ -188,6 +191,7 @@ impl ExecutionView {
             tags: submission.tags.clone(),
             policy: submission.policy,
             node: record.node.as_deref().map(|node| node.flow).zip(FlowNodeView::of(record)),
+            occurrence: submission.occurrence(),
             state: run.state,
             reasons: run.reasons,
             delay_until: run.delay_until,

@@ -16,6 +16,7 @@ mod flow;
 mod lane;
 mod operator;
 mod read;
+mod schedule;
 mod signal;
 mod submit;
 mod timer;
@@ -27,6 +28,7 @@ pub use flow::FlowOps;
 pub use lane::LaneOps;
 pub use operator::OperatorOps;
 pub use read::ReadOps;
+pub use schedule::ScheduleOps;
 pub use signal::SignalOps;
 pub use submit::SubmitOps;
 pub use timer::TimerOps;
@@ -56,6 +58,7 @@ pub trait EngineBackend:
     + OperatorOps
     + BudgetOps
     + LaneOps
+    + ScheduleOps
     + ReadOps
     + TimerOps
 {
@@ -71,6 +74,7 @@ impl<B> EngineBackend for B where
         + OperatorOps
         + BudgetOps
         + LaneOps
+        + ScheduleOps
         + ReadOps
         + TimerOps
         + ?Sized

@@ -11,6 +11,7 @@ mod flow;
 mod lane;
 mod operate;
 mod result;
+mod schedule;
 mod signal;
 mod submit;
 mod tail;

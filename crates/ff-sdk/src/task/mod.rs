@@ -19,7 +19,7 @@ mod waitpoint;
 use std::fmt;
 use std::sync::Arc;
 
-use ff_engine::{EngineError, ProgressRequest};
+use ff_engine::{EngineError, Occurrence, ProgressRequest};
 use ff_types::{AttemptIndex, ExecutionId, LaneId, Payload, Tags, TaskKind, TimestampMs};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
@@ -116,6 +116,17 @@ impl ClaimedTask {
     /// The job's priority.
     pub fn priority(&self) -> i8 {
         self.attempt.task.priority
+    }
+
+    /// The occurrence that it is, if a schedule submitted it.
+    pub fn occurrence(&self) -> Option<Occurrence> {
+        self.attempt.task.occurrence
+    }
+
+    /// The time that it stands for, if a schedule submitted it: without jitter, and the same however late
+    /// it runs.
+    pub fn scheduled_for(&self) -> Option<TimestampMs> {
+        self.occurrence().map(|occurrence| occurrence.at)
     }
 
     /// By when the execution must have ended.

@@ -3,6 +3,7 @@
 mod budgets;
 mod flows;
 mod lanes;
+mod schedules;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};

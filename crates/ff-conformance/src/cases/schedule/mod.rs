@@ -1,0 +1,5 @@
+//! Schedules, by theme.
+
+areas! {
+    misfire occurrence overlap spec steering
+}
