@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use ff_conformance::{CaseError, CaseResult};
 use ff_engine::{
-    EngineBackend, EngineBackendExt as _, EngineError, ListRequest, Submission, UpdateSummary,
+    Clock as _, CreateSchedule, EngineBackend, EngineBackendExt as _, EngineError, ListRequest,
+    Misfire, Overlap, Recurrence, ScheduleSpec, Submission, SystemClock, TickRequest,
+    UpdateSummary,
 };
 use ff_types::backend::{Frame, FrameKind, ScannerFilter};
 use ff_types::{ExecutionId, ExecutionPolicy, LaneId, Payload, TaskKind};
@@ -144,4 +146,43 @@ async fn a_server_that_evicts_is_refused() -> CaseResult {
         ensure(code == Some("incompatible"), || format!("{policy}: {refused:?}"))?;
     }
     Ok(())
+}
+
+/// A schedule that comes due on a full server is put off, tick by tick, and holds up nothing; when there is
+/// room, its occurrences come, and none is missing.
+#[tokio::test]
+async fn a_full_server_puts_occurrences_off_and_loses_none() -> CaseResult {
+    const EVERY: Duration = Duration::from_secs(1);
+    let server = start(MAXMEMORY, "noeviction")?;
+    let site = Site::new(server.url(), 1)?;
+    let backend = site.connect().await?;
+    let spec = ScheduleSpec::new(Recurrence::every(EVERY), site.submission()?);
+    let spec = spec.with_overlap(Overlap::Allow).with_misfire(Misfire::All { at_most: 100 });
+    let request = CreateSchedule::new(site.ids.schedule_id(), spec);
+    backend.create_schedule(&request).await?;
+    fill(&site, backend.as_ref()).await?;
+    let view = backend.describe_schedule(request.id).await?;
+    let due = view.next_at.ok_or_else(|| CaseError::new("it has a next occurrence"))?;
+    let wait = TickRequest::all().with_max_wait(EVERY);
+    let clock = SystemClock;
+
+    while clock.now() < due.saturating_add(2 * EVERY) {
+        let outcome = backend.tick(&wait).await?;
+        ensure(outcome.schedules_fired == 0, || format!("a full server took {outcome:?}"))?;
+    }
+    server.command(&["CONFIG", "SET", "maxmemory", "0"])?.into_result()?;
+    until("what was put off comes", GONE, || async {
+        backend.tick(&wait).await?;
+        let counts = backend.describe_schedule(request.id).await?.counts;
+        Ok((counts.submitted >= 3).then_some(()))
+    })
+    .await?;
+
+    let view = backend.describe_schedule(request.id).await?;
+    ensure(view.counts.missed + view.counts.refused == 0, || format!("it is {view:?}"))?;
+    let mut times: Vec<_> = view.latest.iter().map(|run| run.at).collect();
+    times.sort_unstable();
+    let gapless = times.windows(2).all(|two| two[1] == two[0].saturating_add(EVERY));
+    ensure(gapless && times[0] == due, || format!("due at {due}, it has {times:?}"))?;
+    check(&server, site.store()?.as_ref())
 }

@@ -116,3 +116,72 @@ impl Search<'_> {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ff_types::{ExecutionId, LaneId, Payload, ScheduleId, TaskKind};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::machine::made_schedule;
+    use crate::requests::{CreateSchedule, Misfire, Recurrence, ScheduleSpec, Submission};
+
+    fn spec(recurrence: Recurrence) -> ScheduleSpec {
+        let (lane, kind) = (LaneId::new("main").unwrap(), TaskKind::new("task").unwrap());
+        let id = ExecutionId::from_u128(1);
+        ScheduleSpec::new(recurrence, Submission::new(id, lane, kind, Payload::new("")))
+    }
+
+    proptest! {
+        /// However time goes, each occurrence is decided once, in its order, and none is left out.
+        #[test]
+        fn occurrences_are_decided_once(
+            by_calendar: bool,
+            jitter in 0_u64..60_000,
+            grace in 0_u64..400_000,
+            kept in 0_u32..5,
+            steps in vec(-200_000_i64..20_000_000, 1..12),
+        ) {
+            let every = Recurrence::every(Duration::from_mins(1));
+            let recurrence = if by_calendar { Recurrence::cron("*/3 * * * *") } else { every };
+            let misfire = match kept {
+                0 => Misfire::Skip,
+                1 => Misfire::Once,
+                at_most => Misfire::All { at_most },
+            };
+            let spec = spec(recurrence)
+                .with_jitter(Duration::from_millis(jitter))
+                .with_grace(Duration::from_millis(grace))
+                .with_misfire(misfire);
+            let mut now = TimestampMs(1_893_456_000_000);
+            let start = now;
+            let request = CreateSchedule::new(ScheduleId::from_u128(7), spec);
+            let mut schedule = made_schedule(&request, now).unwrap();
+            let (mut latest, mut decided) = (start, 0_u64);
+            for step in steps {
+                now = TimestampMs(now.as_i64() + step);
+                while let Some(plan) = plan(&schedule, now).unwrap() {
+                    prop_assert!(plan.submit.len() <= limits::SCHEDULE_FIRED_MAX);
+                    prop_assert!(plan.missed > 0 || !plan.submit.is_empty());
+                    for at in &plan.submit {
+                        prop_assert!(*at > latest && *at <= now);
+                        latest = *at;
+                    }
+                    prop_assert!(plan.through >= latest);
+                    latest = plan.through;
+                    decided += plan.missed + plan.submit.len() as u64;
+                    (schedule.through, schedule.next, schedule.due) =
+                        (plan.through, plan.next, plan.due);
+                }
+            }
+            let table = Timetable::of(&schedule.spec).unwrap();
+            let all = std::iter::successors(table.after(start), |at| table.after(*at));
+            let passed = all.take_while(|at| *at <= schedule.through).count();
+            prop_assert_eq!(decided, passed as u64);
+            prop_assert_eq!(schedule.next, table.after(schedule.through));
+        }
+    }
+}
