@@ -9,7 +9,18 @@ use std::time::Duration;
 
 use ff_backend_valkey::ValkeyBackend;
 use ff_engine::{
-    AdjustBudget, AdjustLane, AttemptOps as _, BackendInfo as _, BudgetLimit, BudgetOps as _, CancelExecution, CancelFlow, CancelFlowOutcome, ClaimOps as _, ClaimRequest, CompletionsFrom, CreateBudget, CreateWaitpoint, DelayRequest, DeliverSignal, EngineError, ExtendFlow, FailRequest, FlowEdge, FlowNode, FlowOps as _, FlowSpec, Hold, IdSource, LaneOps as _, LaneSettings, LaneState, ListBudgets, ListFlows, ListLanes, ListRequest, ListWaitpoints, OperatorOps as _, ProgressRequest, Rate, ReadCompletions, ReadGraph, ReadOps as _, ReadStream, ReclaimRequest, ReleaseHold, ReplayExecution, ResultOutcome, ResultRequest, ResumeExecution, RevokeLease, SeededEntropy, SetTags, SignalOps as _, SignalOutcome, StreamCursor, Submission, SubmitOps as _, SuspendCondition, SuspendRequest, SystemClock, Task, TickRequest, TimerOps as _, UpdateSummary, UpstreamRequest, WaitChildren, WaitpointSecret, WithdrawWaitpoint, AdjustSchedule, BackfillSchedule, Clock as _, CreateSchedule, ListSchedules, Recurrence, ScheduleChange, ScheduleOps as _, ScheduleSpec,
+    AdjustBudget, AdjustLane, AdjustSchedule, AttemptOps as _, BackendInfo as _, BackfillSchedule,
+    BudgetLimit, BudgetOps as _, CancelExecution, CancelFlow, CancelFlowOutcome, ClaimOps as _,
+    ClaimRequest, Clock as _, CompletionsFrom, CreateBudget, CreateSchedule, CreateWaitpoint,
+    DelayRequest, DeliverSignal, EngineError, ExtendFlow, FailRequest, FlowEdge, FlowNode,
+    FlowOps as _, FlowSpec, Hold, IdSource, LaneOps as _, LaneSettings, LaneState, ListBudgets,
+    ListFlows, ListLanes, ListRequest, ListSchedules, ListWaitpoints, OperatorOps as _,
+    ProgressRequest, Rate, ReadCompletions, ReadGraph, ReadOps as _, ReadStream, ReclaimRequest,
+    Recurrence, ReleaseHold, ReplayExecution, ResultOutcome, ResultRequest, ResumeExecution,
+    RevokeLease, ScheduleChange, ScheduleOps as _, ScheduleSpec, SeededEntropy, SetTags,
+    SignalOps as _, SignalOutcome, StreamCursor, Submission, SubmitOps as _, SuspendCondition,
+    SuspendRequest, SystemClock, Task, TickRequest, TimerOps as _, UpdateSummary, UpstreamRequest,
+    WaitChildren, WaitpointSecret, WithdrawWaitpoint,
 };
 use ff_types::backend::{
     BackendConfig, BackendConnection, CancelFlowWait, CapabilitySet, ClaimPolicy, FailureClass,

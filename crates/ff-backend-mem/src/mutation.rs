@@ -11,8 +11,8 @@ use ff_engine::machine::{
     self, Backfill, Entry, ExecutionRecord, Placement, Recent, RunState, ScheduleRecord, Waitpoint,
 };
 use ff_engine::{
-    CancelExecution, ExtendFlow, Fence, RecordStep, StreamEnd, StreamPage, Submission, Misfire, Overlap,
-    UpdateSummary, WaitpointState,
+    CancelExecution, ExtendFlow, Fence, Misfire, Overlap, RecordStep, StreamEnd, StreamPage,
+    Submission, UpdateSummary, WaitpointState,
 };
 use ff_types::backend::{CapabilitySet, Frame, ScannerFilter};
 use ff_types::{

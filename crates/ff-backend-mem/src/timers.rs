@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ff_types::{BudgetId, ExecutionId, FlowId, LaneId, Tags, TimestampMs, ScheduleId};
+use ff_types::{BudgetId, ExecutionId, FlowId, LaneId, ScheduleId, Tags, TimestampMs};
 use tokio::sync::Notify;
 
 /// Whose time has come. At one time executions come first, so that what members do by themselves

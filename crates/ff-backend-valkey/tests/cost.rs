@@ -8,12 +8,16 @@ use std::time::Duration;
 
 use ff_backend_valkey::ValkeyBackend;
 use ff_engine::{
-    AdjustLane, AttemptOps, BudgetLimit, BudgetOps, ClaimOps, ClaimRequest, CreateBudget, FlowEdge, FlowNode, FlowOps, FlowSpec, IdSource, LaneOps, LaneSettings, Rate, ReadOps, ReadStream, ResultRequest, SeededEntropy, StreamCursor, Submission, SubmitOps, SystemClock, Task, TickRequest, TimerOps, UpdateSummary, UsageOutcome, BackfillSchedule, CreateSchedule, Recurrence, ScheduleOps, ScheduleSpec,
+    AdjustLane, AttemptOps, BackfillSchedule, BudgetLimit, BudgetOps, ClaimOps, ClaimRequest,
+    CreateBudget, CreateSchedule, FlowEdge, FlowNode, FlowOps, FlowSpec, IdSource, LaneOps,
+    LaneSettings, Rate, ReadOps, ReadStream, Recurrence, ResultRequest, ScheduleOps, ScheduleSpec,
+    SeededEntropy, StreamCursor, Submission, SubmitOps, SystemClock, Task, TickRequest, TimerOps,
+    UpdateSummary, UsageOutcome,
 };
 use ff_types::backend::{
     BackendConfig, CapabilitySet, ClaimPolicy, Frame, FrameKind, ScannerFilter, UsageDimensions,
 };
-use ff_types::{LaneId, LaneKey, NodeKey, Payload, TaskKind, limits, TimestampMs};
+use ff_types::{LaneId, LaneKey, NodeKey, Payload, TaskKind, TimestampMs, limits};
 use ff_valkey_server::{Binary, Connection, Flavor, Options, Server};
 use std::sync::Arc;
 

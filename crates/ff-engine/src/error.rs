@@ -5,8 +5,8 @@ use std::fmt;
 
 use ff_types::backend::HandleKind;
 use ff_types::{
-    BudgetId, ExecutionId, FlowId, FlowState, LaneId, NodeKey, TerminalOutcome, TimestampMs, ScheduleId,
-    ValueError,
+    BudgetId, ExecutionId, FlowId, FlowState, LaneId, NodeKey, ScheduleId, TerminalOutcome,
+    TimestampMs, ValueError,
 };
 
 use crate::codes;

@@ -28,6 +28,7 @@ pub use fence::{Fence, Grant};
 pub use ids::{Entropy, IdSource, SeededEntropy};
 pub use requests::*;
 pub use roles::{
-    AttemptOps, BackendInfo, BudgetOps, ClaimOps, EngineBackend, FlowOps, LaneOps, OperatorOps, ReadOps, SignalOps, SubmitOps, TimerOps, ScheduleOps,
+    AttemptOps, BackendInfo, BudgetOps, ClaimOps, EngineBackend, FlowOps, LaneOps, OperatorOps,
+    ReadOps, ScheduleOps, SignalOps, SubmitOps, TimerOps,
 };
 pub use token::{KeyRing, OsSecrets, SecretSource, Verified, WaitpointSecret};

@@ -54,7 +54,18 @@ pub use client::{
     Client, Completions, CompletionsError, IntoToken, ResultError, SendSignal, Tail, TailEvent,
 };
 pub use ff_engine::{
-    AdjustBudget, Amounts, Breach, BudgetDimension, BudgetLimit, BudgetView, BudgetWindow, CancelFlowOutcome, CancelOutcome, Clock, CloseOutcome, CompletionsFrom, CreateBudget, Cursor, Distinct, EngineBackend, EngineError, ExecutionResult, ExecutionSummary, ExecutionView, ExplainReason, Explanation, FlowEdgeView, FlowNodeView, FlowPage, FlowProblem, FlowSummary, FlowView, FrameView, GraphProblem, Group, HoldOutcome, IdSource, Idempotency, LaneBarrier, LaneSettings, LaneState, LaneView, ListBudgets, ListFlows, ListLanes, ListPage, ListRequest, ListWaitpoints, OnBreach, OnTerminal, Rate, ReadStream, ReleaseHoldOutcome, ReplayOutcome, ResumeOutcome, ResumeReason, ResumeView, RevokeOutcome, SignalOutcome, StateKind, StreamCursor, StreamEnd, StreamPage, Submitted, SummaryView, TaskNode, TickOutcome, TimeoutBehavior, UsageOutcome, WaitpointPage, WaitpointView, BackfillOutcome, ListSchedules, Misfire, Occurrence, Overlap, RefusedOccurrence, ScheduleCounts, SchedulePause, ScheduleSpec, ScheduleState, ScheduleView, ScheduledRun,
+    AdjustBudget, Amounts, BackfillOutcome, Breach, BudgetDimension, BudgetLimit, BudgetView,
+    BudgetWindow, CancelFlowOutcome, CancelOutcome, Clock, CloseOutcome, CompletionsFrom,
+    CreateBudget, Cursor, Distinct, EngineBackend, EngineError, ExecutionResult, ExecutionSummary,
+    ExecutionView, ExplainReason, Explanation, FlowEdgeView, FlowNodeView, FlowPage, FlowProblem,
+    FlowSummary, FlowView, FrameView, GraphProblem, Group, HoldOutcome, IdSource, Idempotency,
+    LaneBarrier, LaneSettings, LaneState, LaneView, ListBudgets, ListFlows, ListLanes, ListPage,
+    ListRequest, ListSchedules, ListWaitpoints, Misfire, Occurrence, OnBreach, OnTerminal, Overlap,
+    Rate, ReadStream, RefusedOccurrence, ReleaseHoldOutcome, ReplayOutcome, ResumeOutcome,
+    ResumeReason, ResumeView, RevokeOutcome, ScheduleCounts, SchedulePause, ScheduleSpec,
+    ScheduleState, ScheduleView, ScheduledRun, SignalOutcome, StateKind, StreamCursor, StreamEnd,
+    StreamPage, Submitted, SummaryView, TaskNode, TickOutcome, TimeoutBehavior, UsageOutcome,
+    WaitpointPage, WaitpointView,
 };
 pub use ff_types::backend::{
     CancelFlowPolicy, CancelFlowWait, CompletionOf, CompletionPayload, FailureClass, Frame,
@@ -62,7 +73,9 @@ pub use ff_types::backend::{
 };
 pub use ff_types::{
     AttemptIndex, Backoff, BudgetId, EdgeCondition, ExecutionId, ExecutionPolicy, ExecutionState,
-    FlowId, FlowPolicy, FlowState, Jitter, JoinPolicy, JoinRest, LaneId, LaneKey, NodeKey, Payload, RetryPolicy, SignalId, Tags, TaskKind, TerminalOutcome, TimestampMs, ValueError, WaitpointId, WaitpointKey, WorkerId, ScheduleId,
+    FlowId, FlowPolicy, FlowState, Jitter, JoinPolicy, JoinRest, LaneId, LaneKey, NodeKey, Payload,
+    RetryPolicy, ScheduleId, SignalId, Tags, TaskKind, TerminalOutcome, TimestampMs, ValueError,
+    WaitpointId, WaitpointKey, WorkerId,
 };
 pub use flow::{
     CancelFlowCall, Extension, Flow, FlowEnd, FlowEvent, FlowGraph, FlowHandle, FlowNotCompleted,

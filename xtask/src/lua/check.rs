@@ -34,7 +34,10 @@ const OWNED: &[(&str, &[&str])] = &[
     ("TIME", &["clock"]),
     ("SPUBLISH", &["arms", "events", "timers", "told"]),
     ("XADD", &["events", "frames"]),
-    ("HGETALL", &["record", "describe", "flow", "waits", "steps", "budget", "schedule", "describe_lane"]),
+    (
+        "HGETALL",
+        &["record", "describe", "flow", "waits", "steps", "budget", "schedule", "describe_lane"],
+    ),
     ("SRANDMEMBER", &["heads", "repair", "sources"]),
 ];
 

@@ -149,7 +149,9 @@ impl<'f> Schedule<'f> {
         let values: [Bytes; WORK_VALUES] = values.try_into().map_err(|_| corrupt())?;
         let text = |at: usize| std::str::from_utf8(&values[at]).map_err(|_| corrupt());
         let mut fields = Fields::default();
-        for (name, at) in [("cl", 2), ("ct", 5), ("tg", 7), ("p", 8), ("bu", 11), ("es", 12), ("lk", 13)] {
+        for (name, at) in
+            [("cl", 2), ("ct", 5), ("tg", 7), ("p", 8), ("bu", 11), ("es", 12), ("lk", 13)]
+        {
             if !values[at].is_empty() {
                 fields.set(Bytes::from_static(name.as_bytes()), values[at].clone());
             }

@@ -5,7 +5,11 @@ use std::time::Duration;
 use ff_conformance::fixture::{LANE, LEASE_TTL_MS, failure, ms};
 use ff_conformance::{CaseResult, Fixture};
 use ff_engine::{
-    AdjustBudget, AdjustLane, BudgetLimit, CancelExecution, ClaimRequest, CreateBudget, DelayRequest, EngineBackend, EngineError, FailRequest, Hold, Idempotency, LaneSettings, ProgressRequest, Rate, ReclaimRequest, ReleaseHold, ReplayExecution, RevokeLease, SetTags, Submission, TickRequest, AdjustSchedule, BackfillSchedule, CreateSchedule, Overlap, Recurrence, ScheduleChange, ScheduleSpec,
+    AdjustBudget, AdjustLane, AdjustSchedule, BackfillSchedule, BudgetLimit, CancelExecution,
+    ClaimRequest, CreateBudget, CreateSchedule, DelayRequest, EngineBackend, EngineError,
+    FailRequest, Hold, Idempotency, LaneSettings, Overlap, ProgressRequest, Rate, ReclaimRequest,
+    Recurrence, ReleaseHold, ReplayExecution, RevokeLease, ScheduleChange, ScheduleSpec, SetTags,
+    Submission, TickRequest,
 };
 use ff_types::backend::{
     ClaimPolicy, FailureClass, Handle, ReclaimToken, ScannerFilter, UsageDimensions,

@@ -36,13 +36,12 @@ pub(super) fn check(
         };
         let looks = number(part, &format!("N:{lane}"), "la");
         let is_timed = key.starts_with("D:");
-        let by = |score: &String| score.parse::<f64>().unwrap_or(0.0);
-        let late = |score: &String| match looks {
+        let forgotten = |score: &String| match looks {
             _ if !is_timed && score == "inf" => false,
-            Some(at) => !is_timed && (at as f64) > by(score),
+            Some(at) => !is_timed && at > score.parse().unwrap_or(i64::MAX),
             None => true,
         };
-        if members.values().any(late) {
+        if members.values().any(forgotten) {
             faults.push(format!("{key} holds {members:?}, looked at by {looks:?}"));
         }
     }

@@ -3,7 +3,10 @@
 use std::pin::Pin;
 
 use ff_engine::{
-    AdjustBudget, AdjustLane, BudgetLimit, CreateBudget, DelayRequest, EngineError, FailRequest, LaneSettings, ListBudgets, ListFlows, ListLanes, ListRequest, ListWaitpoints, ProgressRequest, ReadGraph, ResultRequest, SavedState, SetTags, SuspendCondition, TickRequest, UpdateSummary, UpstreamRequest, BackfillSchedule, ListSchedules, ScheduleChange,
+    AdjustBudget, AdjustLane, BackfillSchedule, BudgetLimit, CreateBudget, DelayRequest,
+    EngineError, FailRequest, LaneSettings, ListBudgets, ListFlows, ListLanes, ListRequest,
+    ListSchedules, ListWaitpoints, ProgressRequest, ReadGraph, ResultRequest, SavedState,
+    ScheduleChange, SetTags, SuspendCondition, TickRequest, UpdateSummary, UpstreamRequest,
 };
 use ff_types::backend::{
     FailureClass, FailureReason, Frame, FrameKind, ReclaimGrant, ReclaimToken, UsageDimensions,

@@ -238,7 +238,8 @@ pub(crate) async fn adjusting_lets_go_on(fx: Fixture) -> CaseResult {
 
     fx.set_lane(LaneSettings::unlimited().with_max_concurrency(1)).await?;
     fx.set_lane_state(LaneState::Active).await?;
-    let mut claimed = ids(&fx.promptly(woken.remove(0)).await???.tasks);
+    let first = fx.promptly(fx.first_of(&woken)).await?;
+    let mut claimed = ids(&fx.promptly(woken.remove(first)).await???.tasks);
     ensure_eq!(fx.lane_view().await?.leases, 1);
     fx.set_lane(LaneSettings::unlimited().with_max_concurrency(3)).await?;
     for woken in woken {
@@ -253,6 +254,16 @@ pub(crate) async fn adjusting_lets_go_on(fx: Fixture) -> CaseResult {
 type Woken = tokio::task::JoinHandle<Result<ff_engine::ClaimOutcome, ff_engine::EngineError>>;
 
 impl Fixture {
+    /// Which of some claims is over first.
+    async fn first_of(&self, claims: &[Woken]) -> usize {
+        loop {
+            if let Some(first) = claims.iter().position(Woken::is_finished) {
+                return first;
+            }
+            self.let_others_run().await;
+        }
+    }
+
     /// A claim that waits for something.
     pub(crate) fn waiting_claim(&self) -> CaseResult<Woken> {
         let mut request = self.claim_request(LANE)?;
