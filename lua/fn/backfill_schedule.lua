@@ -19,17 +19,22 @@ return function(partition, id, version, occurrences)
   elseif s.f.ve ~= version then
     return reply.err("SCHEDULE_VERSION")
   end
-  local looked, made, refused = {}, 0, nil
+  local looked, made = {}, 0
+  local refused, ttl = firing.refusal(s, looked)
   firing.each(occurrences, function(at, execution)
-    if not refused and not firing.is_there(s, execution) then
-      refused = firing.store(s, at, execution, now, looked)
-      made = made + (refused and 0 or 1)
+    if not firing.is_there(s, execution) then
+      made = made + 1
+      if not refused then
+        firing.store(s, at, execution, ttl, now, looked)
+      end
     end
   end)
-  if made > 0 then
+  if refused and made > 0 then
+    return reply.ok(refused)
+  elseif made > 0 then
     schedule.count(s, "backfilled", made)
     planned.next_version(s)
     schedule.save(s, now)
   end
-  return reply.ok(refused or "")
+  return reply.ok("")
 end

@@ -34,35 +34,30 @@ function firing.is_there(s, id)
 end
 
 --- Why the work of a schedule is refused now, or nil, and then how long it may be ready, as text or nil.
-local function refusal(s, work, looked)
+function firing.refusal(s, looked)
   if planned.unknown_budget(s) then
     return "budget_not_found"
   end
-  local ttl, refused = intake.admits(s.partition, work[LANE], looked)
+  local ttl, refused = intake.admits(s.partition, planned.work(s)[LANE], looked)
   return refused and string.lower(refused[1]), ttl
 end
 
---- Stores the execution of an occurrence. Answers why not, or nil.
-function firing.store(s, at, id, now, looked)
-  local work = planned.work(s)
-  local refused, ttl = refusal(s, work, looked)
-  if refused then
-    return refused
-  end
-  local r = submission.record(s.partition, id, work, 0, ttl, now)
+--- Stores the execution of an occurrence that was taken in.
+function firing.store(s, at, id, ttl, now, looked)
+  local r = submission.record(s.partition, id, planned.work(s), 0, ttl, now)
   r.f.oc = s.schedule .. " " .. at
   r.looked = looked
   execution.create(r, now)
   intake.stored(r, looked)
-  return nil
 end
 
 local function submit(s, at, id, now, looked)
-  local refused = firing.store(s, at, id, now, looked)
+  local refused, ttl = firing.refusal(s, looked)
   if refused then
     schedule.count(s, "refused")
     record.set(s, "rf", at .. " " .. refused)
   else
+    firing.store(s, at, id, ttl, now, looked)
     schedule.count(s, "submitted")
     schedule.remember(s, at, id)
   end
@@ -74,7 +69,7 @@ local function cancel(partition, id, now, looked)
   if not r or run.is_over(r) or (r.f.li and r.f.ca) then
     return
   end
-  r.looked = looked
+  r.looked, looked.ready = looked, nil
   run.set_cancelled(r, NEXT_HAS_COME, now)
   if r.f.li then
     told.cancelled(r)

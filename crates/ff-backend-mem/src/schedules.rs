@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ff_engine::EngineError;
 use ff_engine::Submission;
 use ff_engine::machine::lifecycle::Verb;
-use ff_engine::machine::{self, ScheduleRecord, ScheduleTables};
+use ff_engine::machine::{self, ExecutionRecord, ScheduleRecord, ScheduleTables};
 use ff_types::{ExecutionId, ScheduleId, TimestampMs};
 
 use crate::store::Store;
@@ -39,15 +39,12 @@ impl ScheduleTables for Store {
         self.records.contains_key(&id)
     }
 
-    fn submit_occurrence(
-        &mut self,
-        submission: Submission,
-        fingerprint: u64,
-        now: TimestampMs,
-    ) -> Result<(), EngineError> {
-        let record = machine::scheduled(&submission, fingerprint, self, now)?;
+    fn takes_in(&self, work: &Submission) -> Result<Option<u64>, EngineError> {
+        machine::takes_in(work, self)
+    }
+
+    fn submit_occurrence(&mut self, record: Box<ExecutionRecord>) {
         self.insert(Verb::Submit, record);
-        Ok(())
     }
 
     fn cancel_before(&mut self, id: ExecutionId, now: TimestampMs) {

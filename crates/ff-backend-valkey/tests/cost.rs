@@ -257,12 +257,11 @@ const COSTS_WITH_A_KEY: &[(&str, &str)] = &[
     ("submit", "fcall get hget hset sadd set time zadd×3 zrange zscore"),
     (
         "claim",
-        "exists fcall get hget hgetall hincrby×2 hmget×3 hset×2 mget set srandmember time zadd×3 zrange×2 zrem×2 \
-         zremrangebyscore zscore×2",
+        "exists fcall get hget hgetall hincrby×2 hmget×3 hset×2 mget set srandmember time zadd×3 zrange×3 zrem×2 zscore×2",
     ),
     (
         "complete",
-        "fcall get hdel hgetall×2 hincrby×2 hset spop srandmember time xadd zadd zrange×3 zscore",
+        "fcall get hdel hgetall×2 hincrby×2 hmget×2 hset spop srandmember time xadd zadd zrange×3 zscore×2",
     ),
 ];
 
@@ -310,9 +309,12 @@ const COSTS_OF_A_SCHEDULE: &[(&str, &str)] = &[
     ("create_schedule", "fcall fcall_ro hgetall hset time×2 zadd×3 zrange"),
     (
         "tick",
-        "exists fcall×2 hget hgetall hmget hset×2 sadd set srandmember time×2 xrange zadd×4 zrange×4",
+        "exists fcall×2 get hget hgetall hmget hset×2 sadd set srandmember time×2 xrange zadd×4 zrange×4",
     ),
-    ("backfill_schedule", "exists fcall fcall_ro hgetall×2 hset×2 sadd set time×2 zadd×4 zrange"),
+    (
+        "backfill_schedule",
+        "exists fcall fcall_ro get hgetall×2 hset×2 sadd set time×2 zadd×4 zrange",
+    ),
     ("delete_schedule", "fcall hgetall unlink zrem×3"),
 ];
 

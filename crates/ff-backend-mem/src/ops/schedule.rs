@@ -44,9 +44,9 @@ impl ScheduleOps for MemBackend {
         let schedule = store.schedule_record(request.schedule_id)?.clone();
         let backfill = machine::backfill(&schedule, request, now)?;
         let backfill = self.inner.distortion.backfilling(backfill);
-        let (next, outcome) = machine::backfill_into(&schedule, backfill, &mut *store, now);
+        let (next, outcome) = machine::backfill_into(&schedule, backfill, &mut *store, now)?;
         store.put_schedule(Box::new(next));
-        outcome
+        Ok(outcome)
     }
 
     async fn delete_schedule(&self, id: ScheduleId) -> Result<(), EngineError> {

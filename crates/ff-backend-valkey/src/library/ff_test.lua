@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "52df8d8713722a32ad55957f2467ab0a" }
+M.library = { PROTOCOL = 1, HASH = "6e0c1478fd982433415ecc0115a73c1d" }
 
 M.number = (function()
 local number = {}
@@ -4711,32 +4711,27 @@ end
 function firing.is_there(s, id)
   return redis.call("EXISTS", keys.execution(s.partition, id)) == 1
 end
-local function refusal(s, work, looked)
+function firing.refusal(s, looked)
   if planned.unknown_budget(s) then
     return "budget_not_found"
   end
-  local ttl, refused = intake.admits(s.partition, work[LANE], looked)
+  local ttl, refused = intake.admits(s.partition, planned.work(s)[LANE], looked)
   return refused and string.lower(refused[1]), ttl
 end
-function firing.store(s, at, id, now, looked)
-  local work = planned.work(s)
-  local refused, ttl = refusal(s, work, looked)
-  if refused then
-    return refused
-  end
-  local r = submission.record(s.partition, id, work, 0, ttl, now)
+function firing.store(s, at, id, ttl, now, looked)
+  local r = submission.record(s.partition, id, planned.work(s), 0, ttl, now)
   r.f.oc = s.schedule .. " " .. at
   r.looked = looked
   execution.create(r, now)
   intake.stored(r, looked)
-  return nil
 end
 local function submit(s, at, id, now, looked)
-  local refused = firing.store(s, at, id, now, looked)
+  local refused, ttl = firing.refusal(s, looked)
   if refused then
     schedule.count(s, "refused")
     record.set(s, "rf", at .. " " .. refused)
   else
+    firing.store(s, at, id, ttl, now, looked)
     schedule.count(s, "submitted")
     schedule.remember(s, at, id)
   end
@@ -4746,7 +4741,7 @@ local function cancel(partition, id, now, looked)
   if not r or run.is_over(r) or (r.f.li and r.f.ca) then
     return
   end
-  r.looked = looked
+  r.looked, looked.ready = looked, nil
   run.set_cancelled(r, NEXT_HAS_COME, now)
   if r.f.li then
     told.cancelled(r)
@@ -5946,19 +5941,24 @@ return function(partition, id, version, occurrences)
   elseif s.f.ve ~= version then
     return reply.err("SCHEDULE_VERSION")
   end
-  local looked, made, refused = {}, 0, nil
+  local looked, made = {}, 0
+  local refused, ttl = firing.refusal(s, looked)
   firing.each(occurrences, function(at, execution)
-    if not refused and not firing.is_there(s, execution) then
-      refused = firing.store(s, at, execution, now, looked)
-      made = made + (refused and 0 or 1)
+    if not firing.is_there(s, execution) then
+      made = made + 1
+      if not refused then
+        firing.store(s, at, execution, ttl, now, looked)
+      end
     end
   end)
-  if made > 0 then
+  if refused and made > 0 then
+    return reply.ok(refused)
+  elseif made > 0 then
     schedule.count(s, "backfilled", made)
     planned.next_version(s)
     schedule.save(s, now)
   end
-  return reply.ok(refused or "")
+  return reply.ok("")
 end
 end)()
 

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use async_trait::async_trait;
-use ff_engine::machine::{self, ScheduleRecord, ScheduleTables};
+use ff_engine::machine::{self, ExecutionRecord, ScheduleRecord, ScheduleTables};
 use ff_engine::{
     AdjustSchedule, BackfillOutcome, BackfillSchedule, CreateSchedule, EngineError, ListSchedules,
     ScheduleOps, ScheduleView, Submission, TickOutcome,
@@ -22,15 +22,12 @@ impl ScheduleTables for Table {
         self.rows.contains_key(&id)
     }
 
-    fn submit_occurrence(
-        &mut self,
-        submission: Submission,
-        fingerprint: u64,
-        now: TimestampMs,
-    ) -> Result<(), EngineError> {
-        let row = machine::scheduled(&submission, fingerprint, self, now)?;
+    fn takes_in(&self, work: &Submission) -> Result<Option<u64>, EngineError> {
+        machine::takes_in(work, self)
+    }
+
+    fn submit_occurrence(&mut self, row: Box<ExecutionRecord>) {
         self.add(*row);
-        Ok(())
     }
 
     fn cancel_before(&mut self, id: ExecutionId, now: TimestampMs) {
@@ -108,10 +105,10 @@ impl ScheduleOps for Toy {
         let now = self.clock.now();
         let schedule = table.schedule(request.schedule_id)?.clone();
         let backfill = machine::backfill(&schedule, request, now)?;
-        let (next, outcome) = machine::backfill_into(&schedule, backfill, &mut *table, now);
+        let (next, outcome) = machine::backfill_into(&schedule, backfill, &mut *table, now)?;
         table.schedules.insert(next.id, next);
         self.changed.notify_waiters();
-        outcome
+        Ok(outcome)
     }
 
     async fn delete_schedule(&self, id: ScheduleId) -> Result<(), EngineError> {

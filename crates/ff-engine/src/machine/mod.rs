@@ -91,7 +91,7 @@ pub use schedule::{
 pub use signal::deliver_signal;
 pub use state::save_state;
 pub use steps::{record_step, steps};
-pub use submit::{KeyHolder, SubmitDecision, scheduled, submit};
+pub use submit::{KeyHolder, SubmitDecision, submit, takes_in};
 pub use summary::update_summary;
 pub use suspend::{Suspended, suspend};
 pub use tags::{Retagged, set_tags};

@@ -66,29 +66,36 @@ pub fn submit(
             _ => return Ok(SubmitDecision::Keep(Submitted::Existing(holder.id))),
         }
     }
-    known_budgets(submission, tables)?;
-    let time_to_live_ms = admits(tables, &submission.lane)?;
+    let time_to_live_ms = takes_in(submission, tables)?;
     let mut record = Box::new(created(submission, fingerprint, now));
     record.run.time_to_live_ms = time_to_live_ms;
     Ok(SubmitDecision::Create(record))
 }
 
-/// Decides the submission of an occurrence of a schedule, whose id is free: the work was checked when the
-/// schedule was made.
+/// Whether something new is taken in: its budgets are there, and its lane takes it. Answers for how long it may be
+/// ready before its first attempt, in ms.
 ///
 /// # Errors
-/// [`EngineError::NotFound`] for a budget.
-pub fn scheduled(
+/// [`EngineError::NotFound`] for a budget; [`EngineError::LaneDraining`], [`EngineError::LaneFull`].
+pub fn takes_in(
+    submission: &Submission,
+    tables: &(impl BudgetTables + LaneTables),
+) -> Result<Option<u64>, EngineError> {
+    known_budgets(submission, tables)?;
+    admits(tables, &submission.lane)
+}
+
+/// The execution of an occurrence of a schedule, whose id is free: the work was checked when the schedule was
+/// made.
+pub(super) fn scheduled(
     submission: &Submission,
     fingerprint: u64,
-    tables: &(impl BudgetTables + LaneTables),
+    time_to_live_ms: Option<u64>,
     now: TimestampMs,
-) -> Result<Box<ExecutionRecord>, EngineError> {
-    known_budgets(submission, tables)?;
-    let time_to_live_ms = admits(tables, &submission.lane)?;
+) -> Box<ExecutionRecord> {
     let mut record = Box::new(created(submission, fingerprint, now));
     record.run.time_to_live_ms = time_to_live_ms;
-    Ok(record)
+    record
 }
 
 /// Whether the budgets that a submission draws on are there.

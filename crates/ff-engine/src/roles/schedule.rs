@@ -74,6 +74,8 @@ pub trait ScheduleOps: Send + Sync + 'static {
     ///   `[schedule.backfill_goes_on_where_it_stopped]`.
     ///
     /// # Errors
+    /// [`EngineError::LaneDraining`] and [`EngineError::LaneFull`], and then nothing of it is stored; an
+    /// occurrence that comes by itself is counted as refused then `[schedule.closed_lane_refuses]`.
     /// [`EngineError::Validation`] for a time that has not passed `[schedule.limits_are_enforced]`.
     async fn backfill_schedule(
         &self,

@@ -1,7 +1,10 @@
 //! What operators do with schedules.
 
-use ff_engine::{BackfillSchedule, ListSchedules, Misfire, Recurrence, ScheduleChange};
-use ff_types::{ExecutionPolicy, TimestampMs};
+use ff_engine::{
+    AdjustLane, BackfillSchedule, LaneSettings, LaneState, ListSchedules, Misfire, Recurrence,
+    ScheduleChange,
+};
+use ff_types::{ExecutionPolicy, LaneKey, TimestampMs};
 
 use crate::Fixture;
 use crate::expect::{Case, CaseResult, assert_code, cases, ensure, ensure_eq};
@@ -14,11 +17,46 @@ pub(crate) const CASES: &[Case] = &cases!["schedule":
     adjust_repeat_is_harmless,
     backfill_submits_each_once,
     backfill_goes_on_where_it_stopped,
+    closed_lane_refuses,
     deleted_submits_nothing,
 ];
 
 fn pause() -> ScheduleChange {
     ScheduleChange::Pause { reason: "a change of plans".to_owned() }
+}
+
+/// What a lane does not take in is counted as refused, and the schedule goes on; a backfill is taken in whole or not
+/// at all.
+pub(crate) async fn closed_lane_refuses(fx: Fixture) -> CaseResult {
+    let start = fx.now().await;
+    let mut spec = fx.recurring().await?;
+    spec.work.lane_key = Some(LaneKey::new("tenant")?);
+    let lane = spec.work.lane.clone();
+    let id = fx.schedule_of(spec).await?;
+    let steer = || AdjustLane::new(fx.ids.request_id(), lane.clone());
+    fx.backend.adjust_lane(&steer().with_state(LaneState::Draining)).await?;
+    fx.pass(1, EVERY_MS).await?;
+    let view = fx.schedule_view(id).await?;
+    ensure_eq!((view.counts.submitted, view.counts.refused), (0, 1));
+    ensure_eq!(view.refused.map(|refused| refused.code).as_deref(), Some("lane_draining"));
+
+    let settings = LaneSettings::unlimited().with_max_queued(1);
+    fx.backend.adjust_lane(&steer().with_state(LaneState::Active).with_settings(settings)).await?;
+    fx.pass(2, EVERY_MS).await?;
+    ensure_eq!(fx.occurrences(id).await?, after(start, [2 * EVERY_MS]));
+    let run = fx.schedule_view(id).await?.latest[0].execution_id;
+    ensure_eq!(
+        fx.describe(run).await?.lane_key.map(|key| key.to_string()).as_deref(),
+        Some("tenant")
+    );
+    let request = BackfillSchedule::new(id, start, after(start, [3 * EVERY_MS])[0]);
+    let before = fx.snapshot().await;
+    assert_code(fx.backend.backfill_schedule(&request).await, "lane_full")?;
+    ensure_eq!(fx.snapshot().await, before, "a refused backfill left something");
+    fx.backend.adjust_lane(&steer().with_settings(LaneSettings::unlimited())).await?;
+    fx.backend.backfill_schedule(&request).await?;
+    ensure_eq!(fx.occurrences(id).await?, after(start, [0, EVERY_MS, 2 * EVERY_MS]));
+    fx.check().await
 }
 
 /// A paused schedule submits nothing and has no timer; when it is resumed it goes on with its next occurrence,

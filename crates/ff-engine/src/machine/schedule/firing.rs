@@ -6,6 +6,8 @@ use super::plan::Plan;
 use super::record::ScheduleRecord;
 use super::timetable::Timetable;
 use crate::error::EngineError;
+use crate::machine::record::ExecutionRecord;
+use crate::machine::submit::scheduled;
 use crate::requests::{
     BackfillOutcome, BackfillSchedule, Overlap, RefusedOccurrence, ScheduledRun, Submission,
 };
@@ -18,16 +20,15 @@ pub trait ScheduleTables {
     /// Whether an execution is there.
     fn is_there(&self, id: ExecutionId) -> bool;
 
-    /// Stores an execution that is not there.
+    /// How long something new may be ready in its lane before its first attempt, in ms, when all budgets of this
+    /// work are there and its lane takes it in.
     ///
     /// # Errors
     /// Why it is refused.
-    fn submit_occurrence(
-        &mut self,
-        submission: Submission,
-        fingerprint: u64,
-        now: TimestampMs,
-    ) -> Result<(), EngineError>;
+    fn takes_in(&self, work: &Submission) -> Result<Option<u64>, EngineError>;
+
+    /// Stores an execution that is not there and was taken in.
+    fn submit_occurrence(&mut self, record: Box<ExecutionRecord>);
 
     /// Cancels an execution because the next occurrence has come.
     fn cancel_before(&mut self, id: ExecutionId, now: TimestampMs);
@@ -111,8 +112,12 @@ impl<S: ScheduleTables> Firing<'_, S> {
         let run = ScheduledRun { at, execution_id: occurrence.execution_id() };
         let submission = schedule.spec.submission(occurrence);
         let fingerprint = schedule.spec.work_fingerprint(schedule.id);
-        match self.store.submit_occurrence(submission, fingerprint, self.now) {
-            Ok(()) => schedule.submitted(run),
+        match self.store.takes_in(&submission) {
+            Ok(time_to_live_ms) => {
+                let record = scheduled(&submission, fingerprint, time_to_live_ms, self.now);
+                self.store.submit_occurrence(record);
+                schedule.submitted(run);
+            }
             Err(refusal) => {
                 schedule.counts.refused += 1;
                 let code = refusal.code().to_owned();
@@ -155,29 +160,27 @@ pub fn backfill(
     Ok(Backfill { runs, next_from: next })
 }
 
-/// Submits what a backfill covers and is not there, and answers what the schedule becomes. One that is refused
-/// ends it; what came before stays.
+/// Submits what a backfill covers and is not there, all of it or nothing, and answers what the schedule becomes.
 ///
 /// # Errors
-/// Why one was refused, beside what the schedule becomes.
+/// Why it was refused.
 pub fn backfill_into(
     schedule: &ScheduleRecord,
     backfill: Backfill,
     store: &mut impl ScheduleTables,
     now: TimestampMs,
-) -> (ScheduleRecord, Result<BackfillOutcome, EngineError>) {
+) -> Result<(ScheduleRecord, BackfillOutcome), EngineError> {
     let mut next = schedule.clone();
     let fingerprint = schedule.spec.work_fingerprint(schedule.id);
-    for run in &backfill.runs {
-        if store.is_there(run.execution_id) {
-            continue;
-        }
+    let missing = backfill.runs.iter().filter(|run| !store.is_there(run.execution_id));
+    let missing: Vec<_> = missing.copied().collect();
+    let taken_in = missing.first().map(|_| store.takes_in(&schedule.spec.work)).transpose()?;
+    for run in missing {
         let submission = schedule.spec.submission(schedule.occurrence(run.at));
-        if let Err(refusal) = store.submit_occurrence(submission, fingerprint, now) {
-            return (next, Err(refusal));
-        }
+        let record = scheduled(&submission, fingerprint, taken_in.flatten(), now);
+        store.submit_occurrence(record);
         next.counts.backfilled += 1;
         next.version += 1;
     }
-    (next, Ok(BackfillOutcome { runs: backfill.runs, next_from: backfill.next_from }))
+    Ok((next, BackfillOutcome { runs: backfill.runs, next_from: backfill.next_from }))
 }
