@@ -469,8 +469,8 @@ fn op() -> impl Strategy<Value = Op> {
         9 => keep(),
         68 => flow(),
         13 => budget(),
-        5 => steer(),
-        4 => recur(),
+        4 => steer(),
+        3 => recur(),
         2 => (1_u8..5, option::of(0_u8..11)).prop_map(|(limit, state)| Op::List { limit, state }),
     ]
 }
