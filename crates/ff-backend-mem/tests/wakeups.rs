@@ -43,7 +43,9 @@ async fn one_ready_execution_wakes_one_waiting_claim() {
     }
     for _ in 0..READY {
         let claimed = waiting.join_next().await.expect("a claim waits").expect("it does not panic");
-        assert_eq!(claimed.expect("it is answered").tasks.len(), 1);
+        let claimed = claimed.expect("it is answered");
+        assert_eq!(claimed.tasks.len(), 1);
+        backend.complete(&claimed.tasks[0].handle, None).await.expect("the lease lives");
     }
 
     assert_eq!(backend.usage().wakeups, READY as u64);

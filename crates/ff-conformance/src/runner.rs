@@ -32,7 +32,7 @@ const HISTORY_TRIALS: u32 = 4;
 /// How many histories a run without options makes, and how many when each is also played on an
 /// oracle.
 const HISTORIES_DEFAULT: u32 = 2_400;
-const HISTORIES_AGAINST_DEFAULT: u32 = 250;
+const HISTORIES_AGAINST_DEFAULT: u32 = 150;
 /// How many histories make every move that there is; fewer are not expected to.
 const HISTORIES_COVER: u32 = 2_400;
 /// The code that only calls which get lost answer.

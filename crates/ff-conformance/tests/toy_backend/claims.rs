@@ -142,8 +142,9 @@ impl Toy {
     fn pick(&self, table: &mut Table, wants: &Wants<'_>, now: TimestampMs) -> Option<Pick> {
         let Table { rows, lanes, .. } = table;
         let serves = wants.filter.namespace.as_ref().is_none_or(|one| one == self.namespace());
-        let queues = if serves { wants.queues } else { &[Queue::Ready] };
-        let ask = Ask { queues, tag: wants.filter.instance_tag.as_ref(), now };
+        let serves = |queue: &Queue| serves || *queue == Queue::Ready;
+        let queues: Vec<_> = wants.queues.iter().copied().filter(serves).collect();
+        let ask = Ask { queues: &queues, tag: wants.filter.instance_tag.as_ref(), now };
         let covers = |class: &CapabilitySet| class.is_subset_of(wants.offered);
         let matches = |queue, id| {
             let tags = rows.get(&id).map(|row| &row.submission.tags);
