@@ -277,11 +277,14 @@ async fn commands_for_a_key_do_not_grow_with_the_keys() {
     let adjust = AdjustLane::new(bench.ids.request_id(), lane).with_settings(settings);
     bench.backend.adjust_lane(&adjust).await.expect("it is adjusted");
     for queued in QUEUED {
+        // Of each key there is more than what is claimed.
+        let keys = (queued + 1).min(1_000);
         let keyed = |one: Submission, at: usize| {
-            let key = format!("tenant-{}", at % 1_000);
+            let key = format!("tenant-{}", at % keys);
             one.with_lane_key(LaneKey::new(key).expect("the key is valid"))
         };
-        let all: Vec<_> = (0..queued + 2).map(|at| keyed(bench.submission(), at)).collect();
+        let all: Vec<_> =
+            (0..queued.max(3 * keys)).map(|at| keyed(bench.submission(), at)).collect();
         bench.store(&all).await;
         bench.backend.tick(&TickRequest::all()).await.expect("the store answers");
         // A claim forgets the past of a key, so there has to be one.

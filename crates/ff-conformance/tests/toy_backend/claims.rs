@@ -58,9 +58,15 @@ impl ClaimOps for Toy {
         let most = table.room(lane, request.max_tokens as usize, now);
         let wants = Wants { lane, offered, queues: &[Queue::Reclaim], filter: &request.filter };
         while tokens.len() < most {
-            let Some(pick) = self.pick(&mut table, &wants, now) else { break };
-            let (id, index) = (pick.place.1, items.len());
-            if let Some(token) = issue_token(&mut table, id, request.request_id, index, now) {
+            let picks = self.pick(&mut table, &wants, most - items.len(), now);
+            if picks.is_empty() {
+                break;
+            }
+            for pick in picks {
+                let (id, index) = (pick.place.1, items.len());
+                let token = issue_token(&mut table, id, request.request_id, index, now);
+                // What ends instead of starting may have changed what else there is: then look anew.
+                let Some(token) = token else { break };
                 table.handed_out(lane, &pick, now);
                 items.push(id);
                 tokens.push(token);
@@ -113,15 +119,22 @@ impl Toy {
         let most = table.room(lane, request.policy.max_tasks as usize, now);
         let wants = Wants { lane, offered, queues, filter: &filter };
         while items.len() < most {
-            let Some(pick) = self.pick(&mut table, &wants, now) else { break };
-            let (id, index) = (pick.place.1, items.len());
-            let issued = match pick.queue {
-                Queue::Ready => issue_lease(&mut table, id, request, index, now)
-                    .map(|task| outcome.tasks.push(task)),
-                Queue::Reclaim => issue_token(&mut table, id, request.request_id, index, now)
-                    .map(|token| outcome.reclaims.push(token)),
-            };
-            if issued.is_some() {
+            let picks = self.pick(&mut table, &wants, most - items.len(), now);
+            if picks.is_empty() {
+                break;
+            }
+            for pick in picks {
+                let (id, index) = (pick.place.1, items.len());
+                let issued = match pick.queue {
+                    Queue::Ready => issue_lease(&mut table, id, request, index, now)
+                        .map(|task| outcome.tasks.push(task)),
+                    Queue::Reclaim => issue_token(&mut table, id, request.request_id, index, now)
+                        .map(|token| outcome.reclaims.push(token)),
+                };
+                // What ends instead of starting may have changed what else there is: then look anew.
+                if issued.is_none() {
+                    break;
+                }
                 table.handed_out(lane, &pick, now);
                 items.push(id);
             }
@@ -139,7 +152,13 @@ impl Toy {
 
     // region: pick
     /// What is handed out next to a worker with these capabilities.
-    fn pick(&self, table: &mut Table, wants: &Wants<'_>, now: TimestampMs) -> Option<Pick> {
+    fn pick(
+        &self,
+        table: &mut Table,
+        wants: &Wants<'_>,
+        at_most: usize,
+        now: TimestampMs,
+    ) -> Vec<Pick> {
         let Table { rows, lanes, .. } = table;
         let serves = wants.filter.namespace.as_ref().is_none_or(|one| one == self.namespace());
         let serves = |queue: &Queue| serves || *queue == Queue::Ready;
@@ -151,7 +170,8 @@ impl Toy {
             queue == Queue::Ready
                 || tags.is_some_and(|tags| wants.filter.matches(self.namespace(), tags))
         };
-        lanes.get_mut(wants.lane)?.pick(&ask, covers, matches)
+        let lane = lanes.get_mut(wants.lane);
+        lane.map(|lane| lane.next(&ask, at_most, covers, matches)).unwrap_or_default()
     }
     // endregion
 

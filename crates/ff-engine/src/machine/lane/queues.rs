@@ -128,6 +128,21 @@ impl LaneQueues {
         found
     }
 
+    /// What is handed out next, `at_most` so many: several at once where order alone decides, and else one.
+    pub fn next(
+        &mut self,
+        ask: &Ask<'_>,
+        at_most: usize,
+        covers: impl Fn(&CapabilitySet) -> bool,
+        wanted: impl Fn(Queue, ExecutionId) -> bool,
+    ) -> Vec<Pick> {
+        if !self.is_plain() {
+            return self.pick(ask, covers, wanted).into_iter().collect();
+        }
+        let batch = self.batch(ask.queues, at_most, covers, wanted);
+        batch.into_iter().map(|(place, queue)| Pick { place, queue, turn: None }).collect()
+    }
+
     /// What a worker that covers these classes is handed out next, of what `wanted` accepts. Keys over their
     /// limits that stand in front are set aside.
     pub fn pick(
