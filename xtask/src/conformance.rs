@@ -57,21 +57,21 @@ const RUNS: &[Run] = &[
         package: "ff-backend-valkey",
         server: Some(("valkey", Flavor::Valkey)),
         partitions: 8,
-        histories: Some(60),
+        histories: Some(30),
     },
     Run {
         name: "redis",
         package: "ff-backend-valkey",
         server: Some(("redis", Flavor::Redis)),
         partitions: 1,
-        histories: Some(60),
+        histories: Some(30),
     },
     Run {
         name: "valkey-cluster",
         package: "ff-backend-valkey",
         server: Some(("cluster", Flavor::Any)),
         partitions: 8,
-        histories: Some(60),
+        histories: Some(30),
     },
 ];
 
