@@ -29,6 +29,7 @@ local claims = require("claims")
 local clock = require("clock")
 local execution = require("execution")
 local lanes = require("lanes")
+local offers = require("offers")
 local reply = require("reply")
 local waiters = require("waiters")
 
@@ -51,7 +52,8 @@ return function(
   end
   local ask = { fresh = true, reclaims = mode == "a", tag = tag, offered = offered, lane = lane }
   ask.ln = settings and lanes.open(partition, lane, settings)
-  local lease = { request = request, holder = holder, ttl = ttl }
+  offers.made(partition, lane, offered, tonumber(ttl), now)
+  local lease = { request = request, holder = holder, ttl = ttl, offered = offered }
   local taken = claims.take(partition, ask, lease, tonumber(most), now)
   if #taken.ids > 0 then
     answers.remember(partition, "f", instance, lane, request, taken.ids, now, tonumber(ttl))

@@ -15,6 +15,7 @@ local answers = require("answers")
 local claims = require("claims")
 local clock = require("clock")
 local lanes = require("lanes")
+local offers = require("offers")
 local reply = require("reply")
 
 --- How long an answer is remembered: as long as its tokens are good.
@@ -30,7 +31,9 @@ return function(partition, request, lane, offered, instance, most, tag, repeats)
   end
   local ask = { fresh = false, reclaims = true, tag = tag, offered = offered, lane = lane }
   ask.ln = settings and lanes.open(partition, lane, settings)
-  local taken = claims.take(partition, ask, { request = request }, tonumber(most), now)
+  offers.made(partition, lane, offered, 0, now)
+  local wanted = { request = request, offered = offered }
+  local taken = claims.take(partition, ask, wanted, tonumber(most), now)
   if #taken.ids > 0 then
     answers.remember(partition, "c", instance, lane, request, taken.ids, now, TOKEN_TTL_MS)
   end

@@ -12,6 +12,7 @@ local execution = require("execution")
 local fence = require("fence")
 local lease = require("lease")
 local number = require("number")
+local offers = require("offers")
 local reply = require("reply")
 
 local FIELDS = 4
@@ -31,6 +32,9 @@ local function one(partition, args, at, now)
   local expires_at = lease.expiry(r, now, tonumber(r.f.lt))
   r.f.lx = number.text(expires_at)
   execution.commit(r, now)
+  if r.f.of or r.f.B then
+    offers.again(r, now)
+  end
   return reply.ok(number.text(expires_at))
 end
 

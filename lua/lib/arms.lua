@@ -45,16 +45,33 @@ function arms.fire(partition, lane, arm, id)
   return redis.call("SPUBLISH", keys.process(partition, arm.process), "w " .. arm.arm .. " " .. id) > 0
 end
 
+--- Whether somebody listens on the channel of a process, which `listening` remembers.
+local function listens(partition, process, listening)
+  if listening[process] == nil then
+    local found = redis.call("PUBSUB", "SHARDNUMSUB", keys.process(partition, process))
+    listening[process] = process ~= "" and found[2] > 0
+  end
+  return listening[process]
+end
+
+--- Adds to `found` what those offer who wait for a lane, each offer once.
+function arms.offered(partition, lane, most, found)
+  local listening, known = {}, { [""] = true }
+  for _, member in ipairs(redis.call("ZRANGE", keys.waiters(partition, lane), 0, most - 1)) do
+    local arm = arms.read(member)
+    if arm and not known[arm.offered] and listens(partition, arm.process, listening) then
+      known[arm.offered] = true
+      found[#found + 1] = arm.offered
+    end
+  end
+end
+
 --- Takes off arms of a lane whose processes are gone, among some that are chosen at random.
 function arms.sweep(partition, lane)
   local listening = {}
   for _, member in ipairs(redis.call("ZRANDMEMBER", keys.waiters(partition, lane), SWEPT_MAX)) do
     local process = string.match(member, PATTERN) or ""
-    if listening[process] == nil then
-      local found = redis.call("PUBSUB", "SHARDNUMSUB", keys.process(partition, process))
-      listening[process] = process ~= "" and found[2] > 0
-    end
-    if not listening[process] then
+    if not listens(partition, process, listening) then
       arms.remove(partition, lane, member)
     end
   end

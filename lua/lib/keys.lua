@@ -244,6 +244,11 @@ function keys.keyed_queue(partition, queue, lane, class, tag, key)
   return tag and name .. "\t" .. tag or name
 end
 
+--- What live workers offer in a lane, a sorted set by until when that counts.
+function keys.offers(partition, lane)
+  return partition .. "O:" .. lane
+end
+
 --- Who waits for work of a lane, a sorted set, longest wait first.
 function keys.waiters(partition, lane)
   return partition .. "w:" .. lane

@@ -31,6 +31,9 @@ function lease.finish(r, how)
   record.set(r, lease.slot(f.ep), f.li .. f.ai .. " " .. f.ep .. " " .. how)
   f.li, f.lw, f.lx = nil, nil, nil
   record.set(r, "le", nil)
+  if f.of or f.B then
+    record.set_text(r, "of", nil)
+  end
 end
 
 --- Gives the live lease back by a call that did `what`.

@@ -17,6 +17,7 @@
 --- @field du  end of the delay
 --- @field dl  deadline
 --- @field le  when the attempt has run too long
+--- @field of  what the worker offered that it was handed out to, until the lease ends, when that was something
 --- @field gi  id of the outstanding reclaim token
 --- @field gx  when that token returns by itself
 --- @field x0  to `x7`: the latest leases that ended, by epoch modulo eight, and how

@@ -179,6 +179,8 @@ mutations! {
     LostLeaseCounts,
     /// Nobody hears that a lane has room again.
     LaneRoomUnheard,
+    /// What a worker offered once counts for ever.
+    DeadOffersCount,
     /// Those that wait for room are not let go on when there is some.
     RoomUnheard,
     /// Every missed occurrence is made up for.
@@ -565,6 +567,11 @@ impl Distortion {
     pub(crate) fn holding<'r>(self, before: &'r RunState, run: &'r RunState) -> &'r RunState {
         let lost = run.reclaims > before.reclaims;
         if lost && self.is(Mutation::LostLeaseCounts) { run } else { before }
+    }
+
+    /// Changes until when what workers offer is looked at.
+    pub(crate) fn offers_at(self, now: TimestampMs) -> TimestampMs {
+        if self.is(Mutation::DeadOffersCount) { TimestampMs(0) } else { now }
     }
 
     pub(crate) fn hears_of_room(self) -> bool {

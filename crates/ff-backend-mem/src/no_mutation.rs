@@ -129,6 +129,10 @@ impl Distortion {
         before
     }
 
+    pub(crate) const fn offers_at(self, now: TimestampMs) -> TimestampMs {
+        now
+    }
+
     pub(crate) const fn hears_of_room(self) -> bool {
         true
     }

@@ -7,10 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ff_engine::machine::lifecycle::{Verb, allows};
 use ff_engine::machine::{
-    self, CompletionLog, Decision, ExecutionRecord, FrameLog, Placement, Queue, Retagged, RunState,
+    self, CompletionLog, Decision, ExecutionRecord, FrameLog, Offers, Placement, Queue, Retagged,
+    RunState,
 };
 use ff_engine::{EngineError, ReadStream, StreamPage, SummaryView, WaitpointState};
 use ff_types::backend::{AppendFrameOutcome, Frame};
@@ -37,6 +39,7 @@ pub(crate) struct Store {
     /// Notified of every event of the log.
     pub(crate) logged: Arc<Notify>,
     pub(crate) queues: Queues,
+    pub(crate) offers: Offers,
     pub(crate) timers: Timers,
     pub(crate) keys: Keys,
     pub(crate) repeats: Repeats,
@@ -58,6 +61,7 @@ impl Store {
             log: CompletionLog::default(),
             logged: Arc::default(),
             queues: Queues::new(namespace, distortion),
+            offers: Offers::default(),
             timers: Timers::default(),
             keys: Keys::new(distortion),
             repeats: Repeats::default(),
@@ -81,6 +85,16 @@ impl Store {
         self.queues.insert(&record.submission, &placement);
         self.timers.insert(&record.submission.tags, &Timed::Execution(id), placement.due);
         self.records.insert(id, record);
+    }
+
+    /// A lease was renewed: its holder still offers what it offered.
+    pub(crate) fn offered_again(&mut self, id: ExecutionId, now: TimestampMs) {
+        let Self { records, offers, .. } = self;
+        let Some(record) = records.get(&id) else { return };
+        if let (Some(offered), Some(lease)) = (&record.run.offered, record.run.lease) {
+            let ttl = Duration::from_millis(lease.ttl_ms);
+            offers.made(&record.submission.lane, offered, ttl, now);
+        }
     }
 
     /// Does what was decided for a record and hands back the answer.

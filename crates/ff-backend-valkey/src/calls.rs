@@ -1366,7 +1366,7 @@ pub(crate) struct DescribeScheduleAnswer {
     pub(crate) fields: Vec<Reply>,
 }
 
-/// Takes an arm off a lane, because nobody of the process waits any more.
+/// Takes an arm off a lane, because nobody of the process waits any more. What it offered counts for some time.
 #[derive(Debug, Clone)]
 pub(crate) struct Disarm<'a> {
     /// `lane`.
@@ -1521,6 +1521,39 @@ pub(crate) struct FailAnswer {
     pub(crate) released: String,
     /// `left`: flows in which something is left to do, joined by commas.
     pub(crate) left: String,
+}
+
+/// Whether some live worker of a lane offers all that is required, and if not, what of it is offered by any.
+#[derive(Debug, Clone)]
+pub(crate) struct FindOffers<'a> {
+    /// `lane`.
+    pub(crate) lane: &'a str,
+    /// `requires`: capabilities, canonical.
+    pub(crate) requires: &'a str,
+}
+
+impl Call for FindOffers<'_> {
+    const NAME: &'static str = "find_offers";
+    const READS_ONLY: bool = true;
+    type Answer = FindOffersAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.text(self.lane);
+        args.text(self.requires);
+    }
+
+    fn decode(values: &mut Values) -> Result<FindOffersAnswer, BadReply> {
+        Ok(FindOffersAnswer { covered: values.flag()?, offered: values.list()? })
+    }
+}
+
+/// What `find_offers` answers.
+#[derive(Debug)]
+pub(crate) struct FindOffersAnswer {
+    /// `covered`.
+    pub(crate) covered: bool,
+    /// `offered`.
+    pub(crate) offered: Vec<Reply>,
 }
 
 /// Submits occurrences of schedules, as planned, of those that are still of the version that was planned for.

@@ -326,6 +326,8 @@ fn run(r: &Reader<'_>) -> Result<RunState, EngineError> {
         attempt,
         epoch,
         lease,
+        // Who is handed it keeps that beside the record, for the renewals.
+        offered: None,
         ended_leases: Recent::default(),
         grant: grant(r)?,
         retries,

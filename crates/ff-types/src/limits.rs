@@ -95,6 +95,10 @@ pub const LEASE_TTL_DEFAULT_MS: u64 = 30_000;
 pub const RENEW_BATCH_MAX: usize = 1_000;
 /// Longest blocking wait of one call: 1 min.
 pub const MAX_WAIT_MAX_MS: u64 = MINUTE_MS;
+/// How long a worker counts as one that offers its capabilities, from its latest claim or renewal on: 2 min.
+pub const OFFER_LIVES_MS: u64 = 2 * MINUTE_MS;
+/// Most offers of a lane that one partition looks at to explain why work waits: of more, some are not seen.
+pub const OFFERS_EXAMINED_MAX: usize = 1_024;
 /// How long an unused reclaim token holds its execution back: 5 s.
 pub const RECLAIM_GRANT_TTL_MS: u64 = 5_000;
 /// How many ended leases, and how many operator requests with an effect, an execution remembers, so

@@ -23,10 +23,12 @@ use crate::MemBackend;
 #[async_trait]
 impl AttemptOps for MemBackend {
     async fn renew(&self, handle: &Handle) -> Result<LeaseRenewal, EngineError> {
-        self.held(handle, None, |record, fence, now| {
+        let renewed = self.held(handle, None, |record, fence, now| {
             let record = self.inner.distortion.renewed(record);
             machine::renew(&record, fence, now)
-        })
+        })?;
+        self.store().offered_again(Fence::of(handle, BackendTag::Mem)?.execution, self.now());
+        Ok(renewed)
     }
 
     async fn renew_batch(

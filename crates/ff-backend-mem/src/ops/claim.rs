@@ -66,6 +66,7 @@ impl ClaimOps for MemBackend {
                 .map(|(id, index)| Grant { execution: *id, id: request.request_id.grant(index) });
             return Ok(grants.filter_map(|grant| outstanding(&store, grant, now)).collect());
         }
+        store.offers.made(&request.lane, &request.capabilities, Duration::ZERO, now);
         let mut items = Vec::new();
         let mut tokens = Vec::new();
         let most = request.max_tokens as usize;
@@ -82,14 +83,15 @@ impl ClaimOps for MemBackend {
                 break;
             }
             for next in best {
-                let (verb, id) = (Verb::Reclaimable, next.id());
-                let token = issue_token(&mut store, verb, id, request.request_id, items.len(), now);
+                let (request_id, index) = (request.request_id, items.len());
+                let asker = (Verb::Reclaimable, request_id, &request.capabilities);
+                let token = issue_token(&mut store, asker, next.id(), index, now);
                 let Some(token) = token else {
                     // Its end may have changed what else there is.
                     break;
                 };
                 next.handed_out(&mut store, &wants, now);
-                items.push(id);
+                items.push(next.id());
                 tokens.push(token);
             }
         }
@@ -143,6 +145,7 @@ impl MemBackend {
             Some(_) => &[Queue::Ready, Queue::Reclaim],
         };
         let (lane, offered) = (&request.lane, &request.capabilities);
+        store.offers.made(lane, offered, request.policy.lease_ttl, now);
         let wants = Wants { lane, queues, offered, filter: request.reclaims.as_ref() };
         let most = wants.at_most(store, request.policy.max_tasks as usize, now);
         while items.len() < most && ended < limits::EXPIRED_SKIPPED_PER_CLAIM_MAX {
@@ -155,10 +158,14 @@ impl MemBackend {
                 let issued = match next.queue() {
                     Queue::Ready => issue_lease(store, id, request, index, now)
                         .map(|task| outcome.tasks.push(task)),
-                    Queue::Reclaim => {
-                        issue_token(store, Verb::Claim, id, request.request_id, index, now)
-                            .map(|token| outcome.reclaims.push(token))
-                    }
+                    Queue::Reclaim => issue_token(
+                        store,
+                        (Verb::Claim, request.request_id, offered),
+                        id,
+                        index,
+                        now,
+                    )
+                    .map(|token| outcome.reclaims.push(token)),
                 };
                 if issued.is_some() {
                     next.handed_out(store, &wants, now);
@@ -314,7 +321,8 @@ fn issue_lease(
 ) -> Option<Task> {
     let lease = request.request_id.lease(u16::try_from(index).ok()?);
     let record = store.records.get(&id)?;
-    let decision = machine::claim(record, lease, &request.policy, store, now);
+    let offered = &request.capabilities;
+    let decision = machine::claim(record, lease, &request.policy, offered, store, now);
     match store.settle(Verb::Claim, id, decision, now) {
         Claimed::Leased(_) => {
             store.records.get(&id).map(|record| task(record, HandleKind::Fresh, now))
@@ -325,14 +333,13 @@ fn issue_lease(
 
 fn issue_token(
     store: &mut Store,
-    verb: Verb,
+    (verb, request_id, offered): (Verb, ff_types::RequestId, &CapabilitySet),
     id: ExecutionId,
-    request_id: ff_types::RequestId,
     index: usize,
     now: TimestampMs,
 ) -> Option<ReclaimToken> {
     let grant = Grant { execution: id, id: request_id.grant(u16::try_from(index).ok()?) };
-    let decision = machine::grant(store.records.get(&id)?, grant.id, store, now);
+    let decision = machine::grant(store.records.get(&id)?, grant.id, offered, store, now);
     store.settle(verb, id, decision, now).then(|| grant.token())
 }
 

@@ -165,6 +165,9 @@ impl ReadOps for MemBackend {
         let barrier = || {
             store.queues.lane(&submission.lane)?.record.barrier(submission.lane_key.as_ref(), now)
         };
-        Ok(machine::explain(record, ahead, resets_at, barrier, now))
+        let offers_at = self.inner.distortion.offers_at(now);
+        let missing =
+            || store.offers.missing(&submission.lane, &submission.capabilities, offers_at);
+        Ok(machine::explain(record, ahead, resets_at, barrier, missing, now))
     }
 }

@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "6e0c1478fd982433415ecc0115a73c1d" }
+M.library = { PROTOCOL = 1, HASH = "855c84817cb62e71bf5eacbbbd9c9a71" }
 
 M.number = (function()
 local number = {}
@@ -197,6 +197,9 @@ end
 function keys.keyed_queue(partition, queue, lane, class, tag, key)
   local name = partition .. "Q:" .. queue .. ":" .. lane .. " " .. class .. " " .. key
   return tag and name .. "\t" .. tag or name
+end
+function keys.offers(partition, lane)
+  return partition .. "O:" .. lane
 end
 function keys.waiters(partition, lane)
   return partition .. "w:" .. lane
@@ -850,15 +853,28 @@ function arms.fire(partition, lane, arm, id)
   arms.remove(partition, lane, arm.member)
   return redis.call("SPUBLISH", keys.process(partition, arm.process), "w " .. arm.arm .. " " .. id) > 0
 end
+local function listens(partition, process, listening)
+  if listening[process] == nil then
+    local found = redis.call("PUBSUB", "SHARDNUMSUB", keys.process(partition, process))
+    listening[process] = process ~= "" and found[2] > 0
+  end
+  return listening[process]
+end
+function arms.offered(partition, lane, most, found)
+  local listening, known = {}, { [""] = true }
+  for _, member in ipairs(redis.call("ZRANGE", keys.waiters(partition, lane), 0, most - 1)) do
+    local arm = arms.read(member)
+    if arm and not known[arm.offered] and listens(partition, arm.process, listening) then
+      known[arm.offered] = true
+      found[#found + 1] = arm.offered
+    end
+  end
+end
 function arms.sweep(partition, lane)
   local listening = {}
   for _, member in ipairs(redis.call("ZRANDMEMBER", keys.waiters(partition, lane), SWEPT_MAX)) do
     local process = string.match(member, PATTERN) or ""
-    if listening[process] == nil then
-      local found = redis.call("PUBSUB", "SHARDNUMSUB", keys.process(partition, process))
-      listening[process] = process ~= "" and found[2] > 0
-    end
-    if not listening[process] then
+    if not listens(partition, process, listening) then
       arms.remove(partition, lane, member)
     end
   end
@@ -1778,6 +1794,7 @@ function run.finish(r, state, now)
   record.set(r, "du", nil)
   record.set(r, "gi", nil)
   record.set(r, "gx", nil)
+  record.set(r, "of", nil)
   record.set(r, "bo", nil)
   record.set(r, "ba", nil)
   run.close_attempt(r)
@@ -3756,6 +3773,9 @@ function lease.finish(r, how)
   record.set(r, lease.slot(f.ep), f.li .. f.ai .. " " .. f.ep .. " " .. how)
   f.li, f.lw, f.lx = nil, nil, nil
   record.set(r, "le", nil)
+  if f.of or f.B then
+    record.set_text(r, "of", nil)
+  end
 end
 function lease.release(r, call, what)
   lease.finish(r, "r " .. call .. " " .. what)
@@ -3825,6 +3845,7 @@ function handout.issue(r, wanted, index, now)
     return nil, refused == "block" and "blocked" or nil
   end
   record.set(r, "rv", reserved)
+  record.set_text(r, "of", wanted.offered ~= "" and wanted.offered or nil)
   if r.queue == "c" then
     record.set(r, "gi", id)
     record.set_number(r, "gx", number.later(now, GRANT_TTL_MS))
@@ -5401,6 +5422,54 @@ end
 return log
 end)()
 
+M.offers = (function()
+local arms = M.arms
+local capabilities = M.capabilities
+local keys = M.keys
+local number = M.number
+local offers = {}
+local LIVES_MS = 120000
+local EXAMINED_MAX = 1024
+function offers.made(partition, lane, offered, ttl, now)
+  if offered == "" then
+    return
+  end
+  local key = keys.offers(partition, lane)
+  local until_when = number.later(now, math.max(ttl, LIVES_MS))
+  if redis.call("ZADD", key, number.text(until_when), offered) == 1 then
+    redis.call("ZREMRANGEBYSCORE", key, "-inf", number.text(now))
+  end
+end
+function offers.again(r, now)
+  local f = r.f
+  local offered = f.of or (f.B and redis.call("HGET", keys.long(r.partition, r.id), "of")) or ""
+  offers.made(r.partition, f.ln, offered, tonumber(f.lt), now)
+end
+function offers.cover(partition, lane, requires, now)
+  local live = redis.call(
+    "ZRANGE", keys.offers(partition, lane), "(" .. number.text(now), "+inf", "BYSCORE", "LIMIT", 0, EXAMINED_MAX)
+  arms.offered(partition, lane, EXAMINED_MAX, live)
+  local any = {}
+  for _, offered in ipairs(live) do
+    local offer = capabilities.offer(offered)
+    if capabilities.covers(offer, requires) then
+      return true, {}
+    end
+    for token in pairs(offer) do
+      any[token] = true
+    end
+  end
+  local found = {}
+  for token in string.gmatch(requires, "[^,]+") do
+    if any[token] then
+      found[#found + 1] = token
+    end
+  end
+  return false, found
+end
+return offers
+end)()
+
 M.operator = (function()
 local record = M.record
 local operator = {}
@@ -6035,6 +6104,7 @@ local claims = M.claims
 local clock = M.clock
 local execution = M.execution
 local lanes = M.lanes
+local offers = M.offers
 local reply = M.reply
 local waiters = M.waiters
 local function pass_on(partition, id)
@@ -6055,7 +6125,8 @@ return function(
   end
   local ask = { fresh = true, reclaims = mode == "a", tag = tag, offered = offered, lane = lane }
   ask.ln = settings and lanes.open(partition, lane, settings)
-  local lease = { request = request, holder = holder, ttl = ttl }
+  offers.made(partition, lane, offered, tonumber(ttl), now)
+  local lease = { request = request, holder = holder, ttl = ttl, offered = offered }
   local taken = claims.take(partition, ask, lease, tonumber(most), now)
   if #taken.ids > 0 then
     answers.remember(partition, "f", instance, lane, request, taken.ids, now, tonumber(ttl))
@@ -6416,9 +6487,14 @@ end)()
 
 F.disarm = (function()
 local arms = M.arms
+local clock = M.clock
+local offers = M.offers
 local reply = M.reply
 return function(partition, lane, process, arm, mode, offered, tag)
   local removed = arms.remove(partition, lane, arms.member(process, arm, mode, offered, tag))
+  if removed then
+    offers.made(partition, lane, offered, 0, clock.now_ms(partition))
+  end
   return reply.ok(removed and "1" or "0")
 end
 end)()
@@ -6503,6 +6579,16 @@ return function(partition, id, attempt, epoch, lease_id, digest, class, message,
     end
     return nil, retry.dispose(r, class, tonumber(retry_after), now)
   end)
+end
+end)()
+
+F.find_offers = (function()
+local clock = M.clock
+local offers = M.offers
+local reply = M.reply
+return function(partition, lane, requires)
+  local covered, offered = offers.cover(partition, lane, requires, clock.now_ms(partition))
+  return reply.ok(covered and "1" or "0", offered)
 end
 end)()
 
@@ -6859,6 +6945,7 @@ local answers = M.answers
 local claims = M.claims
 local clock = M.clock
 local lanes = M.lanes
+local offers = M.offers
 local reply = M.reply
 local TOKEN_TTL_MS = 5000
 return function(partition, request, lane, offered, instance, most, tag, repeats)
@@ -6871,7 +6958,9 @@ return function(partition, request, lane, offered, instance, most, tag, repeats)
   end
   local ask = { fresh = false, reclaims = true, tag = tag, offered = offered, lane = lane }
   ask.ln = settings and lanes.open(partition, lane, settings)
-  local taken = claims.take(partition, ask, { request = request }, tonumber(most), now)
+  offers.made(partition, lane, offered, 0, now)
+  local wanted = { request = request, offered = offered }
+  local taken = claims.take(partition, ask, wanted, tonumber(most), now)
   if #taken.ids > 0 then
     answers.remember(partition, "c", instance, lane, request, taken.ids, now, TOKEN_TTL_MS)
   end
@@ -6934,6 +7023,7 @@ local execution = M.execution
 local fence = M.fence
 local lease = M.lease
 local number = M.number
+local offers = M.offers
 local reply = M.reply
 local FIELDS = 4
 local function one(partition, args, at, now)
@@ -6951,6 +7041,9 @@ local function one(partition, args, at, now)
   local expires_at = lease.expiry(r, now, tonumber(r.f.lt))
   r.f.lx = number.text(expires_at)
   execution.commit(r, now)
+  if r.f.of or r.f.B then
+    offers.again(r, now)
+  end
   return reply.ok(number.text(expires_at))
 end
 return function(partition, args)
@@ -7719,6 +7812,7 @@ redis.register_function({ function_name = "fft_describe_schedule", callback = ca
 redis.register_function({ function_name = "fft_disarm", callback = call("disarm"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_extend_flow", callback = call("extend_flow"), flags = {  } })
 redis.register_function({ function_name = "fft_fail", callback = call("fail"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "fft_find_offers", callback = call("find_offers"), flags = { "no-writes" } })
 redis.register_function({ function_name = "fft_fire_schedules", callback = call("fire_schedules"), flags = {  } })
 redis.register_function({ function_name = "fft_hold", callback = call("hold"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "fft_list", callback = call("list"), flags = { "no-writes" } })

@@ -1,5 +1,7 @@
 //! The reads.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use ff_engine::machine::{self, ExecutionRecord, Placement};
@@ -8,14 +10,16 @@ use ff_engine::{
     ExecutionView, Explanation, ListPage, ListRequest, ListWaitpoints, ReadCompletions, ReadOps,
     ReadStream, ResultOutcome, ResultRequest, StreamPage, WaitpointPage,
 };
-use ff_types::{ExecutionId, TimestampMs, limits};
+use ff_types::backend::CapabilitySet;
+use ff_types::{ExecutionId, LaneId, TimestampMs, limits};
 
 use crate::ValkeyBackend;
 use crate::call::{BadReply, Values};
-use crate::calls::{Await, Describe, List};
+use crate::calls::{Await, Describe, FindOffers, List};
 use crate::codec::{self, Fields};
 use crate::failures::bad_reply;
 use crate::inner::Inner;
+use crate::keyspace::Partition;
 use crate::reply::Reply;
 use crate::waits::within;
 
@@ -116,7 +120,14 @@ impl ReadOps for ValkeyBackend {
             None => None,
         };
         let barrier = || told?.barrier(key);
-        Ok(machine::explain(&record, ahead, resets_at, barrier, stored.now))
+        let requires = &record.submission.capabilities;
+        let missing = match Placement::of(&record).queue {
+            Some(_) if !requires.is_empty() => {
+                self.inner.missing(self.inner.partition_of(id), lane, requires).await?
+            }
+            _ => None,
+        };
+        Ok(machine::explain(&record, ahead, resets_at, barrier, || missing, stored.now))
     }
 }
 
@@ -166,6 +177,32 @@ struct Part {
 }
 
 impl Inner {
+    /// Which of these requirements nobody offers, when no live worker of a lane offers all of them. A worker
+    /// that is busy may be known to some partitions only.
+    async fn missing(
+        &self,
+        home: &Partition,
+        lane: &LaneId,
+        requires: &CapabilitySet,
+    ) -> Result<Option<CapabilitySet>, EngineError> {
+        const OPERATION: &str = "explain";
+        let bad = || bad_reply(OPERATION, BadReply("offers"));
+        let others = self.keyspace.partitions.iter().filter(|other| !std::ptr::eq(*other, home));
+        let mut missing: BTreeSet<&str> = requires.iter().collect();
+        for partition in std::iter::once(home).chain(others) {
+            let call = FindOffers { lane: lane.as_str(), requires: requires.as_str() };
+            let answer = self.call(OPERATION, partition, call).await?.map_err(|_| bad())?;
+            if answer.covered {
+                return Ok(None);
+            }
+            for token in answer.offered {
+                let token = token.into_bytes().ok_or_else(bad)?;
+                missing.remove(std::str::from_utf8(&token).map_err(|_| bad())?);
+            }
+        }
+        CapabilitySet::from_tokens(missing).map(Some).map_err(|_| bad())
+    }
+
     async fn stored(
         &self,
         operation: &'static str,

@@ -53,6 +53,7 @@ impl ClaimOps for Toy {
             let good = |(id, index)| outstanding(&table, id, request.request_id, index, now);
             return Ok(items.into_iter().zip(0..).filter_map(good).collect());
         }
+        table.offers.made(lane, offered, Duration::ZERO, now);
         let mut tokens = Vec::new();
         let mut items = Vec::new();
         let most = table.room(lane, request.max_tokens as usize, now);
@@ -64,7 +65,8 @@ impl ClaimOps for Toy {
             }
             for pick in picks {
                 let (id, index) = (pick.place.1, items.len());
-                let token = issue_token(&mut table, id, request.request_id, index, now);
+                let asker = (request.request_id, offered);
+                let token = issue_token(&mut table, asker, id, index, now);
                 // What ends instead of starting may have changed what else there is: then look anew.
                 let Some(token) = token else { break };
                 table.handed_out(lane, &pick, now);
@@ -116,6 +118,7 @@ impl Toy {
         let mut outcome = ClaimOutcome::default();
         let mut items = Vec::new();
         let (lane, offered) = (&request.lane, &request.capabilities);
+        table.offers.made(lane, offered, request.policy.lease_ttl, now);
         let most = table.room(lane, request.policy.max_tasks as usize, now);
         let wants = Wants { lane, offered, queues, filter: &filter };
         while items.len() < most {
@@ -128,8 +131,10 @@ impl Toy {
                 let issued = match pick.queue {
                     Queue::Ready => issue_lease(&mut table, id, request, index, now)
                         .map(|task| outcome.tasks.push(task)),
-                    Queue::Reclaim => issue_token(&mut table, id, request.request_id, index, now)
-                        .map(|token| outcome.reclaims.push(token)),
+                    Queue::Reclaim => {
+                        issue_token(&mut table, (request.request_id, offered), id, index, now)
+                            .map(|token| outcome.reclaims.push(token))
+                    }
                 };
                 // What ends instead of starting may have changed what else there is: then look anew.
                 if issued.is_none() {
@@ -244,6 +249,15 @@ impl Table {
         }
     }
 
+    /// A lease was renewed: its holder still offers what it offered.
+    pub(crate) fn offered_again(&mut self, id: ExecutionId, now: TimestampMs) {
+        let Self { rows, offers, .. } = self;
+        let Some(row) = rows.get(&id) else { return };
+        if let (Some(offered), Some(lease)) = (&row.run.offered, row.run.lease) {
+            offers.made(&row.submission.lane, offered, Duration::from_millis(lease.ttl_ms), now);
+        }
+    }
+
     /// Looks at a lane that is due; those that wait look for themselves.
     pub(crate) fn tick_lane(&mut self, id: &LaneId, outcome: &mut TickOutcome, now: TimestampMs) {
         let looked = self.lanes.get_mut(id).and_then(|lane| lane.look(now));
@@ -281,7 +295,8 @@ fn issue_lease(
 ) -> Option<Task> {
     let row = table.rows.get(&id).filter(|row| Placement::of(row).queue.is_some())?;
     let lease = request.request_id.lease(u16::try_from(index).ok()?);
-    match machine::claim(row, lease, &request.policy, table, now) {
+    let offered = &request.capabilities;
+    match machine::claim(row, lease, &request.policy, offered, table, now) {
         Decision::Apply { next, outcome } => {
             table.apply(id, *next, now);
             match outcome {
@@ -295,14 +310,14 @@ fn issue_lease(
 
 fn issue_token(
     table: &mut Table,
+    (request_id, offered): (RequestId, &CapabilitySet),
     id: ExecutionId,
-    request_id: RequestId,
     index: usize,
     now: TimestampMs,
 ) -> Option<ReclaimToken> {
     let row = table.rows.get(&id).filter(|row| Placement::of(row).queue.is_some())?;
     let grant = Grant { execution: id, id: request_id.grant(u16::try_from(index).ok()?) };
-    match machine::grant(row, grant.id, table, now) {
+    match machine::grant(row, grant.id, offered, table, now) {
         Decision::Apply { next, outcome: issued } => {
             table.apply(id, *next, now);
             issued.then(|| grant.token())

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ff_engine::machine::lane::LaneQueues;
 use ff_engine::machine::{
-    BudgetRecord, CompletionLog, Decision, ExecutionRecord, FlowRecord, ScheduleRecord,
+    BudgetRecord, CompletionLog, Decision, ExecutionRecord, FlowRecord, Offers, ScheduleRecord,
 };
 use ff_engine::roles::BackendInfo;
 use ff_engine::{Clock, EngineError, ExecutionResult, KeyRing, OsSecrets};
@@ -33,6 +33,7 @@ pub(crate) struct Table {
     pub(crate) flows: BTreeMap<FlowId, FlowRecord>,
     pub(crate) budgets: BTreeMap<BudgetId, BudgetRecord>,
     pub(crate) lanes: BTreeMap<LaneId, LaneQueues>,
+    pub(crate) offers: Offers,
     pub(crate) schedules: BTreeMap<ScheduleId, ScheduleRecord>,
     pub(crate) log: CompletionLog,
     pub(crate) keys:

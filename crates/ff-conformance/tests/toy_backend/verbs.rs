@@ -78,7 +78,9 @@ impl SubmitOps for Toy {
 impl AttemptOps for Toy {
     async fn renew(&self, handle: &Handle) -> Result<LeaseRenewal, EngineError> {
         let fence = Fence::of(handle, TAG)?;
-        self.change(fence.execution, |row, now| machine::renew(row, &fence, now))
+        let renewed = self.change(fence.execution, |row, now| machine::renew(row, &fence, now))?;
+        self.table().offered_again(fence.execution, self.clock.now());
+        Ok(renewed)
     }
 
     async fn complete(&self, handle: &Handle, result: Option<&Payload>) -> Result<(), EngineError> {
@@ -459,7 +461,8 @@ impl ReadOps for Toy {
         let submission = &row.submission;
         let barrier =
             || table.lanes.get(&submission.lane)?.record.barrier(submission.lane_key.as_ref(), now);
-        Ok(machine::explain(row, ahead, resets_at, barrier, now))
+        let missing = || table.offers.missing(&submission.lane, &submission.capabilities, now);
+        Ok(machine::explain(row, ahead, resets_at, barrier, missing, now))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ff_types::backend::ClaimPolicy;
+use ff_types::backend::{CapabilitySet, ClaimPolicy};
 use ff_types::{AttemptIndex, LeaseId, TerminalOutcome, TimestampMs};
 
 use super::budget::{Admission, BudgetTables, admit, blocked, failed};
@@ -28,6 +28,7 @@ pub fn claim(
     record: &ExecutionRecord,
     lease: LeaseId,
     policy: &ClaimPolicy,
+    offered: &CapabilitySet,
     budgets: &impl BudgetTables,
     now: TimestampMs,
 ) -> Decision<Claimed> {
@@ -43,9 +44,15 @@ pub fn claim(
             return Decision::apply(failed(&record.run, &breach, now), Claimed::Ended);
         }
     };
-    let next = leased(record, lease, policy, reservation, now);
+    let mut next = leased(record, lease, policy, reservation, now);
+    next.offered = offer(offered);
     let attempt = next.attempt.map_or(AttemptIndex::FIRST, |attempt| attempt.index);
     Decision::apply(next, Claimed::Leased(attempt))
+}
+
+/// What is kept of an offer.
+pub(super) fn offer(offered: &CapabilitySet) -> Option<CapabilitySet> {
+    (!offered.is_empty()).then(|| offered.clone())
 }
 
 /// The run state of one that must not start: expired when its deadline or its time to live has passed, and cancelled when

@@ -1,5 +1,6 @@
 //! Why an execution is not running: the predicates of the claim, in words.
 
+use ff_types::backend::CapabilitySet;
 use ff_types::{BlockReason, BudgetId, TimestampMs};
 
 use super::placement::{Placement, Queue};
@@ -14,12 +15,14 @@ pub fn is_claimable(record: &ExecutionRecord, now: TimestampMs) -> bool {
 /// Explains a record. `ahead` is how many ready executions of its requirement class stand in front
 /// of it; it is asked for only when the execution is in the ready queue. `resets_at` is when a budget starts
 /// from nothing, and asked for only when the execution waits for that. `barrier` is what keeps its lane from
-/// handing it out, and asked for only when it is ready.
+/// handing it out, and asked for only when it is ready. `missing` is what nobody offers of what it requires,
+/// when no live worker of the lane offers all of it, and asked for only when nothing else is in the way.
 pub fn explain(
     record: &ExecutionRecord,
     ahead: impl FnOnce() -> u32,
     resets_at: impl FnOnce(BudgetId) -> Option<TimestampMs>,
     barrier: impl FnOnce() -> Option<LaneBarrier>,
+    missing: impl FnOnce() -> Option<CapabilitySet>,
     now: TimestampMs,
 ) -> Explanation {
     let run = &record.run;
@@ -70,6 +73,9 @@ pub fn explain(
         match placement.queue {
             _ if let Some(barrier) = barrier() => {
                 (ExplainReason::LaneClosed { lane, barrier }, barrier.clears_at())
+            }
+            _ if let Some(missing) = missing() => {
+                (ExplainReason::NoCapableWorker { lane, requires, missing }, None)
             }
             Some((Queue::Reclaim, _)) => (ExplainReason::AwaitingReclaim { lane, requires }, None),
             _ => (ExplainReason::Queued { lane, requires, ahead: ahead() }, None),

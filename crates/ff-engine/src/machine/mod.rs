@@ -26,6 +26,7 @@ mod frame_log;
 mod hold;
 pub mod lane;
 pub mod lifecycle;
+mod offers;
 mod placement;
 mod progress;
 mod recent;
@@ -70,6 +71,7 @@ pub use flow::{
 pub use frame_log::{FrameLog, append_frames, stream_end};
 pub use hold::{hold, release_hold};
 pub use lane::{LaneRecord, LaneTables};
+pub use offers::Offers;
 pub use placement::{Placement, Queue, QueueOrder};
 pub use progress::progress;
 pub use recent::Recent;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use ff_types::backend::ClaimPolicy;
+use ff_types::backend::{CapabilitySet, ClaimPolicy};
 use ff_types::{AttemptIndex, GrantId, TimestampMs, limits};
 
 use super::budget::{Admission, BudgetTables, admit, blocked, failed};
-use super::claim::{Claimed, ended_instead, leased};
+use super::claim::{Claimed, ended_instead, leased, offer};
 use super::decision::Decision;
 use super::record::{ExecutionRecord, OutstandingGrant};
 use crate::error::{EngineError, StateKind};
@@ -17,6 +17,7 @@ use crate::fence::Grant;
 pub fn grant(
     record: &ExecutionRecord,
     id: GrantId,
+    offered: &CapabilitySet,
     budgets: &impl BudgetTables,
     now: TimestampMs,
 ) -> Decision<bool> {
@@ -36,6 +37,7 @@ pub fn grant(
     let expires_at = now.saturating_add(Duration::from_millis(limits::RECLAIM_GRANT_TTL_MS));
     next.grant = Some(OutstandingGrant { id, expires_at });
     next.reservation = reservation;
+    next.offered = offer(offered);
     Decision::apply(next, true)
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ff_types::backend::{FailOutcome, FailureClass};
+use ff_types::backend::{CapabilitySet, FailOutcome, FailureClass};
 use ff_types::{
     AttemptIndex, BlockReason, BudgetId, ExecutionState, FlowId, GrantId, LeaseEpoch, LeaseId,
     Payload, ReasonSet, RequestId, TerminalOutcome, TimestampMs, WorkerId, WorkerInstanceId,
@@ -67,6 +67,8 @@ pub struct RunState {
     pub epoch: LeaseEpoch,
     /// The live lease; set exactly in `Active`.
     pub lease: Option<Lease>,
+    /// What the worker offered that it was handed out to, until the lease ends; `None` when that was nothing.
+    pub offered: Option<CapabilitySet>,
     /// The latest leases that ended, and how.
     pub ended_leases: Recent<EndedLease>,
     /// The outstanding reclaim token.
@@ -281,6 +283,7 @@ impl RunState {
     /// Ends the live lease, if any.
     pub(crate) fn end_lease(&mut self, end: LeaseEnd) {
         if let Some(lease) = self.lease.take() {
+            self.offered = None;
             let (id, attempt, epoch) = (lease.id, lease.attempt, self.epoch);
             self.ended_leases.push(EndedLease { id, attempt, epoch, end });
         }
@@ -319,6 +322,7 @@ impl RunState {
         self.reasons = ReasonSet::EMPTY;
         self.delay_until = None;
         self.grant = None;
+        self.offered = None;
         if self.waits.is_some() {
             self.waits_mut().end();
         }

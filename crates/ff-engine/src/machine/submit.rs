@@ -124,6 +124,7 @@ pub(super) fn created(
         attempt: None,
         epoch: LeaseEpoch::ZERO,
         lease: None,
+        offered: None,
         ended_leases: Recent::default(),
         grant: None,
         retries: 0,

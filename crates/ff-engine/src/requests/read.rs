@@ -333,6 +333,16 @@ pub enum ExplainReason {
         /// Why not.
         barrier: LaneBarrier,
     },
+    /// It is ready, and no live worker offers what it requires: none that has claimed in its lane within the last
+    /// 2 min, waits there, or holds a lease from there.
+    NoCapableWorker {
+        /// The lane.
+        lane: LaneId,
+        /// What a worker must offer.
+        requires: CapabilitySet,
+        /// What of it no live worker offers; empty when each is offered, but not all by one worker.
+        missing: CapabilitySet,
+    },
     /// It waits in its lane for a worker that asks the reclaim scanner and offers what it requires.
     AwaitingReclaim {
         /// The lane.
@@ -389,6 +399,12 @@ impl fmt::Display for ExplainReason {
             Self::AwaitingChildFlow { flow_id } => write!(f, "it waits for child flow {flow_id}"),
             Self::TokenOutstanding => f.write_str("a reclaim token is out for it"),
             Self::LaneClosed { lane, barrier } => write!(f, "its lane {lane} {barrier}"),
+            Self::NoCapableWorker { lane, requires, missing } if missing.is_empty() => {
+                write!(f, "no live worker of lane {lane} offers all of {requires}")
+            }
+            Self::NoCapableWorker { lane, missing, .. } => {
+                write!(f, "no live worker of lane {lane} offers {missing}")
+            }
             Self::AwaitingReclaim { lane, requires } => {
                 write!(
                     f,
