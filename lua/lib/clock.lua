@@ -16,6 +16,11 @@ function clock.set_until(_, key, value, ends_at)
   redis.call("SET", key, value, "PXAT", number.text(ends_at))
 end
 
+--- Lets a key be gone from `ends_at` on.
+function clock.end_at(_, key, ends_at)
+  redis.call("PEXPIREAT", key, number.text(ends_at))
+end
+
 --- Removes what has ended. The server does that by itself.
 function clock.purge(_, _) end
 

@@ -2,6 +2,7 @@
 --- turn from work that nobody can do. Offers of nothing are not kept.
 local arms = require("arms")
 local capabilities = require("capabilities")
+local clock = require("clock")
 local keys = require("keys")
 local number = require("number")
 
@@ -9,6 +10,10 @@ local offers = {}
 
 --- How long an offer counts at least, from the latest claim or renewal on.
 local LIVES_MS = 120000
+--- What is made again within this time is not written again.
+local STEP_MS = 10000
+--- The longest lease; nothing counts for longer.
+local TTL_MAX_MS = 3600000
 --- Most offers, and most arms, of a lane that are looked at.
 local EXAMINED_MAX = 1024
 
@@ -18,10 +23,17 @@ function offers.made(partition, lane, offered, ttl, now)
     return
   end
   local key = keys.offers(partition, lane)
-  local until_when = number.later(now, math.max(ttl, LIVES_MS))
-  if redis.call("ZADD", key, number.text(until_when), offered) == 1 then
+  local ends_at = number.later(now, math.max(ttl, LIVES_MS))
+  local score = redis.call("ZSCORE", key, offered)
+  local last = score and tonumber(score)
+  if last and last <= ends_at and ends_at - last < STEP_MS then
+    return
+  end
+  redis.call("ZADD", key, number.text(ends_at), offered)
+  if not last then
     redis.call("ZREMRANGEBYSCORE", key, "-inf", number.text(now))
   end
+  clock.end_at(partition, key, number.later(now, TTL_MAX_MS))
 end
 
 --- A lease was renewed: its holder still offers what it offered.

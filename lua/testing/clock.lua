@@ -14,6 +14,11 @@ end
 --- Stores a text that is gone at the first purge from `ends_at` on.
 function clock.set_until(partition, key, value, ends_at)
   redis.call("SET", key, value)
+  clock.end_at(partition, key, ends_at)
+end
+
+--- Lets a key be gone at the first purge from `ends_at` on.
+function clock.end_at(partition, key, ends_at)
   redis.call("ZADD", partition .. "ending", number.text(ends_at), key)
 end
 

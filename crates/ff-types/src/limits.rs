@@ -97,6 +97,8 @@ pub const RENEW_BATCH_MAX: usize = 1_000;
 pub const MAX_WAIT_MAX_MS: u64 = MINUTE_MS;
 /// How long a worker counts as one that offers its capabilities, from its latest claim or renewal on: 2 min.
 pub const OFFER_LIVES_MS: u64 = 2 * MINUTE_MS;
+/// An offer that is made again this soon counts as the one before: 10 s.
+pub const OFFER_STEP_MS: u64 = 10_000;
 /// Most offers of a lane that one partition looks at to explain why work waits: of more, some are not seen.
 pub const OFFERS_EXAMINED_MAX: usize = 1_024;
 /// How long an unused reclaim token holds its execution back: 5 s.

@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "28845b4ea81488b9db804de3820a24b8" }
+M.library = { PROTOCOL = 1, HASH = "242d1c7d92e02d796bc58ab534d4ffa7" }
 
 M.number = (function()
 local number = {}
@@ -780,6 +780,9 @@ function clock.now_ms(_)
 end
 function clock.set_until(_, key, value, ends_at)
   redis.call("SET", key, value, "PXAT", number.text(ends_at))
+end
+function clock.end_at(_, key, ends_at)
+  redis.call("PEXPIREAT", key, number.text(ends_at))
 end
 function clock.purge(_, _) end
 return clock
@@ -5418,20 +5421,30 @@ end)()
 M.offers = (function()
 local arms = M.arms
 local capabilities = M.capabilities
+local clock = M.clock
 local keys = M.keys
 local number = M.number
 local offers = {}
 local LIVES_MS = 120000
+local STEP_MS = 10000
+local TTL_MAX_MS = 3600000
 local EXAMINED_MAX = 1024
 function offers.made(partition, lane, offered, ttl, now)
   if offered == "" then
     return
   end
   local key = keys.offers(partition, lane)
-  local until_when = number.later(now, math.max(ttl, LIVES_MS))
-  if redis.call("ZADD", key, number.text(until_when), offered) == 1 then
+  local ends_at = number.later(now, math.max(ttl, LIVES_MS))
+  local score = redis.call("ZSCORE", key, offered)
+  local last = score and tonumber(score)
+  if last and last <= ends_at and ends_at - last < STEP_MS then
+    return
+  end
+  redis.call("ZADD", key, number.text(ends_at), offered)
+  if not last then
     redis.call("ZREMRANGEBYSCORE", key, "-inf", number.text(now))
   end
+  clock.end_at(partition, key, number.later(now, TTL_MAX_MS))
 end
 function offers.again(r, now)
   local f = r.f

@@ -1,7 +1,8 @@
 //! What live workers offer, by lane: what tells work that waits its turn from work that nobody can do.
 //!
 //! An offer is made by a claim, by a call of the reclaim scanner, and again by every renewal of what it was
-//! handed out for. It counts for [`limits::OFFER_LIVES_MS`], or as long as the lease when that is longer.
+//! handed out for. It counts for [`limits::OFFER_LIVES_MS`], or as long as the lease when that is longer; what
+//! is made again within [`limits::OFFER_STEP_MS`] counts as the one before.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,10 +28,16 @@ impl Offers {
         if offered.is_empty() {
             return;
         }
-        let lives = ttl.max(Duration::from_millis(limits::OFFER_LIVES_MS));
+        let until = now.saturating_add(ttl.max(Duration::from_millis(limits::OFFER_LIVES_MS)));
+        let step = Duration::from_millis(limits::OFFER_STEP_MS);
         let offers = self.lanes.entry(lane.clone()).or_default();
-        if offers.insert(offered.clone(), now.saturating_add(lives)).is_none() {
-            offers.retain(|_, until| *until > now);
+        match offers.get_mut(offered) {
+            Some(last) if *last <= until && until.saturating_since(*last) < step => {}
+            Some(last) => *last = until,
+            None => {
+                offers.retain(|_, until| *until > now);
+                offers.insert(offered.clone(), until);
+            }
         }
     }
 
