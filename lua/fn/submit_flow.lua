@@ -2,7 +2,7 @@
 ---
 --- @arg flow        id
 --- @arg fingerprint text  of the whole
---- @arg policy      text  `i` isolate or `f` fail fast
+--- @arg policy      text  `i` isolate or `f` fail fast, then its budgets, 32 digits each
 --- @arg retention   int   ms
 --- @arg deadline    text  or empty
 --- @arg tags        text  `<key> <value>` a line
@@ -55,13 +55,15 @@ return function(
   if refusal then
     return refusal
   end
-  local submitted = number.text(now) .. " " .. policy .. " " .. retention .. " " .. fingerprint
+  local letter, budgets = string.match(policy, "^(%l)(.*)$")
+  local submitted = number.text(now) .. " " .. letter .. " " .. retention .. " " .. fingerprint
   local fl = flow.new(partition, id, submitted, "open 1 " .. count .. " " .. edges .. " " .. count .. " 0")
   fl.due = there and there.due
   fl.f = { sx = there and there.f.sx, sg = there and there.f.sg, sm = there and there.f.sm }
   record.set(fl, "s", submitted)
   record.set(fl, "dl", deadline ~= "" and deadline or nil)
   record.set(fl, "tg", tags ~= "" and tags or nil)
+  record.set(fl, "bu", budgets ~= "" and budgets or nil)
   redis.call("ZADD", keys.flows(partition), 0, id)
   if starter then
     record.set(fl, "pa", parent)

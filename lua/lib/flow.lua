@@ -8,6 +8,7 @@
 --- @field pa the execution that started it
 --- @field dd how many flows it lies within
 --- @field tg tags, one `<key> <value>` a line
+--- @field bu the budgets that every member draws on, also one that comes later, 32 digits each
 --- @field ca cancellation: cause (`r` requested, `f` a failure, `d` deadline), policy (`o` flow only, `p` pending, `a` all), when, reason
 --- @field sw index of the member with which its cancellation goes on
 --- @field bl which lists of what is left to do exist

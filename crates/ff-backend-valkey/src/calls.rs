@@ -2867,7 +2867,7 @@ pub(crate) struct SubmitFlow<'a> {
     pub(crate) flow: u128,
     /// `fingerprint`: of the whole.
     pub(crate) fingerprint: &'a str,
-    /// `policy`: `i` isolate or `f` fail fast.
+    /// `policy`: `i` isolate or `f` fail fast, then its budgets, 32 digits each.
     pub(crate) policy: &'a str,
     /// `retention`: ms.
     pub(crate) retention: u64,

@@ -9,10 +9,10 @@ use std::time::Duration;
 use ff_backend_valkey::ValkeyBackend;
 use ff_engine::{
     AdjustLane, AttemptOps, BackfillSchedule, BudgetLimit, BudgetOps, ClaimOps, ClaimRequest,
-    CreateBudget, CreateSchedule, FlowEdge, FlowNode, FlowOps, FlowSpec, IdSource, LaneOps,
-    LaneSettings, Rate, ReadOps, ReadStream, Recurrence, ResultRequest, ScheduleOps, ScheduleSpec,
-    SeededEntropy, StreamCursor, Submission, SubmitOps, SystemClock, Task, TickRequest, TimerOps,
-    UpdateSummary, UsageOutcome,
+    CreateBudget, CreateSchedule, ExtendFlow, FlowEdge, FlowNode, FlowOps, FlowSpec, IdSource,
+    LaneOps, LaneSettings, Rate, ReadOps, ReadStream, Recurrence, ResultRequest, ScheduleOps,
+    ScheduleSpec, SeededEntropy, StreamCursor, Submission, SubmitOps, SystemClock, Task,
+    TickRequest, TimerOps, UpdateSummary, UsageOutcome,
 };
 use ff_types::backend::{
     BackendConfig, CapabilitySet, ClaimPolicy, Frame, FrameKind, ScannerFilter, UsageDimensions,
@@ -475,4 +475,39 @@ async fn a_promotion_costs_a_few_commands_more() {
 
     done.expect("the lease lives");
     assert_eq!(cost, PROMOTION);
+}
+
+/// What handing in a flow of a node and extending it by another send. The extension reads the graph and the flow
+/// before. With a budget each looks whether that is there.
+const FLOW: [&str; 2] = [
+    "fcall get×2 hgetall hset×2 sadd set time zadd×3 zrange",
+    "fcall fcall_ro×2 get hgetall×3 hmget×2 hset×2 sadd set time zadd×2 zrange",
+];
+
+#[tokio::test]
+async fn only_a_flow_with_budgets_pays_for_them() {
+    let binary = Binary::find(Flavor::Valkey).expect("a server is found");
+    let server = Server::start(&Options::new().binary(binary)).expect("a server starts");
+    let mut bench = Bench::start(&server).await;
+    let budget = CreateBudget::new(bench.ids.budget_id());
+    let budget = budget.with_limit("output_tokens", BudgetLimit::hard(10));
+    bench.backend.create_budget(&budget).await.expect("it is made");
+    let node = |bench: &Bench, key: &str| {
+        FlowNode::new(NodeKey::new(key).expect("the key is valid"), bench.submission())
+    };
+    for (budgets, more) in [(vec![], ""), (vec![budget.id], "exists ")] {
+        let spec = FlowSpec::new(bench.ids.together(budget.id.shard()).flow_id());
+        let spec = spec.with_budgets(budgets).expect("it has no nodes");
+        let spec = spec.with_node(node(&bench, "a"));
+        let call = async |bench: &Bench| bench.backend.submit_flow(&spec).await;
+        let (submit, submitted) = bench.cost(call).await;
+        let id = submitted.expect("it is stored").flow_id;
+        let request = ExtendFlow::new(bench.ids.request_id(), id, 1, 1);
+        let request = request.with_node(node(&bench, "b"));
+        let call = async |bench: &Bench| bench.backend.extend_flow(&request).await;
+        let (extend, extended) = bench.cost(call).await;
+        extended.expect("the flow is open");
+
+        assert_eq!([submit, extend], FLOW.map(|cost| format!("{more}{cost}")));
+    }
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use common::Rig;
 use ff_sdk::prelude::*;
 use ff_sdk::{
-    BudgetId, BudgetLimit, BudgetWindow, EngineError, ExecutionState, ExplainReason, Flow,
-    FlowState, UsageDimensions, UsageOutcome,
+    BudgetId, BudgetLimit, BudgetWindow, EngineError, ExecutionState, ExplainReason, Extension,
+    Flow, FlowState, UsageDimensions, UsageOutcome,
 };
 
 const TOKENS: &str = "output_tokens";
@@ -138,5 +138,34 @@ async fn a_flow_draws_on_its_budget_under_an_id_beside_it() {
     assert_eq!(beside.id.shard(), budget.id.shard());
     client.reset_budget(budget.id).await.unwrap();
     assert_eq!(client.budget(budget.id).await.unwrap().dimensions[TOKENS].used, 0);
+    tokio::join!(worker.shutdown(), rig.pass(SECOND));
+}
+
+#[tokio::test]
+async fn an_extension_draws_on_the_budgets_of_the_flow_and_on_its_own() {
+    let rig = Rig::new();
+    let client = &rig.client;
+    let of_flow = client.new_budget().with_limit(TOKENS, BudgetLimit::hard(100));
+    let more = client.new_budget_beside(of_flow.id).with_limit(TOKENS, BudgetLimit::hard(100));
+    for budget in [&of_flow, &more] {
+        client.create_budget(budget).await.unwrap();
+    }
+    let mut flow = Flow::new().budget(of_flow.id);
+    flow.node("a", Job::new("spend", &3));
+    let flow = client.flow(client.submit_flow(&flow).await.unwrap());
+    let mut extension = Extension::new().budget(more.id);
+    extension.node("b", Job::new("spend", &4)).after(["a"]);
+
+    flow.extend(&extension).await.unwrap();
+    let worker = rig.worker().handler("spend", spend).build().unwrap().start();
+    rig.pass(2 * SECOND).await;
+
+    let view = flow.describe().await.unwrap();
+    assert_eq!((view.summary.state, view.budgets), (FlowState::Completed, vec![of_flow.id]));
+    let mut used = Vec::new();
+    for budget in [of_flow.id, more.id] {
+        used.push(client.budget(budget).await.unwrap().dimensions[TOKENS].used);
+    }
+    assert_eq!(used, [14, 8]);
     tokio::join!(worker.shutdown(), rig.pass(SECOND));
 }

@@ -60,9 +60,13 @@ pub(super) fn usage(amounts: Amounts) -> UsageDimensions {
 }
 
 pub(super) fn drawn_on(r: &Reader<'_>) -> Result<Vec<BudgetId>, EngineError> {
-    let ids = r.text("bu")?.unwrap_or("").as_bytes().chunks(ID_DIGITS);
+    ids(r.text("bu")?.unwrap_or("")).ok_or_else(|| r.corrupt("bu"))
+}
+
+/// The budgets of this text, 32 digits each.
+pub(super) fn ids(text: &str) -> Option<Vec<BudgetId>> {
     let id = |digits| std::str::from_utf8(digits).ok()?.parse().ok();
-    ids.map(|digits| id(digits).ok_or_else(|| r.corrupt("bu"))).collect()
+    text.as_bytes().chunks(ID_DIGITS).map(id).collect()
 }
 
 /// The record of a budget with these fields.

@@ -14,7 +14,7 @@ use ff_types::{
     LaneId, RequestId, Tags, TaskKind, TimestampMs, limits,
 };
 
-use super::{Fields, Reader};
+use super::{Fields, Reader, budgets};
 
 /// The node that an execution is.
 pub(super) fn node(r: &Reader<'_>) -> Result<Option<Node>, EngineError> {
@@ -149,6 +149,7 @@ pub(crate) fn flow(id: FlowId, fields: &Fields) -> Result<FlowRecord, EngineErro
     let nodes = vec![Links::default(); nodes];
     let parent = text("pa")?.map(str::parse).transpose().map_err(|_| corrupt("pa"))?;
     let depth = text("dd")?.map(str::parse).transpose().map_err(|_| corrupt("dd"))?.unwrap_or(0);
+    let budgets = budgets::ids(text("bu")?.unwrap_or("")).ok_or_else(|| corrupt("bu"))?;
     Ok(FlowRecord {
         id,
         fingerprint,
@@ -158,6 +159,7 @@ pub(crate) fn flow(id: FlowId, fields: &Fields) -> Result<FlowRecord, EngineErro
         submitted_at,
         parent,
         depth,
+        budgets,
         nodes,
         run,
     })

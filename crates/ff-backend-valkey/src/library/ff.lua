@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "242d1c7d92e02d796bc58ab534d4ffa7" }
+M.library = { PROTOCOL = 1, HASH = "de3c230daacdf18921fcef9794f79ec0" }
 
 M.number = (function()
 local number = {}
@@ -7456,13 +7456,15 @@ return function(
   if refusal then
     return refusal
   end
-  local submitted = number.text(now) .. " " .. policy .. " " .. retention .. " " .. fingerprint
+  local letter, budgets = string.match(policy, "^(%l)(.*)$")
+  local submitted = number.text(now) .. " " .. letter .. " " .. retention .. " " .. fingerprint
   local fl = flow.new(partition, id, submitted, "open 1 " .. count .. " " .. edges .. " " .. count .. " 0")
   fl.due = there and there.due
   fl.f = { sx = there and there.f.sx, sg = there and there.f.sg, sm = there and there.f.sm }
   record.set(fl, "s", submitted)
   record.set(fl, "dl", deadline ~= "" and deadline or nil)
   record.set(fl, "tg", tags ~= "" and tags or nil)
+  record.set(fl, "bu", budgets ~= "" and budgets or nil)
   redis.call("ZADD", keys.flows(partition), 0, id)
   if starter then
     record.set(fl, "pa", parent)

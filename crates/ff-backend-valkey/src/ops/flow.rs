@@ -2,6 +2,7 @@
 //! staged first, and what is left to do after a call is done by further ones.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -54,10 +55,7 @@ impl FlowOps for ValkeyBackend {
         let call = calls::SubmitFlow {
             flow: spec.id().as_u128(),
             fingerprint: &fingerprint,
-            policy: match spec.policy {
-                FlowPolicy::Isolate => "i",
-                FlowPolicy::FailFast => "f",
-            },
+            policy: &policy_text(spec),
             retention: u64::try_from(spec.retention.as_millis()).unwrap_or(u64::MAX),
             deadline: &spec.deadline.map_or_else(String::new, |at: TimestampMs| at.to_string()),
             tags: &tag_lines(&spec.tags),
@@ -110,6 +108,7 @@ impl FlowOps for ValkeyBackend {
             if as_it_is.run.state.is_terminal() || as_it_is.run.cancel.is_some() {
                 return self.inner.extend(call).await;
             }
+            let request = &*request.drawing_on(&as_it_is.budgets)?;
             check_graph(&known, &known_edges, request.nodes(), request.edges())?;
             let keys = known.iter().map(|(key, _)| key);
             let keys = keys.chain(request.nodes().iter().map(|node| &node.key));
@@ -189,6 +188,16 @@ impl FlowOps for ValkeyBackend {
     ) -> Result<UpstreamPage, EngineError> {
         self.inner.upstream(request).await
     }
+}
+
+/// The letter of the failure policy, and the budgets of the flow.
+fn policy_text(spec: &FlowSpec) -> String {
+    let letter = match spec.policy {
+        FlowPolicy::Isolate => "i",
+        FlowPolicy::FailFast => "f",
+    };
+    let budgets = spec.budgets().iter().map(ToString::to_string);
+    iter::once(letter.to_owned()).chain(budgets).collect()
 }
 
 /// The lease of the execution that starts a flow.

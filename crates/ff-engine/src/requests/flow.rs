@@ -1,4 +1,4 @@
-//! Flows: what is handed in, extended, cancelled and replayed.
+//! Flows: what is handed in, cancelled and waited for.
 
 use std::time::Duration;
 
@@ -157,8 +157,8 @@ impl FlowSpec {
         &self.edges
     }
 
-    /// Lets every node that is added from now on draw on these budgets, which have one placement. The id
-    /// takes its placement bits from the first.
+    /// Lets every node that is added from now on, also by an extension, draw on these budgets, which have one
+    /// placement. The id takes its placement bits from the first.
     ///
     /// # Errors
     /// [`EngineError::Validation`] when the flow has nodes, or is a child flow that is placed elsewhere.
@@ -175,10 +175,12 @@ impl FlowSpec {
             }
             self.id = self.id.with_shard(first.shard());
         }
-        if !self.nodes.is_empty() {
-            return Err(EngineError::validation("budgets", "must be named before the nodes"));
-        }
-        Ok(self)
+        named_before(&self.nodes, &self.budgets).map(|()| self)
+    }
+
+    /// The budgets that every node draws on.
+    pub fn budgets(&self) -> &[BudgetId] {
+        &self.budgets
     }
 
     /// Adds a node and answers the id that its execution has.
@@ -260,6 +262,11 @@ impl FlowSpec {
             ));
         }
         self.nodes.iter().try_for_each(valid_node)?;
+        let draws_on_them = |node: &FlowNode| node.submission.budgets().starts_with(&self.budgets);
+        if !self.nodes.iter().all(draws_on_them) {
+            let problem = "are not those that all nodes draw on first";
+            return Err(EngineError::validation("budgets", problem));
+        }
         check_graph(&[], &[], &self.nodes, &self.edges)
     }
 
@@ -278,11 +285,21 @@ impl FlowSpec {
             feed(&mut hash, key.as_bytes());
             feed(&mut hash, value.as_bytes());
         }
+        if !self.budgets.is_empty() {
+            feed(&mut hash, b"budgets");
+            self.budgets.iter().for_each(|budget| hash.update(&budget.to_bytes()));
+        }
         hash.digest()
     }
 }
 
-fn add(flow: FlowId, first: u32, nodes: &mut Vec<FlowNode>, mut node: FlowNode) -> ExecutionId {
+/// Adds a node behind those that are there and `first` others.
+pub(super) fn add(
+    flow: FlowId,
+    first: u32,
+    nodes: &mut Vec<FlowNode>,
+    mut node: FlowNode,
+) -> ExecutionId {
     let index = first as usize + nodes.len();
     // Beyond the largest flow the index does not matter: the number of nodes is refused.
     let id = flow.member(u16::try_from(index).unwrap_or(u16::MAX));
@@ -291,7 +308,15 @@ fn add(flow: FlowId, first: u32, nodes: &mut Vec<FlowNode>, mut node: FlowNode) 
     id
 }
 
-fn valid_node(node: &FlowNode) -> Result<(), EngineError> {
+/// Budgets count for nodes that are added later.
+pub(super) fn named_before(nodes: &[FlowNode], budgets: &[BudgetId]) -> Result<(), EngineError> {
+    if nodes.is_empty() || budgets.is_empty() {
+        return Ok(());
+    }
+    Err(EngineError::validation("budgets", "must be named before the nodes"))
+}
+
+pub(super) fn valid_node(node: &FlowNode) -> Result<(), EngineError> {
     node.submission.validate()?;
     if node.submission.idempotency().is_some() {
         let problem = "does not go with a flow, whose id makes a repeat harmless";
@@ -334,113 +359,6 @@ impl SubmittedFlow {
     /// A flow in its first revision.
     pub const fn new(flow_id: FlowId) -> Self {
         Self { flow_id, revision: 1 }
-    }
-}
-
-/// Adds nodes and edges to an open flow.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct ExtendFlow {
-    /// Names this request, so that it can be repeated.
-    pub request_id: RequestId,
-    flow_id: FlowId,
-    expected_revision: u64,
-    first: u32,
-    nodes: Vec<FlowNode>,
-    edges: Vec<FlowEdge>,
-}
-
-impl ExtendFlow {
-    /// An extension of a flow that stands at this revision and has this many nodes.
-    pub const fn new(
-        request_id: RequestId,
-        flow_id: FlowId,
-        expected_revision: u64,
-        node_count: u32,
-    ) -> Self {
-        Self {
-            request_id,
-            flow_id,
-            expected_revision,
-            first: node_count,
-            nodes: Vec::new(),
-            edges: Vec::new(),
-        }
-    }
-
-    /// The flow.
-    pub const fn flow_id(&self) -> FlowId {
-        self.flow_id
-    }
-
-    /// The revision that it extends.
-    pub const fn expected_revision(&self) -> u64 {
-        self.expected_revision
-    }
-
-    /// How many nodes that revision has: the index of the first new one.
-    pub const fn node_count(&self) -> u32 {
-        self.first
-    }
-
-    /// The new nodes.
-    pub fn nodes(&self) -> &[FlowNode] {
-        &self.nodes
-    }
-
-    /// The new edges.
-    pub fn edges(&self) -> &[FlowEdge] {
-        &self.edges
-    }
-
-    /// Adds a node and answers the id that its execution will have.
-    pub fn add_node(&mut self, node: FlowNode) -> ExecutionId {
-        add(self.flow_id, self.first, &mut self.nodes, node)
-    }
-
-    /// Adds an edge between nodes, new ones or such that are there.
-    pub fn add_edge(&mut self, edge: FlowEdge) {
-        self.edges.push(edge);
-    }
-
-    /// Adds a node.
-    #[must_use]
-    pub fn with_node(mut self, node: FlowNode) -> Self {
-        self.add_node(node);
-        self
-    }
-
-    /// Adds an edge.
-    #[must_use]
-    pub fn with_edge(mut self, edge: FlowEdge) -> Self {
-        self.add_edge(edge);
-        self
-    }
-
-    /// Checks what can be checked without the flow.
-    ///
-    /// # Errors
-    /// [`EngineError::Validation`] and [`EngineError::LimitExceeded`] name the field.
-    pub fn validate(&self) -> Result<(), EngineError> {
-        if self.nodes.is_empty() && self.edges.is_empty() {
-            return Err(EngineError::validation("extension", "must add a node or an edge"));
-        }
-        self.nodes.iter().try_for_each(valid_node)
-    }
-}
-
-/// What an extension did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ExtendOutcome {
-    /// The revision that the flow has by it.
-    pub revision: u64,
-}
-
-impl ExtendOutcome {
-    /// The flow has this revision now.
-    pub const fn new(revision: u64) -> Self {
-        Self { revision }
     }
 }
 
@@ -548,4 +466,35 @@ pub enum WaitChildrenOutcome {
     Waiting,
     /// The flow has ended; the lease stays.
     AlreadyEnded(FlowState),
+}
+
+#[cfg(test)]
+mod tests {
+    use ff_types::{LaneId, Payload, TaskKind};
+
+    use super::*;
+
+    fn spec(own: Option<BudgetId>) -> FlowSpec {
+        let (lane, kind) = (LaneId::new("lane").expect("valid"), TaskKind::new("a"));
+        let (id, kind) = (ExecutionId::from_u128(1), kind.expect("valid"));
+        let submission = Submission::new(id, lane, kind, Payload::new("text"));
+        let submission = own.into_iter().fold(submission, Submission::with_budget);
+        let key = NodeKey::new("a").expect("valid");
+        FlowSpec::new(FlowId::from_u128(1)).with_node(FlowNode::new(key, submission))
+    }
+
+    #[test]
+    fn a_text_whose_nodes_do_not_draw_on_its_budgets_is_refused() {
+        let budget = BudgetId::from_u128(2).with_shard(FlowId::from_u128(1).shard());
+        let with_budgets = |own| {
+            let mut text = serde_json::to_value(spec(own)).expect("a flow is a value");
+            text["budgets"] = serde_json::json!([budget]);
+            serde_json::from_value::<FlowSpec>(text).expect("its budgets are a list")
+        };
+        with_budgets(Some(budget)).validate().expect("every node draws on them");
+
+        let refused = with_budgets(None).validate().expect_err("no node draws on it");
+
+        assert_eq!(refused.to_string(), "budgets are not those that all nodes draw on first");
+    }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use ff_types::backend::CancelFlowPolicy;
 use ff_types::{
-    AttemptIndex, EdgeCondition, ExecutionId, ExecutionState, FlowId, FlowPolicy, FlowState,
-    JoinPolicy, JoinRest, LaneId, NodeKey, Payload, Tags, TaskKind, TerminalOutcome, TimestampMs,
-    limits,
+    AttemptIndex, BudgetId, EdgeCondition, ExecutionId, ExecutionState, FlowId, FlowPolicy,
+    FlowState, JoinPolicy, JoinRest, LaneId, NodeKey, Payload, Tags, TaskKind, TerminalOutcome,
+    TimestampMs, limits,
 };
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,9 @@ pub struct FlowView {
     pub tags: Tags,
     /// The execution that started it, if one did.
     pub parent: Option<ExecutionId>,
+    /// The budgets that every node draws on.
+    #[serde(default)]
+    pub budgets: Vec<BudgetId>,
     /// Rises with every extension.
     pub revision: u64,
     /// How many edges it has.
@@ -140,6 +143,7 @@ impl FlowView {
             retention: flow.retention,
             tags: flow.tags.clone(),
             parent: flow.parent,
+            budgets: flow.budgets.clone(),
             revision: run.revision,
             edges: run.edges,
             cancel: run.cancel.as_deref().cloned(),

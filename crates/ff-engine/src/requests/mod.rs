@@ -4,6 +4,7 @@ mod attempt;
 mod budget;
 mod claim;
 mod completions;
+mod extend_flow;
 mod flow;
 mod flow_graph;
 mod flow_view;
@@ -34,9 +35,10 @@ pub use claim::{ClaimOutcome, ClaimRequest, ReclaimRequest, Task};
 pub use completions::{
     CompletionCursor, CompletionPage, CompletionsFrom, LogPlace, ReadCompletions,
 };
+pub use extend_flow::{ExtendFlow, ExtendOutcome};
 pub use flow::{
-    CancelFlow, CancelFlowOutcome, ExtendFlow, ExtendOutcome, FlowEdge, FlowNode, FlowParent,
-    FlowSpec, SubmittedFlow, WaitChildren, WaitChildrenOutcome,
+    CancelFlow, CancelFlowOutcome, FlowEdge, FlowNode, FlowParent, FlowSpec, SubmittedFlow,
+    WaitChildren, WaitChildrenOutcome,
 };
 pub use flow_graph::check_graph;
 pub use flow_view::{

@@ -69,13 +69,18 @@ pub trait FlowOps: Send + Sync + 'static {
     ///   `[flow.extension_holds_back_what_has_not_started]`; one into a node that has is refused
     ///   `[flow.extension_refuses_started_nodes]`.
     /// - A repeat of the request gives the first outcome `[flow.extension_repeat_is_harmless]`, also when it was made anew for
-    ///   a later revision `[flow.extension_is_known_by_its_request]`.
+    ///   a later revision `[flow.extension_is_known_by_its_request]`, or the flow has budgets
+    ///   `[budget.extension_repeat_draws_once]`.
+    /// - New nodes draw on the budgets of the flow first, then on those of the extension, then on their
+    ///   own `[budget.extensions_draw_on_the_flows]`, also when they are many
+    ///   `[budget.large_extensions_draw_on_them_too]`.
     ///
     /// # Errors
     /// [`EngineError::Flow`] when the flow has another revision `[flow.extension_needs_the_revision]`,
     /// has ended or is being cancelled `[flow.extension_needs_an_open_flow]`; [`EngineError::Graph`] as
     /// for a new flow `[flow.extension_is_checked]`; [`EngineError::LimitExceeded`] when more than 128
-    /// nodes that are there get new edges `[flow.extension_touches_few_nodes]`.
+    /// nodes that are there get new edges `[flow.extension_touches_few_nodes]`, or a node would draw on
+    /// more budgets than it may `[budget.extension_over_the_most_is_refused]`.
     async fn extend_flow(&self, request: &ExtendFlow) -> Result<ExtendOutcome, EngineError>;
 
     /// Cancels a flow.
@@ -99,7 +104,8 @@ pub trait FlowOps: Send + Sync + 'static {
     /// Everything about one flow but its graph.
     ///
     /// # Behavior
-    /// - It counts the nodes by state and names what the flow waits for `[flow.describe_shows_all]`.
+    /// - It counts the nodes by state, and names what the flow waits for `[flow.describe_shows_all]` and
+    ///   what it draws on `[budget.flow_budgets_are_part_of_it]`.
     async fn describe_flow(&self, id: FlowId) -> Result<FlowView, EngineError>;
 
     /// The nodes of a flow with their outgoing edges, a page at a time

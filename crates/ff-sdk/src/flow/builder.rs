@@ -109,8 +109,8 @@ impl Flow {
         })
     }
 
-    /// Lets every node draw on a budget, in front of those that its job names: at most 4, which lie in one
-    /// place. An extension names its own.
+    /// Lets every node, also one that an extension adds, draw on a budget, in front of those that its job names:
+    /// at most 4, which lie in one place.
     #[must_use]
     pub fn budget(self, budget: BudgetId) -> Self {
         self.set(|parts| {

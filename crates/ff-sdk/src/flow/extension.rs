@@ -3,12 +3,14 @@
 use std::sync::OnceLock;
 
 use ff_engine::{EngineError, ExtendFlow, FlowView, IdSource};
-use ff_types::{FlowId, RequestId};
+use ff_types::{BudgetId, FlowId, RequestId};
 
 use super::nodes::{Drafts, NewEdges, NewNode};
 use crate::job::Job;
 
 /// Nodes and edges to add to an open flow, in one step.
+///
+/// The new nodes draw on the budgets of the flow, in front of those that are named here.
 ///
 /// Like a [`Flow`](super::Flow) it may be sent again when nobody knows whether it arrived.
 ///
@@ -22,6 +24,7 @@ use crate::job::Job;
 #[derive(Debug, Default)]
 pub struct Extension {
     drafts: Drafts,
+    budgets: Vec<BudgetId>,
     minted: OnceLock<RequestId>,
 }
 
@@ -44,6 +47,15 @@ impl Extension {
         self.drafts.edges_into(key.into())
     }
 
+    /// Lets every new node draw on a budget, behind those of the flow and in front of those that its job names:
+    /// at most 4 in all, which lie where the flow does.
+    #[must_use]
+    pub fn budget(mut self, budget: BudgetId) -> Self {
+        self.minted = OnceLock::new();
+        self.budgets.push(budget);
+        self
+    }
+
     /// The name of the request, made on the first call.
     pub(crate) fn request_id(&self, ids: &IdSource) -> RequestId {
         *self.minted.get_or_init(|| ids.request_id())
@@ -58,7 +70,8 @@ impl Extension {
         ids: &IdSource,
     ) -> Result<ExtendFlow, EngineError> {
         let first = view.summary.nodes;
-        let mut request = ExtendFlow::new(name, id, view.revision, first);
+        let request = ExtendFlow::new(name, id, view.revision, first);
+        let mut request = request.with_budgets(self.budgets.iter().copied())?;
         let built = self.drafts.build(id, first, ids.clock().now())?;
         for node in built.nodes {
             request.add_node(node);
@@ -73,6 +86,6 @@ impl Extension {
 impl Clone for Extension {
     /// Another extension with the same content: sending both asks for the nodes twice.
     fn clone(&self) -> Self {
-        Self { drafts: self.drafts.clone(), minted: OnceLock::new() }
+        Self { drafts: self.drafts.clone(), budgets: self.budgets.clone(), minted: OnceLock::new() }
     }
 }

@@ -1,5 +1,5 @@
 //! Budgets, by theme.
 
 areas! {
-    report reservation spec waiting window
+    flow report reservation spec waiting window
 }

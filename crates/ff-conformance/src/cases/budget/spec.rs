@@ -7,7 +7,7 @@ use ff_engine::{
 use ff_types::{IdempotencyKey, NodeKey, Tags, TimestampMs, limits};
 
 use crate::Fixture;
-use crate::budgets::{TOKENS, report, tokens};
+use crate::budgets::{TOKENS, report};
 use crate::expect::{
     Case, CaseResult, assert_code, assert_invalid, assert_too_large, cases, ensure, ensure_eq,
 };
@@ -23,7 +23,6 @@ pub(crate) const CASES: &[Case] = &cases!["budget":
     adjust_repeat_is_harmless,
     placement_is_checked,
     idempotency_key_counts_beside_the_budget,
-    flow_members_draw_on_it,
     report_only_hands_out,
 ];
 
@@ -130,6 +129,9 @@ pub(crate) async fn unknown_is_not_found(fx: Fixture) -> CaseResult {
     let extension = fx.extension(known, "", "").await?;
     let node = fx.submission("node")?.with_budget(fx.ids.together(known.shard()).budget_id());
     let extension = extension.with_node(FlowNode::new(NodeKey::new("b")?, node));
+    let named = fx.ids.together(known.shard()).budget_id();
+    let naming = fx.extension(known, "", "").await?.with_budgets([named])?;
+    let naming = naming.with_node(FlowNode::new(NodeKey::new("b")?, fx.submission("node")?));
     let before = fx.snapshot().await;
 
     let code = "budget_not_found";
@@ -139,6 +141,7 @@ pub(crate) async fn unknown_is_not_found(fx: Fixture) -> CaseResult {
     assert_code(fx.backend.submit_flow(&flow).await, code)?;
     assert_code(fx.backend.submit_flow(&large).await, code)?;
     assert_code(fx.backend.extend_flow(&extension).await, code)?;
+    assert_code(fx.backend.extend_flow(&naming).await, code)?;
 
     ensure_eq!(fx.snapshot().await, before, "a refused call left something");
     Ok(())
@@ -266,31 +269,6 @@ pub(crate) async fn idempotency_key_counts_beside_the_budget(fx: Fixture) -> Cas
     ensure_eq!(fx.submit(&keyed()?.with_budget(one)).await?, first);
     ensure!(fx.submit(&keyed()?.with_budget(other)).await? != first, "the budget does not count");
     ensure!(fx.submit(&keyed()?).await? != first, "a key without a budget names it too");
-    Ok(())
-}
-
-/// Every member of a flow draws on the budgets of the flow, in front of its own.
-pub(crate) async fn flow_members_draw_on_it(fx: Fixture) -> CaseResult {
-    let (of_flow, own) = (fx.budget_of(5).await?, fx.budget_of(10).await?);
-    let spec = FlowSpec::new(fx.ids.flow_id()).with_budgets([of_flow])?;
-    let node = |key: &str| -> CaseResult<FlowNode> {
-        let submission = fx.submission("node")?.with_budget(own).with_estimate(tokens(3));
-        Ok(FlowNode::new(NodeKey::new(key)?, submission))
-    };
-    let spec = spec.with_node(node("a")?).with_node(node("b")?);
-    let flow = fx.backend.submit_flow(&spec).await?.flow_id;
-
-    let task = fx.claim_one().await?;
-    ensure_eq!(fx.describe(task.execution_id).await?.budgets, [of_flow, own]);
-    ensure!(fx.claim_if_any().await?.is_none(), "there is no room for both");
-    fx.assert_waits(fx.member(flow, "b").await?, of_flow).await?;
-    ensure_eq!((fx.spent(of_flow).await?, fx.spent(own).await?), ((0, 3), (0, 3)));
-    fx.usage(&task, &report(2, "a")).await?;
-    fx.backend.complete(&task.handle, None).await?;
-    fx.settle().await?;
-
-    ensure_eq!((fx.spent(of_flow).await?, fx.spent(own).await?), ((2, 0), (2, 0)));
-    ensure_eq!(fx.claim_one().await?.execution_id, fx.member(flow, "b").await?);
     Ok(())
 }
 

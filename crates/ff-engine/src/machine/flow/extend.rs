@@ -14,7 +14,7 @@ use crate::machine::lane::LaneTables;
 use crate::machine::lifecycle::Verb;
 use crate::requests::{ExtendFlow, ExtendOutcome, at_most, check_graph};
 
-/// Extends an open flow.
+/// Extends an open flow, whose budgets the new nodes draw on.
 ///
 /// # Errors
 /// [`EngineError::NotFound`], [`EngineError::Flow`], [`EngineError::Graph`],
@@ -31,6 +31,7 @@ pub fn extend_flow(
         return Ok(ExtendOutcome::new(revision));
     }
     accepts(flow, request)?;
+    let request = &*request.drawing_on(&flow.budgets)?;
     let known = keys(tables, flow);
     let known_edges = edges(flow);
     check_graph(&known, &known_edges, request.nodes(), request.edges())?;

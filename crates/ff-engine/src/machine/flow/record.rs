@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ff_types::{
-    EdgeCondition, ExecutionId, FlowId, FlowPolicy, FlowState, JoinPolicy, JoinRest, NodeKey,
-    RequestId, Tags, TimestampMs,
+    BudgetId, EdgeCondition, ExecutionId, FlowId, FlowPolicy, FlowState, JoinPolicy, JoinRest,
+    NodeKey, RequestId, Tags, TimestampMs,
 };
 
 use crate::machine::recent::Recent;
@@ -45,6 +45,8 @@ pub struct FlowRecord {
     pub parent: Option<ExecutionId>,
     /// How many flows it lies within.
     pub depth: u32,
+    /// The budgets that every node draws on, also one that comes later.
+    pub budgets: Vec<BudgetId>,
     /// The edges of each node.
     pub nodes: Vec<Links>,
     /// What changes.

@@ -100,6 +100,7 @@ pub fn submit_flow<'r>(
         submitted_at: now,
         parent: parent.as_ref().map(|(execution, _)| *execution),
         depth,
+        budgets: spec.budgets().to_vec(),
         run: FlowRun {
             state: FlowState::Open,
             revision: SubmittedFlow::new(spec.id()).revision,
