@@ -27,7 +27,8 @@ local work = require("work")
 
 local OWN = { extended = true }
 
-local function refusal(fl, by, revision, first, count, are_staged, text)
+--- A caller that saw another revision than it extends sends neither nodes nor edges, and learns the revision.
+local function refusal(fl, by, revision, first, count, edges, are_staged, text, touched_text)
   if fl.f.ea then
     return reply.err("FLOW_ENDED", fl.state)
   elseif fl.f.ca then
@@ -37,6 +38,8 @@ local function refusal(fl, by, revision, first, count, are_staged, text)
   elseif are_staged == "1" and not staged.is_complete(fl, by, fl.nodes + tonumber(count)) then
     return reply.err("FLOW_NOT_STAGED")
   elseif are_staged == "0" and nodes.count(text) ~= tonumber(count) then
+    return reply.err("FLOW_REVISION", fl.revision)
+  elseif count == "0" and edges ~= "0" and touched_text == "" then
     return reply.err("FLOW_REVISION", fl.revision)
   elseif backlog.is_stored(fl, "s") then
     return reply.err("FLOW_BUSY")
@@ -54,7 +57,7 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   if before then
     return reply.ok(string.match(before, "%d+"), fl.f.lf and id or "")
   end
-  local refused = refusal(fl, by, revision, first, count, are_staged, text)
+  local refused = refusal(fl, by, revision, first, count, edges, are_staged, text, touched_text)
   if refused then
     return refused
   end

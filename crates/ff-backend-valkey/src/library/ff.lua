@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "de3c230daacdf18921fcef9794f79ec0" }
+M.library = { PROTOCOL = 1, HASH = "0637b0c63bbb3a4f2f1c6fa982a68112" }
 
 M.number = (function()
 local number = {}
@@ -6518,7 +6518,7 @@ local reply = M.reply
 local staged = M.staged
 local work = M.work
 local OWN = { extended = true }
-local function refusal(fl, by, revision, first, count, are_staged, text)
+local function refusal(fl, by, revision, first, count, edges, are_staged, text, touched_text)
   if fl.f.ea then
     return reply.err("FLOW_ENDED", fl.state)
   elseif fl.f.ca then
@@ -6528,6 +6528,8 @@ local function refusal(fl, by, revision, first, count, are_staged, text)
   elseif are_staged == "1" and not staged.is_complete(fl, by, fl.nodes + tonumber(count)) then
     return reply.err("FLOW_NOT_STAGED")
   elseif are_staged == "0" and nodes.count(text) ~= tonumber(count) then
+    return reply.err("FLOW_REVISION", fl.revision)
+  elseif count == "0" and edges ~= "0" and touched_text == "" then
     return reply.err("FLOW_REVISION", fl.revision)
   elseif backlog.is_stored(fl, "s") then
     return reply.err("FLOW_BUSY")
@@ -6544,7 +6546,7 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   if before then
     return reply.ok(string.match(before, "%d+"), fl.f.lf and id or "")
   end
-  local refused = refusal(fl, by, revision, first, count, are_staged, text)
+  local refused = refusal(fl, by, revision, first, count, edges, are_staged, text, touched_text)
   if refused then
     return refused
   end

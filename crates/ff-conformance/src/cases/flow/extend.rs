@@ -19,12 +19,14 @@ pub(crate) const CASES: &[Case] = &cases!["flow":
     extension_repeat_is_harmless,
     extension_is_known_by_its_request,
     extension_needs_the_revision,
+    extensions_that_race_add_all_or_nothing,
     extension_needs_an_open_flow,
     extension_is_checked,
     extension_touches_few_nodes,
 ];
 
-
+/// How often two extensions race, each time with another head start.
+const RACES: usize = 64;
 
 /// An edge from a node that has ended counts at once: the new node runs, or is skipped, and takes the
 /// failure that it runs because of. One from a node that has not ended is waited for.
@@ -139,6 +141,34 @@ pub(crate) async fn extension_needs_the_revision(fx: Fixture) -> CaseResult {
 
     ensure_eq!(fx.snapshot().await, before);
     fx.assert_states(id, "a ready, c blocked").await
+}
+
+/// An extension that names the revision which another is just making either comes too early, and adds nothing, or
+/// adds all of it.
+pub(crate) async fn extensions_that_race_add_all_or_nothing(fx: Fixture) -> CaseResult {
+    for yields in 0..RACES {
+        let id = fx.submit_flow("a b c", "").await?;
+        let first = fx.extension(id, "", "a>b").await?;
+        let mut second = ExtendFlow::new(fx.ids.request_id(), id, 2, 3);
+        edges("a>c")?.into_iter().for_each(|edge| second.add_edge(edge));
+        let backend = fx.backend.clone();
+        let racing = tokio::spawn(async move {
+            for _ in 0..yields {
+                tokio::task::yield_now().await;
+            }
+            backend.extend_flow(&second).await
+        });
+        fx.backend.extend_flow(&first).await?;
+        let states = match racing.await? {
+            Ok(_) => "a ready, b blocked, c blocked",
+            Err(error) if error.code() == "conflict_flow_revision" => {
+                "a ready, b blocked, c ready"
+            }
+            Err(error) => return Err(error.into()),
+        };
+        fx.assert_states(id, states).await?;
+    }
+    Ok(())
 }
 
 /// A flow that has ended, or is being cancelled, does not grow.
