@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use ff_engine::{EngineError, KeyRing, WaitpointSecret};
+use memchr::memmem;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -64,14 +65,16 @@ fn look(place: &str, text: &str) {
 
 /// What a text shows that it must not, as text, as a list of bytes or in hex.
 fn shows(text: &str) -> Option<&'static str> {
-    if MARKS.iter().any(|mark| text.contains(mark)) {
+    let text = text.as_bytes();
+    if MARKS.iter().any(|mark| memmem::find(text, mark.as_bytes()).is_some()) {
         return Some("a payload or a secret");
     }
-    let is_mac = |rest: &str| {
-        let digits = rest.bytes().take_while(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')).count();
+    let is_mac = |colon: usize| {
+        let rest = text[colon + 1..].iter();
+        let digits = rest.take_while(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')).count();
         digits == MAC_DIGITS
     };
-    text.split(':').skip(1).any(is_mac).then_some("a token")
+    memchr::memchr_iter(b':', text).any(is_mac).then_some("a token")
 }
 
 /// Collects the fields of an event or a span as text.

@@ -7,6 +7,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
@@ -82,6 +83,8 @@ pub struct Options {
     pub quiet: bool,
     /// The real time after which a trial counts as hung; a minute unless set.
     pub watchdog: Option<Duration>,
+    /// Runs nothing more once a trial has failed.
+    pub fail_fast: bool,
 }
 
 impl Options {
@@ -91,8 +94,8 @@ impl Options {
     }
 
     /// The whole suite, changed by `FF_CONFORMANCE_HISTORIES` (a count), `FF_CONFORMANCE_SEED` (a
-    /// number), `FF_CONFORMANCE_FAULTS` (`0` leaves the fault trials out) and
-    /// `FF_CONFORMANCE_WATCHDOG_SECONDS`.
+    /// number), `FF_CONFORMANCE_FAULTS` (`0` leaves the fault trials out),
+    /// `FF_CONFORMANCE_WATCHDOG_SECONDS` and `FF_CONFORMANCE_FAIL_FAST` (`1` stops at the first failure).
     ///
     /// # Errors
     /// The name of a variable that is not a number.
@@ -108,6 +111,7 @@ impl Options {
         options.seed = number("FF_CONFORMANCE_SEED")?.unwrap_or(options.seed);
         options.watchdog = number("FF_CONFORMANCE_WATCHDOG_SECONDS")?.map(Duration::from_secs);
         options.faults = number("FF_CONFORMANCE_FAULTS")? != Some(0);
+        options.fail_fast = number("FF_CONFORMANCE_FAIL_FAST")? == Some(1);
         Ok(options)
     }
 
@@ -293,20 +297,26 @@ fn trials(
     coverage: &Arc<Coverage>,
 ) -> Vec<Trial> {
     let watchdog = options.watchdog.unwrap_or(WATCHDOG);
+    let stop = Arc::new(Stop { fail_fast: options.fail_fast, failed: AtomicBool::new(false) });
+    let trial = |group: &str, case: Case, setup: Setup| {
+        let harness = Arc::clone(harness);
+        let job = move || guarded(watchdog, move || run_case(case, harness, setup));
+        trial(format!("{group}::{}", case.name), &stop, job)
+    };
     let mut trials = Vec::new();
     for case in cases() {
         let seed = seed_of(case.name, options.seed);
         let divided = harness.is_divided();
         let coverage = Arc::clone(coverage);
         let setup = Setup { coverage, faults: None, seed, spread: !divided };
-        trials.push(trial("rules", case, harness, setup.clone(), watchdog));
+        trials.push(trial("rules", case, setup.clone()));
         if divided && !ABOUT_ORDER.contains(&case.name) {
             let setup = Setup { spread: true, ..setup.clone() };
-            trials.push(trial("spread", case, harness, setup, watchdog));
+            trials.push(trial("spread", case, setup));
         }
         if options.faults && !WITHOUT_FAULTS.iter().any(|(name, _)| *name == case.name) {
             let faults = Some(FaultPlan::new(seed, FAULT_PERCENT));
-            trials.push(trial("faults", case, harness, Setup { faults, ..setup }, watchdog));
+            trials.push(trial("faults", case, Setup { faults, ..setup }));
         }
     }
     if let Some(count) = options.histories {
@@ -315,24 +325,36 @@ fn trials(
             let harnesses: Vec<_> = oracle.into_iter().chain([harness]).map(Arc::clone).collect();
             let count = count.div_ceil(HISTORY_TRIALS);
             let options = HistoryOptions::new(count, options.seed + u64::from(part));
-            Trial::test(format!("histories::{part}"), move || {
-                histories::run(&harnesses, options, &coverage).map_err(Failed::from)
-            })
+            let job = move || histories::run(&harnesses, options, &coverage);
+            self::trial(format!("histories::{part}"), &stop, job)
         }));
     }
     trials
 }
 
-fn trial(
-    group: &str,
-    case: Case,
-    harness: &Arc<dyn Harness>,
-    setup: Setup,
-    watchdog: Duration,
-) -> Trial {
-    let harness = Arc::clone(harness);
-    Trial::test(format!("{group}::{}", case.name), move || {
-        guarded(watchdog, move || run_case(case, harness, setup)).map_err(Failed::from)
+/// Whether a run goes on.
+struct Stop {
+    fail_fast: bool,
+    failed: AtomicBool,
+}
+
+fn trial<E>(
+    name: String,
+    stop: &Arc<Stop>,
+    job: impl FnOnce() -> Result<(), E> + Send + 'static,
+) -> Trial
+where
+    Failed: From<E>,
+{
+    let stop = Arc::clone(stop);
+    Trial::test(name, move || {
+        if stop.fail_fast && stop.failed.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        job().map_err(|error| {
+            stop.failed.store(true, Ordering::Relaxed);
+            Failed::from(error)
+        })
     })
 }
 
