@@ -47,7 +47,7 @@ local function count_in_lane(ask, r, now)
     handouts.count(ask.ln, r.f.lk, now)
   end
   if r.head.turn then
-    turns.took(r.partition, ask.lane, r.head.ring.key, r.head.turn)
+    turns.took(r.partition, ask.lane, r.head.ring.key, r.head.turn, ask.ln)
   end
 end
 

@@ -10,6 +10,15 @@ local handouts = {}
 --- Most keys whose past one call forgets.
 local FORGOTTEN_MAX = 16
 
+--- Forgets keys whose past says nothing any more: more than one for each that is added.
+local function forget(ln, now)
+  local arrivals, over = keys.key_arrivals(ln.partition, ln.lane), number.text(rate.over(now))
+  local past = redis.call("ZRANGE", arrivals, "-inf", over, "BYSCORE", "LIMIT", 0, FORGOTTEN_MAX)
+  if past[1] then
+    redis.call("ZREM", arrivals, unpack(past))
+  end
+end
+
 --- An execution of this key, or of none, was handed out.
 function handouts.count(ln, key, now)
   local is = ln.is
@@ -18,14 +27,11 @@ function handouts.count(ln, key, now)
     record.set_number(ln, "ta", rate.after_claim(is.rate, ln.f.ta, now))
   end
   if is.key_rate and key then
-    local arrivals = keys.key_arrivals(ln.partition, ln.lane)
-    local over = number.text(rate.over(now))
-    local past = redis.call("ZRANGE", arrivals, "-inf", over, "BYSCORE", "LIMIT", 0, FORGOTTEN_MAX)
-    if past[1] then
-      redis.call("ZREM", arrivals, unpack(past))
+    local arrival = lanes.key_arrival(ln, key)
+    if not arrival then
+      forget(ln, now)
     end
-    local kept = redis.call("ZSCORE", arrivals, key)
-    lanes.set_arrival(ln, key, rate.after_claim(is.key_rate, kept or nil, now))
+    lanes.set_arrival(ln, key, rate.after_claim(is.key_rate, arrival, now))
   end
 end
 

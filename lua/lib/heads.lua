@@ -30,7 +30,7 @@ function heads.best(partition, lane, offer, ask, most, now)
   if found.turned or (ask.ln and ask.ln.is.ageing) then
     local best, more, reads = picks.best(ask.ln, sources.grouped(found), now)
     ask.more, ask.reads = more, (ask.reads or 0) + reads
-    return { best }, false
+    return { best }, best ~= nil and best.followed
   elseif #found ~= 1 then
     return merge.best(found, most), false
   end

@@ -46,11 +46,11 @@ function keyed.insert(r, kind, score, tag)
   end
 end
 
---- Takes an id out of the queue of a key.
-function keyed.drop(ring, key, id)
+--- Takes an id out of the queue of a key, which may be known to hold more.
+function keyed.drop(ring, key, id, followed)
   local queue = keyed.queue(ring, key)
   redis.call("ZREM", queue, id)
-  if redis.call("EXISTS", queue) == 0 then
+  if not followed and redis.call("EXISTS", queue) == 0 then
     keyed.leave(ring, key)
   end
   if not ring.tag then
@@ -60,7 +60,7 @@ end
 
 --- Takes a record out of the queue of its key.
 function keyed.remove(r, kind, tag)
-  keyed.drop(ring_of(r, kind, tag), r.f.lk, r.id)
+  keyed.drop(ring_of(r, kind, tag), r.f.lk, r.id, r.followed and not tag)
 end
 
 return keyed

@@ -62,7 +62,9 @@ function lanes.open(partition, name, text)
   for i, field in ipairs(HOT) do
     f[field] = kept[i] or nil
   end
-  return { partition = partition, lane = name, id = "l" .. name, f = f, due = f.la, is = lanes.settings(text) }
+  return {
+    partition = partition, lane = name, id = "l" .. name, f = f, due = f.la, is = lanes.settings(text), arrivals = {},
+  }
 end
 
 --- How many claims there may be; and when there may be one again, if time alone decides that.
@@ -82,14 +84,22 @@ function lanes.room(ln, now)
   return room
 end
 
+--- When the next claim for a key is due at its full rate, or nil; read once in a call.
+function lanes.key_arrival(ln, key)
+  if ln.arrivals[key] == nil then
+    ln.arrivals[key] = redis.call("ZSCORE", keys.key_arrivals(ln.partition, ln.lane), key)
+  end
+  return ln.arrivals[key] or nil
+end
+
 --- What keeps a key from having another claim: `f` when its leases do, the time until when its rate does, or nil.
 function lanes.key_barrier(ln, key, now)
   local is = ln.is
   if is.key_most and both(ln.partition, ln.lane, key) >= is.key_most then
     return "f"
   elseif is.key_rate then
-    local kept = redis.call("ZSCORE", keys.key_arrivals(ln.partition, ln.lane), key)
-    if rate.room(is.key_rate, kept or nil, now) == 0 then
+    local kept = lanes.key_arrival(ln, key)
+    if rate.room(is.key_rate, kept, now) == 0 then
       lanes.set_arrival(ln, key, rate.arrival(is.key_rate, kept, now))
       return rate.next_at(is.key_rate, kept, now)
     end
@@ -108,7 +118,8 @@ end
 
 --- Remembers when the next claim for a key is due.
 function lanes.set_arrival(ln, key, at)
-  redis.call("ZADD", keys.key_arrivals(ln.partition, ln.lane), number.text(at), key)
+  ln.arrivals[key] = number.text(at)
+  redis.call("ZADD", keys.key_arrivals(ln.partition, ln.lane), ln.arrivals[key], key)
 end
 
 --- Has the lane looked at by `at`.

@@ -3,6 +3,7 @@
 local aside = require("aside")
 local keys = require("keys")
 local lanes = require("lanes")
+local waiters = require("waiters")
 local wakes = require("wakes")
 
 local leases = {}
@@ -34,10 +35,10 @@ local function freed(r, now)
   if not is then
     return
   end
-  if r.f.lk then
+  if r.f.lk and is.key_most then
     aside.lease_ended(r.partition, name, r.f.lk)
   end
-  if is.most or is.key_most then
+  if (is.most or is.key_most) and waiters.any(r.partition, name) then
     r.looked = looked
     wakes.some(lanes.open(r.partition, name, is.text), 1, looked, now)
   end

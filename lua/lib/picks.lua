@@ -12,17 +12,18 @@ local picks = {}
 local ASIDE_MAX = 64
 
 --- The entry of a queue that is handed out first, or nil. The first of each priority has waited longest of it,
---- so the best of all is among these. Its standing is its rank, less the steps that it has waited.
+--- so the best of all is among these. Its standing is its rank, less the steps that it has waited; it is `followed`
+--- when the queue is known to hold more.
 local function first(key, ageing, now, left)
   local best
   local from = "-inf"
   repeat
     left.reads = left.reads + 1
-    local entry = redis.call("ZRANGE", key, from, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
+    local entry = redis.call("ZRANGE", key, from, "+inf", "BYSCORE", "LIMIT", 0, ageing and 1 or 2, "WITHSCORES")
     if entry[1] then
       local rank, since = placement.read(tonumber(entry[2]))
       local steps = ageing and math.floor(math.max(now - since, 0) / ageing) or 0
-      local one = { id = entry[1], key = key, standing = rank - steps, since = since }
+      local one = { id = entry[1], key = key, standing = rank - steps, since = since, followed = entry[3] ~= nil }
       if not best or picks.is_better(one, best) then
         best = one
       end

@@ -34,9 +34,9 @@ function turns.join(partition, lane, ring, key)
   end
 end
 
---- The key has had a turn.
-function turns.took(partition, lane, ring, key)
-  redis.call("ZADD", ring, "XX", "INCR", step(partition, lane, key), key)
+--- The key has had a turn. A lane that was never steered has no weights.
+function turns.took(partition, lane, ring, key, is_steered)
+  redis.call("ZADD", ring, "XX", "INCR", is_steered and step(partition, lane, key) or STRIDE, key)
 end
 
 --- Takes a key out. The last one ends the round for the empty one too. Answers whether the round is over.

@@ -82,6 +82,11 @@ function waiters.wake(r, kind, start)
   return false
 end
 
+--- Whether anybody waits for a lane.
+function waiters.any(partition, lane)
+  return redis.call("EXISTS", keys.waiters(partition, lane)) == 1
+end
+
 --- The rank of somebody who waits for a lane, chosen at random.
 function waiters.some_rank(partition, lane)
   local key = keys.waiters(partition, lane)

@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "0637b0c63bbb3a4f2f1c6fa982a68112" }
+M.library = { PROTOCOL = 1, HASH = "4c861b408886c1d2cdead3d57080cdec" }
 
 M.number = (function()
 local number = {}
@@ -899,8 +899,8 @@ function turns.join(partition, lane, ring, key)
     redis.call("ZADD", ring, string.format("%d", first + step(partition, lane, key) - 1), key)
   end
 end
-function turns.took(partition, lane, ring, key)
-  redis.call("ZADD", ring, "XX", "INCR", step(partition, lane, key), key)
+function turns.took(partition, lane, ring, key, is_steered)
+  redis.call("ZADD", ring, "XX", "INCR", is_steered and step(partition, lane, key) or STRIDE, key)
 end
 function turns.leave(ring, key)
   redis.call("ZREM", ring, key)
@@ -948,10 +948,10 @@ function keyed.insert(r, kind, score, tag)
     redis.call("ZADD", keys.keyed(r.partition, r.f.ln), number.text(tonumber(r.f.ra)), r.id)
   end
 end
-function keyed.drop(ring, key, id)
+function keyed.drop(ring, key, id, followed)
   local queue = keyed.queue(ring, key)
   redis.call("ZREM", queue, id)
-  if redis.call("EXISTS", queue) == 0 then
+  if not followed and redis.call("EXISTS", queue) == 0 then
     keyed.leave(ring, key)
   end
   if not ring.tag then
@@ -959,7 +959,7 @@ function keyed.drop(ring, key, id)
   end
 end
 function keyed.remove(r, kind, tag)
-  keyed.drop(ring_of(r, kind, tag), r.f.lk, r.id)
+  keyed.drop(ring_of(r, kind, tag), r.f.lk, r.id, r.followed and not tag)
 end
 return keyed
 end)()
@@ -1034,7 +1034,9 @@ function lanes.open(partition, name, text)
   for i, field in ipairs(HOT) do
     f[field] = kept[i] or nil
   end
-  return { partition = partition, lane = name, id = "l" .. name, f = f, due = f.la, is = lanes.settings(text) }
+  return {
+    partition = partition, lane = name, id = "l" .. name, f = f, due = f.la, is = lanes.settings(text), arrivals = {},
+  }
 end
 function lanes.room(ln, now)
   local is, room = ln.is, math.huge
@@ -1051,13 +1053,19 @@ function lanes.room(ln, now)
   end
   return room
 end
+function lanes.key_arrival(ln, key)
+  if ln.arrivals[key] == nil then
+    ln.arrivals[key] = redis.call("ZSCORE", keys.key_arrivals(ln.partition, ln.lane), key)
+  end
+  return ln.arrivals[key] or nil
+end
 function lanes.key_barrier(ln, key, now)
   local is = ln.is
   if is.key_most and both(ln.partition, ln.lane, key) >= is.key_most then
     return "f"
   elseif is.key_rate then
-    local kept = redis.call("ZSCORE", keys.key_arrivals(ln.partition, ln.lane), key)
-    if rate.room(is.key_rate, kept or nil, now) == 0 then
+    local kept = lanes.key_arrival(ln, key)
+    if rate.room(is.key_rate, kept, now) == 0 then
       lanes.set_arrival(ln, key, rate.arrival(is.key_rate, kept, now))
       return rate.next_at(is.key_rate, kept, now)
     end
@@ -1072,7 +1080,8 @@ function lanes.horizon(ln, now)
   return longest > 0 and now + math.ceil(longest / 1000) or nil
 end
 function lanes.set_arrival(ln, key, at)
-  redis.call("ZADD", keys.key_arrivals(ln.partition, ln.lane), number.text(at), key)
+  ln.arrivals[key] = number.text(at)
+  redis.call("ZADD", keys.key_arrivals(ln.partition, ln.lane), ln.arrivals[key], key)
 end
 function lanes.look_by(ln, at)
   record.set(ln, "la", number.earlier(ln.f.la, number.text(at)))
@@ -1965,151 +1974,6 @@ end
 return events
 end)()
 
-M.merge = (function()
-local merge = {}
-local function better(one, other)
-  if one.score ~= other.score then
-    return one.score < other.score
-  end
-  return one.id < other.id
-end
-local RUN = 16
-local function read(source, from, count)
-  local found = {}
-  local scored = redis.call("ZRANGE", source.key, from, from + count - 1, "WITHSCORES")
-  for i = 1, #scored, 2 do
-    local head = { id = scored[i], score = tonumber(scored[i + 1]), queue = source.kind }
-    head.key, head.entry, head.registry = source.key, source.entry, source.registry
-    found[#found + 1] = head
-  end
-  return found
-end
-local function better_run(one, other)
-  return better(one.heads[1], other.heads[1])
-end
-local function best_run(runs)
-  local best
-  for _, run in ipairs(runs) do
-    if run.at > #run.heads and run.more then
-      run.heads, run.at = read(run.source, run.read, RUN), 1
-      run.read, run.more = run.read + #run.heads, #run.heads == RUN
-    end
-    local head = run.heads[run.at]
-    if head and (not best or better(head, best.heads[best.at])) then
-      best = run
-    end
-  end
-  return best
-end
-function merge.best(sources, most)
-  local runs = {}
-  for _, source in ipairs(sources) do
-    local first = read(source, 0, 1)
-    if first[1] then
-      runs[#runs + 1] = { source = source, heads = first, at = 1, read = 1, more = true }
-    end
-  end
-  table.sort(runs, better_run)
-  for i = #runs, most + 1, -1 do
-    runs[i] = nil
-  end
-  local found = {}
-  while #found < most do
-    local run = best_run(runs)
-    if not run then
-      break
-    end
-    found[#found + 1] = run.heads[run.at]
-    run.at = run.at + 1
-  end
-  return found
-end
-return merge
-end)()
-
-M.picks = (function()
-local aside = M.aside
-local keyed = M.keyed
-local lanes = M.lanes
-local placement = M.placement
-local turns = M.turns
-local picks = {}
-local ASIDE_MAX = 64
-local function first(key, ageing, now, left)
-  local best
-  local from = "-inf"
-  repeat
-    left.reads = left.reads + 1
-    local entry = redis.call("ZRANGE", key, from, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
-    if entry[1] then
-      local rank, since = placement.read(tonumber(entry[2]))
-      local steps = ageing and math.floor(math.max(now - since, 0) / ageing) or 0
-      local one = { id = entry[1], key = key, standing = rank - steps, since = since }
-      if not best or picks.is_better(one, best) then
-        best = one
-      end
-      from = placement.rank_start(rank + 1)
-    end
-  until not ageing or not entry[1]
-  return best
-end
-function picks.is_better(one, other)
-  if one.standing ~= other.standing then
-    return one.standing < other.standing
-  elseif one.since ~= other.since then
-    return one.since < other.since
-  end
-  return one.id < other.id
-end
-local function of_ring(ln, ring, keyless, ageing, now, left)
-  if keyless then
-    turns.join(ring.partition, ring.lane, ring.key, "")
-  end
-  while true do
-    local key = turns.next(ring.key)
-    if not key or (key == "" and keyless) then
-      return keyless and { head = keyless, key = "" }
-    elseif key == "" then
-      turns.leave(ring.key, "")
-    else
-      local barrier = ln and lanes.key_barrier(ln, key, now)
-      local head = not barrier and first(keyed.queue(ring, key), ageing, now, left)
-      if head then
-        return { head = head, key = key }
-      elseif not barrier then
-        keyed.leave(ring, key)
-      elseif left.asides <= 0 then
-        left.more = true
-        return keyless and { head = keyless, key = "" }
-      else
-        aside.put(ln, ring, key, barrier)
-        left.asides = left.asides - 1
-      end
-    end
-  end
-end
-function picks.best(ln, sources, now)
-  local best
-  local ageing, left = ln and ln.is.ageing, { asides = ASIDE_MAX, reads = 0 }
-  for _, source in pairs(sources) do
-    local head = source.plain and first(source.plain.key, ageing, now, left)
-    local turn = source.ring and of_ring(ln, source.ring, head, ageing, now, left)
-    if turn then
-      head = turn.head
-      head.ring, head.turn = source.ring, turn.key
-    end
-    if head and (not best or picks.is_better(head, best)) then
-      best = head
-      best.queue = source.kind
-      best.entry = source.plain and source.plain.entry
-      best.registry = source.plain and source.plain.registry
-    end
-  end
-  return best, left.more, left.reads
-end
-return picks
-end)()
-
 M.capabilities = (function()
 local capabilities = {}
 function capabilities.offer(text)
@@ -2128,118 +1992,6 @@ function capabilities.covers(offer, class)
   return true
 end
 return capabilities
-end)()
-
-M.sources = (function()
-local capabilities = M.capabilities
-local keyed = M.keyed
-local keys = M.keys
-local sources = {}
-local CLASSES_MAX = 1024
-function sources.add(found, partition, lane, offer, fresh, reclaims, tag)
-  local registry = keys.lane(partition, lane, tag)
-  for _, entry in ipairs(redis.call("SRANDMEMBER", registry, CLASSES_MAX)) do
-    local letter, class = string.sub(entry, 1, 1), string.sub(entry, 2)
-    local kind = string.lower(letter)
-    local wanted = kind == "f" and fresh or kind == "c" and reclaims
-    if wanted and letter ~= kind and (class == "" or capabilities.covers(offer, class)) then
-      found.turned = found.turned or {}
-      table.insert(found.turned, keyed.ring(partition, lane, kind, class, tag))
-    elseif wanted and (class == "" or capabilities.covers(offer, class)) then
-      local key = keys.queue(partition, kind, lane, class, tag)
-      found[#found + 1] = { kind = kind, class = class, entry = entry, key = key, registry = registry }
-    end
-  end
-end
-function sources.grouped(found)
-  local groups = {}
-  local function group(kind, class)
-    local name = kind .. class
-    groups[name] = groups[name] or { kind = kind }
-    return groups[name]
-  end
-  for _, source in ipairs(found) do
-    group(source.kind, source.class).plain = source
-  end
-  for _, ring in ipairs(found.turned or {}) do
-    group(ring.kind, ring.class).ring = ring
-  end
-  return groups
-end
-return sources
-end)()
-
-M.heads = (function()
-local keyed = M.keyed
-local keys = M.keys
-local lanes = M.lanes
-local merge = M.merge
-local picks = M.picks
-local sources = M.sources
-local heads = {}
-local CLASSES_MAX = 1024
-local KEYS_MAX = 64
-function heads.best(partition, lane, offer, ask, most, now)
-  local found = {}
-  local any_tag = ask.tag == ""
-  if ask.fresh or any_tag then
-    sources.add(found, partition, lane, offer, ask.fresh, ask.reclaims and any_tag)
-  end
-  if ask.reclaims and not any_tag then
-    sources.add(found, partition, lane, offer, false, true, ask.tag)
-  end
-  if found.turned or (ask.ln and ask.ln.is.ageing) then
-    local best, more, reads = picks.best(ask.ln, sources.grouped(found), now)
-    ask.more, ask.reads = more, (ask.reads or 0) + reads
-    return { best }, false
-  elseif #found ~= 1 then
-    return merge.best(found, most), false
-  end
-  local source, first = found[1], {}
-  local ids = redis.call("ZRANGE", source.key, 0, most)
-  for i = 1, math.min(#ids, most) do
-    local head = { id = ids[i], queue = source.kind, key = source.key }
-    head.entry, head.registry = source.entry, source.registry
-    first[i] = head
-  end
-  return first, #ids > most
-end
-function heads.keyless(partition, lane)
-  local found = {}
-  for _, entry in ipairs(redis.call("SRANDMEMBER", keys.lane(partition, lane), CLASSES_MAX)) do
-    local kind = string.sub(entry, 1, 1)
-    if kind == "f" or kind == "c" then
-      found[#found + 1] = keys.queue(partition, kind, lane, string.sub(entry, 2))
-    end
-  end
-  return found
-end
-local function open_key(ln, ring, now)
-  for _, key in ipairs(redis.call("ZRANGE", ring.key, 0, KEYS_MAX - 1)) do
-    if key ~= "" and not (ln and lanes.key_barrier(ln, key, now)) then
-      return key
-    end
-  end
-  return nil
-end
-function heads.some(partition, lane, most, ln, now)
-  local found = {}
-  for _, entry in ipairs(redis.call("SRANDMEMBER", keys.lane(partition, lane), most)) do
-    local letter, class = string.sub(entry, 1, 1), string.sub(entry, 2)
-    local kind = string.lower(letter)
-    local key = keys.queue(partition, kind, lane, class)
-    if letter ~= kind then
-      local ring = keyed.ring(partition, lane, kind, class)
-      key = keyed.queue(ring, open_key(ln, ring, now) or "")
-    end
-    local id = redis.call("ZRANGE", key, 0, 0)[1]
-    if id then
-      found[#found + 1] = { id = id, queue = kind }
-    end
-  end
-  return found
-end
-return heads
 end)()
 
 M.closed = (function()
@@ -2328,6 +2080,9 @@ function waiters.wake(r, kind, start)
   l.from[work] = from
   return false
 end
+function waiters.any(partition, lane)
+  return redis.call("EXISTS", keys.waiters(partition, lane)) == 1
+end
 function waiters.some_rank(partition, lane)
   local key = keys.waiters(partition, lane)
   local member = redis.call("ZRANDMEMBER", key)
@@ -2345,6 +2100,263 @@ function waiters.some(partition, lane, most)
   return found
 end
 return waiters
+end)()
+
+M.merge = (function()
+local merge = {}
+local function better(one, other)
+  if one.score ~= other.score then
+    return one.score < other.score
+  end
+  return one.id < other.id
+end
+local RUN = 16
+local function read(source, from, count)
+  local found = {}
+  local scored = redis.call("ZRANGE", source.key, from, from + count - 1, "WITHSCORES")
+  for i = 1, #scored, 2 do
+    local head = { id = scored[i], score = tonumber(scored[i + 1]), queue = source.kind }
+    head.key, head.entry, head.registry = source.key, source.entry, source.registry
+    found[#found + 1] = head
+  end
+  return found
+end
+local function better_run(one, other)
+  return better(one.heads[1], other.heads[1])
+end
+local function best_run(runs)
+  local best
+  for _, run in ipairs(runs) do
+    if run.at > #run.heads and run.more then
+      run.heads, run.at = read(run.source, run.read, RUN), 1
+      run.read, run.more = run.read + #run.heads, #run.heads == RUN
+    end
+    local head = run.heads[run.at]
+    if head and (not best or better(head, best.heads[best.at])) then
+      best = run
+    end
+  end
+  return best
+end
+function merge.best(sources, most)
+  local runs = {}
+  for _, source in ipairs(sources) do
+    local first = read(source, 0, 1)
+    if first[1] then
+      runs[#runs + 1] = { source = source, heads = first, at = 1, read = 1, more = true }
+    end
+  end
+  table.sort(runs, better_run)
+  for i = #runs, most + 1, -1 do
+    runs[i] = nil
+  end
+  local found = {}
+  while #found < most do
+    local run = best_run(runs)
+    if not run then
+      break
+    end
+    found[#found + 1] = run.heads[run.at]
+    run.at = run.at + 1
+  end
+  return found
+end
+return merge
+end)()
+
+M.picks = (function()
+local aside = M.aside
+local keyed = M.keyed
+local lanes = M.lanes
+local placement = M.placement
+local turns = M.turns
+local picks = {}
+local ASIDE_MAX = 64
+local function first(key, ageing, now, left)
+  local best
+  local from = "-inf"
+  repeat
+    left.reads = left.reads + 1
+    local entry = redis.call("ZRANGE", key, from, "+inf", "BYSCORE", "LIMIT", 0, ageing and 1 or 2, "WITHSCORES")
+    if entry[1] then
+      local rank, since = placement.read(tonumber(entry[2]))
+      local steps = ageing and math.floor(math.max(now - since, 0) / ageing) or 0
+      local one = { id = entry[1], key = key, standing = rank - steps, since = since, followed = entry[3] ~= nil }
+      if not best or picks.is_better(one, best) then
+        best = one
+      end
+      from = placement.rank_start(rank + 1)
+    end
+  until not ageing or not entry[1]
+  return best
+end
+function picks.is_better(one, other)
+  if one.standing ~= other.standing then
+    return one.standing < other.standing
+  elseif one.since ~= other.since then
+    return one.since < other.since
+  end
+  return one.id < other.id
+end
+local function of_ring(ln, ring, keyless, ageing, now, left)
+  if keyless then
+    turns.join(ring.partition, ring.lane, ring.key, "")
+  end
+  while true do
+    local key = turns.next(ring.key)
+    if not key or (key == "" and keyless) then
+      return keyless and { head = keyless, key = "" }
+    elseif key == "" then
+      turns.leave(ring.key, "")
+    else
+      local barrier = ln and lanes.key_barrier(ln, key, now)
+      local head = not barrier and first(keyed.queue(ring, key), ageing, now, left)
+      if head then
+        return { head = head, key = key }
+      elseif not barrier then
+        keyed.leave(ring, key)
+      elseif left.asides <= 0 then
+        left.more = true
+        return keyless and { head = keyless, key = "" }
+      else
+        aside.put(ln, ring, key, barrier)
+        left.asides = left.asides - 1
+      end
+    end
+  end
+end
+function picks.best(ln, sources, now)
+  local best
+  local ageing, left = ln and ln.is.ageing, { asides = ASIDE_MAX, reads = 0 }
+  for _, source in pairs(sources) do
+    local head = source.plain and first(source.plain.key, ageing, now, left)
+    local turn = source.ring and of_ring(ln, source.ring, head, ageing, now, left)
+    if turn then
+      head = turn.head
+      head.ring, head.turn = source.ring, turn.key
+    end
+    if head and (not best or picks.is_better(head, best)) then
+      best = head
+      best.queue = source.kind
+      best.entry = source.plain and source.plain.entry
+      best.registry = source.plain and source.plain.registry
+    end
+  end
+  return best, left.more, left.reads
+end
+return picks
+end)()
+
+M.sources = (function()
+local capabilities = M.capabilities
+local keyed = M.keyed
+local keys = M.keys
+local sources = {}
+local CLASSES_MAX = 1024
+function sources.add(found, partition, lane, offer, fresh, reclaims, tag)
+  local registry = keys.lane(partition, lane, tag)
+  for _, entry in ipairs(redis.call("SRANDMEMBER", registry, CLASSES_MAX)) do
+    local letter, class = string.sub(entry, 1, 1), string.sub(entry, 2)
+    local kind = string.lower(letter)
+    local wanted = kind == "f" and fresh or kind == "c" and reclaims
+    if wanted and letter ~= kind and (class == "" or capabilities.covers(offer, class)) then
+      found.turned = found.turned or {}
+      table.insert(found.turned, keyed.ring(partition, lane, kind, class, tag))
+    elseif wanted and (class == "" or capabilities.covers(offer, class)) then
+      local key = keys.queue(partition, kind, lane, class, tag)
+      found[#found + 1] = { kind = kind, class = class, entry = entry, key = key, registry = registry }
+    end
+  end
+end
+function sources.grouped(found)
+  local groups = {}
+  local function group(kind, class)
+    local name = kind .. class
+    groups[name] = groups[name] or { kind = kind }
+    return groups[name]
+  end
+  for _, source in ipairs(found) do
+    group(source.kind, source.class).plain = source
+  end
+  for _, ring in ipairs(found.turned or {}) do
+    group(ring.kind, ring.class).ring = ring
+  end
+  return groups
+end
+return sources
+end)()
+
+M.heads = (function()
+local keyed = M.keyed
+local keys = M.keys
+local lanes = M.lanes
+local merge = M.merge
+local picks = M.picks
+local sources = M.sources
+local heads = {}
+local CLASSES_MAX = 1024
+local KEYS_MAX = 64
+function heads.best(partition, lane, offer, ask, most, now)
+  local found = {}
+  local any_tag = ask.tag == ""
+  if ask.fresh or any_tag then
+    sources.add(found, partition, lane, offer, ask.fresh, ask.reclaims and any_tag)
+  end
+  if ask.reclaims and not any_tag then
+    sources.add(found, partition, lane, offer, false, true, ask.tag)
+  end
+  if found.turned or (ask.ln and ask.ln.is.ageing) then
+    local best, more, reads = picks.best(ask.ln, sources.grouped(found), now)
+    ask.more, ask.reads = more, (ask.reads or 0) + reads
+    return { best }, best ~= nil and best.followed
+  elseif #found ~= 1 then
+    return merge.best(found, most), false
+  end
+  local source, first = found[1], {}
+  local ids = redis.call("ZRANGE", source.key, 0, most)
+  for i = 1, math.min(#ids, most) do
+    local head = { id = ids[i], queue = source.kind, key = source.key }
+    head.entry, head.registry = source.entry, source.registry
+    first[i] = head
+  end
+  return first, #ids > most
+end
+function heads.keyless(partition, lane)
+  local found = {}
+  for _, entry in ipairs(redis.call("SRANDMEMBER", keys.lane(partition, lane), CLASSES_MAX)) do
+    local kind = string.sub(entry, 1, 1)
+    if kind == "f" or kind == "c" then
+      found[#found + 1] = keys.queue(partition, kind, lane, string.sub(entry, 2))
+    end
+  end
+  return found
+end
+local function open_key(ln, ring, now)
+  for _, key in ipairs(redis.call("ZRANGE", ring.key, 0, KEYS_MAX - 1)) do
+    if key ~= "" and not (ln and lanes.key_barrier(ln, key, now)) then
+      return key
+    end
+  end
+  return nil
+end
+function heads.some(partition, lane, most, ln, now)
+  local found = {}
+  for _, entry in ipairs(redis.call("SRANDMEMBER", keys.lane(partition, lane), most)) do
+    local letter, class = string.sub(entry, 1, 1), string.sub(entry, 2)
+    local kind = string.lower(letter)
+    local key = keys.queue(partition, kind, lane, class)
+    if letter ~= kind then
+      local ring = keyed.ring(partition, lane, kind, class)
+      key = keyed.queue(ring, open_key(ln, ring, now) or "")
+    end
+    local id = redis.call("ZRANGE", key, 0, 0)[1]
+    if id then
+      found[#found + 1] = { id = id, queue = kind }
+    end
+  end
+  return found
+end
+return heads
 end)()
 
 M.wakes = (function()
@@ -2373,6 +2385,7 @@ M.leases = (function()
 local aside = M.aside
 local keys = M.keys
 local lanes = M.lanes
+local waiters = M.waiters
 local wakes = M.wakes
 local leases = {}
 local function add(key, field, by)
@@ -2396,10 +2409,10 @@ local function freed(r, now)
   if not is then
     return
   end
-  if r.f.lk then
+  if r.f.lk and is.key_most then
     aside.lease_ended(r.partition, name, r.f.lk)
   end
-  if is.most or is.key_most then
+  if (is.most or is.key_most) and waiters.any(r.partition, name) then
     r.looked = looked
     wakes.some(lanes.open(r.partition, name, is.text), 1, looked, now)
   end
@@ -3863,6 +3876,13 @@ local rate = M.rate
 local record = M.record
 local handouts = {}
 local FORGOTTEN_MAX = 16
+local function forget(ln, now)
+  local arrivals, over = keys.key_arrivals(ln.partition, ln.lane), number.text(rate.over(now))
+  local past = redis.call("ZRANGE", arrivals, "-inf", over, "BYSCORE", "LIMIT", 0, FORGOTTEN_MAX)
+  if past[1] then
+    redis.call("ZREM", arrivals, unpack(past))
+  end
+end
 function handouts.count(ln, key, now)
   local is = ln.is
   record.set_number(ln, "cl", tonumber(ln.f.cl or "0") + 1)
@@ -3870,14 +3890,11 @@ function handouts.count(ln, key, now)
     record.set_number(ln, "ta", rate.after_claim(is.rate, ln.f.ta, now))
   end
   if is.key_rate and key then
-    local arrivals = keys.key_arrivals(ln.partition, ln.lane)
-    local over = number.text(rate.over(now))
-    local past = redis.call("ZRANGE", arrivals, "-inf", over, "BYSCORE", "LIMIT", 0, FORGOTTEN_MAX)
-    if past[1] then
-      redis.call("ZREM", arrivals, unpack(past))
+    local arrival = lanes.key_arrival(ln, key)
+    if not arrival then
+      forget(ln, now)
     end
-    local kept = redis.call("ZSCORE", arrivals, key)
-    lanes.set_arrival(ln, key, rate.after_claim(is.key_rate, kept or nil, now))
+    lanes.set_arrival(ln, key, rate.after_claim(is.key_rate, arrival, now))
   end
 end
 function handouts.finish(ln, now)
@@ -3932,7 +3949,7 @@ local function count_in_lane(ask, r, now)
     handouts.count(ask.ln, r.f.lk, now)
   end
   if r.head.turn then
-    turns.took(r.partition, ask.lane, r.head.ring.key, r.head.turn)
+    turns.took(r.partition, ask.lane, r.head.ring.key, r.head.turn, ask.ln)
   end
 end
 local function take(partition, ask, wanted, most, tally, now)
