@@ -38,7 +38,9 @@ function handout.issue(r, wanted, index, now)
     return nil, refused == "block" and "blocked" or nil
   end
   record.set(r, "rv", reserved)
-  record.set_text(r, "of", wanted.offered ~= "" and wanted.offered or nil)
+  if wanted.offered ~= "" or r.f.of then
+    record.set_text(r, "of", wanted.offered ~= "" and wanted.offered or nil)
+  end
   if r.queue == "c" then
     record.set(r, "gi", id)
     record.set_number(r, "gx", number.later(now, GRANT_TTL_MS))

@@ -14,6 +14,7 @@ local STEPS_MAX = 256
 local RESULTS_MAX_BYTES = 4194304
 --- Most keys of reports that one execution remembers.
 local REPORTS_MAX = 10000
+local NOTHING = {}
 
 local function pending(r)
   r.kept = r.kept or {}
@@ -90,7 +91,7 @@ end
 
 --- Writes what was changed beside the record.
 function kept.save(r)
-  local changes = r.kept or {}
+  local changes = r.kept or NOTHING
   r.kept = nil
   if changes.state then
     redis.call("SET", keys.state(r.partition, r.id), changes.state)

@@ -16,14 +16,9 @@ local function add(key, field, by)
   return count
 end
 
---- What a record holds.
-function leases.note(r)
-  r.leased, r.granted = r.f.li ~= nil, r.f.gi ~= nil
-end
-
 --- Adds to the counts of a lane what was tallied.
 function leases.flush(partition, name, tally)
-  for letter, by in pairs(tally) do
+  for letter, by in pairs(tally or {}) do
     add(keys.held(partition), letter .. name, by)
   end
 end
@@ -44,11 +39,7 @@ local function freed(r, now)
   end
 end
 
-local function change(r, letter, was, is)
-  if was == is then
-    return nil
-  end
-  local by = is and 1 or -1
+local function change(r, letter, by)
   if r.f.lk then
     add(keys.held_by_key(r.partition, r.f.ln), letter .. r.f.lk, by)
   end
@@ -59,14 +50,19 @@ local function change(r, letter, was, is)
   return add(keys.held(r.partition), letter .. r.f.ln, by)
 end
 
---- Brings the counts along with a record that held what was noted. A `tally` on the record takes what
---- is to be added for the lane.
+--- Brings the counts along with a record that held a lease, or a token, before it was changed. A `tally` on the
+--- record takes what is to be added for the lane.
 function leases.follow(r, leased, granted, now)
   if leased == r.leased and granted == r.granted then
     return
   end
-  local left = change(r, "l", leased, r.leased)
-  change(r, "t", granted, r.granted)
+  local left
+  if leased ~= r.leased then
+    left = change(r, "l", leased and -1 or 1)
+  end
+  if granted ~= r.granted then
+    change(r, "t", granted and -1 or 1)
+  end
   if not r.leased and not r.granted and (granted or (left and left >= lanes.STEERED)) then
     freed(r, now)
   end

@@ -56,7 +56,14 @@ function placement.due(r)
   elseif f.li then
     return f.lx
   end
-  return number.earlier(number.earlier(f.du, f.gx), number.earlier(f.wt, placement.expires(r)))
+  local at = f.dl
+  if f.tl then
+    at = placement.expires(r)
+  end
+  if f.du or f.gx or f.wt then
+    at = number.earlier(number.earlier(f.du, f.gx), number.earlier(f.wt, at))
+  end
+  return at
 end
 
 return placement

@@ -24,8 +24,8 @@ local places = {}
 local function note_places(r)
   r.queue, r.since, r.due = placement.queue(r), r.f.ra, placement.due(r)
   r.over, r.writing = r.f.ea and r.f.st, r.f.ao
+  r.leased, r.granted = r.f.li ~= nil, r.f.gi ~= nil
   r.spent = r.f.bu and spending.note(r)
-  leases.note(r)
 end
 
 --- The execution with the places it stands in: its `queue`, `since` when, and when it is `due`. Nil

@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "4c861b408886c1d2cdead3d57080cdec" }
+M.library = { PROTOCOL = 1, HASH = "a7ef1f0dab82f11552e7059947711611" }
 
 M.number = (function()
 local number = {}
@@ -613,7 +613,14 @@ function placement.due(r)
   elseif f.li then
     return f.lx
   end
-  return number.earlier(number.earlier(f.du, f.gx), number.earlier(f.wt, placement.expires(r)))
+  local at = f.dl
+  if f.tl then
+    at = placement.expires(r)
+  end
+  if f.du or f.gx or f.wt then
+    at = number.earlier(number.earlier(f.du, f.gx), number.earlier(f.wt, at))
+  end
+  return at
 end
 return placement
 end)()
@@ -1472,6 +1479,7 @@ local kept = {}
 local STEPS_MAX = 256
 local RESULTS_MAX_BYTES = 4194304
 local REPORTS_MAX = 10000
+local NOTHING = {}
 local function pending(r)
   r.kept = r.kept or {}
   return r.kept
@@ -1530,7 +1538,7 @@ function kept.finish(r)
   end
 end
 function kept.save(r)
-  local changes = r.kept or {}
+  local changes = r.kept or NOTHING
   r.kept = nil
   if changes.state then
     redis.call("SET", keys.state(r.partition, r.id), changes.state)
@@ -2395,11 +2403,8 @@ local function add(key, field, by)
   end
   return count
 end
-function leases.note(r)
-  r.leased, r.granted = r.f.li ~= nil, r.f.gi ~= nil
-end
 function leases.flush(partition, name, tally)
-  for letter, by in pairs(tally) do
+  for letter, by in pairs(tally or {}) do
     add(keys.held(partition), letter .. name, by)
   end
 end
@@ -2417,11 +2422,7 @@ local function freed(r, now)
     wakes.some(lanes.open(r.partition, name, is.text), 1, looked, now)
   end
 end
-local function change(r, letter, was, is)
-  if was == is then
-    return nil
-  end
-  local by = is and 1 or -1
+local function change(r, letter, by)
   if r.f.lk then
     add(keys.held_by_key(r.partition, r.f.ln), letter .. r.f.lk, by)
   end
@@ -2435,8 +2436,13 @@ function leases.follow(r, leased, granted, now)
   if leased == r.leased and granted == r.granted then
     return
   end
-  local left = change(r, "l", leased, r.leased)
-  change(r, "t", granted, r.granted)
+  local left
+  if leased ~= r.leased then
+    left = change(r, "l", leased and -1 or 1)
+  end
+  if granted ~= r.granted then
+    change(r, "t", granted and -1 or 1)
+  end
   if not r.leased and not r.granted and (granted or (left and left >= lanes.STEERED)) then
     freed(r, now)
   end
@@ -2899,8 +2905,8 @@ local places = {}
 local function note_places(r)
   r.queue, r.since, r.due = placement.queue(r), r.f.ra, placement.due(r)
   r.over, r.writing = r.f.ea and r.f.st, r.f.ao
+  r.leased, r.granted = r.f.li ~= nil, r.f.gi ~= nil
   r.spent = r.f.bu and spending.note(r)
-  leases.note(r)
 end
 function places.open(partition, id)
   local r = record.load(partition, id)
@@ -3854,7 +3860,9 @@ function handout.issue(r, wanted, index, now)
     return nil, refused == "block" and "blocked" or nil
   end
   record.set(r, "rv", reserved)
-  record.set_text(r, "of", wanted.offered ~= "" and wanted.offered or nil)
+  if wanted.offered ~= "" or r.f.of then
+    record.set_text(r, "of", wanted.offered ~= "" and wanted.offered or nil)
+  end
   if r.queue == "c" then
     record.set(r, "gi", id)
     record.set_number(r, "gx", number.later(now, GRANT_TTL_MS))
@@ -3986,7 +3994,7 @@ local function take(partition, ask, wanted, most, tally, now)
   return { ids = ids, items = items, cut_off = ask.more }
 end
 function claims.take(partition, ask, wanted, most, now)
-  local tally, ln = {}, ask.ln
+  local ln, tally = ask.ln, most > 1 and {} or nil
   most = ln and math.min(most, lanes.room(ln, now)) or most
   local taken = take(partition, ask, wanted, most, tally, now)
   leases.flush(partition, ask.lane, tally)
