@@ -45,8 +45,8 @@ end
 
 --- Whether some live worker offers all of these, and which of them are offered by any.
 function offers.cover(partition, lane, requires, now)
-  local live = redis.call(
-    "ZRANGE", keys.offers(partition, lane), "(" .. number.text(now), "+inf", "BYSCORE", "LIMIT", 0, EXAMINED_MAX)
+  local key, from = keys.offers(partition, lane), "(" .. number.text(now)
+  local live = redis.call("ZRANGE", key, from, "+inf", "BYSCORE", "LIMIT", 0, EXAMINED_MAX)
   arms.offered(partition, lane, EXAMINED_MAX, live)
   local any = {}
   for _, offered in ipairs(live) do

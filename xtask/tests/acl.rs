@@ -59,6 +59,11 @@ fn servers() -> Vec<Server> {
     found.map(|it| Server::start(&Options::new().binary(it)).expect("it starts")).collect()
 }
 
+/// What every worker offers, and most jobs require.
+fn offer() -> CapabilitySet {
+    CapabilitySet::from_tokens(["gpu"]).unwrap()
+}
+
 fn allow(server: &Server, role: &Role) {
     let mut words = vec!["ACL".to_owned(), "SETUSER".to_owned(), role.name.to_owned()];
     words.extend(role.rules.iter().cloned());
@@ -106,19 +111,20 @@ impl<'b> Job<'b> {
         let (lane, kind) = (self.lane.clone(), TaskKind::new("task").unwrap());
         let payload = Payload::new(payload);
         let submission = Submission::new(self.ids.execution_id(), lane, kind, payload);
+        let submission = submission.with_capabilities(offer());
         self.backend.submit(&submission).await.unwrap().id()
     }
 
     async fn claim(&self, max_wait: Duration) -> Task {
         let policy = ClaimPolicy::immediate(self.worker, self.instance).with_max_wait(max_wait);
         let id = self.ids.request_id();
-        let request = ClaimRequest::new(id, self.lane.clone(), CapabilitySet::new(), policy);
+        let request = ClaimRequest::new(id, self.lane.clone(), offer(), policy);
         self.backend.claim(&request).await.unwrap().tasks.pop().expect("there is work")
     }
 
     async fn reclaim(&self) -> Task {
         let (id, lane) = (self.ids.request_id(), self.lane.clone());
-        let request = ReclaimRequest::new(id, self.instance, lane, CapabilitySet::new());
+        let request = ReclaimRequest::new(id, self.instance, lane, offer());
         let token = self.backend.reclaimable(&request).await.unwrap().pop().expect("one is lost");
         let policy = ClaimPolicy::immediate(self.worker, self.instance);
         self.backend.claim_from_reclaim(&token, &policy).await.unwrap()
@@ -202,7 +208,7 @@ impl<'b> Job<'b> {
         }
         let policy = ClaimPolicy::immediate(self.worker, self.instance);
         let id = self.ids.request_id();
-        let request = ClaimRequest::new(id, self.lane.clone(), CapabilitySet::new(), policy);
+        let request = ClaimRequest::new(id, self.lane.clone(), offer(), policy);
         assert!(backend.claim(&request).await.unwrap().tasks.is_empty(), "it is used up");
         backend.complete(&task.handle, None).await.unwrap();
         let adjust = AdjustBudget::new(self.ids.request_id(), budget.id).with_reset();

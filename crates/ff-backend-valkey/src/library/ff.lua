@@ -1,7 +1,7 @@
 #!lua name=ff
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "a7ef1f0dab82f11552e7059947711611" }
+M.library = { PROTOCOL = 1, HASH = "dbc254a8cf2d60044a295072bc191025" }
 
 M.number = (function()
 local number = {}
@@ -5477,8 +5477,8 @@ function offers.again(r, now)
   offers.made(r.partition, f.ln, offered, tonumber(f.lt), now)
 end
 function offers.cover(partition, lane, requires, now)
-  local live = redis.call(
-    "ZRANGE", keys.offers(partition, lane), "(" .. number.text(now), "+inf", "BYSCORE", "LIMIT", 0, EXAMINED_MAX)
+  local key, from = keys.offers(partition, lane), "(" .. number.text(now)
+  local live = redis.call("ZRANGE", key, from, "+inf", "BYSCORE", "LIMIT", 0, EXAMINED_MAX)
   arms.offered(partition, lane, EXAMINED_MAX, live)
   local any = {}
   for _, offered in ipairs(live) do

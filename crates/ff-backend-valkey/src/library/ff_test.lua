@@ -1,7 +1,7 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "004716625ea422db3801d4eb623adc29" }
+M.library = { PROTOCOL = 1, HASH = "a59c41f9b0b5b818c53b6867ee6ab216" }
 
 M.number = (function()
 local number = {}
@@ -5484,8 +5484,8 @@ function offers.again(r, now)
   offers.made(r.partition, f.ln, offered, tonumber(f.lt), now)
 end
 function offers.cover(partition, lane, requires, now)
-  local live = redis.call(
-    "ZRANGE", keys.offers(partition, lane), "(" .. number.text(now), "+inf", "BYSCORE", "LIMIT", 0, EXAMINED_MAX)
+  local key, from = keys.offers(partition, lane), "(" .. number.text(now)
+  local live = redis.call("ZRANGE", key, from, "+inf", "BYSCORE", "LIMIT", 0, EXAMINED_MAX)
   arms.offered(partition, lane, EXAMINED_MAX, live)
   local any = {}
   for _, offered in ipairs(live) do

@@ -113,5 +113,9 @@ pub trait ReadOps: Send + Sync + 'static {
     /// - It names what stands in the way in every state `[explain.names_the_first_reason]`, by the
     ///   predicates of the claim: what it calls queued a claim can get
     ///   `[explain.agrees_with_claim]`.
+    /// - What requires something that no live worker of its lane offers is told apart from what waits its turn,
+    ///   with what is missing `[explain.names_what_nobody_offers]`. A worker is alive while it claims or
+    ///   renews `[explain.offers_live_with_their_worker]`, and while it waits
+    ///   `[explain.a_waiting_worker_offers]`.
     async fn explain(&self, id: ExecutionId) -> Result<Explanation, EngineError>;
 }
