@@ -76,8 +76,8 @@ pub trait FlowOps: Send + Sync + 'static {
     ///   `[budget.large_extensions_draw_on_them_too]`.
     ///
     /// # Errors
-    /// [`EngineError::Flow`] when the flow has another revision `[flow.extension_needs_the_revision]`,
-    /// has ended or is being cancelled `[flow.extension_needs_an_open_flow]`; [`EngineError::Graph`] as
+    /// [`EngineError::Flow`] when the flow has another revision `[flow.extension_needs_the_revision]`, also while
+    /// another extension is just making it `[flow.extensions_that_race_add_all_or_nothing]`, has ended or is being cancelled `[flow.extension_needs_an_open_flow]`; [`EngineError::Graph`] as
     /// for a new flow `[flow.extension_is_checked]`; [`EngineError::LimitExceeded`] when more than 128
     /// nodes that are there get new edges `[flow.extension_touches_few_nodes]`, or a node would draw on
     /// more budgets than it may `[budget.extension_over_the_most_is_refused]`.
