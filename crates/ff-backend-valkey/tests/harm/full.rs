@@ -19,6 +19,8 @@ use crate::site::{LANE, Site, ensure, until};
 use crate::support::store::Store;
 
 const MAXMEMORY: &str = "12mb";
+/// Less than an empty server uses: what is refused stays refused, whatever buffers are given back.
+const NONE_LEFT: &str = "1mb";
 const PAYLOAD_BYTES: usize = 50_000;
 /// More than the memory has room for.
 const TOO_MANY: usize = 1_000;
@@ -31,6 +33,11 @@ fn start(maxmemory: &str, policy: &str) -> CaseResult<Server> {
     Ok(Server::start(&options)?)
 }
 
+fn limit(server: &Server, maxmemory: &str) -> CaseResult {
+    server.command(&["CONFIG", "SET", "maxmemory", maxmemory])?.into_result()?;
+    Ok(())
+}
+
 /// A large submission that goes as soon as it has ended.
 fn submission(site: &Site) -> CaseResult<Submission> {
     let (lane, kind) = (LaneId::new(LANE)?, TaskKind::new("task")?);
@@ -39,13 +46,19 @@ fn submission(site: &Site) -> CaseResult<Submission> {
     Ok(Submission::new(site.ids.execution_id(), lane, kind, payload).with_policy(brief))
 }
 
-/// Submits until the server is full, and answers what it took.
-async fn fill(site: &Site, backend: &dyn EngineBackend) -> CaseResult<BTreeSet<ExecutionId>> {
+/// Submits until the server is full, which it then stays, and answers what it took.
+async fn fill(
+    server: &Server,
+    site: &Site,
+    backend: &dyn EngineBackend,
+) -> CaseResult<BTreeSet<ExecutionId>> {
+    limit(server, MAXMEMORY)?;
     let mut taken = BTreeSet::new();
     for _ in 0..TOO_MANY {
         let answer = backend.submit(&submission(site)?).await;
         let Ok(submitted) = answer else {
             check_full(&answer)?;
+            limit(server, NONE_LEFT)?;
             return Ok(taken);
         };
         taken.insert(submitted.id());
@@ -58,11 +71,12 @@ fn check_full<T: std::fmt::Debug>(answer: &Result<T, EngineError>) -> CaseResult
     ensure(code == Some("unavailable_full"), || format!("a full server answers {answer:?}"))
 }
 
-/// The indexes agree with the records. A script that looks runs only where there is memory.
+/// The indexes agree with the records. A script that looks runs only where there is memory; after it
+/// there is none again.
 fn check(server: &Server, store: &Store) -> CaseResult {
-    server.command(&["CONFIG", "SET", "maxmemory", "0"])?.into_result()?;
+    limit(server, "0")?;
     let checked = store.check();
-    server.command(&["CONFIG", "SET", "maxmemory", MAXMEMORY])?.into_result()?;
+    limit(server, NONE_LEFT)?;
     checked.map_err(|faults| CaseError::new(format!("{faults:#?}")))
 }
 
@@ -95,7 +109,7 @@ async fn a_full_server_refuses_what_adds_and_can_be_drained() -> CaseResult {
     let backend = site.connect().await?;
     let store = site.store()?;
 
-    let taken = fill(&site, backend.as_ref()).await?;
+    let taken = fill(&server, &site, backend.as_ref()).await?;
     println!("{MAXMEMORY} hold {} executions of {PAYLOAD_BYTES} bytes", taken.len());
     check_full(&backend.submit_batch(&[submission(&site)?, submission(&site)?]).await)?;
     ensure(listed(backend.as_ref()).await? == taken, || "what is stored differs".to_owned())?;
@@ -111,9 +125,10 @@ async fn a_full_server_refuses_what_adds_and_can_be_drained() -> CaseResult {
     let done = 1 + drain(&site, backend.as_ref()).await?;
     ensure(done == taken.len(), || format!("{done} of {} were done", taken.len()))?;
     ensure(listed(backend.as_ref()).await?.is_empty(), || "records are left".to_owned())?;
+    limit(&server, MAXMEMORY)?;
     until("nothing is left", GONE, || async { Ok((store.leftovers() == 0).then_some(())) }).await?;
 
-    let again = fill(&site, backend.as_ref()).await?;
+    let again = fill(&server, &site, backend.as_ref()).await?;
     ensure(again.len() * 10 >= taken.len() * 9, || {
         format!("{} were taken before, {} after", taken.len(), again.len())
     })
@@ -125,7 +140,7 @@ async fn a_worker_connects_to_a_full_server() -> CaseResult {
     let server = start(MAXMEMORY, "noeviction")?;
     let site = Site::new(server.url(), 1)?;
     let backend: Arc<dyn EngineBackend> = site.connect().await?;
-    let taken = fill(&site, backend.as_ref()).await?;
+    let taken = fill(&server, &site, backend.as_ref()).await?;
 
     let worker = site.connect().await?;
 
@@ -160,7 +175,7 @@ async fn a_full_server_puts_occurrences_off_and_loses_none() -> CaseResult {
     let spec = spec.with_overlap(Overlap::Allow).with_misfire(Misfire::All { at_most: 100 });
     let request = CreateSchedule::new(site.ids.schedule_id(), spec);
     backend.create_schedule(&request).await?;
-    fill(&site, backend.as_ref()).await?;
+    fill(&server, &site, backend.as_ref()).await?;
     let view = backend.describe_schedule(request.id).await?;
     let due = view.next_at.ok_or_else(|| CaseError::new("it has a next occurrence"))?;
     let wait = TickRequest::all().with_max_wait(EVERY);
@@ -170,7 +185,7 @@ async fn a_full_server_puts_occurrences_off_and_loses_none() -> CaseResult {
         let outcome = backend.tick(&wait).await?;
         ensure(outcome.schedules_fired == 0, || format!("a full server took {outcome:?}"))?;
     }
-    server.command(&["CONFIG", "SET", "maxmemory", "0"])?.into_result()?;
+    limit(&server, "0")?;
     until("what was put off comes", GONE, || async {
         backend.tick(&wait).await?;
         let counts = backend.describe_schedule(request.id).await?.counts;
