@@ -41,9 +41,9 @@ local function pass_on(partition, id)
 end
 
 return function(
-  partition, request, lane, offered, holder, instance, ttl, most,
+  partition, request, lane, offered, holder, instance, ttl, wanted,
   mode, tag, process, arm, crowded, woken, repeats)
-  local now = clock.now_ms(partition)
+  local now, most, ms = clock.now_ms(partition), tonumber(wanted), tonumber(ttl)
   local known, settings = answers.find(partition, "f", instance, lane, request, now)
   if known then
     return reply.ok(now, "1", "0", "0", claims.repeated(partition, request, known, now))
@@ -52,14 +52,14 @@ return function(
   end
   local ask = { fresh = true, reclaims = mode == "a", tag = tag, offered = offered, lane = lane }
   ask.ln = settings and lanes.open(partition, lane, settings)
-  offers.made(partition, lane, offered, tonumber(ttl), now)
+  offers.made(partition, lane, offered, ms, now)
   local lease = { request = request, holder = holder, ttl = ttl, offered = offered }
-  local taken = claims.take(partition, ask, lease, tonumber(most), now)
+  local taken = claims.take(partition, ask, lease, most, now)
   if #taken.ids > 0 then
-    answers.remember(partition, "f", instance, lane, request, taken.ids, now, tonumber(ttl))
+    answers.remember(partition, "f", instance, lane, request, taken.ids, now, ms)
   end
   local again = taken.cut_off and #taken.ids == 0
-  local drained = not taken.cut_off and #taken.ids < tonumber(most)
+  local drained = not taken.cut_off and #taken.ids < most
   local armed = process ~= "" and drained and (#taken.ids == 0 or crowded == "1")
   if armed then
     arms.add(partition, lane, arms.member(process, arm, mode, offered, tag), now)

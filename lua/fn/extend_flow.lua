@@ -20,6 +20,7 @@ local extension = require("extension")
 local flow = require("flow")
 local nodes = require("nodes")
 local operator = require("operator")
+local packed = require("packed")
 local propagate = require("propagate")
 local reply = require("reply")
 local staged = require("staged")
@@ -28,7 +29,7 @@ local work = require("work")
 local OWN = { extended = true }
 
 --- A caller that saw another revision than it extends sends neither nodes nor edges, and learns the revision.
-local function refusal(fl, by, revision, first, count, edges, are_staged, text, touched_text)
+local function refusal(fl, by, revision, first, count, edges, are_staged, values, touched_text)
   if fl.f.ea then
     return reply.err("FLOW_ENDED", fl.state)
   elseif fl.f.ca then
@@ -37,7 +38,7 @@ local function refusal(fl, by, revision, first, count, edges, are_staged, text, 
     return reply.err("FLOW_REVISION", fl.revision)
   elseif are_staged == "1" and not staged.is_complete(fl, by, fl.nodes + tonumber(count)) then
     return reply.err("FLOW_NOT_STAGED")
-  elseif are_staged == "0" and nodes.count(text) ~= tonumber(count) then
+  elseif are_staged == "0" and nodes.count(values) ~= tonumber(count) then
     return reply.err("FLOW_REVISION", fl.revision)
   elseif count == "0" and edges ~= "0" and touched_text == "" then
     return reply.err("FLOW_REVISION", fl.revision)
@@ -57,7 +58,8 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   if before then
     return reply.ok(string.match(before, "%d+"), fl.f.lf and id or "")
   end
-  local refused = refusal(fl, by, revision, first, count, edges, are_staged, text, touched_text)
+  local values = packed.read(text)
+  local refused = refusal(fl, by, revision, first, count, edges, are_staged, values, touched_text)
   if refused then
     return refused
   end
@@ -66,7 +68,7 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   if not touched then
     return started
   end
-  refused = nodes.refused(partition, text, w.looked)
+  refused = nodes.refused(partition, values, w.looked)
   if refused then
     return refused
   end
@@ -74,7 +76,7 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   if are_staged == "1" then
     staged.seal(fl)
   else
-    nodes.create(partition, id, from, text, staged.stored(fl), w.looked, now)
+    nodes.create(partition, id, from, values, staged.stored(fl), w.looked, now)
   end
   extension.note(fl, tonumber(count), tonumber(edges))
   operator.remember(fl, request, "extended " .. string.format("%d", fl.revision))

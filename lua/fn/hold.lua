@@ -21,8 +21,7 @@ return function(partition, id, request)
       return "already", false
     end
     reasons.add(r, reasons.HOLD)
-    record.set(r, "gi", nil)
-    record.set(r, "gx", nil)
+    record.remove(r, record.TOKEN)
     if not r.f.li and r.f.st ~= "suspended" and not r.f.cw then
       r.f.st = reasons.state(r)
     end

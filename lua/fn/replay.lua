@@ -9,7 +9,6 @@
 local flow = require("flow")
 local joins = require("joins")
 local member = require("member")
-local reasons = require("reasons")
 local record = require("record")
 local reply = require("reply")
 local run = require("run")
@@ -33,9 +32,6 @@ local function reopen(r)
   end
   d.was_unhandled, d.unhandled, d.decision = d.unhandled, false, decision
   joins.keep(r)
-  if decision == "o" then
-    reasons.add(r, reasons.DEPENDENCIES)
-  end
   return nil
 end
 

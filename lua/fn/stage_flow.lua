@@ -14,6 +14,7 @@ local keys = require("keys")
 local nodes = require("nodes")
 local number = require("number")
 local record = require("record")
+local packed = require("packed")
 local reply = require("reply")
 local staged = require("staged")
 
@@ -52,14 +53,15 @@ return function(partition, id, fingerprint, by, first, text)
   if refused then
     return fingerprint ~= "" and fl.state ~= "staged" and fl.fingerprint == fingerprint and reply.ok("1") or refused
   end
-  local unfit = nodes.refused(partition, text, {})
+  local values = packed.read(text)
+  local unfit = nodes.refused(partition, values, {})
   if unfit then
     return unfit
   end
   if first == fl.nodes then
     redis.call("DEL", keys.backlog(partition, "x", id))
   end
-  local count = nodes.stage(partition, id, first, text, now)
+  local count = nodes.stage(partition, id, first, values, now)
   staged.note(fl, by, first + count)
   if fl.state == "staged" then
     record.set_number(fl, "sg", number.later(now, staged.KEPT_MS))

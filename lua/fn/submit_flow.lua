@@ -23,6 +23,7 @@ local flow = require("flow")
 local keys = require("keys")
 local nodes = require("nodes")
 local number = require("number")
+local packed = require("packed")
 local propagate = require("propagate")
 local record = require("record")
 local reply = require("reply")
@@ -51,7 +52,8 @@ return function(
       return refused
     end
   end
-  local refusal = nodes.refused(partition, text, {})
+  local values = packed.read(text)
+  local refusal = nodes.refused(partition, values, {})
   if refusal then
     return refusal
   end
@@ -76,7 +78,7 @@ return function(
     flow.save(fl, now)
     w = work.on(fl, now)
   else
-    nodes.create(partition, id, 0, text, 0, w.looked, now)
+    nodes.create(partition, id, 0, values, 0, w.looked, now)
   end
   propagate.run(w)
   return reply.ok(effort.left(w.looked))

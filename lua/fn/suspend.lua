@@ -5,7 +5,7 @@
 --- @arg epoch   int
 --- @arg lease   bytes  16 bytes
 --- @arg digest   text   of the arguments
---- @arg wanted   bytes  of each waitpoint: id, key, kind, matcher, life in ms, and of a pending one its expiry; each as `<length>:<bytes>`
+--- @arg wanted   bytes  six values of each waitpoint, packed: id, key, kind, matcher, life in ms, and of a pending one its expiry
 --- @arg groups   text   `<n><what it counts>:<places>`, joined by semicolons
 --- @arg timeout  text   ms, or empty
 --- @arg behavior text   `f`, `c`, `e` or `r`

@@ -23,8 +23,11 @@ end
 function answers.find(partition, asked, instance, lane, request, now)
   local answer = keys.answer(partition, asked, instance, lane)
   local found = redis.call("MGET", answer, keys.lane_settings(partition, lane))
-  local ends_at, rest = string.match(found[1] or "", "^(%d+) (.*)$")
-  if not ends_at or tonumber(ends_at) <= now or string.sub(rest, 1, REQUEST_ID_BYTES) ~= request then
+  if not found[1] or not string.find(found[1], request, 1, true) then
+    return nil, found[2] or nil
+  end
+  local ends_at, rest = string.match(found[1], "^(%d+) (.*)$")
+  if tonumber(ends_at) <= now or string.sub(rest, 1, REQUEST_ID_BYTES) ~= request then
     return nil, found[2] or nil
   end
   local ids = {}

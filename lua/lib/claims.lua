@@ -1,13 +1,12 @@
 --- Taking from the queues of a lane: leases for fresh work, tokens for reclaims.
 local answers = require("answers")
 local capabilities = require("capabilities")
-local execution = require("execution")
+local entries = require("entries")
 local handout = require("handout")
 local handouts = require("handouts")
 local heads = require("heads")
 local lanes = require("lanes")
 local leases = require("leases")
-local queue = require("queue")
 local record = require("record")
 local turns = require("turns")
 
@@ -21,25 +20,6 @@ local HEADS_MAX = 64
 local READS_MAX = 256
 --- A call that carries this much payload takes no more.
 local BYTES_MAX = 4194304
-
---- Opens what stands at the heads. An entry whose record is not there, or belongs elsewhere, is a
---- stray, and taken out; how many those were is the second value.
-local function opened(partition, best, followed, looked, tally)
-  local found, strays = {}, {}
-  for _, head in ipairs(best) do
-    local r = execution.open(partition, head.id)
-    if r and r.queue == head.queue then
-      r.followed, r.looked, r.head, r.tally = followed, looked, head, tally
-      found[#found + 1] = r
-    else
-      strays[#strays + 1] = head
-    end
-  end
-  for _, head in ipairs(strays) do
-    queue.drop_stray(head)
-  end
-  return found, #strays
-end
 
 --- Counts what was handed out, in its lane and among the keys that take turns there.
 local function count_in_lane(ask, r, now)
@@ -59,14 +39,17 @@ local function take(partition, ask, wanted, most, tally, now)
     if #best == 0 then
       break
     end
-    local found, strays = opened(partition, best, followed, looked, tally)
+    local found, strays = entries.open(partition, best, followed, looked, tally)
     idle = idle + strays
-    for _, r in ipairs(found) do
+    for i = 1, #found do
+      local r = found[i]
       local item, blocked = handout.issue(r, wanted, count, now)
       if item then
         count = count + 1
         ids[count], items[count] = r.id, item
-        count_in_lane(ask, r, now)
+        if ask.ln or r.head.turn then
+          count_in_lane(ask, r, now)
+        end
         bytes = bytes + (item[5] and #item[5] + #item[6] or 0)
       else
         idle = idle + 1
@@ -92,7 +75,9 @@ function claims.take(partition, ask, wanted, most, now)
   local ln, tally = ask.ln, most > 1 and {} or nil
   most = ln and math.min(most, lanes.room(ln, now)) or most
   local taken = take(partition, ask, wanted, most, tally, now)
-  leases.flush(partition, ask.lane, tally)
+  if tally then
+    leases.flush(partition, ask.lane, tally)
+  end
   if ln then
     handouts.finish(ln, now)
     lanes.save(ln, now)

@@ -8,7 +8,8 @@ local clock = {}
 --- Milliseconds since the Unix epoch. Frozen within one call.
 function clock.now_ms(_)
   local now = redis.call("TIME")
-  return tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
+  local ms = now[1] * 1000 + now[2] / 1000
+  return ms - ms % 1
 end
 
 --- Stores a text that is gone from `ends_at` on.

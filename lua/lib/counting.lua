@@ -16,15 +16,17 @@ local counting = {}
 --- with the index of the node. Answers that index when it is through. A step is a letter, the index, where
 --- to go on, up to which edge, and what else it says.
 local function over(w, list, step, kind, visit)
-  local letter, index, at, total, rest = string.match(step, "^(%l) (%d+) (%d+) (%d+) ?(.*)$")
+  local letter, index, first, edges, rest = string.match(step, "^(%l) (%d+) (%d+) (%d+) ?(.*)$")
   local r = kind == "c" and members.source(w, index) or members.get(w, index)
-  local to = math.min(tonumber(total), tonumber(at) + w.looked.visits)
+  local at, total = first + 0, edges + 0
+  local to = math.min(total, at + w.looked.visits)
   w.looked.visits = w.looked.visits - math.max(to - at, 1)
-  for _, link in ipairs(links.slice(r, kind, tonumber(at), to)) do
-    rest = visit(link, index, rest) or rest
+  local those = links.slice(r, kind, at, to)
+  for i = 1, #those do
+    rest = visit(those[i], index, rest) or rest
   end
-  if to < tonumber(total) then
-    backlog.replace(list, letter .. " " .. index .. " " .. number.text(to) .. " " .. total .. " " .. rest)
+  if to < total then
+    backlog.replace(list, letter .. " " .. index .. " " .. number.text(to) .. " " .. edges .. " " .. rest)
     return nil
   end
   backlog.drop(list)

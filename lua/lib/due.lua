@@ -27,7 +27,7 @@ local function lease_over(r, at, now)
   local reclaims = tonumber(r.f.rc)
   if r.f.ca then
     run.finish(r, "cancelled", now)
-  elseif reclaims >= policy.max_reclaims(r) then
+  elseif reclaims >= policy.of(r).max_reclaims then
     run.finish(r, "failed", now)
   else
     r.f.rc = number.text(reclaims + 1)
@@ -58,8 +58,7 @@ local function decide(r, at, now)
   elseif f.li then
     return lease_over(r, at, now)
   elseif f.gx == at then
-    record.set(r, "gi", nil)
-    record.set(r, "gx", nil)
+    record.remove(r, record.TOKEN)
     return "grants"
   elseif f.st == "suspended" then
     return wait_over(r, at, now)

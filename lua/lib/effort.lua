@@ -14,7 +14,8 @@ end
 
 --- The flows in which a call has left something to do, joined by commas.
 function effort.left(looked)
-  return looked and looked.left and table.concat(looked.left, ",") or ""
+  local left = looked and looked.left
+  return left and left[1] and table.concat(left, ",") or ""
 end
 
 return effort

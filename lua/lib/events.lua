@@ -20,7 +20,8 @@ local function tell(partition)
   local key = keys.log_readers(partition)
   repeat
     local waiting = redis.call("SPOP", key, READERS_AT_ONCE)
-    for _, process in ipairs(waiting) do
+    for i = 1, #waiting do
+      local process = waiting[i]
       redis.call("SPUBLISH", keys.process(partition, process), "e")
     end
   until #waiting < READERS_AT_ONCE

@@ -6,6 +6,7 @@
 local buffered = require("buffered")
 local places = require("places")
 local propagate = require("propagate")
+local removal = require("removal")
 
 local execution = {}
 
@@ -43,7 +44,7 @@ end
 
 --- Removes an execution and everything that belongs to it.
 function execution.remove(r)
-  places.remove(r)
+  removal.of(r)
 end
 
 return execution

@@ -47,7 +47,7 @@ end
 function fence.refused(r, its, now)
   local f = r.f
   if fence.is_live(f, its) then
-    if now >= tonumber(f.lx) then
+    if f.lx - now <= 0 then
       return reply.err("LEASE_EXPIRED")
     end
     return nil

@@ -19,6 +19,7 @@
 --- @field on how many requests changed it
 --- @field o0 to `o7`: the latest of them, and what they did
 --- @field aw set while somebody waits for the end
+local changes = require("changes")
 local keys = require("keys")
 local member = require("member")
 local number = require("number")
@@ -46,9 +47,9 @@ local function in_hand(partition, id, flat)
   local state, revision, nodes, edges, open, unhandled = string.match(f.c, STANDING)
   return {
     partition = partition, flow = id, id = flow.due_name(id), f = f,
-    at = at, policy = policy, retention = tonumber(retention), fingerprint = fingerprint,
-    state = state, revision = tonumber(revision), nodes = tonumber(nodes), edges = tonumber(edges),
-    open = tonumber(open), unhandled = tonumber(unhandled),
+    at = at, policy = policy, retention = retention + 0, fingerprint = fingerprint,
+    state = state, revision = revision + 0, nodes = nodes + 0, edges = edges + 0,
+    open = open + 0, unhandled = unhandled + 0,
   }
 end
 
@@ -131,23 +132,10 @@ end
 
 --- Writes it, and brings its timer along.
 function flow.save(fl, now)
-  local counts = fl.nodes .. " " .. fl.edges .. " " .. fl.open .. " " .. fl.unhandled
-  record.set(fl, "c", fl.state .. " " .. number.text(fl.revision) .. " " .. counts)
-  local set, gone = {}, {}
-  for field in pairs(fl.changed or {}) do
-    if fl.f[field] then
-      set[#set + 1], set[#set + 2] = field, fl.f[field]
-    else
-      gone[#gone + 1] = field
-    end
-  end
-  fl.changed = nil
-  local key = keys.flow(fl.partition, fl.flow)
-  if #set > 0 then
-    redis.call("HSET", key, unpack(set))
-  end
-  if #gone > 0 then
-    redis.call("HDEL", key, unpack(gone))
+  record.set(fl, "c", fl.state .. " " .. number.text(fl.revision) .. " " .. number.text(fl.nodes) .. " "
+    .. number.text(fl.edges) .. " " .. number.text(fl.open) .. " " .. number.text(fl.unhandled))
+  if fl.changed then
+    changes.save(fl, keys.flow(fl.partition, fl.flow))
   end
   local due = flow.due(fl)
   if due and due ~= fl.due then

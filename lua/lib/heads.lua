@@ -36,10 +36,10 @@ function heads.best(partition, lane, offer, ask, most, now)
   end
   local source, first = found[1], {}
   local ids = redis.call("ZRANGE", source.key, 0, most)
-  for i = 1, math.min(#ids, most) do
-    local head = { id = ids[i], queue = source.kind, key = source.key }
-    head.entry, head.registry = source.entry, source.registry
-    first[i] = head
+  for i = 1, #ids > most and most or #ids do
+    first[i] = {
+      id = ids[i], queue = source.kind, key = source.key, entry = source.entry, registry = source.registry,
+    }
   end
   return first, #ids > most
 end

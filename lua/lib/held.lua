@@ -23,7 +23,7 @@ function held.by(partition, id, attempt, epoch, lease_id, call, decide, again)
     return reply.err("NOT_FOUND")
   end
   local its = fence.of(attempt, epoch, lease_id)
-  local before = call and fence.repeated(r, its, call)
+  local before = call and not fence.is_live(r.f, its) and fence.repeated(r, its, call)
   if before then
     return again and again(r, before) or reply.ok(before, "")
   end

@@ -3,11 +3,22 @@
 --- edges there are, are satisfied, are impossible, brought a failure that the node may take, and whether
 --- the node's own failure is left to itself.
 local member = require("member")
+local memo = require("memo")
+local number = require("number")
 local record = require("record")
 
 local joins = {}
 
 local COUNTS = "^(%l) (%d+) (%d+) (%d+) (%d+) (%d)$"
+local read = memo.of(function(text)
+  local decision, total, satisfied, impossible, failed, unhandled = string.match(text, COUNTS)
+  local staged = decision == "z"
+  return {
+    decision = staged and "o" or decision, staged = staged or nil,
+    total = tonumber(total), satisfied = tonumber(satisfied), impossible = tonumber(impossible),
+    failed = tonumber(failed), unhandled = unhandled == "1",
+  }
+end)
 local FAILURES = { failed = true, cancelled = true, expired = true }
 
 --- Whether an execution that was to run ended without a result.
@@ -19,12 +30,10 @@ end
 --- `unhandled`.
 function joins.of(r)
   if not r.deps then
-    local decision, total, satisfied, impossible, failed, unhandled = string.match(r.f.dp, COUNTS)
-    local staged = decision == "z"
+    local its = read(r.f.dp)
     r.deps = {
-      decision = staged and "o" or decision, staged = staged or nil,
-      total = tonumber(total), satisfied = tonumber(satisfied), impossible = tonumber(impossible),
-      failed = tonumber(failed), unhandled = unhandled == "1",
+      decision = its.decision, staged = its.staged, total = its.total, satisfied = its.satisfied,
+      impossible = its.impossible, failed = its.failed, unhandled = its.unhandled,
     }
   end
   return r.deps
@@ -33,8 +42,8 @@ end
 --- Puts the counters back into the record.
 function joins.keep(r)
   local d = r.deps
-  record.set(r, "dp", d.decision .. " " .. d.total .. " " .. d.satisfied .. " " .. d.impossible .. " " .. d.failed
-    .. (d.unhandled and " 1" or " 0"))
+  record.set(r, "dp", d.decision .. " " .. number.text(d.total) .. " " .. number.text(d.satisfied) .. " "
+    .. number.text(d.impossible) .. " " .. number.text(d.failed) .. (d.unhandled and " 1" or " 0"))
 end
 
 --- Whether a failure that comes over such an edge may be taken: by a node that runs because of

@@ -14,7 +14,6 @@ local STEPS_MAX = 256
 local RESULTS_MAX_BYTES = 4194304
 --- Most keys of reports that one execution remembers.
 local REPORTS_MAX = 10000
-local NOTHING = {}
 
 local function pending(r)
   r.kept = r.kept or {}
@@ -78,7 +77,9 @@ end
 
 --- Forgets everything, as the end of the execution does.
 function kept.finish(r)
-  kept.set_state(r, nil)
+  if r.f.sk or r.f.sv then
+    kept.set_state(r, nil)
+  end
   if r.f.sn then
     record.set(r, "sn", nil)
     pending(r).no_steps = true
@@ -91,7 +92,7 @@ end
 
 --- Writes what was changed beside the record.
 function kept.save(r)
-  local changes = r.kept or NOTHING
+  local changes = r.kept
   r.kept = nil
   if changes.state then
     redis.call("SET", keys.state(r.partition, r.id), changes.state)

@@ -15,11 +15,12 @@ local lease = {}
 lease.EXPIRED = "x"
 lease.REVOKED = "v"
 
+local SLOTS = { "x1", "x2", "x3", "x4", "x5", "x6", "x7", [0] = "x0" }
 local REMEMBERED = 8
 
 --- The field that remembers the lease of an epoch.
 function lease.slot(epoch)
-  return "x" .. tonumber(epoch) % REMEMBERED
+  return SLOTS[epoch % REMEMBERED]
 end
 
 --- Ends the live lease, if there is one.
@@ -30,7 +31,9 @@ function lease.finish(r, how)
   end
   record.set(r, lease.slot(f.ep), f.li .. f.ai .. " " .. f.ep .. " " .. how)
   f.li, f.lw, f.lx = nil, nil, nil
-  record.set(r, "le", nil)
+  if f.le then
+    record.set(r, "le", nil)
+  end
   if f.of or f.B then
     record.set_text(r, "of", nil)
   end
@@ -43,12 +46,12 @@ end
 
 --- When a lease of this length ends: never behind the attempt's timeout or the deadline.
 function lease.expiry(r, now, ttl)
-  local at = number.later(now, ttl)
-  if r.f.le then
-    at = math.min(at, tonumber(r.f.le))
+  local at, f = number.later(now, ttl), r.f
+  if f.le then
+    at = math.min(at, tonumber(f.le))
   end
-  if r.f.dl then
-    at = math.min(at, tonumber(r.f.dl))
+  if f.dl then
+    at = math.min(at, tonumber(f.dl))
   end
   return at
 end
@@ -58,22 +61,22 @@ end
 function lease.issue(r, id, holder, ttl, now)
   local f = r.f
   if not f.ao then
-    r.f.ai = number.text(f.ai and tonumber(f.ai) + 1 or 0)
-    r.f.as = number.text(now)
-    r.f.ao = "1"
-    record.set(r, "pp", nil)
-    record.set_text(r, "pm", nil)
+    f.ai = number.text(f.ai and f.ai + 1 or 0)
+    f.as = number.text(now)
+    f.ao = "1"
+    if f.pp or f.pm or f.B then
+      record.set(r, "pp", nil)
+      record.set_text(r, "pm", nil)
+    end
   end
-  local timeout = policy.attempt_timeout(r)
-  record.set(r, "le", timeout > 0 and number.text(number.later(now, timeout)) or nil)
-  r.f.st = "active"
-  r.f.ep = number.text(tonumber(f.ep or "0") + 1)
-  record.set(r, "gi", nil)
-  record.set(r, "gx", nil)
-  r.f.li = id
-  r.f.lw = holder
-  r.f.lt = ttl
-  r.f.lx = number.text(lease.expiry(r, now, tonumber(ttl)))
+  local timeout = policy.of(r).attempt_timeout
+  if timeout > 0 then
+    record.set(r, "le", number.text(number.later(now, timeout)))
+  end
+  f.st, f.ep = "active", number.text((f.ep or 0) + 1)
+  record.remove(r, record.TOKEN)
+  f.li, f.lw, f.lt = id, holder, ttl
+  f.lx = number.text(lease.expiry(r, now, ttl))
 end
 
 return lease

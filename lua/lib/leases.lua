@@ -18,7 +18,7 @@ end
 
 --- Adds to the counts of a lane what was tallied.
 function leases.flush(partition, name, tally)
-  for letter, by in pairs(tally or {}) do
+  for letter, by in pairs(tally) do
     add(keys.held(partition), letter .. name, by)
   end
 end
@@ -53,9 +53,6 @@ end
 --- Brings the counts along with a record that held a lease, or a token, before it was changed. A `tally` on the
 --- record takes what is to be added for the lane.
 function leases.follow(r, leased, granted, now)
-  if leased == r.leased and granted == r.granted then
-    return
-  end
   local left
   if leased ~= r.leased then
     left = change(r, "l", leased and -1 or 1)

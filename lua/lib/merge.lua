@@ -16,9 +16,10 @@ local function read(source, from, count)
   local found = {}
   local scored = redis.call("ZRANGE", source.key, from, from + count - 1, "WITHSCORES")
   for i = 1, #scored, 2 do
-    local head = { id = scored[i], score = tonumber(scored[i + 1]), queue = source.kind }
-    head.key, head.entry, head.registry = source.key, source.entry, source.registry
-    found[#found + 1] = head
+    found[#found + 1] = {
+      id = scored[i], score = tonumber(scored[i + 1]), queue = source.kind, key = source.key, entry = source.entry,
+      registry = source.registry,
+    }
   end
   return found
 end

@@ -9,10 +9,10 @@ local lanes = require("lanes")
 local links = require("links")
 local member = require("member")
 local number = require("number")
-local packed = require("packed")
 local places = require("places")
 local reasons = require("reasons")
 local record = require("record")
+local removal = require("removal")
 local reply = require("reply")
 local submission = require("submission")
 
@@ -33,7 +33,6 @@ local function new(partition, flow, index, values, at, staged, looked, now)
   local decision = staged and "z" or total == 0 and "f" or "o"
   r.f.dp = decision .. " " .. number.text(total) .. " 0 0 0 0"
   if decision ~= "f" then
-    reasons.add(r, reasons.DEPENDENCIES)
     r.f.st = reasons.state(r)
   end
   return r
@@ -43,18 +42,18 @@ end
 function nodes.remove(partition, flow, index)
   local r = record.load(partition, member.id(flow, index))
   if r then
-    places.remove(r)
+    removal.of(r)
   end
 end
 
 --- How many members these values are.
-function nodes.count(text)
-  return #packed.read(text) / VALUES
+function nodes.count(values)
+  return #values / VALUES
 end
 
 --- A refusal when a budget that new members draw on is not there, or a lane takes none of them in; or nil.
-function nodes.refused(partition, text, looked)
-  local values, known, admitted = packed.read(text), {}, {}
+function nodes.refused(partition, values, looked)
+  local known, admitted = {}, {}
   for at = 1, #values, VALUES do
     local ids = values[at + SUBMISSION_AT + 12]
     if ids ~= "" and not known[ids] then
@@ -80,8 +79,8 @@ end
 
 --- Stores new members, from an index on, in the places where they belong: of those up to `stored` there may
 --- be something left that was staged by somebody who gave up.
-function nodes.create(partition, flow, first, text, stored, looked, now)
-  local values, index = packed.read(text), first
+function nodes.create(partition, flow, first, values, stored, looked, now)
+  local index = first
   for at = 1, #values, VALUES do
     if index < stored then
       nodes.remove(partition, flow, index)
@@ -95,8 +94,8 @@ end
 
 --- Stores new members, from an index on, where nobody finds them until the flow is sealed. Those that
 --- have to do something then are noted. Answers how many there are.
-function nodes.stage(partition, flow, first, text, now)
-  local values, index, looked = packed.read(text), first, {}
+function nodes.stage(partition, flow, first, values, now)
+  local index, looked = first, {}
   for at = 1, #values, VALUES do
     nodes.remove(partition, flow, index)
     local r = new(partition, flow, index, values, at, true, looked, now)

@@ -4,10 +4,25 @@ local number = {}
 --- The last instant a timestamp reaches, in ms: the end of the year 9999.
 number.TIME_MAX = 253402300799999
 
+--- Numbers below this are often asked for: their texts are kept.
+local SMALL = 256
+local small = {}
+--- One call often asks for the same time again.
+local last, last_text
+
 --- The decimal digits of a whole number. Lua's own conversion loses digits from 1e14 on, and a
 --- conversion by way of a float costs several times as much.
 function number.text(value)
-  return string.format("%d", value)
+  local text = value == last and last_text or small[value]
+  if not text then
+    text = string.format("%d", value)
+    if value >= 0 and value < SMALL then
+      small[value] = text
+    else
+      last, last_text = value, text
+    end
+  end
+  return text
 end
 
 --- The earlier of two times as texts, each of which may be nil.

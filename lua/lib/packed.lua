@@ -1,15 +1,9 @@
---- Values that are packed into one argument, each as `<length>:<bytes>`.
+--- Values that are packed into one argument: an array of strings in MessagePack. One that is empty has none.
 local packed = {}
 
 --- All values, in order.
 function packed.read(text)
-  local values, at = {}, 1
-  while at <= #text do
-    local length, from = string.match(text, "^(%d+):()", at)
-    values[#values + 1] = string.sub(text, from, from + length - 1)
-    at = from + length
-  end
-  return values
+  return text ~= "" and cmsgpack.unpack(text) or {}
 end
 
 return packed

@@ -9,8 +9,7 @@ local RANK = 2 ^ 45
 local PRIORITY_MAX = 100
 
 --- The queue that a record stands in: `f`, `c` or nil.
-function placement.queue(r)
-  local f = r.f
+function placement.queue(f)
   if f.st == "ready" and not f.gi then
     return f.en or "f"
   end
@@ -21,7 +20,7 @@ end
 --- execution is ready; the server orders equal scores by id.
 function placement.score(r)
   local f = r.f
-  return number.text((PRIORITY_MAX - tonumber(f.pr)) * RANK + math.min(tonumber(f.ra), RANK - 1))
+  return number.text((PRIORITY_MAX - f.pr) * RANK + math.min(f.ra, RANK - 1))
 end
 
 --- The rank and the time of a score: the lower the rank, the higher the priority.
@@ -52,7 +51,7 @@ function placement.due(r)
     if f.nd then
       return nil
     end
-    return number.text(number.later(tonumber(f.ea), policy.retention(r)))
+    return number.text(number.later(f.ea, policy.of(r).retention))
   elseif f.li then
     return f.lx
   end

@@ -6,7 +6,6 @@ local flow = require("flow")
 local kept = require("kept")
 local keys = require("keys")
 local leases = require("leases")
-local links = require("links")
 local placement = require("placement")
 local queue = require("queue")
 local record = require("record")
@@ -22,10 +21,11 @@ local places = {}
 
 --- Where it stands, and how it ended if it has.
 local function note_places(r)
-  r.queue, r.since, r.due = placement.queue(r), r.f.ra, placement.due(r)
-  r.over, r.writing = r.f.ea and r.f.st, r.f.ao
-  r.leased, r.granted = r.f.li ~= nil, r.f.gi ~= nil
-  r.spent = r.f.bu and spending.note(r)
+  local f = r.f
+  r.queue, r.since, r.due = placement.queue(f), f.ra, placement.due(r)
+  r.over, r.writing = f.ea and f.st, f.ao
+  r.leased, r.granted = f.li ~= nil, f.gi ~= nil
+  r.spent = f.bu and spending.note(r)
 end
 
 --- The execution with the places it stands in: its `queue`, `since` when, and when it is `due`. Nil
@@ -54,12 +54,16 @@ function places.commit(r, now)
       told.ended(r)
     end
   end
-  told.frames_over(r, writing, over)
+  if r.f.tw then
+    told.frames_over(r, writing, over)
+  end
   store.save(r)
   if r.waits then
     waits_store.save(r)
   end
-  kept.save(r)
+  if r.kept then
+    kept.save(r)
+  end
   if r.forsakes then
     r.forsakes, r.orphans = nil, children.forsake(r)
   end
@@ -75,8 +79,12 @@ function places.commit(r, now)
   if moved and r.queue then
     waiters.wake(r, r.queue)
   end
-  spending.follow(r, spent, now)
-  leases.follow(r, leased, granted, now)
+  if spent then
+    spending.follow(r, spent, now)
+  end
+  if leased ~= r.leased or granted ~= r.granted then
+    leases.follow(r, leased, granted, now)
+  end
 end
 
 --- Stores a new execution that has no place yet: nobody finds it by itself.
@@ -95,25 +103,6 @@ function places.create(r, now)
   if r.queue then
     queue.insert(r, r.queue, placement.score(r))
     waiters.wake(r, r.queue)
-  end
-end
-
---- Removes an execution and everything that belongs to it.
-function places.remove(r)
-  if r.queue then
-    queue.remove(r, r.queue)
-  end
-  timers.remove(r)
-  if r.f.wv then
-    waits.forget_all(r)
-    waits_store.save(r)
-  end
-  local part, id = r.partition, r.id
-  redis.call("ZREM", keys.all(part), id)
-  redis.call("DEL", keys.execution(part, id), keys.long(part, id), keys.payload(part, id))
-  redis.call("UNLINK", keys.frames(part, id), keys.summary(part, id))
-  if r.f.nd then
-    links.remove(r)
   end
 end
 

@@ -1,33 +1,29 @@
 --- The policy of an execution: nine whole numbers behind the fingerprint in the field `p`: most
 --- retries, most reclaims, attempt timeout (0 for none), retention, whether the back-off is
 --- exponential, its base, factor and cap, and whether it is jittered. Times in ms.
+local memo = require("memo")
+
 local policy = {}
 
---- How often it is retried.
-function policy.max_retries(r)
-  return tonumber(string.match(r.f.p, "^%x+ (%d+)"))
-end
+--- Where the numbers start, behind 16 digits of fingerprint and a space.
+local NUMBERS_AT = 18
+local NUMBERS = "^(%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%d+) (%d+) (%d)$"
 
---- How often it is reclaimed.
-function policy.max_reclaims(r)
-  return tonumber(string.match(r.f.p, "^%x+ %d+ (%d+)"))
-end
+local read = memo.of(function(text)
+  local retries, reclaims, timeout, retention, exponential, base, factor, cap, jittered = string.match(text, NUMBERS)
+  return {
+    max_retries = tonumber(retries), max_reclaims = tonumber(reclaims),
+    attempt_timeout = tonumber(timeout), retention = tonumber(retention),
+    exponential = exponential == "1", base = tonumber(base), factor = tonumber(factor), cap = tonumber(cap),
+    jittered = jittered == "1",
+  }
+end)
 
---- How long an attempt may run; 0 when there is no limit.
-function policy.attempt_timeout(r)
-  return tonumber(string.match(r.f.p, "^%x+ %d+ %d+ (%d+)"))
-end
-
---- How long the record is kept after its end.
-function policy.retention(r)
-  return tonumber(string.match(r.f.p, "^%x+ %d+ %d+ %d+ (%d+)"))
-end
-
---- Whether the back-off is exponential, its base, factor and cap, and whether it is jittered.
-function policy.backoff(r)
-  local exponential, base, factor, cap, jitter =
-    string.match(r.f.p, "^%x+ %d+ %d+ %d+ %d+ (%d) (%d+) (%d+) (%d+) (%d)$")
-  return exponential == "1", tonumber(base), tonumber(factor), tonumber(cap), jitter == "1"
+--- The policy of a record: `max_retries`, `max_reclaims`, the `attempt_timeout`, how long it is kept after its
+--- end (`retention`), whether the back-off is `exponential`, its `base`, `factor` and `cap`, and whether it is
+--- `jittered`. Not to be changed.
+function policy.of(r)
+  return read(string.sub(r.f.p, NUMBERS_AT))
 end
 
 return policy

@@ -40,7 +40,6 @@ end
 function promote.fire(w, r)
   joins.of(r).decision = "f"
   joins.keep(r)
-  reasons.remove(r, reasons.DEPENDENCIES)
   r.f.st = reasons.state(r)
   if r.f.st == "ready" then
     r.f.ra = number.text(w.now)

@@ -38,7 +38,9 @@ function propagate.run(w)
     end
   end
   work.finish(w)
-  propagate.cancel_orphans(w.fl.partition, w.orphans, w.now, w.looked)
+  if w.orphans[1] then
+    propagate.cancel_orphans(w.fl.partition, w.orphans, w.now, w.looked)
+  end
 end
 
 --- Cancels flows whose parents have ended without success, each with what hangs on it in turn.
@@ -70,7 +72,9 @@ function propagate.ended(r, now)
   local w = work_of(r, now)
   work.ended(w, r)
   propagate.run(w)
-  propagate.cancel_orphans(r.partition, r.orphans or {}, now, w.looked)
+  if r.orphans then
+    propagate.cancel_orphans(r.partition, r.orphans, now, w.looked)
+  end
 end
 
 --- Puts a member back that has not ended after all, and takes back what its end meant.

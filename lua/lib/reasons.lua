@@ -1,35 +1,42 @@
---- What keeps an execution from being ready: a set, one bit a reason.
+--- What keeps an execution from being ready: a set, one bit a reason. That it waits for its parents is not stored
+--- in it: what stands of its edges says so.
+local number = require("number")
 local record = require("record")
 
-local reasons = { DEPENDENCIES = 1, DELAY = 2, BUDGET = 4, HOLD = 8 }
+local DEPENDENCIES = 1
+local reasons = { DELAY = 2, BUDGET = 4, HOLD = 8 }
+
+--- Undecided, in hand or staged.
+local UNDECIDED = { o = true, z = true }
+
+local function stored(r)
+  return (r.f.rs or 0) + 0
+end
 
 local function bits(r)
-  return tonumber(r.f.rs or "0")
+  local f = r.f
+  local waits = f.dp and UNDECIDED[string.sub(f.dp, 1, 1)]
+  return (f.rs or 0) + (waits and DEPENDENCIES or 0)
 end
 
 --- Whether a reason is in the set.
 function reasons.has(r, reason)
-  return math.floor(bits(r) / reason) % 2 == 1
+  return stored(r) % (2 * reason) >= reason
 end
 
 --- Adds a reason.
 function reasons.add(r, reason)
   if not reasons.has(r, reason) then
-    record.set_number(r, "rs", bits(r) + reason)
+    record.set_number(r, "rs", stored(r) + reason)
   end
 end
 
 --- Removes a reason; every other one stays.
 function reasons.remove(r, reason)
   if reasons.has(r, reason) then
-    local rest = bits(r) - reason
-    record.set(r, "rs", rest > 0 and string.format("%d", rest) or nil)
+    local rest = stored(r) - reason
+    record.set(r, "rs", rest > 0 and number.text(rest) or nil)
   end
-end
-
---- Removes them all.
-function reasons.clear(r)
-  record.set(r, "rs", nil)
 end
 
 --- Whether something other than a budget is among them.

@@ -13,7 +13,7 @@
 --- @field tg  tags, one `<key> <value>` a line
 --- @field pl  the payload, when it has at most 64 bytes
 --- @field pk  set when the payload has a key of its own
---- @field rs  what keeps it from being ready, one bit a reason
+--- @field rs  what keeps it from being ready, one bit a reason; of its parents `dp` tells
 --- @field du  end of the delay
 --- @field dl  deadline
 --- @field le  when the attempt has run too long
@@ -69,6 +69,9 @@ local record = {}
 --- in a form several times as large.
 record.SHORT_MAX_BYTES = 64
 
+--- What stands for an outstanding reclaim token.
+record.TOKEN = { "gi", "gx" }
+
 local SUBMITTED = "^(%S+) (%S+) (%d+) (%S+)$"
 local RUN = "^(%S+) (%d+) (%S+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+) (%l)$"
 local LEASE_ID_BYTES = 16
@@ -93,6 +96,14 @@ local function in_hand(s, p, r)
     ea = over and time or nil,
     ra = not held and not over and time or nil,
     li = nil, lw = nil,
+  }
+end
+
+--- An execution in hand. The table is made in the size that it has with all its places.
+local function in_places(partition, id, f)
+  return {
+    partition = partition, id = id, f = f, queue = nil, since = nil, due = nil, over = nil, writing = nil,
+    leased = nil, granted = nil, spent = nil, changed = nil, looked = nil, head = nil, followed = nil,
   }
 end
 
@@ -136,7 +147,7 @@ function record.load(partition, id)
     f[flat[i]] = flat[i + 1]
   end
   hold(f)
-  return { partition = partition, id = id, f = f }
+  return in_places(partition, id, f)
 end
 
 --- The packed fields of an execution, this one, and what it is in a flow, or nil when there is none.
@@ -170,15 +181,25 @@ function record.new(partition, id, lane, priority, kind, now)
     ln = lane, pr = priority, at = at, kd = kind,
     st = "ready", ep = "0", as = "0", ra = at, lt = "0", rt = "0", rc = "0",
   }
-  return { partition = partition, id = id, f = f }
+  return in_places(partition, id, f)
 end
 
 --- Sets a field that is not packed to a text, or removes it.
 function record.set(r, field, value)
   if r.f[field] ~= value then
     r.f[field] = value
-    r.changed = r.changed or {}
-    r.changed[field] = true
+    local changed = r.changed or {}
+    changed[field], r.changed = true, changed
+  end
+end
+
+--- Removes those of these fields that there are. None of them is packed.
+function record.remove(r, fields)
+  local f = r.f
+  for i = 1, #fields do
+    if f[fields[i]] then
+      record.set(r, fields[i], nil)
+    end
   end
 end
 
@@ -227,7 +248,8 @@ local TASK_FIELDS = { "nd", "oc", "ct", "tg", "pl", "dl", "le", "sv", "sk" }
 function record.task(r)
   local f = r.f
   local flat, n = { "s", f.s, "p", f.p, "r", f.r, "h", f.h }, 8
-  for _, field in ipairs(TASK_FIELDS) do
+  for i = 1, #TASK_FIELDS do
+    local field = TASK_FIELDS[i]
     local value = f[field]
     if value then
       flat[n + 1], flat[n + 2], n = field, value, n + 2

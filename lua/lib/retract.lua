@@ -14,7 +14,6 @@ local retract = {}
 function retract.hold_back(r)
   joins.of(r).decision = "o"
   joins.keep(r)
-  reasons.add(r, reasons.DEPENDENCIES)
   r.f.st = reasons.state(r)
 end
 

@@ -23,17 +23,17 @@ local function jitter(r)
 end
 
 local function backoff(r, n)
-  local exponential, base, factor, cap, jittered = policy.backoff(r)
-  local longest = base
-  if exponential then
-    local power = factor ^ n
-    longest = power * base
+  local its = policy.of(r)
+  local longest = its.base
+  if its.exponential then
+    local power = its.factor ^ n
+    longest = power * its.base
     if power >= OVERFLOW or longest >= OVERFLOW then
-      longest = cap
+      longest = its.cap
     end
-    longest = math.min(longest, cap)
+    longest = math.min(longest, its.cap)
   end
-  if jittered then
+  if its.jittered then
     return math.floor(longest * jitter(r) / JITTER)
   end
   return longest
@@ -50,9 +50,9 @@ function retry.dispose(r, class, retry_after, now)
   end
   local counter
   if class == "transient" or class == "timeout" then
-    counter = tonumber(r.f.rt) < policy.max_retries(r) and "rt"
+    counter = tonumber(r.f.rt) < policy.of(r).max_retries and "rt"
   elseif class == "infra_crash" then
-    counter = tonumber(r.f.rc) < policy.max_reclaims(r) and "rc"
+    counter = tonumber(r.f.rc) < policy.of(r).max_reclaims and "rc"
   end
   if not counter then
     run.finish(r, "failed", now)

@@ -9,6 +9,9 @@ local waits = require("waits")
 
 local run = {}
 
+--- What only an execution has that has not ended, and is not finished by others.
+local OF_OPEN = { "rs", "du", "gi", "gx", "of", "bo", "ba", "rv", "cf", "cw" }
+
 --- Closes the current attempt; the next claim opens another.
 function run.close_attempt(r)
   r.f.ao = nil
@@ -20,8 +23,7 @@ end
 function run.await_turn(r, entry, ready_at)
   r.f.en = entry
   r.f.ra = number.text(ready_at)
-  record.set(r, "gi", nil)
-  record.set(r, "gx", nil)
+  record.remove(r, record.TOKEN)
   r.f.st = reasons.state(r)
 end
 
@@ -43,23 +45,14 @@ end
 
 --- Ends the execution in a terminal state. Everything it waited for is gone.
 function run.finish(r, state, now)
-  r.f.st = state
-  reasons.clear(r)
-  record.set(r, "du", nil)
-  record.set(r, "gi", nil)
-  record.set(r, "gx", nil)
-  record.set(r, "of", nil)
-  record.set(r, "bo", nil)
-  record.set(r, "ba", nil)
-  run.close_attempt(r)
+  r.f.st, r.f.ao = state, nil
+  if r.f.cf then
+    r.forsakes = true
+  end
+  record.remove(r, OF_OPEN)
   waits.finish(r)
   kept.finish(r)
   joins.close(r)
-  if r.f.cf then
-    r.forsakes = true
-    record.set(r, "cf", nil)
-    record.set(r, "cw", nil)
-  end
   r.f.ea = number.text(now)
 end
 

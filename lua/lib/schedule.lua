@@ -20,6 +20,7 @@
 --- @field rf the latest refusal: occurrence and code
 --- @field on how many requests changed it
 --- @field o0 to `o7`: the latest of them
+local changes = require("changes")
 local keys = require("keys")
 local number = require("number")
 local record = require("record")
@@ -102,17 +103,8 @@ end
 
 --- Writes what was changed, and brings its timer along.
 function schedule.save(s, now)
-  local key, set = keys.schedule(s.partition, s.schedule), {}
-  for field in pairs(s.changed or {}) do
-    if s.f[field] then
-      set[#set + 1], set[#set + 2] = field, s.f[field]
-    else
-      redis.call("HDEL", key, field)
-    end
-  end
-  s.changed = nil
-  if #set > 0 then
-    redis.call("HSET", key, unpack(set))
+  if s.changed then
+    changes.save(s, keys.schedule(s.partition, s.schedule))
   end
   if s.f.la then
     timers.set(s, s.f.la, now)

@@ -7,14 +7,18 @@ local sources = {}
 
 --- Most requirement classes of a lane that one call looks at; of more, a random choice.
 local CLASSES_MAX = 1024
+--- The kind of work of a letter, of which a capital stands for a ring.
+local KIND = { f = "f", F = "f", c = "c", C = "c" }
 
 --- The queues of a lane that hold something an offer covers, of the wanted kinds. Those in which keys take turns
 --- are `turned` besides.
 function sources.add(found, partition, lane, offer, fresh, reclaims, tag)
   local registry = keys.lane(partition, lane, tag)
-  for _, entry in ipairs(redis.call("SRANDMEMBER", registry, CLASSES_MAX)) do
+  local entries = redis.call("SRANDMEMBER", registry, CLASSES_MAX)
+  for i = 1, #entries do
+    local entry = entries[i]
     local letter, class = string.sub(entry, 1, 1), string.sub(entry, 2)
-    local kind = string.lower(letter)
+    local kind = KIND[letter]
     local wanted = kind == "f" and fresh or kind == "c" and reclaims
     if wanted and letter ~= kind and (class == "" or capabilities.covers(offer, class)) then
       found.turned = found.turned or {}

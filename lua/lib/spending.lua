@@ -102,9 +102,6 @@ end
 --- Brings the budgets of a record along that was as `was`, which is a note, or nil
 --- of one that draws on none.
 function spending.follow(r, was, now)
-  if not was then
-    return
-  end
   line_up(r, was)
   admission.each(r, function(id)
     follow(r, was, id, now)

@@ -1,6 +1,7 @@
 --- Writes the record of an execution: as a whole when it is new, and afterwards what was changed.
 ---
 --- Only the record; its places in the indexes are brought along by `execution`.
+local changes = require("changes")
 local keys = require("keys")
 local record = require("record")
 
@@ -26,48 +27,43 @@ local OPTIONAL = {
 function store.insert(r)
   local f = r.f
   f.r = record.run(r)
-  local set, n = { "s", f.s, "p", f.p, "r", f.r }, 6
-  for _, field in ipairs(OPTIONAL) do
-    if f[field] then
-      set[n + 1], set[n + 2], n = field, f[field], n + 2
+  local set, n = { "s", f.s, "p", f.p, "r", f.r, nil, nil }, 6
+  for i = 1, #OPTIONAL do
+    local field = OPTIONAL[i]
+    local value = f[field]
+    if value then
+      set[n + 1], set[n + 2], n = field, value, n + 2
     end
   end
   r.changed = nil
-  redis.call("HSET", keys.execution(r.partition, r.id), unpack(set))
+  redis.call("HSET", keys.execution(r.partition, r.id), unpack(set, 1, n))
+end
+
+--- Writes run and holder where they differ, and what else was changed. The list is made for a few fields.
+local function save_all(r, key, run, holder)
+  local f = r.f
+  local set, n = { nil, nil, nil, nil, nil, nil, nil, nil }, 0
+  if run ~= f.r then
+    set[1], set[2], n = "r", run, 2
+  end
+  if holder ~= f.h then
+    set[n + 1], set[n + 2], n = "h", holder, n + 2
+  end
+  changes.save(r, key, set, n)
 end
 
 --- Writes what was changed.
 function store.save(r)
-  local f = r.f
-  local set, n, gone = {}, 0, nil
+  local f, key = r.f, keys.execution(r.partition, r.id)
   local run, holder = record.run(r), f.li and f.li .. f.lw or ""
-  if run ~= f.r then
-    set[1], set[2], n = "r", run, 2
-    f.r = run
-  end
-  if holder ~= f.h then
-    set[n + 1], set[n + 2], n = "h", holder, n + 2
-    f.h = holder
-  end
   if r.changed then
-    for field in pairs(r.changed) do
-      local value = f[field]
-      if value then
-        set[n + 1], set[n + 2], n = field, value, n + 2
-      else
-        gone = gone or {}
-        gone[#gone + 1] = field
-      end
-    end
-    r.changed = nil
+    save_all(r, key, run, holder)
+  elseif holder ~= f.h then
+    redis.call("HSET", key, "r", run, "h", holder)
+  elseif run ~= f.r then
+    redis.call("HSET", key, "r", run)
   end
-  local key = keys.execution(r.partition, r.id)
-  if n > 0 then
-    redis.call("HSET", key, unpack(set))
-  end
-  if gone then
-    redis.call("HDEL", key, unpack(gone))
-  end
+  f.r, f.h = run, holder
   if r.long then
     save_long(r)
   end

@@ -54,7 +54,7 @@ function timers.set(r, at, now)
   elseif is_everybodys(r) then
     redis.call("ZADD", keys.due(r.partition, timers.EVERYBODYS), at, r.id)
   end
-  if tonumber(at) - now < timers.HEARTBEAT_MS then
+  if at - now < timers.HEARTBEAT_MS then
     wake_maintainer(r, at)
   end
 end
@@ -62,10 +62,11 @@ end
 --- Removes the timer of a record.
 function timers.remove(r)
   redis.call("ZREM", keys.due(r.partition), r.id)
-  tags.each(r, function(tag)
-    redis.call("ZREM", keys.due(r.partition, tag), r.id)
-  end)
-  if is_everybodys(r) then
+  if r.f.tg then
+    tags.each(r, function(tag)
+      redis.call("ZREM", keys.due(r.partition, tag), r.id)
+    end)
+  elseif is_everybodys(r) then
     redis.call("ZREM", keys.due(r.partition, timers.EVERYBODYS), r.id)
   end
 end

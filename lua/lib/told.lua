@@ -55,7 +55,7 @@ end
 
 --- Announces it when an attempt is over or the execution has ended, if anybody waits for frames.
 function told.frames_over(r, was_writing, was_over)
-  if r.f.tw and ((was_writing and not r.writing) or (r.over and not was_over)) then
+  if (was_writing and not r.writing) or (r.over and not was_over) then
     told.frames(r.partition, r.id)
     record.set(r, "tw", not r.over and r.f.tw or nil)
   end

@@ -18,7 +18,9 @@ local SCANNED_BY_CALL_MAX = 4096
 local function looked(r)
   r.looked = r.looked or {}
   local l = r.looked
-  l.scanned, l.offers, l.from = l.scanned or 0, l.offers or {}, l.from or {}
+  if not l.scanned then
+    l.scanned, l.offers, l.from, l.works, l.asked = 0, {}, {}, {}, {}
+  end
   return l
 end
 
@@ -44,7 +46,6 @@ end
 --- The kind of work that a record in a queue is, one table for each in a call.
 local function work_of(r, kind, l)
   local name = kind .. r.f.ln .. " " .. (r.f.cl or "") .. "\t" .. (kind == "c" and r.f.tg or "")
-  l.works = l.works or {}
   l.works[name] = l.works[name] or { lane = r.f.ln }
   return l.works[name]
 end
@@ -53,11 +54,20 @@ end
 --- rank `start` when one is given. Answers whether there was one.
 function waiters.wake(r, kind, start)
   local partition, lane, l = r.partition, r.f.ln, looked(r)
-  local work, key = work_of(r, kind, l), keys.waiters(partition, lane)
+  local key, first = keys.waiters(partition, lane), nil
+  if not start and not l.asked[lane] then
+    first = redis.call("ZRANGE", key, 0, SCANNED_AT_ONCE - 1)
+    l.asked[lane] = first[1] and "some" or "nobody"
+  end
+  if l.asked[lane] == "nobody" then
+    return false
+  end
+  local work = work_of(r, kind, l)
   local from = l.from[work] or start or 0
   local last = (start or 0) + SCANNED_MAX
   while from < last and l.scanned < SCANNED_BY_CALL_MAX do
-    local batch = redis.call("ZRANGE", key, from, from + SCANNED_AT_ONCE - 1)
+    local batch = first or redis.call("ZRANGE", key, from, from + SCANNED_AT_ONCE - 1)
+    first = nil
     if #batch > 0 and closed.to(r, l) then
       return false
     end

@@ -2940,7 +2940,7 @@ pub(crate) struct Suspend<'a> {
     pub(crate) lease: Bytes,
     /// `digest`: of the arguments.
     pub(crate) digest: &'a str,
-    /// `wanted`: of each waitpoint: id, key, kind, matcher, life in ms, and of a pending one its expiry; each as `<length>:<bytes>`.
+    /// `wanted`: six values of each waitpoint, packed: id, key, kind, matcher, life in ms, and of a pending one its expiry.
     pub(crate) wanted: Bytes,
     /// `groups`: `<n><what it counts>:<places>`, joined by semicolons.
     pub(crate) groups: &'a str,

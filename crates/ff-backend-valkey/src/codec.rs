@@ -22,9 +22,9 @@ use ff_engine::machine::{
 use ff_engine::{CancelView, EngineError, FailureDetail, FailureView, SavedState, Submission};
 use ff_types::backend::CapabilitySet;
 use ff_types::{
-    AttemptIndex, Backoff, ExecutionId, ExecutionPolicy, ExecutionState, GrantId, Jitter, LaneId,
-    LeaseEpoch, LeaseId, Payload, ReasonSet, RetryPolicy, Tags, TaskKind, TimestampMs, WorkerId,
-    WorkerInstanceId,
+    AttemptIndex, Backoff, BlockReason, ExecutionId, ExecutionPolicy, ExecutionState, GrantId,
+    Jitter, LaneId, LeaseEpoch, LeaseId, Payload, ReasonSet, RetryPolicy, Tags, TaskKind,
+    TimestampMs, WorkerId, WorkerInstanceId,
 };
 use std::sync::Arc;
 
@@ -289,6 +289,7 @@ pub(crate) fn policy_text(policy: &ExecutionPolicy) -> Option<String> {
 
 fn run(r: &Reader<'_>) -> Result<RunState, EngineError> {
     let bits: u8 = r.parsed("rs")?.unwrap_or(0);
+    let stored = ReasonSet::from_bits(bits).ok_or_else(|| r.corrupt("rs"))?;
     let mut words = r.packed("r")?;
     let state: ExecutionState = words.next()?;
     let epoch = LeaseEpoch(words.next()?);
@@ -316,7 +317,11 @@ fn run(r: &Reader<'_>) -> Result<RunState, EngineError> {
     };
     Ok(RunState {
         state,
-        reasons: ReasonSet::from_bits(bits).ok_or_else(|| r.corrupt("rs"))?,
+        reasons: if flows::dependencies(r)?.is_undecided() {
+            stored.with(BlockReason::Dependencies)
+        } else {
+            stored
+        },
         entry: if words.word()? == "c" { Entry::Reclaim } else { Entry::Claim },
         // It counts while the execution waits, and only then.
         ready_at: at,

@@ -11,6 +11,40 @@ use super::source::{LIBRARY, Sources, required};
 /// one writes, or the other way round.
 const PROTOCOL: u32 = 1;
 
+/// What stands in front of the modules. A global is looked up in two tables each time that it is used, and a
+/// local of the whole text in none. While the library is loaded there are none, so the first call takes them.
+const GLOBALS: &str = "\
+local register = redis.register_function
+local function globals()
+  return redis, bit, cmsgpack, ipairs, math, next, pairs, pcall, string, table, tonumber, tostring, type, unpack
+end
+local redis, bit, cmsgpack, ipairs, math, next, pairs, pcall, string, table, tonumber, tostring, type, unpack
+local function take_globals()
+  redis, bit, cmsgpack, ipairs, math, next, pairs, pcall, string, table, tonumber, tostring, type, unpack = globals()
+end
+";
+/// What makes callbacks of functions.
+const CALLS: &str = "
+local function call(run)
+  return function(keys, args)
+    if not redis then
+      take_globals()
+    end
+    return run(string.sub(keys[1], 1, -5), unpack(args))
+  end
+end
+
+local function call_with_items(run)
+  return function(keys, args)
+    if not redis then
+      take_globals()
+    end
+    return run(string.sub(keys[1], 1, -5), args)
+  end
+end
+
+";
+
 /// A bundle: the library's name, the prefix of its functions, and whose clock it has.
 pub(super) struct Variant {
     name: &'static str,
@@ -35,10 +69,7 @@ pub(super) fn library(
         let text = resolved(&sources.functions[&contract.name]);
         write!(body, "\nF.{} = (function()\n{text}end)()\n", contract.name)?;
     }
-    body.push_str("\nlocal function call(name)\n  return function(keys, args)\n");
-    body.push_str("    return F[name](string.sub(keys[1], 1, -5), unpack(args))\n  end\nend\n");
-    body.push_str("\nlocal function call_with_items(name)\n  return function(keys, args)\n");
-    body.push_str("    return F[name](string.sub(keys[1], 1, -5), args)\n  end\nend\n\n");
+    body.push_str(CALLS);
     for contract in contracts {
         let name = &contract.name;
         let call = if contract.each.is_empty() { "call" } else { "call_with_items" };
@@ -47,16 +78,16 @@ pub(super) fn library(
             flags.iter().filter(|(_, set)| *set).map(|(flag, _)| format!("\"{flag}\"")).collect();
         writeln!(
             body,
-            "redis.register_function({{ function_name = \"{}{name}\", callback = {call}(\"{name}\"), \
+            "register({{ function_name = \"{}{name}\", callback = {call}(F.{name}), \
              flags = {{ {} }} }})",
             variant.prefix,
             flags.join(", "),
         )?;
     }
-    let hash = xxh3_128(body.as_bytes());
+    let hash = xxh3_128(format!("{GLOBALS}{body}").as_bytes());
     Ok(format!(
         "#!lua name={}\n-- Made by `cargo xtask lua` from the files under lua/. Not to be edited.\n\
-         local M, F = {{}}, {{}}\n\
+         {GLOBALS}local M, F = {{}}, {{}}\n\
          M.{LIBRARY} = {{ PROTOCOL = {PROTOCOL}, HASH = \"{hash:032x}\" }}\n{body}",
         variant.name,
     ))

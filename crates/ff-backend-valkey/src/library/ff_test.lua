@@ -1,13 +1,33 @@
 #!lua name=ff_test
 -- Made by `cargo xtask lua` from the files under lua/. Not to be edited.
+local register = redis.register_function
+local function globals()
+  return redis, bit, cmsgpack, ipairs, math, next, pairs, pcall, string, table, tonumber, tostring, type, unpack
+end
+local redis, bit, cmsgpack, ipairs, math, next, pairs, pcall, string, table, tonumber, tostring, type, unpack
+local function take_globals()
+  redis, bit, cmsgpack, ipairs, math, next, pairs, pcall, string, table, tonumber, tostring, type, unpack = globals()
+end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "a59c41f9b0b5b818c53b6867ee6ab216" }
+M.library = { PROTOCOL = 1, HASH = "c9d63634d1614f50457614843ed9f458" }
 
 M.number = (function()
 local number = {}
 number.TIME_MAX = 253402300799999
+local SMALL = 256
+local small = {}
+local last, last_text
 function number.text(value)
-  return string.format("%d", value)
+  local text = value == last and last_text or small[value]
+  if not text then
+    text = string.format("%d", value)
+    if value >= 0 and value < SMALL then
+      small[value] = text
+    else
+      last, last_text = value, text
+    end
+  end
+  return text
 end
 function number.earlier(one, other)
   if not one or (other and tonumber(other) < tonumber(one)) then
@@ -231,6 +251,31 @@ end
 return keys
 end)()
 
+M.changes = (function()
+local changes = {}
+function changes.save(r, key, set, n)
+  local f, gone = r.f, nil
+  set, n = set or { nil, nil, nil, nil }, n or 0
+  for field in pairs(r.changed) do
+    local value = f[field]
+    if value then
+      set[n + 1], set[n + 2], n = field, value, n + 2
+    else
+      gone = gone or {}
+      gone[#gone + 1] = field
+    end
+  end
+  r.changed = nil
+  if n > 0 then
+    redis.call("HSET", key, unpack(set, 1, n))
+  end
+  if gone then
+    redis.call("HDEL", key, unpack(gone))
+  end
+end
+return changes
+end)()
+
 M.tags = (function()
 local tags = {}
 function tags.each(r, visit)
@@ -287,16 +332,17 @@ function timers.set(r, at, now)
   elseif is_everybodys(r) then
     redis.call("ZADD", keys.due(r.partition, timers.EVERYBODYS), at, r.id)
   end
-  if tonumber(at) - now < timers.HEARTBEAT_MS then
+  if at - now < timers.HEARTBEAT_MS then
     wake_maintainer(r, at)
   end
 end
 function timers.remove(r)
   redis.call("ZREM", keys.due(r.partition), r.id)
-  tags.each(r, function(tag)
-    redis.call("ZREM", keys.due(r.partition, tag), r.id)
-  end)
-  if is_everybodys(r) then
+  if r.f.tg then
+    tags.each(r, function(tag)
+      redis.call("ZREM", keys.due(r.partition, tag), r.id)
+    end)
+  elseif is_everybodys(r) then
     redis.call("ZREM", keys.due(r.partition, timers.EVERYBODYS), r.id)
   end
 end
@@ -322,20 +368,12 @@ return timers
 end)()
 
 M.looks = (function()
+local changes = M.changes
 local timers = M.timers
 local looks = {}
 function looks.save(r, key, now)
-  local set = {}
-  for field in pairs(r.changed or {}) do
-    if r.f[field] then
-      set[#set + 1], set[#set + 2] = field, r.f[field]
-    else
-      redis.call("HDEL", key, field)
-    end
-  end
-  r.changed = nil
-  if #set > 0 then
-    redis.call("HSET", key, unpack(set))
+  if r.changed then
+    changes.save(r, key)
   end
   if r.f.la and r.f.la ~= r.due then
     timers.set(r, r.f.la, now)
@@ -352,6 +390,7 @@ local keys = M.keys
 local number = M.number
 local record = {}
 record.SHORT_MAX_BYTES = 64
+record.TOKEN = { "gi", "gx" }
 local SUBMITTED = "^(%S+) (%S+) (%d+) (%S+)$"
 local RUN = "^(%S+) (%d+) (%S+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+) (%l)$"
 local LEASE_ID_BYTES = 16
@@ -371,6 +410,12 @@ local function in_hand(s, p, r)
     ea = over and time or nil,
     ra = not held and not over and time or nil,
     li = nil, lw = nil,
+  }
+end
+local function in_places(partition, id, f)
+  return {
+    partition = partition, id = id, f = f, queue = nil, since = nil, due = nil, over = nil, writing = nil,
+    leased = nil, granted = nil, spent = nil, changed = nil, looked = nil, head = nil, followed = nil,
   }
 end
 local function hold(f)
@@ -405,7 +450,7 @@ function record.load(partition, id)
     f[flat[i]] = flat[i + 1]
   end
   hold(f)
-  return { partition = partition, id = id, f = f }
+  return in_places(partition, id, f)
 end
 local function part(partition, id, field)
   local kept = redis.call("HMGET", keys.execution(partition, id), "s", "r", "h", field, "nd", "dp")
@@ -431,13 +476,21 @@ function record.new(partition, id, lane, priority, kind, now)
     ln = lane, pr = priority, at = at, kd = kind,
     st = "ready", ep = "0", as = "0", ra = at, lt = "0", rt = "0", rc = "0",
   }
-  return { partition = partition, id = id, f = f }
+  return in_places(partition, id, f)
 end
 function record.set(r, field, value)
   if r.f[field] ~= value then
     r.f[field] = value
-    r.changed = r.changed or {}
-    r.changed[field] = true
+    local changed = r.changed or {}
+    changed[field], r.changed = true, changed
+  end
+end
+function record.remove(r, fields)
+  local f = r.f
+  for i = 1, #fields do
+    if f[fields[i]] then
+      record.set(r, fields[i], nil)
+    end
   end
 end
 function record.set_number(r, field, value)
@@ -475,7 +528,8 @@ local TASK_FIELDS = { "nd", "oc", "ct", "tg", "pl", "dl", "le", "sv", "sk" }
 function record.task(r)
   local f = r.f
   local flat, n = { "s", f.s, "p", f.p, "r", f.r, "h", f.h }, 8
-  for _, field in ipairs(TASK_FIELDS) do
+  for i = 1, #TASK_FIELDS do
+    local field = TASK_FIELDS[i]
     local value = f[field]
     if value then
       flat[n + 1], flat[n + 2], n = field, value, n + 2
@@ -550,24 +604,42 @@ end
 return budget
 end)()
 
+M.memo = (function()
+local memo = {}
+local KEPT_MAX = 256
+function memo.of(read)
+  local kept, count = {}, 0
+  return function(text)
+    local found = kept[text]
+    if not found then
+      if count == KEPT_MAX then
+        kept, count = {}, 0
+      end
+      found = read(text)
+      kept[text], count = found, count + 1
+    end
+    return found
+  end
+end
+return memo
+end)()
+
 M.policy = (function()
+local memo = M.memo
 local policy = {}
-function policy.max_retries(r)
-  return tonumber(string.match(r.f.p, "^%x+ (%d+)"))
-end
-function policy.max_reclaims(r)
-  return tonumber(string.match(r.f.p, "^%x+ %d+ (%d+)"))
-end
-function policy.attempt_timeout(r)
-  return tonumber(string.match(r.f.p, "^%x+ %d+ %d+ (%d+)"))
-end
-function policy.retention(r)
-  return tonumber(string.match(r.f.p, "^%x+ %d+ %d+ %d+ (%d+)"))
-end
-function policy.backoff(r)
-  local exponential, base, factor, cap, jitter =
-    string.match(r.f.p, "^%x+ %d+ %d+ %d+ %d+ (%d) (%d+) (%d+) (%d+) (%d)$")
-  return exponential == "1", tonumber(base), tonumber(factor), tonumber(cap), jitter == "1"
+local NUMBERS_AT = 18
+local NUMBERS = "^(%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%d+) (%d+) (%d)$"
+local read = memo.of(function(text)
+  local retries, reclaims, timeout, retention, exponential, base, factor, cap, jittered = string.match(text, NUMBERS)
+  return {
+    max_retries = tonumber(retries), max_reclaims = tonumber(reclaims),
+    attempt_timeout = tonumber(timeout), retention = tonumber(retention),
+    exponential = exponential == "1", base = tonumber(base), factor = tonumber(factor), cap = tonumber(cap),
+    jittered = jittered == "1",
+  }
+end)
+function policy.of(r)
+  return read(string.sub(r.f.p, NUMBERS_AT))
 end
 return policy
 end)()
@@ -578,8 +650,7 @@ local policy = M.policy
 local placement = {}
 local RANK = 2 ^ 45
 local PRIORITY_MAX = 100
-function placement.queue(r)
-  local f = r.f
+function placement.queue(f)
   if f.st == "ready" and not f.gi then
     return f.en or "f"
   end
@@ -587,7 +658,7 @@ function placement.queue(r)
 end
 function placement.score(r)
   local f = r.f
-  return number.text((PRIORITY_MAX - tonumber(f.pr)) * RANK + math.min(tonumber(f.ra), RANK - 1))
+  return number.text((PRIORITY_MAX - f.pr) * RANK + math.min(f.ra, RANK - 1))
 end
 function placement.read(score)
   local rank = math.floor(score / RANK)
@@ -609,7 +680,7 @@ function placement.due(r)
     if f.nd then
       return nil
     end
-    return number.text(number.later(tonumber(f.ea), policy.retention(r)))
+    return number.text(number.later(f.ea, policy.of(r).retention))
   elseif f.li then
     return f.lx
   end
@@ -816,8 +887,11 @@ end
 function answers.find(partition, asked, instance, lane, request, now)
   local answer = keys.answer(partition, asked, instance, lane)
   local found = redis.call("MGET", answer, keys.lane_settings(partition, lane))
-  local ends_at, rest = string.match(found[1] or "", "^(%d+) (.*)$")
-  if not ends_at or tonumber(ends_at) <= now or string.sub(rest, 1, REQUEST_ID_BYTES) ~= request then
+  if not found[1] or not string.find(found[1], request, 1, true) then
+    return nil, found[2] or nil
+  end
+  local ends_at, rest = string.match(found[1], "^(%d+) (.*)$")
+  if tonumber(ends_at) <= now or string.sub(rest, 1, REQUEST_ID_BYTES) ~= request then
     return nil, found[2] or nil
   end
   local ids = {}
@@ -1295,6 +1369,7 @@ return member
 end)()
 
 M.flow = (function()
+local changes = M.changes
 local keys = M.keys
 local member = M.member
 local number = M.number
@@ -1316,9 +1391,9 @@ local function in_hand(partition, id, flat)
   local state, revision, nodes, edges, open, unhandled = string.match(f.c, STANDING)
   return {
     partition = partition, flow = id, id = flow.due_name(id), f = f,
-    at = at, policy = policy, retention = tonumber(retention), fingerprint = fingerprint,
-    state = state, revision = tonumber(revision), nodes = tonumber(nodes), edges = tonumber(edges),
-    open = tonumber(open), unhandled = tonumber(unhandled),
+    at = at, policy = policy, retention = retention + 0, fingerprint = fingerprint,
+    state = state, revision = revision + 0, nodes = nodes + 0, edges = edges + 0,
+    open = open + 0, unhandled = unhandled + 0,
   }
 end
 function flow.load(partition, id)
@@ -1381,23 +1456,10 @@ function flow.cancel_of(r)
   return nil
 end
 function flow.save(fl, now)
-  local counts = fl.nodes .. " " .. fl.edges .. " " .. fl.open .. " " .. fl.unhandled
-  record.set(fl, "c", fl.state .. " " .. number.text(fl.revision) .. " " .. counts)
-  local set, gone = {}, {}
-  for field in pairs(fl.changed or {}) do
-    if fl.f[field] then
-      set[#set + 1], set[#set + 2] = field, fl.f[field]
-    else
-      gone[#gone + 1] = field
-    end
-  end
-  fl.changed = nil
-  local key = keys.flow(fl.partition, fl.flow)
-  if #set > 0 then
-    redis.call("HSET", key, unpack(set))
-  end
-  if #gone > 0 then
-    redis.call("HDEL", key, unpack(gone))
+  record.set(fl, "c", fl.state .. " " .. number.text(fl.revision) .. " " .. number.text(fl.nodes) .. " "
+    .. number.text(fl.edges) .. " " .. number.text(fl.open) .. " " .. number.text(fl.unhandled))
+  if fl.changed then
+    changes.save(fl, keys.flow(fl.partition, fl.flow))
   end
   local due = flow.due(fl)
   if due and due ~= fl.due then
@@ -1412,29 +1474,38 @@ end)()
 
 M.joins = (function()
 local member = M.member
+local memo = M.memo
+local number = M.number
 local record = M.record
 local joins = {}
 local COUNTS = "^(%l) (%d+) (%d+) (%d+) (%d+) (%d)$"
+local read = memo.of(function(text)
+  local decision, total, satisfied, impossible, failed, unhandled = string.match(text, COUNTS)
+  local staged = decision == "z"
+  return {
+    decision = staged and "o" or decision, staged = staged or nil,
+    total = tonumber(total), satisfied = tonumber(satisfied), impossible = tonumber(impossible),
+    failed = tonumber(failed), unhandled = unhandled == "1",
+  }
+end)
 local FAILURES = { failed = true, cancelled = true, expired = true }
 function joins.is_failure(state)
   return FAILURES[state] == true
 end
 function joins.of(r)
   if not r.deps then
-    local decision, total, satisfied, impossible, failed, unhandled = string.match(r.f.dp, COUNTS)
-    local staged = decision == "z"
+    local its = read(r.f.dp)
     r.deps = {
-      decision = staged and "o" or decision, staged = staged or nil,
-      total = tonumber(total), satisfied = tonumber(satisfied), impossible = tonumber(impossible),
-      failed = tonumber(failed), unhandled = unhandled == "1",
+      decision = its.decision, staged = its.staged, total = its.total, satisfied = its.satisfied,
+      impossible = its.impossible, failed = its.failed, unhandled = its.unhandled,
     }
   end
   return r.deps
 end
 function joins.keep(r)
   local d = r.deps
-  record.set(r, "dp", d.decision .. " " .. d.total .. " " .. d.satisfied .. " " .. d.impossible .. " " .. d.failed
-    .. (d.unhandled and " 1" or " 0"))
+  record.set(r, "dp", d.decision .. " " .. number.text(d.total) .. " " .. number.text(d.satisfied) .. " "
+    .. number.text(d.impossible) .. " " .. number.text(d.failed) .. (d.unhandled and " 1" or " 0"))
 end
 function joins.takes(r, condition)
   return condition == "f" or (condition == "s" and member.node(r).join ~= "a")
@@ -1486,7 +1557,6 @@ local kept = {}
 local STEPS_MAX = 256
 local RESULTS_MAX_BYTES = 4194304
 local REPORTS_MAX = 10000
-local NOTHING = {}
 local function pending(r)
   r.kept = r.kept or {}
   return r.kept
@@ -1534,7 +1604,9 @@ function kept.add_report(r, key)
   pending(r).report = key
 end
 function kept.finish(r)
-  kept.set_state(r, nil)
+  if r.f.sk or r.f.sv then
+    kept.set_state(r, nil)
+  end
   if r.f.sn then
     record.set(r, "sn", nil)
     pending(r).no_steps = true
@@ -1545,7 +1617,7 @@ function kept.finish(r)
   end
 end
 function kept.save(r)
-  local changes = r.kept or NOTHING
+  local changes = r.kept
   r.kept = nil
   if changes.state then
     redis.call("SET", keys.state(r.partition, r.id), changes.state)
@@ -1573,27 +1645,32 @@ return kept
 end)()
 
 M.reasons = (function()
+local number = M.number
 local record = M.record
-local reasons = { DEPENDENCIES = 1, DELAY = 2, BUDGET = 4, HOLD = 8 }
+local DEPENDENCIES = 1
+local reasons = { DELAY = 2, BUDGET = 4, HOLD = 8 }
+local UNDECIDED = { o = true, z = true }
+local function stored(r)
+  return (r.f.rs or 0) + 0
+end
 local function bits(r)
-  return tonumber(r.f.rs or "0")
+  local f = r.f
+  local waits = f.dp and UNDECIDED[string.sub(f.dp, 1, 1)]
+  return (f.rs or 0) + (waits and DEPENDENCIES or 0)
 end
 function reasons.has(r, reason)
-  return math.floor(bits(r) / reason) % 2 == 1
+  return stored(r) % (2 * reason) >= reason
 end
 function reasons.add(r, reason)
   if not reasons.has(r, reason) then
-    record.set_number(r, "rs", bits(r) + reason)
+    record.set_number(r, "rs", stored(r) + reason)
   end
 end
 function reasons.remove(r, reason)
   if reasons.has(r, reason) then
-    local rest = bits(r) - reason
-    record.set(r, "rs", rest > 0 and string.format("%d", rest) or nil)
+    local rest = stored(r) - reason
+    record.set(r, "rs", rest > 0 and number.text(rest) or nil)
   end
-end
-function reasons.clear(r)
-  record.set(r, "rs", nil)
 end
 function reasons.has_others(r)
   return bits(r) > (reasons.has(r, reasons.BUDGET) and reasons.BUDGET or 0)
@@ -1785,6 +1862,7 @@ local reasons = M.reasons
 local record = M.record
 local waits = M.waits
 local run = {}
+local OF_OPEN = { "rs", "du", "gi", "gx", "of", "bo", "ba", "rv", "cf", "cw" }
 function run.close_attempt(r)
   r.f.ao = nil
   record.set(r, "rv", nil)
@@ -1792,8 +1870,7 @@ end
 function run.await_turn(r, entry, ready_at)
   r.f.en = entry
   r.f.ra = number.text(ready_at)
-  record.set(r, "gi", nil)
-  record.set(r, "gx", nil)
+  record.remove(r, record.TOKEN)
   r.f.st = reasons.state(r)
 end
 function run.delay(r, at, now)
@@ -1809,23 +1886,14 @@ function run.end_delay(r)
   record.set(r, "du", nil)
 end
 function run.finish(r, state, now)
-  r.f.st = state
-  reasons.clear(r)
-  record.set(r, "du", nil)
-  record.set(r, "gi", nil)
-  record.set(r, "gx", nil)
-  record.set(r, "of", nil)
-  record.set(r, "bo", nil)
-  record.set(r, "ba", nil)
-  run.close_attempt(r)
+  r.f.st, r.f.ao = state, nil
+  if r.f.cf then
+    r.forsakes = true
+  end
+  record.remove(r, OF_OPEN)
   waits.finish(r)
   kept.finish(r)
   joins.close(r)
-  if r.f.cf then
-    r.forsakes = true
-    record.set(r, "cf", nil)
-    record.set(r, "cw", nil)
-  end
   r.f.ea = number.text(now)
 end
 function run.missed_deadline(r, now)
@@ -1939,7 +2007,8 @@ local function tell(partition)
   local key = keys.log_readers(partition)
   repeat
     local waiting = redis.call("SPOP", key, READERS_AT_ONCE)
-    for _, process in ipairs(waiting) do
+    for i = 1, #waiting do
+      local process = waiting[i]
       redis.call("SPUBLISH", keys.process(partition, process), "e")
     end
   until #waiting < READERS_AT_ONCE
@@ -1991,7 +2060,11 @@ end)()
 
 M.capabilities = (function()
 local capabilities = {}
+local NONE = {}
 function capabilities.offer(text)
+  if text == "" then
+    return NONE
+  end
   local offer = {}
   for token in string.gmatch(text, "[^,]+") do
     offer[token] = true
@@ -2040,7 +2113,9 @@ local SCANNED_BY_CALL_MAX = 4096
 local function looked(r)
   r.looked = r.looked or {}
   local l = r.looked
-  l.scanned, l.offers, l.from = l.scanned or 0, l.offers or {}, l.from or {}
+  if not l.scanned then
+    l.scanned, l.offers, l.from, l.works, l.asked = 0, {}, {}, {}, {}
+  end
   return l
 end
 local function suits(r, kind, l, arm)
@@ -2061,17 +2136,25 @@ local function close_ranks(l, lane, rank)
 end
 local function work_of(r, kind, l)
   local name = kind .. r.f.ln .. " " .. (r.f.cl or "") .. "\t" .. (kind == "c" and r.f.tg or "")
-  l.works = l.works or {}
   l.works[name] = l.works[name] or { lane = r.f.ln }
   return l.works[name]
 end
 function waiters.wake(r, kind, start)
   local partition, lane, l = r.partition, r.f.ln, looked(r)
-  local work, key = work_of(r, kind, l), keys.waiters(partition, lane)
+  local key, first = keys.waiters(partition, lane), nil
+  if not start and not l.asked[lane] then
+    first = redis.call("ZRANGE", key, 0, SCANNED_AT_ONCE - 1)
+    l.asked[lane] = first[1] and "some" or "nobody"
+  end
+  if l.asked[lane] == "nobody" then
+    return false
+  end
+  local work = work_of(r, kind, l)
   local from = l.from[work] or start or 0
   local last = (start or 0) + SCANNED_MAX
   while from < last and l.scanned < SCANNED_BY_CALL_MAX do
-    local batch = redis.call("ZRANGE", key, from, from + SCANNED_AT_ONCE - 1)
+    local batch = first or redis.call("ZRANGE", key, from, from + SCANNED_AT_ONCE - 1)
+    first = nil
     if #batch > 0 and closed.to(r, l) then
       return false
     end
@@ -2130,9 +2213,10 @@ local function read(source, from, count)
   local found = {}
   local scored = redis.call("ZRANGE", source.key, from, from + count - 1, "WITHSCORES")
   for i = 1, #scored, 2 do
-    local head = { id = scored[i], score = tonumber(scored[i + 1]), queue = source.kind }
-    head.key, head.entry, head.registry = source.key, source.entry, source.registry
-    found[#found + 1] = head
+    found[#found + 1] = {
+      id = scored[i], score = tonumber(scored[i + 1]), queue = source.kind, key = source.key, entry = source.entry,
+      registry = source.registry,
+    }
   end
   return found
 end
@@ -2268,11 +2352,14 @@ local keyed = M.keyed
 local keys = M.keys
 local sources = {}
 local CLASSES_MAX = 1024
+local KIND = { f = "f", F = "f", c = "c", C = "c" }
 function sources.add(found, partition, lane, offer, fresh, reclaims, tag)
   local registry = keys.lane(partition, lane, tag)
-  for _, entry in ipairs(redis.call("SRANDMEMBER", registry, CLASSES_MAX)) do
+  local entries = redis.call("SRANDMEMBER", registry, CLASSES_MAX)
+  for i = 1, #entries do
+    local entry = entries[i]
     local letter, class = string.sub(entry, 1, 1), string.sub(entry, 2)
-    local kind = string.lower(letter)
+    local kind = KIND[letter]
     local wanted = kind == "f" and fresh or kind == "c" and reclaims
     if wanted and letter ~= kind and (class == "" or capabilities.covers(offer, class)) then
       found.turned = found.turned or {}
@@ -2329,10 +2416,10 @@ function heads.best(partition, lane, offer, ask, most, now)
   end
   local source, first = found[1], {}
   local ids = redis.call("ZRANGE", source.key, 0, most)
-  for i = 1, math.min(#ids, most) do
-    local head = { id = ids[i], queue = source.kind, key = source.key }
-    head.entry, head.registry = source.entry, source.registry
-    first[i] = head
+  for i = 1, #ids > most and most or #ids do
+    first[i] = {
+      id = ids[i], queue = source.kind, key = source.key, entry = source.entry, registry = source.registry,
+    }
   end
   return first, #ids > most
 end
@@ -2411,7 +2498,7 @@ local function add(key, field, by)
   return count
 end
 function leases.flush(partition, name, tally)
-  for letter, by in pairs(tally or {}) do
+  for letter, by in pairs(tally) do
     add(keys.held(partition), letter .. name, by)
   end
 end
@@ -2440,9 +2527,6 @@ local function change(r, letter, by)
   return add(keys.held(r.partition), letter .. r.f.ln, by)
 end
 function leases.follow(r, leased, granted, now)
-  if leased == r.leased and granted == r.granted then
-    return
-  end
   local left
   if leased ~= r.leased then
     left = change(r, "l", leased and -1 or 1)
@@ -2455,53 +2539,6 @@ function leases.follow(r, leased, granted, now)
   end
 end
 return leases
-end)()
-
-M.links = (function()
-local keys = M.keys
-local number = M.number
-local record = M.record
-local links = {}
-local BYTES = 3
-local INLINE = { c = "ch", p = "pa" }
-local COUNT = { c = "ck", p = "hk" }
-function links.count(r, kind)
-  local inline = r.f[INLINE[kind]]
-  return inline and #inline / BYTES or tonumber(r.f[COUNT[kind]] or "0")
-end
-function links.slice(r, kind, from, to)
-  if from >= to then
-    return {}
-  end
-  local inline = r.f[INLINE[kind]]
-  local bytes = inline and string.sub(inline, from * BYTES + 1, to * BYTES)
-    or redis.call("GETRANGE", keys.links(r.partition, kind, r.id), from * BYTES, to * BYTES - 1)
-  local found = {}
-  for at = 1, #bytes, BYTES do
-    local high, low = string.byte(bytes, at, at + 1)
-    found[#found + 1] = { index = high * 256 + low, condition = string.sub(bytes, at + 2, at + 2) }
-  end
-  return found
-end
-function links.add(r, kind, bytes)
-  local inline, key = r.f[INLINE[kind]], keys.links(r.partition, kind, r.id)
-  local before = links.count(r, kind)
-  if bytes == "" then
-    return
-  elseif before * BYTES + #bytes <= record.SHORT_MAX_BYTES then
-    record.set(r, INLINE[kind], (inline or "") .. bytes)
-    return
-  end
-  redis.call("APPEND", key, (inline or "") .. bytes)
-  record.set(r, INLINE[kind], nil)
-  record.set(r, COUNT[kind], number.text(before + #bytes / BYTES))
-end
-function links.remove(r)
-  if r.f.ck or r.f.hk then
-    redis.call("DEL", keys.links(r.partition, "c", r.id), keys.links(r.partition, "p", r.id))
-  end
-end
-return links
 end)()
 
 M.queue = (function()
@@ -2658,9 +2695,6 @@ local function follow(r, was, id, now)
   budget.save(b, now)
 end
 function spending.follow(r, was, now)
-  if not was then
-    return
-  end
   line_up(r, was)
   admission.each(r, function(id)
     follow(r, was, id, now)
@@ -2671,6 +2705,7 @@ return spending
 end)()
 
 M.store = (function()
+local changes = M.changes
 local keys = M.keys
 local record = M.record
 local store = {}
@@ -2691,46 +2726,39 @@ local OPTIONAL = {
 function store.insert(r)
   local f = r.f
   f.r = record.run(r)
-  local set, n = { "s", f.s, "p", f.p, "r", f.r }, 6
-  for _, field in ipairs(OPTIONAL) do
-    if f[field] then
-      set[n + 1], set[n + 2], n = field, f[field], n + 2
+  local set, n = { "s", f.s, "p", f.p, "r", f.r, nil, nil }, 6
+  for i = 1, #OPTIONAL do
+    local field = OPTIONAL[i]
+    local value = f[field]
+    if value then
+      set[n + 1], set[n + 2], n = field, value, n + 2
     end
   end
   r.changed = nil
-  redis.call("HSET", keys.execution(r.partition, r.id), unpack(set))
+  redis.call("HSET", keys.execution(r.partition, r.id), unpack(set, 1, n))
 end
-function store.save(r)
+local function save_all(r, key, run, holder)
   local f = r.f
-  local set, n, gone = {}, 0, nil
-  local run, holder = record.run(r), f.li and f.li .. f.lw or ""
+  local set, n = { nil, nil, nil, nil, nil, nil, nil, nil }, 0
   if run ~= f.r then
     set[1], set[2], n = "r", run, 2
-    f.r = run
   end
   if holder ~= f.h then
     set[n + 1], set[n + 2], n = "h", holder, n + 2
-    f.h = holder
   end
+  changes.save(r, key, set, n)
+end
+function store.save(r)
+  local f, key = r.f, keys.execution(r.partition, r.id)
+  local run, holder = record.run(r), f.li and f.li .. f.lw or ""
   if r.changed then
-    for field in pairs(r.changed) do
-      local value = f[field]
-      if value then
-        set[n + 1], set[n + 2], n = field, value, n + 2
-      else
-        gone = gone or {}
-        gone[#gone + 1] = field
-      end
-    end
-    r.changed = nil
+    save_all(r, key, run, holder)
+  elseif holder ~= f.h then
+    redis.call("HSET", key, "r", run, "h", holder)
+  elseif run ~= f.r then
+    redis.call("HSET", key, "r", run)
   end
-  local key = keys.execution(r.partition, r.id)
-  if n > 0 then
-    redis.call("HSET", key, unpack(set))
-  end
-  if gone then
-    redis.call("HDEL", key, unpack(gone))
-  end
+  f.r, f.h = run, holder
   if r.long then
     save_long(r)
   end
@@ -2779,7 +2807,7 @@ function told.frames(partition, id)
   redis.call("SPUBLISH", keys.written(partition, id), "")
 end
 function told.frames_over(r, was_writing, was_over)
-  if r.f.tw and ((was_writing and not r.writing) or (r.over and not was_over)) then
+  if (was_writing and not r.writing) or (r.over and not was_over) then
     told.frames(r.partition, r.id)
     record.set(r, "tw", not r.over and r.f.tw or nil)
   end
@@ -2897,7 +2925,6 @@ local flow = M.flow
 local kept = M.kept
 local keys = M.keys
 local leases = M.leases
-local links = M.links
 local placement = M.placement
 local queue = M.queue
 local record = M.record
@@ -2910,10 +2937,11 @@ local waits = M.waits
 local waits_store = M.waits_store
 local places = {}
 local function note_places(r)
-  r.queue, r.since, r.due = placement.queue(r), r.f.ra, placement.due(r)
-  r.over, r.writing = r.f.ea and r.f.st, r.f.ao
-  r.leased, r.granted = r.f.li ~= nil, r.f.gi ~= nil
-  r.spent = r.f.bu and spending.note(r)
+  local f = r.f
+  r.queue, r.since, r.due = placement.queue(f), f.ra, placement.due(r)
+  r.over, r.writing = f.ea and f.st, f.ao
+  r.leased, r.granted = f.li ~= nil, f.gi ~= nil
+  r.spent = f.bu and spending.note(r)
 end
 function places.open(partition, id)
   local r = record.load(partition, id)
@@ -2936,12 +2964,16 @@ function places.commit(r, now)
       told.ended(r)
     end
   end
-  told.frames_over(r, writing, over)
+  if r.f.tw then
+    told.frames_over(r, writing, over)
+  end
   store.save(r)
   if r.waits then
     waits_store.save(r)
   end
-  kept.save(r)
+  if r.kept then
+    kept.save(r)
+  end
   if r.forsakes then
     r.forsakes, r.orphans = nil, children.forsake(r)
   end
@@ -2957,8 +2989,12 @@ function places.commit(r, now)
   if moved and r.queue then
     waiters.wake(r, r.queue)
   end
-  spending.follow(r, spent, now)
-  leases.follow(r, leased, granted, now)
+  if spent then
+    spending.follow(r, spent, now)
+  end
+  if leased ~= r.leased or granted ~= r.granted then
+    leases.follow(r, leased, granted, now)
+  end
 end
 function places.stage(r)
   redis.call("ZADD", keys.all(r.partition), 0, r.id)
@@ -2973,23 +3009,6 @@ function places.create(r, now)
   if r.queue then
     queue.insert(r, r.queue, placement.score(r))
     waiters.wake(r, r.queue)
-  end
-end
-function places.remove(r)
-  if r.queue then
-    queue.remove(r, r.queue)
-  end
-  timers.remove(r)
-  if r.f.wv then
-    waits.forget_all(r)
-    waits_store.save(r)
-  end
-  local part, id = r.partition, r.id
-  redis.call("ZREM", keys.all(part), id)
-  redis.call("DEL", keys.execution(part, id), keys.long(part, id), keys.payload(part, id))
-  redis.call("UNLINK", keys.frames(part, id), keys.summary(part, id))
-  if r.f.nd then
-    links.remove(r)
   end
 end
 return places
@@ -3129,6 +3148,7 @@ return budget_due
 end)()
 
 M.schedule = (function()
+local changes = M.changes
 local keys = M.keys
 local number = M.number
 local record = M.record
@@ -3190,17 +3210,8 @@ function schedule.remember(s, at, id)
   record.set(s, "be", id)
 end
 function schedule.save(s, now)
-  local key, set = keys.schedule(s.partition, s.schedule), {}
-  for field in pairs(s.changed or {}) do
-    if s.f[field] then
-      set[#set + 1], set[#set + 2] = field, s.f[field]
-    else
-      redis.call("HDEL", key, field)
-    end
-  end
-  s.changed = nil
-  if #set > 0 then
-    redis.call("HSET", key, unpack(set))
+  if s.changed then
+    changes.save(s, keys.schedule(s.partition, s.schedule))
   end
   if s.f.la then
     timers.set(s, s.f.la, now)
@@ -3229,6 +3240,53 @@ function buffered.before_ended(r, now)
   end
 end
 return buffered
+end)()
+
+M.links = (function()
+local keys = M.keys
+local number = M.number
+local record = M.record
+local links = {}
+local BYTES = 3
+local INLINE = { c = "ch", p = "pa" }
+local COUNT = { c = "ck", p = "hk" }
+function links.count(r, kind)
+  local inline = r.f[INLINE[kind]]
+  return inline and #inline / BYTES or tonumber(r.f[COUNT[kind]] or "0")
+end
+function links.slice(r, kind, from, to)
+  if from >= to then
+    return {}
+  end
+  local inline = r.f[INLINE[kind]]
+  local bytes = inline and string.sub(inline, from * BYTES + 1, to * BYTES)
+    or redis.call("GETRANGE", keys.links(r.partition, kind, r.id), from * BYTES, to * BYTES - 1)
+  local found = {}
+  for at = 1, #bytes, BYTES do
+    local high, low = string.byte(bytes, at, at + 1)
+    found[#found + 1] = { index = high * 256 + low, condition = string.sub(bytes, at + 2, at + 2) }
+  end
+  return found
+end
+function links.add(r, kind, bytes)
+  local inline, key = r.f[INLINE[kind]], keys.links(r.partition, kind, r.id)
+  local before = links.count(r, kind)
+  if bytes == "" then
+    return
+  elseif before * BYTES + #bytes <= record.SHORT_MAX_BYTES then
+    record.set(r, INLINE[kind], (inline or "") .. bytes)
+    return
+  end
+  redis.call("APPEND", key, (inline or "") .. bytes)
+  record.set(r, INLINE[kind], nil)
+  record.set(r, COUNT[kind], number.text(before + #bytes / BYTES))
+end
+function links.remove(r)
+  if r.f.ck or r.f.hk then
+    redis.call("DEL", keys.links(r.partition, "c", r.id), keys.links(r.partition, "p", r.id))
+  end
+end
+return links
 end)()
 
 M.members = (function()
@@ -3291,7 +3349,8 @@ function effort.of(looked)
   return looked
 end
 function effort.left(looked)
-  return looked and looked.left and table.concat(looked.left, ",") or ""
+  local left = looked and looked.left
+  return left and left[1] and table.concat(left, ",") or ""
 end
 return effort
 end)()
@@ -3433,7 +3492,6 @@ end
 function promote.fire(w, r)
   joins.of(r).decision = "f"
   joins.keep(r)
-  reasons.remove(r, reasons.DEPENDENCIES)
   r.f.st = reasons.state(r)
   if r.f.st == "ready" then
     r.f.ra = number.text(w.now)
@@ -3506,7 +3564,6 @@ local retract = {}
 function retract.hold_back(r)
   joins.of(r).decision = "o"
   joins.keep(r)
-  reasons.add(r, reasons.DEPENDENCIES)
   r.f.st = reasons.state(r)
 end
 function retract.at(w, link, state)
@@ -3595,15 +3652,17 @@ local retract = M.retract
 local sweep = M.sweep
 local counting = {}
 local function over(w, list, step, kind, visit)
-  local letter, index, at, total, rest = string.match(step, "^(%l) (%d+) (%d+) (%d+) ?(.*)$")
+  local letter, index, first, edges, rest = string.match(step, "^(%l) (%d+) (%d+) (%d+) ?(.*)$")
   local r = kind == "c" and members.source(w, index) or members.get(w, index)
-  local to = math.min(tonumber(total), tonumber(at) + w.looked.visits)
+  local at, total = first + 0, edges + 0
+  local to = math.min(total, at + w.looked.visits)
   w.looked.visits = w.looked.visits - math.max(to - at, 1)
-  for _, link in ipairs(links.slice(r, kind, tonumber(at), to)) do
-    rest = visit(link, index, rest) or rest
+  local those = links.slice(r, kind, at, to)
+  for i = 1, #those do
+    rest = visit(those[i], index, rest) or rest
   end
-  if to < tonumber(total) then
-    backlog.replace(list, letter .. " " .. index .. " " .. number.text(to) .. " " .. total .. " " .. rest)
+  if to < total then
+    backlog.replace(list, letter .. " " .. index .. " " .. number.text(to) .. " " .. edges .. " " .. rest)
     return nil
   end
   backlog.drop(list)
@@ -3693,7 +3752,9 @@ function propagate.run(w)
     end
   end
   work.finish(w)
-  propagate.cancel_orphans(w.fl.partition, w.orphans, w.now, w.looked)
+  if w.orphans[1] then
+    propagate.cancel_orphans(w.fl.partition, w.orphans, w.now, w.looked)
+  end
 end
 function propagate.cancel_orphans(partition, orphans, now, looked)
   for _, id in ipairs(orphans) do
@@ -3720,7 +3781,9 @@ function propagate.ended(r, now)
   local w = work_of(r, now)
   work.ended(w, r)
   propagate.run(w)
-  propagate.cancel_orphans(r.partition, r.orphans or {}, now, w.looked)
+  if r.orphans then
+    propagate.cancel_orphans(r.partition, r.orphans, now, w.looked)
+  end
 end
 function propagate.reopened(r, now)
   local state, w = r.over, work_of(r, now)
@@ -3739,10 +3802,39 @@ end
 return propagate
 end)()
 
+M.removal = (function()
+local keys = M.keys
+local links = M.links
+local queue = M.queue
+local timers = M.timers
+local waits = M.waits
+local waits_store = M.waits_store
+local removal = {}
+function removal.of(r)
+  if r.queue then
+    queue.remove(r, r.queue)
+  end
+  timers.remove(r)
+  if r.f.wv then
+    waits.forget_all(r)
+    waits_store.save(r)
+  end
+  local part, id = r.partition, r.id
+  redis.call("ZREM", keys.all(part), id)
+  redis.call("DEL", keys.execution(part, id), keys.long(part, id), keys.payload(part, id))
+  redis.call("UNLINK", keys.frames(part, id), keys.summary(part, id))
+  if r.f.nd then
+    links.remove(r)
+  end
+end
+return removal
+end)()
+
 M.execution = (function()
 local buffered = M.buffered
 local places = M.places
 local propagate = M.propagate
+local removal = M.removal
 local execution = {}
 function execution.open(partition, id)
   return places.open(partition, id)
@@ -3771,9 +3863,37 @@ function execution.create(r, now)
   places.create(r, now)
 end
 function execution.remove(r)
-  places.remove(r)
+  removal.of(r)
 end
 return execution
+end)()
+
+M.entries = (function()
+local execution = M.execution
+local queue = M.queue
+local entries = {}
+function entries.open(partition, best, followed, looked, tally)
+  local found, strays = {}, nil
+  for i = 1, #best do
+    local head = best[i]
+    local r = execution.open(partition, head.id)
+    if r and r.queue == head.queue then
+      r.followed, r.looked, r.head, r.tally = followed, looked, head, tally
+      found[#found + 1] = r
+    else
+      strays = strays or {}
+      strays[#strays + 1] = head
+    end
+  end
+  if not strays then
+    return found, 0
+  end
+  for _, head in ipairs(strays) do
+    queue.drop_stray(head)
+  end
+  return found, #strays
+end
+return entries
 end)()
 
 M.lease = (function()
@@ -3783,9 +3903,10 @@ local record = M.record
 local lease = {}
 lease.EXPIRED = "x"
 lease.REVOKED = "v"
+local SLOTS = { "x1", "x2", "x3", "x4", "x5", "x6", "x7", [0] = "x0" }
 local REMEMBERED = 8
 function lease.slot(epoch)
-  return "x" .. tonumber(epoch) % REMEMBERED
+  return SLOTS[epoch % REMEMBERED]
 end
 function lease.finish(r, how)
   local f = r.f
@@ -3794,7 +3915,9 @@ function lease.finish(r, how)
   end
   record.set(r, lease.slot(f.ep), f.li .. f.ai .. " " .. f.ep .. " " .. how)
   f.li, f.lw, f.lx = nil, nil, nil
-  record.set(r, "le", nil)
+  if f.le then
+    record.set(r, "le", nil)
+  end
   if f.of or f.B then
     record.set_text(r, "of", nil)
   end
@@ -3803,34 +3926,34 @@ function lease.release(r, call, what)
   lease.finish(r, "r " .. call .. " " .. what)
 end
 function lease.expiry(r, now, ttl)
-  local at = number.later(now, ttl)
-  if r.f.le then
-    at = math.min(at, tonumber(r.f.le))
+  local at, f = number.later(now, ttl), r.f
+  if f.le then
+    at = math.min(at, tonumber(f.le))
   end
-  if r.f.dl then
-    at = math.min(at, tonumber(r.f.dl))
+  if f.dl then
+    at = math.min(at, tonumber(f.dl))
   end
   return at
 end
 function lease.issue(r, id, holder, ttl, now)
   local f = r.f
   if not f.ao then
-    r.f.ai = number.text(f.ai and tonumber(f.ai) + 1 or 0)
-    r.f.as = number.text(now)
-    r.f.ao = "1"
-    record.set(r, "pp", nil)
-    record.set_text(r, "pm", nil)
+    f.ai = number.text(f.ai and f.ai + 1 or 0)
+    f.as = number.text(now)
+    f.ao = "1"
+    if f.pp or f.pm or f.B then
+      record.set(r, "pp", nil)
+      record.set_text(r, "pm", nil)
+    end
   end
-  local timeout = policy.attempt_timeout(r)
-  record.set(r, "le", timeout > 0 and number.text(number.later(now, timeout)) or nil)
-  r.f.st = "active"
-  r.f.ep = number.text(tonumber(f.ep or "0") + 1)
-  record.set(r, "gi", nil)
-  record.set(r, "gx", nil)
-  r.f.li = id
-  r.f.lw = holder
-  r.f.lt = ttl
-  r.f.lx = number.text(lease.expiry(r, now, tonumber(ttl)))
+  local timeout = policy.of(r).attempt_timeout
+  if timeout > 0 then
+    record.set(r, "le", number.text(number.later(now, timeout)))
+  end
+  f.st, f.ep = "active", number.text((f.ep or 0) + 1)
+  record.remove(r, record.TOKEN)
+  f.li, f.lw, f.lt = id, holder, ttl
+  f.lx = number.text(lease.expiry(r, now, ttl))
 end
 return lease
 end)()
@@ -3929,13 +4052,12 @@ end)()
 M.claims = (function()
 local answers = M.answers
 local capabilities = M.capabilities
-local execution = M.execution
+local entries = M.entries
 local handout = M.handout
 local handouts = M.handouts
 local heads = M.heads
 local lanes = M.lanes
 local leases = M.leases
-local queue = M.queue
 local record = M.record
 local turns = M.turns
 local claims = {}
@@ -3943,22 +4065,6 @@ local EXPIRED_MAX = 64
 local HEADS_MAX = 64
 local READS_MAX = 256
 local BYTES_MAX = 4194304
-local function opened(partition, best, followed, looked, tally)
-  local found, strays = {}, {}
-  for _, head in ipairs(best) do
-    local r = execution.open(partition, head.id)
-    if r and r.queue == head.queue then
-      r.followed, r.looked, r.head, r.tally = followed, looked, head, tally
-      found[#found + 1] = r
-    else
-      strays[#strays + 1] = head
-    end
-  end
-  for _, head in ipairs(strays) do
-    queue.drop_stray(head)
-  end
-  return found, #strays
-end
 local function count_in_lane(ask, r, now)
   if ask.ln then
     handouts.count(ask.ln, r.f.lk, now)
@@ -3975,14 +4081,17 @@ local function take(partition, ask, wanted, most, tally, now)
     if #best == 0 then
       break
     end
-    local found, strays = opened(partition, best, followed, looked, tally)
+    local found, strays = entries.open(partition, best, followed, looked, tally)
     idle = idle + strays
-    for _, r in ipairs(found) do
+    for i = 1, #found do
+      local r = found[i]
       local item, blocked = handout.issue(r, wanted, count, now)
       if item then
         count = count + 1
         ids[count], items[count] = r.id, item
-        count_in_lane(ask, r, now)
+        if ask.ln or r.head.turn then
+          count_in_lane(ask, r, now)
+        end
         bytes = bytes + (item[5] and #item[5] + #item[6] or 0)
       else
         idle = idle + 1
@@ -4004,7 +4113,9 @@ function claims.take(partition, ask, wanted, most, now)
   local ln, tally = ask.ln, most > 1 and {} or nil
   most = ln and math.min(most, lanes.room(ln, now)) or most
   local taken = take(partition, ask, wanted, most, tally, now)
-  leases.flush(partition, ask.lane, tally)
+  if tally then
+    leases.flush(partition, ask.lane, tally)
+  end
   if ln then
     handouts.finish(ln, now)
     lanes.save(ln, now)
@@ -4400,17 +4511,17 @@ local function jitter(r)
   return (random + attempt * STEP) % JITTER
 end
 local function backoff(r, n)
-  local exponential, base, factor, cap, jittered = policy.backoff(r)
-  local longest = base
-  if exponential then
-    local power = factor ^ n
-    longest = power * base
+  local its = policy.of(r)
+  local longest = its.base
+  if its.exponential then
+    local power = its.factor ^ n
+    longest = power * its.base
     if power >= OVERFLOW or longest >= OVERFLOW then
-      longest = cap
+      longest = its.cap
     end
-    longest = math.min(longest, cap)
+    longest = math.min(longest, its.cap)
   end
-  if jittered then
+  if its.jittered then
     return math.floor(longest * jitter(r) / JITTER)
   end
   return longest
@@ -4423,9 +4534,9 @@ function retry.dispose(r, class, retry_after, now)
   end
   local counter
   if class == "transient" or class == "timeout" then
-    counter = tonumber(r.f.rt) < policy.max_retries(r) and "rt"
+    counter = tonumber(r.f.rt) < policy.of(r).max_retries and "rt"
   elseif class == "infra_crash" then
-    counter = tonumber(r.f.rc) < policy.max_reclaims(r) and "rc"
+    counter = tonumber(r.f.rc) < policy.of(r).max_reclaims and "rc"
   end
   if not counter then
     run.finish(r, "failed", now)
@@ -4468,7 +4579,7 @@ local function lease_over(r, at, now)
   local reclaims = tonumber(r.f.rc)
   if r.f.ca then
     run.finish(r, "cancelled", now)
-  elseif reclaims >= policy.max_reclaims(r) then
+  elseif reclaims >= policy.of(r).max_reclaims then
     run.finish(r, "failed", now)
   else
     r.f.rc = number.text(reclaims + 1)
@@ -4496,8 +4607,7 @@ local function decide(r, at, now)
   elseif f.li then
     return lease_over(r, at, now)
   elseif f.gx == at then
-    record.set(r, "gi", nil)
-    record.set(r, "gx", nil)
+    record.remove(r, record.TOKEN)
     return "grants"
   elseif f.st == "suspended" then
     return wait_over(r, at, now)
@@ -4524,13 +4634,7 @@ end)()
 M.packed = (function()
 local packed = {}
 function packed.read(text)
-  local values, at = {}, 1
-  while at <= #text do
-    local length, from = string.match(text, "^(%d+):()", at)
-    values[#values + 1] = string.sub(text, from, from + length - 1)
-    at = from + length
-  end
-  return values
+  return text ~= "" and cmsgpack.unpack(text) or {}
 end
 return packed
 end)()
@@ -4626,7 +4730,7 @@ end
 function fence.refused(r, its, now)
   local f = r.f
   if fence.is_live(f, its) then
-    if now >= tonumber(f.lx) then
+    if f.lx - now <= 0 then
       return reply.err("LEASE_EXPIRED")
     end
     return nil
@@ -4837,10 +4941,10 @@ local lanes = M.lanes
 local links = M.links
 local member = M.member
 local number = M.number
-local packed = M.packed
 local places = M.places
 local reasons = M.reasons
 local record = M.record
+local removal = M.removal
 local reply = M.reply
 local submission = M.submission
 local nodes = {}
@@ -4858,7 +4962,6 @@ local function new(partition, flow, index, values, at, staged, looked, now)
   local decision = staged and "z" or total == 0 and "f" or "o"
   r.f.dp = decision .. " " .. number.text(total) .. " 0 0 0 0"
   if decision ~= "f" then
-    reasons.add(r, reasons.DEPENDENCIES)
     r.f.st = reasons.state(r)
   end
   return r
@@ -4866,14 +4969,14 @@ end
 function nodes.remove(partition, flow, index)
   local r = record.load(partition, member.id(flow, index))
   if r then
-    places.remove(r)
+    removal.of(r)
   end
 end
-function nodes.count(text)
-  return #packed.read(text) / VALUES
+function nodes.count(values)
+  return #values / VALUES
 end
-function nodes.refused(partition, text, looked)
-  local values, known, admitted = packed.read(text), {}, {}
+function nodes.refused(partition, values, looked)
+  local known, admitted = {}, {}
   for at = 1, #values, VALUES do
     local ids = values[at + SUBMISSION_AT + 12]
     if ids ~= "" and not known[ids] then
@@ -4896,8 +4999,8 @@ function nodes.refused(partition, text, looked)
   end
   return nil
 end
-function nodes.create(partition, flow, first, text, stored, looked, now)
-  local values, index = packed.read(text), first
+function nodes.create(partition, flow, first, values, stored, looked, now)
+  local index = first
   for at = 1, #values, VALUES do
     if index < stored then
       nodes.remove(partition, flow, index)
@@ -4908,8 +5011,8 @@ function nodes.create(partition, flow, first, text, stored, looked, now)
     index = index + 1
   end
 end
-function nodes.stage(partition, flow, first, text, now)
-  local values, index, looked = packed.read(text), first, {}
+function nodes.stage(partition, flow, first, values, now)
+  local index, looked = first, {}
   for at = 1, #values, VALUES do
     nodes.remove(partition, flow, index)
     local r = new(partition, flow, index, values, at, true, looked, now)
@@ -5247,7 +5350,7 @@ function held.by(partition, id, attempt, epoch, lease_id, call, decide, again)
     return reply.err("NOT_FOUND")
   end
   local its = fence.of(attempt, epoch, lease_id)
-  local before = call and fence.repeated(r, its, call)
+  local before = call and not fence.is_live(r.f, its) and fence.repeated(r, its, call)
   if before then
     return again and again(r, before) or reply.ok(before, "")
   end
@@ -6152,9 +6255,9 @@ local function pass_on(partition, id)
   end
 end
 return function(
-  partition, request, lane, offered, holder, instance, ttl, most,
+  partition, request, lane, offered, holder, instance, ttl, wanted,
   mode, tag, process, arm, crowded, woken, repeats)
-  local now = clock.now_ms(partition)
+  local now, most, ms = clock.now_ms(partition), tonumber(wanted), tonumber(ttl)
   local known, settings = answers.find(partition, "f", instance, lane, request, now)
   if known then
     return reply.ok(now, "1", "0", "0", claims.repeated(partition, request, known, now))
@@ -6163,14 +6266,14 @@ return function(
   end
   local ask = { fresh = true, reclaims = mode == "a", tag = tag, offered = offered, lane = lane }
   ask.ln = settings and lanes.open(partition, lane, settings)
-  offers.made(partition, lane, offered, tonumber(ttl), now)
+  offers.made(partition, lane, offered, ms, now)
   local lease = { request = request, holder = holder, ttl = ttl, offered = offered }
-  local taken = claims.take(partition, ask, lease, tonumber(most), now)
+  local taken = claims.take(partition, ask, lease, most, now)
   if #taken.ids > 0 then
-    answers.remember(partition, "f", instance, lane, request, taken.ids, now, tonumber(ttl))
+    answers.remember(partition, "f", instance, lane, request, taken.ids, now, ms)
   end
   local again = taken.cut_off and #taken.ids == 0
-  local drained = not taken.cut_off and #taken.ids < tonumber(most)
+  local drained = not taken.cut_off and #taken.ids < most
   local armed = process ~= "" and drained and (#taken.ids == 0 or crowded == "1")
   if armed then
     arms.add(partition, lane, arms.member(process, arm, mode, offered, tag), now)
@@ -6545,12 +6648,13 @@ local extension = M.extension
 local flow = M.flow
 local nodes = M.nodes
 local operator = M.operator
+local packed = M.packed
 local propagate = M.propagate
 local reply = M.reply
 local staged = M.staged
 local work = M.work
 local OWN = { extended = true }
-local function refusal(fl, by, revision, first, count, edges, are_staged, text, touched_text)
+local function refusal(fl, by, revision, first, count, edges, are_staged, values, touched_text)
   if fl.f.ea then
     return reply.err("FLOW_ENDED", fl.state)
   elseif fl.f.ca then
@@ -6559,7 +6663,7 @@ local function refusal(fl, by, revision, first, count, edges, are_staged, text, 
     return reply.err("FLOW_REVISION", fl.revision)
   elseif are_staged == "1" and not staged.is_complete(fl, by, fl.nodes + tonumber(count)) then
     return reply.err("FLOW_NOT_STAGED")
-  elseif are_staged == "0" and nodes.count(text) ~= tonumber(count) then
+  elseif are_staged == "0" and nodes.count(values) ~= tonumber(count) then
     return reply.err("FLOW_REVISION", fl.revision)
   elseif count == "0" and edges ~= "0" and touched_text == "" then
     return reply.err("FLOW_REVISION", fl.revision)
@@ -6578,7 +6682,8 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   if before then
     return reply.ok(string.match(before, "%d+"), fl.f.lf and id or "")
   end
-  local refused = refusal(fl, by, revision, first, count, edges, are_staged, text, touched_text)
+  local values = packed.read(text)
+  local refused = refusal(fl, by, revision, first, count, edges, are_staged, values, touched_text)
   if refused then
     return refused
   end
@@ -6587,7 +6692,7 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   if not touched then
     return started
   end
-  refused = nodes.refused(partition, text, w.looked)
+  refused = nodes.refused(partition, values, w.looked)
   if refused then
     return refused
   end
@@ -6595,7 +6700,7 @@ return function(partition, id, request, by, revision, first, count, edges, are_s
   if are_staged == "1" then
     staged.seal(fl)
   else
-    nodes.create(partition, id, from, text, staged.stored(fl), w.looked, now)
+    nodes.create(partition, id, from, values, staged.stored(fl), w.looked, now)
   end
   extension.note(fl, tonumber(count), tonumber(edges))
   operator.remember(fl, request, "extended " .. string.format("%d", fl.revision))
@@ -6683,8 +6788,7 @@ return function(partition, id, request)
       return "already", false
     end
     reasons.add(r, reasons.HOLD)
-    record.set(r, "gi", nil)
-    record.set(r, "gx", nil)
+    record.remove(r, record.TOKEN)
     if not r.f.li and r.f.st ~= "suspended" and not r.f.cw then
       r.f.st = reasons.state(r)
     end
@@ -7100,7 +7204,6 @@ F.replay = (function()
 local flow = M.flow
 local joins = M.joins
 local member = M.member
-local reasons = M.reasons
 local record = M.record
 local reply = M.reply
 local run = M.run
@@ -7121,9 +7224,6 @@ local function reopen(r)
   end
   d.was_unhandled, d.unhandled, d.decision = d.unhandled, false, decision
   joins.keep(r)
-  if decision == "o" then
-    reasons.add(r, reasons.DEPENDENCIES)
-  end
   return nil
 end
 return function(partition, id, request)
@@ -7327,6 +7427,7 @@ local keys = M.keys
 local nodes = M.nodes
 local number = M.number
 local record = M.record
+local packed = M.packed
 local reply = M.reply
 local staged = M.staged
 local function refusal(fl, fingerprint, by, first)
@@ -7362,14 +7463,15 @@ return function(partition, id, fingerprint, by, first, text)
   if refused then
     return fingerprint ~= "" and fl.state ~= "staged" and fl.fingerprint == fingerprint and reply.ok("1") or refused
   end
-  local unfit = nodes.refused(partition, text, {})
+  local values = packed.read(text)
+  local unfit = nodes.refused(partition, values, {})
   if unfit then
     return unfit
   end
   if first == fl.nodes then
     redis.call("DEL", keys.backlog(partition, "x", id))
   end
-  local count = nodes.stage(partition, id, first, text, now)
+  local count = nodes.stage(partition, id, first, values, now)
   staged.note(fl, by, first + count)
   if fl.state == "staged" then
     record.set_number(fl, "sg", number.later(now, staged.KEPT_MS))
@@ -7459,6 +7561,7 @@ local flow = M.flow
 local keys = M.keys
 local nodes = M.nodes
 local number = M.number
+local packed = M.packed
 local propagate = M.propagate
 local record = M.record
 local reply = M.reply
@@ -7486,7 +7589,8 @@ return function(
       return refused
     end
   end
-  local refusal = nodes.refused(partition, text, {})
+  local values = packed.read(text)
+  local refusal = nodes.refused(partition, values, {})
   if refusal then
     return refusal
   end
@@ -7511,7 +7615,7 @@ return function(
     flow.save(fl, now)
     w = work.on(fl, now)
   else
-    nodes.create(partition, id, 0, text, 0, w.looked, now)
+    nodes.create(partition, id, 0, values, 0, w.looked, now)
   end
   propagate.run(w)
   return reply.ok(effort.left(w.looked))
@@ -7811,86 +7915,92 @@ return function(partition, id, request, waitpoint)
 end
 end)()
 
-local function call(name)
+local function call(run)
   return function(keys, args)
-    return F[name](string.sub(keys[1], 1, -5), unpack(args))
+    if not redis then
+      take_globals()
+    end
+    return run(string.sub(keys[1], 1, -5), unpack(args))
   end
 end
 
-local function call_with_items(name)
+local function call_with_items(run)
   return function(keys, args)
-    return F[name](string.sub(keys[1], 1, -5), args)
+    if not redis then
+      take_globals()
+    end
+    return run(string.sub(keys[1], 1, -5), args)
   end
 end
 
-redis.register_function({ function_name = "fft_adjust_budget", callback = call("adjust_budget"), flags = {  } })
-redis.register_function({ function_name = "fft_adjust_lane", callback = call("adjust_lane"), flags = {  } })
-redis.register_function({ function_name = "fft_adjust_schedule", callback = call("adjust_schedule"), flags = {  } })
-redis.register_function({ function_name = "fft_advance_flow", callback = call("advance_flow"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_append_frames", callback = call("append_frames"), flags = {  } })
-redis.register_function({ function_name = "fft_await", callback = call("await"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_await_completions", callback = call("await_completions"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_await_flow", callback = call("await_flow"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_await_frames", callback = call("await_frames"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_backfill_schedule", callback = call("backfill_schedule"), flags = {  } })
-redis.register_function({ function_name = "fft_cancel", callback = call("cancel"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_cancel_execution", callback = call("cancel_execution"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_cancel_flow", callback = call("cancel_flow"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_claim", callback = call("claim"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_claim_from_reclaim", callback = call("claim_from_reclaim"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_close_waitpoint", callback = call("close_waitpoint"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_complete", callback = call("complete"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_create_budget", callback = call("create_budget"), flags = {  } })
-redis.register_function({ function_name = "fft_create_schedule", callback = call("create_schedule"), flags = {  } })
-redis.register_function({ function_name = "fft_create_waitpoint", callback = call("create_waitpoint"), flags = {  } })
-redis.register_function({ function_name = "fft_delay", callback = call("delay"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_delete_schedule", callback = call("delete_schedule"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_deliver_signal", callback = call("deliver_signal"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_describe", callback = call("describe"), flags = { "no-writes" } })
-redis.register_function({ function_name = "fft_describe_budget", callback = call("describe_budget"), flags = { "no-writes" } })
-redis.register_function({ function_name = "fft_describe_flow", callback = call("describe_flow"), flags = { "no-writes" } })
-redis.register_function({ function_name = "fft_describe_lane", callback = call("describe_lane"), flags = { "no-writes" } })
-redis.register_function({ function_name = "fft_describe_schedule", callback = call("describe_schedule"), flags = { "no-writes" } })
-redis.register_function({ function_name = "fft_disarm", callback = call("disarm"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_extend_flow", callback = call("extend_flow"), flags = {  } })
-redis.register_function({ function_name = "fft_fail", callback = call("fail"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_find_offers", callback = call("find_offers"), flags = { "no-writes" } })
-redis.register_function({ function_name = "fft_fire_schedules", callback = call("fire_schedules"), flags = {  } })
-redis.register_function({ function_name = "fft_hold", callback = call("hold"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_list", callback = call("list"), flags = { "no-writes" } })
-redis.register_function({ function_name = "fft_list_budgets", callback = call("list_budgets"), flags = { "no-writes" } })
-redis.register_function({ function_name = "fft_list_flows", callback = call("list_flows"), flags = { "no-writes" } })
-redis.register_function({ function_name = "fft_list_lanes", callback = call("list_lanes"), flags = { "no-writes" } })
-redis.register_function({ function_name = "fft_list_schedules", callback = call("list_schedules"), flags = { "no-writes" } })
-redis.register_function({ function_name = "fft_list_waitpoints", callback = call("list_waitpoints"), flags = { "no-writes" } })
-redis.register_function({ function_name = "fft_now", callback = call("now"), flags = { "no-writes" } })
-redis.register_function({ function_name = "fft_observe_signals", callback = call("observe_signals"), flags = { "no-writes" } })
-redis.register_function({ function_name = "fft_open", callback = call("open"), flags = {  } })
-redis.register_function({ function_name = "fft_pass_on", callback = call("pass_on"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_postpone_schedules", callback = call("postpone_schedules"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_progress", callback = call("progress"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_read_completions", callback = call("read_completions"), flags = { "no-writes" } })
-redis.register_function({ function_name = "fft_read_frames", callback = call("read_frames"), flags = { "no-writes" } })
-redis.register_function({ function_name = "fft_read_graph", callback = call("read_graph"), flags = { "no-writes" } })
-redis.register_function({ function_name = "fft_reclaimable", callback = call("reclaimable"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_record_step", callback = call("record_step"), flags = {  } })
-redis.register_function({ function_name = "fft_release_hold", callback = call("release_hold"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_renew", callback = call_with_items("renew"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_replay", callback = call("replay"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_report_usage", callback = call("report_usage"), flags = {  } })
-redis.register_function({ function_name = "fft_resume_execution", callback = call("resume_execution"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_revoke", callback = call("revoke"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_save_state", callback = call("save_state"), flags = {  } })
-redis.register_function({ function_name = "fft_set_tags", callback = call("set_tags"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_signing_key", callback = call("signing_key"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_stage_flow", callback = call("stage_flow"), flags = {  } })
-redis.register_function({ function_name = "fft_steps", callback = call("steps"), flags = { "no-writes" } })
-redis.register_function({ function_name = "fft_submit", callback = call_with_items("submit"), flags = {  } })
-redis.register_function({ function_name = "fft_submit_flow", callback = call("submit_flow"), flags = {  } })
-redis.register_function({ function_name = "fft_suspend", callback = call("suspend"), flags = {  } })
-redis.register_function({ function_name = "fft_tick", callback = call("tick"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_update_summary", callback = call("update_summary"), flags = {  } })
-redis.register_function({ function_name = "fft_upstream_results", callback = call("upstream_results"), flags = { "no-writes" } })
-redis.register_function({ function_name = "fft_version", callback = call("version"), flags = { "no-writes" } })
-redis.register_function({ function_name = "fft_wait_children", callback = call("wait_children"), flags = { "allow-oom" } })
-redis.register_function({ function_name = "fft_withdraw_waitpoint", callback = call("withdraw_waitpoint"), flags = { "allow-oom" } })
+register({ function_name = "fft_adjust_budget", callback = call(F.adjust_budget), flags = {  } })
+register({ function_name = "fft_adjust_lane", callback = call(F.adjust_lane), flags = {  } })
+register({ function_name = "fft_adjust_schedule", callback = call(F.adjust_schedule), flags = {  } })
+register({ function_name = "fft_advance_flow", callback = call(F.advance_flow), flags = { "allow-oom" } })
+register({ function_name = "fft_append_frames", callback = call(F.append_frames), flags = {  } })
+register({ function_name = "fft_await", callback = call(F.await), flags = { "allow-oom" } })
+register({ function_name = "fft_await_completions", callback = call(F.await_completions), flags = { "allow-oom" } })
+register({ function_name = "fft_await_flow", callback = call(F.await_flow), flags = { "allow-oom" } })
+register({ function_name = "fft_await_frames", callback = call(F.await_frames), flags = { "allow-oom" } })
+register({ function_name = "fft_backfill_schedule", callback = call(F.backfill_schedule), flags = {  } })
+register({ function_name = "fft_cancel", callback = call(F.cancel), flags = { "allow-oom" } })
+register({ function_name = "fft_cancel_execution", callback = call(F.cancel_execution), flags = { "allow-oom" } })
+register({ function_name = "fft_cancel_flow", callback = call(F.cancel_flow), flags = { "allow-oom" } })
+register({ function_name = "fft_claim", callback = call(F.claim), flags = { "allow-oom" } })
+register({ function_name = "fft_claim_from_reclaim", callback = call(F.claim_from_reclaim), flags = { "allow-oom" } })
+register({ function_name = "fft_close_waitpoint", callback = call(F.close_waitpoint), flags = { "allow-oom" } })
+register({ function_name = "fft_complete", callback = call(F.complete), flags = { "allow-oom" } })
+register({ function_name = "fft_create_budget", callback = call(F.create_budget), flags = {  } })
+register({ function_name = "fft_create_schedule", callback = call(F.create_schedule), flags = {  } })
+register({ function_name = "fft_create_waitpoint", callback = call(F.create_waitpoint), flags = {  } })
+register({ function_name = "fft_delay", callback = call(F.delay), flags = { "allow-oom" } })
+register({ function_name = "fft_delete_schedule", callback = call(F.delete_schedule), flags = { "allow-oom" } })
+register({ function_name = "fft_deliver_signal", callback = call(F.deliver_signal), flags = { "allow-oom" } })
+register({ function_name = "fft_describe", callback = call(F.describe), flags = { "no-writes" } })
+register({ function_name = "fft_describe_budget", callback = call(F.describe_budget), flags = { "no-writes" } })
+register({ function_name = "fft_describe_flow", callback = call(F.describe_flow), flags = { "no-writes" } })
+register({ function_name = "fft_describe_lane", callback = call(F.describe_lane), flags = { "no-writes" } })
+register({ function_name = "fft_describe_schedule", callback = call(F.describe_schedule), flags = { "no-writes" } })
+register({ function_name = "fft_disarm", callback = call(F.disarm), flags = { "allow-oom" } })
+register({ function_name = "fft_extend_flow", callback = call(F.extend_flow), flags = {  } })
+register({ function_name = "fft_fail", callback = call(F.fail), flags = { "allow-oom" } })
+register({ function_name = "fft_find_offers", callback = call(F.find_offers), flags = { "no-writes" } })
+register({ function_name = "fft_fire_schedules", callback = call(F.fire_schedules), flags = {  } })
+register({ function_name = "fft_hold", callback = call(F.hold), flags = { "allow-oom" } })
+register({ function_name = "fft_list", callback = call(F.list), flags = { "no-writes" } })
+register({ function_name = "fft_list_budgets", callback = call(F.list_budgets), flags = { "no-writes" } })
+register({ function_name = "fft_list_flows", callback = call(F.list_flows), flags = { "no-writes" } })
+register({ function_name = "fft_list_lanes", callback = call(F.list_lanes), flags = { "no-writes" } })
+register({ function_name = "fft_list_schedules", callback = call(F.list_schedules), flags = { "no-writes" } })
+register({ function_name = "fft_list_waitpoints", callback = call(F.list_waitpoints), flags = { "no-writes" } })
+register({ function_name = "fft_now", callback = call(F.now), flags = { "no-writes" } })
+register({ function_name = "fft_observe_signals", callback = call(F.observe_signals), flags = { "no-writes" } })
+register({ function_name = "fft_open", callback = call(F.open), flags = {  } })
+register({ function_name = "fft_pass_on", callback = call(F.pass_on), flags = { "allow-oom" } })
+register({ function_name = "fft_postpone_schedules", callback = call(F.postpone_schedules), flags = { "allow-oom" } })
+register({ function_name = "fft_progress", callback = call(F.progress), flags = { "allow-oom" } })
+register({ function_name = "fft_read_completions", callback = call(F.read_completions), flags = { "no-writes" } })
+register({ function_name = "fft_read_frames", callback = call(F.read_frames), flags = { "no-writes" } })
+register({ function_name = "fft_read_graph", callback = call(F.read_graph), flags = { "no-writes" } })
+register({ function_name = "fft_reclaimable", callback = call(F.reclaimable), flags = { "allow-oom" } })
+register({ function_name = "fft_record_step", callback = call(F.record_step), flags = {  } })
+register({ function_name = "fft_release_hold", callback = call(F.release_hold), flags = { "allow-oom" } })
+register({ function_name = "fft_renew", callback = call_with_items(F.renew), flags = { "allow-oom" } })
+register({ function_name = "fft_replay", callback = call(F.replay), flags = { "allow-oom" } })
+register({ function_name = "fft_report_usage", callback = call(F.report_usage), flags = {  } })
+register({ function_name = "fft_resume_execution", callback = call(F.resume_execution), flags = { "allow-oom" } })
+register({ function_name = "fft_revoke", callback = call(F.revoke), flags = { "allow-oom" } })
+register({ function_name = "fft_save_state", callback = call(F.save_state), flags = {  } })
+register({ function_name = "fft_set_tags", callback = call(F.set_tags), flags = { "allow-oom" } })
+register({ function_name = "fft_signing_key", callback = call(F.signing_key), flags = { "allow-oom" } })
+register({ function_name = "fft_stage_flow", callback = call(F.stage_flow), flags = {  } })
+register({ function_name = "fft_steps", callback = call(F.steps), flags = { "no-writes" } })
+register({ function_name = "fft_submit", callback = call_with_items(F.submit), flags = {  } })
+register({ function_name = "fft_submit_flow", callback = call(F.submit_flow), flags = {  } })
+register({ function_name = "fft_suspend", callback = call(F.suspend), flags = {  } })
+register({ function_name = "fft_tick", callback = call(F.tick), flags = { "allow-oom" } })
+register({ function_name = "fft_update_summary", callback = call(F.update_summary), flags = {  } })
+register({ function_name = "fft_upstream_results", callback = call(F.upstream_results), flags = { "no-writes" } })
+register({ function_name = "fft_version", callback = call(F.version), flags = { "no-writes" } })
+register({ function_name = "fft_wait_children", callback = call(F.wait_children), flags = { "allow-oom" } })
+register({ function_name = "fft_withdraw_waitpoint", callback = call(F.withdraw_waitpoint), flags = { "allow-oom" } })

@@ -1,4 +1,4 @@
-//! How nodes and edges are handed to the library: packed, each value as `<length>:<bytes>`.
+//! How nodes and edges are handed to the library: packed.
 
 use std::collections::BTreeMap;
 

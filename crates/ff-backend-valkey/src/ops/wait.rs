@@ -1,6 +1,6 @@
 //! What the holder of a lease does about waiting: the arguments of its calls, and their answers.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use ff_engine::{
     Distinct, EngineError, Fence, Group, KeyRing, ResumeReason, ResumeView, SuspendOutcome,
     SuspendRequest, TimeoutBehavior, call_digest,
@@ -11,7 +11,7 @@ use ff_types::backend::{
 use ff_types::{ExecutionId, TimestampMs};
 
 use super::step::bytes_of;
-use super::{bits, digest};
+use super::{Packed, bits, digest};
 use crate::call::{BadReply, Values};
 use crate::calls::{ObserveSignalsAnswer, Suspend};
 use crate::failures::bad_reply;
@@ -119,21 +119,17 @@ fn letter_of_distinct(distinct: Distinct) -> Result<char, EngineError> {
 
 /// The waitpoints of a suspend in one argument, as `specs.lua` reads them.
 fn wanted(request: &SuspendRequest) -> Result<Bytes, EngineError> {
-    let mut out = BytesMut::new();
-    let mut put = |bytes: &[u8]| {
-        out.put_slice(format!("{}:", bytes.len()).as_bytes());
-        out.put_slice(bytes);
-    };
+    let mut packed = Packed::default();
     for spec in &request.waitpoints {
-        put(spec.waitpoint_id.to_string().as_bytes());
-        put(spec.key.as_str().as_bytes());
-        put(letter_of_kind(spec.kind)?.as_bytes());
-        put(&spec.matcher);
-        put(spec.expires_in.as_millis().to_string().as_bytes());
+        packed.push(spec.waitpoint_id.to_string());
+        packed.push(spec.key.as_str());
+        packed.push(letter_of_kind(spec.kind)?);
+        packed.push(&spec.matcher);
+        packed.push(spec.expires_in.as_millis().to_string());
         let expires_at = spec.expires_at.filter(|_| spec.is_pending());
-        put(expires_at.map_or_else(String::new, |at| at.to_string()).as_bytes());
+        packed.push(expires_at.map_or_else(String::new, |at| at.to_string()));
     }
-    Ok(out.freeze())
+    Ok(packed.freeze())
 }
 
 /// The groups of a condition as `waits_text.lua` reads them: `<n><what it counts>:<places>` each.
