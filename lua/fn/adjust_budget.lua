@@ -33,8 +33,7 @@ return function(partition, id, request, reset, limits)
   end
   window.roll(b, now)
   for at = 1, #values, 3 do
-    local limit = b.limits[values[at]]
-    limit.soft, limit.hard = tonumber(values[at + 1]), tonumber(values[at + 2])
+    budget.bound(b.limits[values[at]], values[at + 1], values[at + 2])
   end
   if reset == "1" then
     for _, limit in pairs(b.limits) do

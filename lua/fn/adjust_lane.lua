@@ -29,12 +29,14 @@ local function load(partition, name, text)
   return ln
 end
 
+--- Replaces the weights of the keys. Answers what is remembered of whether there are any.
 local function weigh(partition, name, weights)
   local key, values = keys.lane_weights(partition, name), packed.read(weights)
   redis.call("DEL", key)
   if #values > 0 then
     redis.call("HSET", key, unpack(values))
   end
+  return #values > 0 and "1" or nil
 end
 
 return function(partition, name, request, state, settings, weights)
@@ -52,7 +54,7 @@ return function(partition, name, request, state, settings, weights)
   end
   redis.call("SET", key, (state ~= "" and state or was) .. " " .. (settings ~= "" and settings or rest))
   if settings ~= "" then
-    weigh(partition, name, weights)
+    record.set(ln, "wt", weigh(partition, name, weights))
     if not lanes.settings("a " .. settings).key_rate then
       redis.call("DEL", keys.key_arrivals(partition, name))
     end

@@ -1,9 +1,9 @@
 --- Whether the budgets of an execution let it start. It needs room for what it is to reserve, and none may
 --- wait in front of it.
-local amounts = require("amounts")
 local budget = require("budget")
 local keys = require("keys")
 local placement = require("placement")
+local reservation = require("reservation")
 local window = require("window")
 
 local admission = {}
@@ -28,32 +28,11 @@ function admission.unknown(partition, ids)
   return nil
 end
 
---- What is to be reserved for the next lease: what is left of that of a paused attempt, or the estimate.
-function admission.wanted(r)
-  local text = r.f.es
-  if r.f.ao then
-    text = r.f.rv
-  end
-  return amounts.read(text)
-end
-
---- What of it is reserved: the dimensions that some of the budgets limit.
-function admission.reservable(wanted, budgets)
-  local found = {}
-  for name, amount in pairs(wanted) do
-    for _, b in ipairs(budgets) do
-      if b.limits[name] and b.limits[name].hard then
-        found[name] = amount
-      end
-    end
-  end
-  return found
-end
-
 --- Whether this may be reserved: of each limited dimension, one at least.
 function admission.fits(b, wanted)
   for name, limit in pairs(b.limits) do
-    if limit.hard and limit.hard - limit.used - limit.reserved < math.max(wanted[name] or 0, 1) then
+    local least = wanted[name] or 0
+    if limit.hard and limit.hard - limit.used - limit.reserved < (least < 1 and 1 or least) then
       return false
     end
   end
@@ -78,7 +57,7 @@ local function waits_behind(r, b)
   if not first[1] then
     return false
   end
-  local own, score = tonumber(placement.score(r)), tonumber(first[2])
+  local own, score = placement.score(r) + 0, first[2] + 0
   return score < own or (score == own and first[1] < r.id)
 end
 
@@ -98,7 +77,7 @@ function admission.refused(r, now)
       budgets[#budgets + 1], r.drawn[id] = b, b
     end
   end)
-  local wanted = admission.wanted(r)
+  local wanted = reservation.wanted(r)
   for _, b in ipairs(budgets) do
     if waits_behind(r, b) or not admission.fits(b, wanted) then
       local why = admission.used_up(b, wanted)
@@ -108,7 +87,7 @@ function admission.refused(r, now)
       return "block", b.budget, why and b.generation
     end
   end
-  return nil, amounts.text(admission.reservable(wanted, budgets))
+  return nil, reservation.text(r, wanted, budgets)
 end
 
 return admission

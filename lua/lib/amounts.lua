@@ -1,18 +1,25 @@
 --- Amounts by dimension, as text `<dimension> <amount>` in a row, and in hand as a table.
+local memo = require("memo")
 local number = require("number")
 
 local amounts = {}
 
+local NOTHING = {}
+
 --- The largest that one may be: 2^53 - 1.
 amounts.MAX = 9007199254740991
 
---- The amounts of a text, which may be nil.
-function amounts.read(text)
+local read = memo.of(function(text)
   local found = {}
-  for name, amount in string.gmatch(text or "", "(%S+) (%d+)") do
+  for name, amount in string.gmatch(text, "(%S+) (%d+)") do
     found[name] = tonumber(amount)
   end
   return found
+end)
+
+--- The amounts of a text, which may be nil. Not to be changed.
+function amounts.read(text)
+  return text and read(text) or NOTHING
 end
 
 --- The dimensions of a table, in order.

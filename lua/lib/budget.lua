@@ -13,13 +13,24 @@
 --- used and what is reserved.
 local keys = require("keys")
 local looks = require("looks")
+local memo = require("memo")
 local number = require("number")
 local record = require("record")
 
 local budget = {}
 
 local MADE = "^(%d+) (%l) (%d+) (%d+) (%x+)$"
-local DIMENSION = "^(%S+) (%S+) (%d+) (%d+)$"
+local DIMENSION = "^(%S+ %S+) (%d+) (%d+)$"
+
+local made = memo.of(function(text)
+  local at, action, every, anchor, fingerprint = string.match(text, MADE)
+  return { at = at, action = action, every = tonumber(every), anchor = tonumber(anchor), fingerprint = fingerprint }
+end)
+
+local bounds = memo.of(function(text)
+  local soft, hard = string.match(text, "^(%S+) (%S+)$")
+  return { soft = tonumber(soft), hard = tonumber(hard) }
+end)
 
 --- What stands in the due-index for a budget: no id of an execution or name of a flow starts like this.
 function budget.due_name(id)
@@ -28,19 +39,20 @@ end
 
 --- A budget from its stored fields by name.
 function budget.in_hand(partition, id, f)
-  local at, action, every, anchor, fingerprint = string.match(f.s, MADE)
+  local its = made(f.s)
   local b = {
-    partition = partition, budget = id, id = budget.due_name(id), f = f, at = at, action = action, due = f.la,
-    every = tonumber(every), anchor = tonumber(anchor), fingerprint = fingerprint, limits = {}, names = {},
-    generation = tonumber(f.ge or "0"),
+    partition = partition, budget = id, id = budget.due_name(id), f = f, at = its.at, action = its.action,
+    due = f.la, every = its.every, anchor = its.anchor, fingerprint = its.fingerprint, limits = {}, names = {},
+    generation = (f.ge or 0) + 0,
   }
   for field, value in pairs(f) do
     local name = string.match(field, "^d:(.*)$")
     if name then
-      local soft, hard, used, reserved = string.match(value, DIMENSION)
+      local text, used, reserved = string.match(value, DIMENSION)
+      local ends = bounds(text)
       b.names[#b.names + 1] = name
       b.limits[name] = {
-        soft = tonumber(soft), hard = tonumber(hard), used = tonumber(used), reserved = tonumber(reserved),
+        bounds = text, soft = ends.soft, hard = ends.hard, used = used + 0, reserved = reserved + 0,
       }
     end
   end
@@ -69,15 +81,17 @@ function budget.flat(b)
   return flat
 end
 
-local function text(limit)
-  local soft, hard = limit.soft and number.text(limit.soft) or "-", limit.hard and number.text(limit.hard) or "-"
-  return soft .. " " .. hard .. " " .. number.text(limit.used) .. " " .. number.text(limit.reserved)
+--- Sets the bounds of a dimension, each as text and `-` for none.
+function budget.bound(limit, soft, hard)
+  limit.bounds = soft .. " " .. hard
+  local ends = bounds(limit.bounds)
+  limit.soft, limit.hard = ends.soft, ends.hard
 end
 
 --- Writes what was changed, and brings its timer along.
 function budget.save(b, now)
   for name, limit in pairs(b.limits) do
-    record.set(b, "d:" .. name, text(limit))
+    record.set(b, "d:" .. name, limit.bounds .. " " .. number.text(limit.used) .. " " .. number.text(limit.reserved))
   end
   looks.save(b, keys.budget(b.partition, b.budget), now)
 end

@@ -7,6 +7,7 @@ local number = require("number")
 local places = require("places")
 local reasons = require("reasons")
 local record = require("record")
+local reservation = require("reservation")
 local spending = require("spending")
 
 local budget_line = {}
@@ -23,10 +24,11 @@ local function has_turn(r, b, wanted)
 end
 
 local function one_at_least(b, wanted)
+  local takes = {}
   for name, limit in pairs(b.limits) do
-    wanted[name] = limit.hard and math.max(wanted[name] or 0, 1) or wanted[name]
+    takes[name] = limit.hard and math.max(wanted[name] or 0, 1) or wanted[name]
   end
-  return wanted
+  return takes
 end
 
 local function go_on(r)
@@ -60,7 +62,7 @@ function budget_line.move(b, moved)
   end
   local key = keys.budget_line(b.partition, b.budget)
   for _, r in ipairs(waiting(b, key, redis.call("ZRANGE", key, 0, MOVED_MAX))) do
-    local wanted = admission.wanted(r)
+    local wanted = reservation.wanted(r)
     if #moved == MOVED_MAX then
       return admitted, aside, "full"
     elseif has_turn(r, b, wanted) then

@@ -27,7 +27,7 @@ local function count_in_lane(ask, r, now)
     handouts.count(ask.ln, r.f.lk, now)
   end
   if r.head.turn then
-    turns.took(r.partition, ask.lane, r.head.ring.key, r.head.turn, ask.ln)
+    turns.took(r.partition, ask.lane, r.head.ring.key, r.head.turn, ask.ln and ask.ln.f.wt)
   end
 end
 

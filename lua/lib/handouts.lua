@@ -22,7 +22,7 @@ end
 --- An execution of this key, or of none, was handed out.
 function handouts.count(ln, key, now)
   local is = ln.is
-  record.set_number(ln, "cl", tonumber(ln.f.cl or "0") + 1)
+  record.set_number(ln, "cl", (ln.f.cl or 0) + 1)
   if is.rate then
     record.set_number(ln, "ta", rate.after_claim(is.rate, ln.f.ta, now))
   end
@@ -38,9 +38,11 @@ end
 --- A claim is through: when it has used the rate up, the lane is looked at once there is room. After a clock that
 --- stepped back, a look that lies further ahead than anybody has to wait is due at once.
 function handouts.finish(ln, now)
-  local horizon = lanes.horizon(ln, now)
-  if ln.f.la and horizon and tonumber(ln.f.la) > horizon then
-    record.set_number(ln, "la", now)
+  if ln.f.la then
+    local horizon = lanes.horizon(ln, now)
+    if horizon and ln.f.la - horizon > 0 then
+      record.set_number(ln, "la", now)
+    end
   end
   local its = ln.is.rate
   if its and ln.is.state ~= "p" and rate.room(its, ln.f.ta, now) == 0 then

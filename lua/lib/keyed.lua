@@ -5,11 +5,14 @@ local turns = require("turns")
 
 local keyed = {}
 
+--- What stands for a ring in the registry of its lane, before the class.
+local CAPITAL = { f = "F", c = "C" }
+
 --- A ring: what it is called in the registry of its lane, where that is, and its turns. `kind` is `f` or `c`.
 function keyed.ring(partition, lane, kind, class, tag)
   return {
     partition = partition, lane = lane, kind = kind, class = class, tag = tag,
-    entry = string.upper(kind) .. class, registry = keys.lane(partition, lane, tag),
+    entry = CAPITAL[kind] .. class, registry = keys.lane(partition, lane, tag),
     key = keys.turns(partition, kind, lane, class, tag),
   }
 end
@@ -60,7 +63,8 @@ end
 
 --- Takes a record out of the queue of its key.
 function keyed.remove(r, kind, tag)
-  keyed.drop(ring_of(r, kind, tag), r.f.lk, r.id, r.followed and not tag)
+  local ring = not tag and r.head and r.head.ring
+  keyed.drop(ring and not ring.tag and ring or ring_of(r, kind, tag), r.f.lk, r.id, r.followed and not tag)
 end
 
 return keyed

@@ -7,10 +7,12 @@
 --- @field ta when the next claim is due at the full rate, in us
 --- @field cl how many executions were handed out
 --- @field la when it has to be looked at
+--- @field wt set while some of its keys have weights
 --- @field on how many requests changed it
 --- @field o0 to `o7`: the latest of them
 local keys = require("keys")
 local looks = require("looks")
+local memo = require("memo")
 local number = require("number")
 local rate = require("rate")
 local record = require("record")
@@ -22,15 +24,15 @@ lanes.STEERED = 2 ^ 40
 
 local SETTINGS = "^(%l) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$"
 
---- Settings from their text.
-function lanes.settings(text)
+--- Settings from their text, which are not to be changed.
+lanes.settings = memo.of(function(text)
   local state, most, rl, rp, rb, key_most, kl, kp, kb, ageing, queued, ttl = string.match(text, SETTINGS)
   return {
     text = text, state = state, most = tonumber(most), rate = rate.of(rl, rp, rb),
     key_most = tonumber(key_most), key_rate = rate.of(kl, kp, kb),
     ageing = tonumber(ageing), max_queued = tonumber(queued), ttl = tonumber(ttl) and ttl,
   }
-end
+end)
 
 --- The settings of a lane, or false; read once in a call, which keeps them in `looked`.
 function lanes.of(partition, name, looked)
@@ -46,7 +48,7 @@ end
 function lanes.held(partition, name, key)
   local hash, field = key and keys.held_by_key(partition, name) or keys.held(partition), key or name
   local counts = redis.call("HMGET", hash, "l" .. field, "t" .. field)
-  return tonumber(counts[1] or "0") % lanes.STEERED, tonumber(counts[2] or "0")
+  return (counts[1] or 0) % lanes.STEERED, (counts[2] or 0) + 0
 end
 
 local function both(partition, name, key)
@@ -54,14 +56,10 @@ local function both(partition, name, key)
   return leases + tokens
 end
 
-local HOT = { "ta", "cl", "la" }
-
 --- A lane in hand, from the text of its settings.
 function lanes.open(partition, name, text)
-  local kept, f = redis.call("HMGET", keys.lane_run(partition, name), unpack(HOT)), {}
-  for i, field in ipairs(HOT) do
-    f[field] = kept[i] or nil
-  end
+  local kept = redis.call("HMGET", keys.lane_run(partition, name), "ta", "cl", "la", "wt")
+  local f = { ta = kept[1] or nil, cl = kept[2] or nil, la = kept[3] or nil, wt = kept[4] or nil }
   return {
     partition = partition, lane = name, id = "l" .. name, f = f, due = f.la, is = lanes.settings(text), arrivals = {},
   }

@@ -19,7 +19,7 @@ end
 --- `A` as it counts now. After a clock that stepped back nobody waits longer than after a full burst; who is told to wait has to keep it.
 function rate.arrival(its, kept, now)
   local now_us = now * US_PER_MS
-  return math.min(math.max(tonumber(kept or "0"), now_us), now_us + its.burst)
+  return math.min(math.max(kept or 0, now_us), now_us + its.burst)
 end
 
 --- How many claims there is room for.

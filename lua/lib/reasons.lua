@@ -41,7 +41,8 @@ end
 
 --- Whether something other than a budget is among them.
 function reasons.has_others(r)
-  return bits(r) > (reasons.has(r, reasons.BUDGET) and reasons.BUDGET or 0)
+  local rest = bits(r)
+  return rest > 0 and rest > (reasons.has(r, reasons.BUDGET) and reasons.BUDGET or 0)
 end
 
 --- The waiting state that the set implies. A delay shows only when nothing else blocks.

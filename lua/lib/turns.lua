@@ -12,7 +12,7 @@ local STRIDE = 2 ^ 20
 
 local function step(partition, lane, key)
   local weight = key ~= "" and redis.call("HGET", keys.lane_weights(partition, lane), key)
-  return math.floor(STRIDE / tonumber(weight or 1))
+  return math.floor(STRIDE / (weight or 1))
 end
 
 --- The key whose turn it is, or nil.
@@ -35,8 +35,8 @@ function turns.join(partition, lane, ring, key)
 end
 
 --- The key has had a turn. A lane that was never steered has no weights.
-function turns.took(partition, lane, ring, key, is_steered)
-  redis.call("ZADD", ring, "XX", "INCR", is_steered and step(partition, lane, key) or STRIDE, key)
+function turns.took(partition, lane, ring, key, has_weights)
+  redis.call("ZADD", ring, "XX", "INCR", has_weights and step(partition, lane, key) or STRIDE, key)
 end
 
 --- Takes a key out. The last one ends the round for the empty one too. Answers whether the round is over.

@@ -17,7 +17,10 @@ local DIMENSIONS_MAX = 32
 --- third value.
 function usage.total(r, used)
   local text = r.f.ug or r.f.B and redis.call("HGET", keys.long(r.partition, r.id), "ug") or nil
-  local total = amounts.read(text)
+  local total = {}
+  for name, amount in pairs(amounts.read(text)) do
+    total[name] = amount
+  end
   for name, amount in pairs(used) do
     total[name] = (total[name] or 0) + amount
     if total[name] > amounts.MAX then

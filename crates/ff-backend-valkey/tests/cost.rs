@@ -257,7 +257,7 @@ const COSTS_WITH_A_KEY: &[(&str, &str)] = &[
     ("submit", "fcall get hget hset sadd set time zadd×3 zrange zscore"),
     (
         "claim",
-        "fcall get hget hgetall hincrby×2 hmget×3 hset×2 mget set srandmember time zadd×3 zrange×3 zrem×3 zscore",
+        "fcall get hgetall hincrby×2 hmget×3 hset×2 mget set srandmember time zadd×3 zrange×3 zrem×3 zscore",
     ),
     ("complete", "exists fcall get hdel hgetall hincrby×2 hset spop time xadd zadd zscore"),
 ];

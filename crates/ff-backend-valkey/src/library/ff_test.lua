@@ -9,68 +9,7 @@ local function take_globals()
   redis, bit, cmsgpack, ipairs, math, next, pairs, pcall, string, table, tonumber, tostring, type, unpack = globals()
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "c9d63634d1614f50457614843ed9f458" }
-
-M.number = (function()
-local number = {}
-number.TIME_MAX = 253402300799999
-local SMALL = 256
-local small = {}
-local last, last_text
-function number.text(value)
-  local text = value == last and last_text or small[value]
-  if not text then
-    text = string.format("%d", value)
-    if value >= 0 and value < SMALL then
-      small[value] = text
-    else
-      last, last_text = value, text
-    end
-  end
-  return text
-end
-function number.earlier(one, other)
-  if not one or (other and tonumber(other) < tonumber(one)) then
-    return other
-  end
-  return one
-end
-function number.later(at, ms)
-  return math.min(at + ms, number.TIME_MAX)
-end
-return number
-end)()
-
-M.amounts = (function()
-local number = M.number
-local amounts = {}
-amounts.MAX = 9007199254740991
-function amounts.read(text)
-  local found = {}
-  for name, amount in string.gmatch(text or "", "(%S+) (%d+)") do
-    found[name] = tonumber(amount)
-  end
-  return found
-end
-function amounts.names(found)
-  local names = {}
-  for name in pairs(found) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
-function amounts.text(found)
-  local parts = {}
-  for _, name in ipairs(amounts.names(found)) do
-    if found[name] > 0 then
-      parts[#parts + 1] = name .. " " .. number.text(found[name])
-    end
-  end
-  return #parts > 0 and table.concat(parts, " ") or nil
-end
-return amounts
-end)()
+M.library = { PROTOCOL = 1, HASH = "29f2946f349f39cff058b75cddad83f0" }
 
 M.keys = (function()
 local keys = {}
@@ -276,6 +215,36 @@ end
 return changes
 end)()
 
+M.number = (function()
+local number = {}
+number.TIME_MAX = 253402300799999
+local SMALL = 256
+local small = {}
+local last, last_text
+function number.text(value)
+  local text = value == last and last_text or small[value]
+  if not text then
+    text = string.format("%d", value)
+    if value >= 0 and value < SMALL then
+      small[value] = text
+    else
+      last, last_text = value, text
+    end
+  end
+  return text
+end
+function number.earlier(one, other)
+  if not one or (other and tonumber(other) < tonumber(one)) then
+    return other
+  end
+  return one
+end
+function number.later(at, ms)
+  return math.min(at + ms, number.TIME_MAX)
+end
+return number
+end)()
+
 M.tags = (function()
 local tags = {}
 function tags.each(r, visit)
@@ -383,6 +352,26 @@ function looks.save(r, key, now)
   r.due = r.f.la
 end
 return looks
+end)()
+
+M.memo = (function()
+local memo = {}
+local KEPT_MAX = 256
+function memo.of(read)
+  local kept, count = {}, 0
+  return function(text)
+    local found = kept[text]
+    if not found then
+      if count == KEPT_MAX then
+        kept, count = {}, 0
+      end
+      found = read(text)
+      kept[text], count = found, count + 1
+    end
+    return found
+  end
+end
+return memo
 end)()
 
 M.record = (function()
@@ -546,28 +535,38 @@ end)()
 M.budget = (function()
 local keys = M.keys
 local looks = M.looks
+local memo = M.memo
 local number = M.number
 local record = M.record
 local budget = {}
 local MADE = "^(%d+) (%l) (%d+) (%d+) (%x+)$"
-local DIMENSION = "^(%S+) (%S+) (%d+) (%d+)$"
+local DIMENSION = "^(%S+ %S+) (%d+) (%d+)$"
+local made = memo.of(function(text)
+  local at, action, every, anchor, fingerprint = string.match(text, MADE)
+  return { at = at, action = action, every = tonumber(every), anchor = tonumber(anchor), fingerprint = fingerprint }
+end)
+local bounds = memo.of(function(text)
+  local soft, hard = string.match(text, "^(%S+) (%S+)$")
+  return { soft = tonumber(soft), hard = tonumber(hard) }
+end)
 function budget.due_name(id)
   return "g" .. id
 end
 function budget.in_hand(partition, id, f)
-  local at, action, every, anchor, fingerprint = string.match(f.s, MADE)
+  local its = made(f.s)
   local b = {
-    partition = partition, budget = id, id = budget.due_name(id), f = f, at = at, action = action, due = f.la,
-    every = tonumber(every), anchor = tonumber(anchor), fingerprint = fingerprint, limits = {}, names = {},
-    generation = tonumber(f.ge or "0"),
+    partition = partition, budget = id, id = budget.due_name(id), f = f, at = its.at, action = its.action,
+    due = f.la, every = its.every, anchor = its.anchor, fingerprint = its.fingerprint, limits = {}, names = {},
+    generation = (f.ge or 0) + 0,
   }
   for field, value in pairs(f) do
     local name = string.match(field, "^d:(.*)$")
     if name then
-      local soft, hard, used, reserved = string.match(value, DIMENSION)
+      local text, used, reserved = string.match(value, DIMENSION)
+      local ends = bounds(text)
       b.names[#b.names + 1] = name
       b.limits[name] = {
-        soft = tonumber(soft), hard = tonumber(hard), used = tonumber(used), reserved = tonumber(reserved),
+        bounds = text, soft = ends.soft, hard = ends.hard, used = used + 0, reserved = reserved + 0,
       }
     end
   end
@@ -591,37 +590,18 @@ function budget.flat(b)
   end
   return flat
 end
-local function text(limit)
-  local soft, hard = limit.soft and number.text(limit.soft) or "-", limit.hard and number.text(limit.hard) or "-"
-  return soft .. " " .. hard .. " " .. number.text(limit.used) .. " " .. number.text(limit.reserved)
+function budget.bound(limit, soft, hard)
+  limit.bounds = soft .. " " .. hard
+  local ends = bounds(limit.bounds)
+  limit.soft, limit.hard = ends.soft, ends.hard
 end
 function budget.save(b, now)
   for name, limit in pairs(b.limits) do
-    record.set(b, "d:" .. name, text(limit))
+    record.set(b, "d:" .. name, limit.bounds .. " " .. number.text(limit.used) .. " " .. number.text(limit.reserved))
   end
   looks.save(b, keys.budget(b.partition, b.budget), now)
 end
 return budget
-end)()
-
-M.memo = (function()
-local memo = {}
-local KEPT_MAX = 256
-function memo.of(read)
-  local kept, count = {}, 0
-  return function(text)
-    local found = kept[text]
-    if not found then
-      if count == KEPT_MAX then
-        kept, count = {}, 0
-      end
-      found = read(text)
-      kept[text], count = found, count + 1
-    end
-    return found
-  end
-end
-return memo
 end)()
 
 M.policy = (function()
@@ -696,6 +676,77 @@ end
 return placement
 end)()
 
+M.amounts = (function()
+local memo = M.memo
+local number = M.number
+local amounts = {}
+local NOTHING = {}
+amounts.MAX = 9007199254740991
+local read = memo.of(function(text)
+  local found = {}
+  for name, amount in string.gmatch(text, "(%S+) (%d+)") do
+    found[name] = tonumber(amount)
+  end
+  return found
+end)
+function amounts.read(text)
+  return text and read(text) or NOTHING
+end
+function amounts.names(found)
+  local names = {}
+  for name in pairs(found) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+function amounts.text(found)
+  local parts = {}
+  for _, name in ipairs(amounts.names(found)) do
+    if found[name] > 0 then
+      parts[#parts + 1] = name .. " " .. number.text(found[name])
+    end
+  end
+  return #parts > 0 and table.concat(parts, " ") or nil
+end
+return amounts
+end)()
+
+M.reservation = (function()
+local amounts = M.amounts
+local reservation = {}
+local function wanted_text(f)
+  if f.ao then
+    return f.rv
+  end
+  return f.es
+end
+function reservation.wanted(r)
+  return amounts.read(wanted_text(r.f))
+end
+local function is_limited(name, budgets)
+  for i = 1, #budgets do
+    local limit = budgets[i].limits[name]
+    if limit and limit.hard then
+      return true
+    end
+  end
+  return false
+end
+function reservation.text(r, wanted, budgets)
+  local found, all = {}, true
+  for name, amount in pairs(wanted) do
+    if amount > 0 and is_limited(name, budgets) then
+      found[name] = amount
+    else
+      all = false
+    end
+  end
+  return all and wanted_text(r.f) or amounts.text(found)
+end
+return reservation
+end)()
+
 M.window = (function()
 local number = M.number
 local record = M.record
@@ -723,10 +774,10 @@ return window
 end)()
 
 M.admission = (function()
-local amounts = M.amounts
 local budget = M.budget
 local keys = M.keys
 local placement = M.placement
+local reservation = M.reservation
 local window = M.window
 local admission = {}
 local ID_BYTES = 32
@@ -744,27 +795,10 @@ function admission.unknown(partition, ids)
   end
   return nil
 end
-function admission.wanted(r)
-  local text = r.f.es
-  if r.f.ao then
-    text = r.f.rv
-  end
-  return amounts.read(text)
-end
-function admission.reservable(wanted, budgets)
-  local found = {}
-  for name, amount in pairs(wanted) do
-    for _, b in ipairs(budgets) do
-      if b.limits[name] and b.limits[name].hard then
-        found[name] = amount
-      end
-    end
-  end
-  return found
-end
 function admission.fits(b, wanted)
   for name, limit in pairs(b.limits) do
-    if limit.hard and limit.hard - limit.used - limit.reserved < math.max(wanted[name] or 0, 1) then
+    local least = wanted[name] or 0
+    if limit.hard and limit.hard - limit.used - limit.reserved < (least < 1 and 1 or least) then
       return false
     end
   end
@@ -785,7 +819,7 @@ local function waits_behind(r, b)
   if not first[1] then
     return false
   end
-  local own, score = tonumber(placement.score(r)), tonumber(first[2])
+  local own, score = placement.score(r) + 0, first[2] + 0
   return score < own or (score == own and first[1] < r.id)
 end
 function admission.refused(r, now)
@@ -801,7 +835,7 @@ function admission.refused(r, now)
       budgets[#budgets + 1], r.drawn[id] = b, b
     end
   end)
-  local wanted = admission.wanted(r)
+  local wanted = reservation.wanted(r)
   for _, b in ipairs(budgets) do
     if waits_behind(r, b) or not admission.fits(b, wanted) then
       local why = admission.used_up(b, wanted)
@@ -811,7 +845,7 @@ function admission.refused(r, now)
       return "block", b.budget, why and b.generation
     end
   end
-  return nil, amounts.text(admission.reservable(wanted, budgets))
+  return nil, reservation.text(r, wanted, budgets)
 end
 return admission
 end)()
@@ -972,7 +1006,7 @@ local turns = {}
 local STRIDE = 2 ^ 20
 local function step(partition, lane, key)
   local weight = key ~= "" and redis.call("HGET", keys.lane_weights(partition, lane), key)
-  return math.floor(STRIDE / tonumber(weight or 1))
+  return math.floor(STRIDE / (weight or 1))
 end
 function turns.next(ring)
   return redis.call("ZRANGE", ring, 0, 0)[1]
@@ -987,8 +1021,8 @@ function turns.join(partition, lane, ring, key)
     redis.call("ZADD", ring, string.format("%d", first + step(partition, lane, key) - 1), key)
   end
 end
-function turns.took(partition, lane, ring, key, is_steered)
-  redis.call("ZADD", ring, "XX", "INCR", is_steered and step(partition, lane, key) or STRIDE, key)
+function turns.took(partition, lane, ring, key, has_weights)
+  redis.call("ZADD", ring, "XX", "INCR", has_weights and step(partition, lane, key) or STRIDE, key)
 end
 function turns.leave(ring, key)
   redis.call("ZREM", ring, key)
@@ -1006,10 +1040,11 @@ local keys = M.keys
 local number = M.number
 local turns = M.turns
 local keyed = {}
+local CAPITAL = { f = "F", c = "C" }
 function keyed.ring(partition, lane, kind, class, tag)
   return {
     partition = partition, lane = lane, kind = kind, class = class, tag = tag,
-    entry = string.upper(kind) .. class, registry = keys.lane(partition, lane, tag),
+    entry = CAPITAL[kind] .. class, registry = keys.lane(partition, lane, tag),
     key = keys.turns(partition, kind, lane, class, tag),
   }
 end
@@ -1047,7 +1082,8 @@ function keyed.drop(ring, key, id, followed)
   end
 end
 function keyed.remove(r, kind, tag)
-  keyed.drop(ring_of(r, kind, tag), r.f.lk, r.id, r.followed and not tag)
+  local ring = not tag and r.head and r.head.ring
+  keyed.drop(ring and not ring.tag and ring or ring_of(r, kind, tag), r.f.lk, r.id, r.followed and not tag)
 end
 return keyed
 end)()
@@ -1064,7 +1100,7 @@ function rate.of(limit, per, burst)
 end
 function rate.arrival(its, kept, now)
   local now_us = now * US_PER_MS
-  return math.min(math.max(tonumber(kept or "0"), now_us), now_us + its.burst)
+  return math.min(math.max(kept or 0, now_us), now_us + its.burst)
 end
 function rate.room(its, kept, now)
   return math.floor((now * US_PER_MS + its.burst - rate.arrival(its, kept, now)) / its.interval)
@@ -1085,20 +1121,21 @@ end)()
 M.lanes = (function()
 local keys = M.keys
 local looks = M.looks
+local memo = M.memo
 local number = M.number
 local rate = M.rate
 local record = M.record
 local lanes = {}
 lanes.STEERED = 2 ^ 40
 local SETTINGS = "^(%l) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$"
-function lanes.settings(text)
+lanes.settings = memo.of(function(text)
   local state, most, rl, rp, rb, key_most, kl, kp, kb, ageing, queued, ttl = string.match(text, SETTINGS)
   return {
     text = text, state = state, most = tonumber(most), rate = rate.of(rl, rp, rb),
     key_most = tonumber(key_most), key_rate = rate.of(kl, kp, kb),
     ageing = tonumber(ageing), max_queued = tonumber(queued), ttl = tonumber(ttl) and ttl,
   }
-end
+end)
 function lanes.of(partition, name, looked)
   looked.lanes = looked.lanes or {}
   if looked.lanes[name] == nil then
@@ -1110,18 +1147,15 @@ end
 function lanes.held(partition, name, key)
   local hash, field = key and keys.held_by_key(partition, name) or keys.held(partition), key or name
   local counts = redis.call("HMGET", hash, "l" .. field, "t" .. field)
-  return tonumber(counts[1] or "0") % lanes.STEERED, tonumber(counts[2] or "0")
+  return (counts[1] or 0) % lanes.STEERED, (counts[2] or 0) + 0
 end
 local function both(partition, name, key)
   local leases, tokens = lanes.held(partition, name, key)
   return leases + tokens
 end
-local HOT = { "ta", "cl", "la" }
 function lanes.open(partition, name, text)
-  local kept, f = redis.call("HMGET", keys.lane_run(partition, name), unpack(HOT)), {}
-  for i, field in ipairs(HOT) do
-    f[field] = kept[i] or nil
-  end
+  local kept = redis.call("HMGET", keys.lane_run(partition, name), "ta", "cl", "la", "wt")
+  local f = { ta = kept[1] or nil, cl = kept[2] or nil, la = kept[3] or nil, wt = kept[4] or nil }
   return {
     partition = partition, lane = name, id = "l" .. name, f = f, due = f.la, is = lanes.settings(text), arrivals = {},
   }
@@ -1673,7 +1707,8 @@ function reasons.remove(r, reason)
   end
 end
 function reasons.has_others(r)
-  return bits(r) > (reasons.has(r, reasons.BUDGET) and reasons.BUDGET or 0)
+  local rest = bits(r)
+  return rest > 0 and rest > (reasons.has(r, reasons.BUDGET) and reasons.BUDGET or 0)
 end
 function reasons.state(r)
   local left = bits(r)
@@ -3023,6 +3058,7 @@ local number = M.number
 local places = M.places
 local reasons = M.reasons
 local record = M.record
+local reservation = M.reservation
 local spending = M.spending
 local budget_line = {}
 local MOVED_MAX = 32
@@ -3033,10 +3069,11 @@ local function has_turn(r, b, wanted)
   return r.f.nd ~= nil and not r.f.ao and flow.cancel_of(r) ~= nil
 end
 local function one_at_least(b, wanted)
+  local takes = {}
   for name, limit in pairs(b.limits) do
-    wanted[name] = limit.hard and math.max(wanted[name] or 0, 1) or wanted[name]
+    takes[name] = limit.hard and math.max(wanted[name] or 0, 1) or wanted[name]
   end
-  return wanted
+  return takes
 end
 local function go_on(r)
   reasons.remove(r, reasons.BUDGET)
@@ -3064,7 +3101,7 @@ function budget_line.move(b, moved)
   end
   local key = keys.budget_line(b.partition, b.budget)
   for _, r in ipairs(waiting(b, key, redis.call("ZRANGE", key, 0, MOVED_MAX))) do
-    local wanted = admission.wanted(r)
+    local wanted = reservation.wanted(r)
     if #moved == MOVED_MAX then
       return admitted, aside, "full"
     elseif has_turn(r, b, wanted) then
@@ -4023,7 +4060,7 @@ local function forget(ln, now)
 end
 function handouts.count(ln, key, now)
   local is = ln.is
-  record.set_number(ln, "cl", tonumber(ln.f.cl or "0") + 1)
+  record.set_number(ln, "cl", (ln.f.cl or 0) + 1)
   if is.rate then
     record.set_number(ln, "ta", rate.after_claim(is.rate, ln.f.ta, now))
   end
@@ -4036,9 +4073,11 @@ function handouts.count(ln, key, now)
   end
 end
 function handouts.finish(ln, now)
-  local horizon = lanes.horizon(ln, now)
-  if ln.f.la and horizon and tonumber(ln.f.la) > horizon then
-    record.set_number(ln, "la", now)
+  if ln.f.la then
+    local horizon = lanes.horizon(ln, now)
+    if horizon and ln.f.la - horizon > 0 then
+      record.set_number(ln, "la", now)
+    end
   end
   local its = ln.is.rate
   if its and ln.is.state ~= "p" and rate.room(its, ln.f.ta, now) == 0 then
@@ -4070,7 +4109,7 @@ local function count_in_lane(ask, r, now)
     handouts.count(ask.ln, r.f.lk, now)
   end
   if r.head.turn then
-    turns.took(r.partition, ask.lane, r.head.ring.key, r.head.turn, ask.ln)
+    turns.took(r.partition, ask.lane, r.head.ring.key, r.head.turn, ask.ln and ask.ln.f.wt)
   end
 end
 local function take(partition, ask, wanted, most, tally, now)
@@ -5819,7 +5858,10 @@ local usage = {}
 local DIMENSIONS_MAX = 32
 function usage.total(r, used)
   local text = r.f.ug or r.f.B and redis.call("HGET", keys.long(r.partition, r.id), "ug") or nil
-  local total = amounts.read(text)
+  local total = {}
+  for name, amount in pairs(amounts.read(text)) do
+    total[name] = amount
+  end
   for name, amount in pairs(used) do
     total[name] = (total[name] or 0) + amount
     if total[name] > amounts.MAX then
@@ -5919,8 +5961,7 @@ return function(partition, id, request, reset, limits)
   end
   window.roll(b, now)
   for at = 1, #values, 3 do
-    local limit = b.limits[values[at]]
-    limit.soft, limit.hard = tonumber(values[at + 1]), tonumber(values[at + 2])
+    budget.bound(b.limits[values[at]], values[at + 1], values[at + 2])
   end
   if reset == "1" then
     for _, limit in pairs(b.limits) do
@@ -5963,6 +6004,7 @@ local function weigh(partition, name, weights)
   if #values > 0 then
     redis.call("HSET", key, unpack(values))
   end
+  return #values > 0 and "1" or nil
 end
 return function(partition, name, request, state, settings, weights)
   local now = clock.now_ms(partition)
@@ -5979,7 +6021,7 @@ return function(partition, name, request, state, settings, weights)
   end
   redis.call("SET", key, (state ~= "" and state or was) .. " " .. (settings ~= "" and settings or rest))
   if settings ~= "" then
-    weigh(partition, name, weights)
+    record.set(ln, "wt", weigh(partition, name, weights))
     if not lanes.settings("a " .. settings).key_rate then
       redis.call("DEL", keys.key_arrivals(partition, name))
     end

@@ -1,4 +1,4 @@
-//! Values that are packed into one argument: an array of strings in MessagePack, which the server's Lua takes
+//! Values that are packed into one argument: an array of strings in `MessagePack`, which the server's Lua takes
 //! apart in one step. A string of less than 32 bytes has one byte in front, a longer one five.
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
