@@ -52,7 +52,9 @@ return function(
   end
   local ask = { fresh = true, reclaims = mode == "a", tag = tag, offered = offered, lane = lane }
   ask.ln = settings and lanes.open(partition, lane, settings)
-  offers.made(partition, lane, offered, ms, now)
+  if offered ~= "" then
+    offers.made(partition, lane, offered, ms, now)
+  end
   local lease = { request = request, holder = holder, ttl = ttl, offered = offered }
   local taken = claims.take(partition, ask, lease, most, now)
   if #taken.ids > 0 then

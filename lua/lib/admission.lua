@@ -61,13 +61,10 @@ local function waits_behind(r, b)
   return score < own or (score == own and first[1] < r.id)
 end
 
---- Nil and what it reserves, as text or nil, when it may start; else `block`, the budget that it waits for
+--- Of one that draws on budgets: nil and what it reserves, as text or nil, when it may start; else `block`, the budget that it waits for
 --- and the generation in which it is set aside when there can be no room, or `fail` and why. The budgets in
 --- hand are `drawn` of the record, for what is then written.
 function admission.refused(r, now)
-  if not r.f.bu then
-    return nil
-  end
   local budgets = {}
   r.drawn = {}
   admission.each(r, function(id)

@@ -15,7 +15,7 @@ local PREFIX_BYTES = 14
 
 --- The lease or grant id of the item with this index, counted from 0.
 function answers.derived(request, index)
-  return string.sub(request, 1, PREFIX_BYTES) .. string.char(math.floor(index / 256), index % 256)
+  return string.sub(request, 1, PREFIX_BYTES) .. string.char((index - index % 256) / 256, index % 256)
 end
 
 --- The executions that this same request was given, or nil when it is a new one, and then the settings of the

@@ -1,14 +1,8 @@
 --- Sets of capabilities as canonical text: tokens in order, joined by commas.
 local capabilities = {}
 
---- What an empty text offers.
-local NONE = {}
-
 --- A worker's offer, prepared for `covers`.
 function capabilities.offer(text)
-  if text == "" then
-    return NONE
-  end
   local offer = {}
   for token in string.gmatch(text, "[^,]+") do
     offer[token] = true

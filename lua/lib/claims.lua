@@ -12,6 +12,8 @@ local turns = require("turns")
 
 local claims = {}
 
+local NOTHING = {}
+
 --- Most expired executions, and strays, that one call sweeps aside before it stops.
 local EXPIRED_MAX = 64
 --- Most heads looked at in one go.
@@ -33,7 +35,7 @@ end
 
 local function take(partition, ask, wanted, most, tally, now)
   local ids, items, count, idle, bytes = {}, {}, 0, 0, 0
-  local offer, looked = capabilities.offer(ask.offered), {}
+  local offer, looked = ask.offered ~= "" and capabilities.offer(ask.offered) or NOTHING, {}
   while count < most do
     local best, followed = heads.best(partition, ask.lane, offer, ask, math.min(most - count, HEADS_MAX), now)
     if #best == 0 then

@@ -11,9 +11,7 @@ local removal = require("removal")
 local execution = {}
 
 --- The execution with the places it stands in, or nil: see `places.open`.
-function execution.open(partition, id)
-  return places.open(partition, id)
-end
+execution.open = places.open
 
 --- Writes what was changed and brings the indexes along.
 function execution.commit(r, now)

@@ -16,18 +16,26 @@ local GRANT_TTL_MS = 5000
 
 --- What a claim answers of an execution that is leased.
 function handout.task(r, index)
-  return { "task", index, r.id, record.task(r), record.payload(r), kept.long_state(r) }
+  local f = r.f
+  return {
+    "task", index, r.id, record.task(r), f.pk and record.payload(r) or "", f.sk and kept.long_state(r) or "",
+  }
 end
 
 --- Leases or grants the head of a queue. Answers the item, or nil when it has ended instead, or waits for
 --- room in a budget; then `blocked`, which changes no other execution.
 function handout.issue(r, wanted, index, now)
   local id = answers.derived(wanted.request, index)
-  if barrier.ends(r, now) then
+  local f = r.f
+  -- Without these nothing ends one.
+  if (f.dl or f.tl or f.nd) and barrier.ends(r, now) then
     execution.commit(r, now)
     return nil
   end
-  local refused, reserved, aside = admission.refused(r, now)
+  local refused, reserved, aside
+  if f.bu then
+    refused, reserved, aside = admission.refused(r, now)
+  end
   if refused == "block" then
     spending.block(r, reserved, aside)
   elseif refused then
@@ -37,8 +45,10 @@ function handout.issue(r, wanted, index, now)
     execution.commit(r, now)
     return nil, refused == "block" and "blocked" or nil
   end
-  record.set(r, "rv", reserved)
-  if wanted.offered ~= "" or r.f.of then
+  if reserved or f.rv then
+    record.set(r, "rv", reserved)
+  end
+  if wanted.offered ~= "" or f.of then
     record.set_text(r, "of", wanted.offered ~= "" and wanted.offered or nil)
   end
   if r.queue == "c" then

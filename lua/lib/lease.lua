@@ -74,7 +74,9 @@ function lease.issue(r, id, holder, ttl, now)
     record.set(r, "le", number.text(number.later(now, timeout)))
   end
   f.st, f.ep = "active", number.text((f.ep or 0) + 1)
-  record.remove(r, record.TOKEN)
+  if f.gi then
+    record.remove(r, record.TOKEN)
+  end
   f.li, f.lw, f.lt = id, holder, ttl
   f.lx = number.text(lease.expiry(r, now, ttl))
 end

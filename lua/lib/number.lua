@@ -35,7 +35,8 @@ end
 
 --- `at` and `ms` more, but never behind the last instant.
 function number.later(at, ms)
-  return math.min(at + ms, number.TIME_MAX)
+  local later = at + ms
+  return later < number.TIME_MAX and later or number.TIME_MAX
 end
 
 return number

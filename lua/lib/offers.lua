@@ -19,9 +19,6 @@ local EXAMINED_MAX = 1024
 
 --- A worker that takes leases of this length offers this.
 function offers.made(partition, lane, offered, ttl, now)
-  if offered == "" then
-    return
-  end
   local key = keys.offers(partition, lane)
   local ends_at = number.later(now, math.max(ttl, LIVES_MS))
   local score = redis.call("ZSCORE", key, offered)
@@ -39,8 +36,10 @@ end
 --- A lease was renewed: its holder still offers what it offered.
 function offers.again(r, now)
   local f = r.f
-  local offered = f.of or (f.B and redis.call("HGET", keys.long(r.partition, r.id), "of")) or ""
-  offers.made(r.partition, f.ln, offered, tonumber(f.lt), now)
+  local offered = f.of or (f.B and redis.call("HGET", keys.long(r.partition, r.id), "of"))
+  if offered then
+    offers.made(r.partition, f.ln, offered, tonumber(f.lt), now)
+  end
 end
 
 --- Whether some live worker offers all of these, and which of them are offered by any.

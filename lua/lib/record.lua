@@ -109,9 +109,7 @@ end
 
 --- Takes the holder apart.
 local function hold(f)
-  if f.st == "active" then
-    f.li, f.lw = string.sub(f.h, 1, LEASE_ID_BYTES), string.sub(f.h, LEASE_ID_BYTES + 1)
-  end
+  f.li, f.lw = string.sub(f.h, 1, LEASE_ID_BYTES), string.sub(f.h, LEASE_ID_BYTES + 1)
 end
 
 --- The run as it is stored.
@@ -122,31 +120,33 @@ function record.run(r)
     .. f.lt .. " " .. f.rt .. " " .. f.rc .. " " .. (f.en or "f")
 end
 
---- The packed fields among a list of names and values, and where to look for the others. They are written
---- first, and a hash that is compact keeps that order.
-local function packed(flat)
-  if flat[1] == "s" and flat[3] == "p" and flat[5] == "r" then
-    return flat[2], flat[4], flat[6], 7
-  end
+local function by_name(flat)
   local found = {}
   for i = 1, #flat, 2 do
     found[flat[i]] = flat[i + 1]
   end
-  return found.s, found.p, found.r, 1
+  return found.s, found.p, found.r
 end
 
---- The execution, or nil when there is none.
+--- The execution, or nil when there is none. The packed fields are written first, and a hash that is compact
+--- keeps that order.
 function record.load(partition, id)
   local flat = redis.call("HGETALL", keys.execution(partition, id))
   if #flat == 0 then
     return nil
   end
-  local s, p, r, from = packed(flat)
+  local s, p, r, from = flat[2], flat[4], flat[6], 7
+  if not (flat[1] == "s" and flat[3] == "p" and flat[5] == "r") then
+    s, p, r = by_name(flat)
+    from = 1
+  end
   local f = in_hand(s, p, r)
   for i = from, #flat, 2 do
     f[flat[i]] = flat[i + 1]
   end
-  hold(f)
+  if f.st == "active" then
+    hold(f)
+  end
   return in_places(partition, id, f)
 end
 
@@ -158,7 +158,9 @@ local function part(partition, id, field)
   end
   local f = in_hand(kept[1], nil, kept[2])
   f.h = kept[3] or ""
-  hold(f)
+  if f.st == "active" then
+    hold(f)
+  end
   f[field], f.nd, f.dp = kept[4] or nil, kept[5] or nil, kept[6] or nil
   return f
 end

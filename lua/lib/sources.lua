@@ -17,7 +17,10 @@ function sources.add(found, partition, lane, offer, fresh, reclaims, tag)
   local entries = redis.call("SRANDMEMBER", registry, CLASSES_MAX)
   for i = 1, #entries do
     local entry = entries[i]
-    local letter, class = string.sub(entry, 1, 1), string.sub(entry, 2)
+    local letter, class = entry, ""
+    if #entry > 1 then
+      letter, class = string.sub(entry, 1, 1), string.sub(entry, 2)
+    end
     local kind = KIND[letter]
     local wanted = kind == "f" and fresh or kind == "c" and reclaims
     if wanted and letter ~= kind and (class == "" or capabilities.covers(offer, class)) then

@@ -9,7 +9,7 @@ local function take_globals()
   redis, bit, cmsgpack, ipairs, math, next, pairs, pcall, string, table, tonumber, tostring, type, unpack = globals()
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "29f2946f349f39cff058b75cddad83f0" }
+M.library = { PROTOCOL = 1, HASH = "fd6d980dbeb6e2561745d3f7cac94a92" }
 
 M.keys = (function()
 local keys = {}
@@ -240,7 +240,8 @@ function number.earlier(one, other)
   return one
 end
 function number.later(at, ms)
-  return math.min(at + ms, number.TIME_MAX)
+  local later = at + ms
+  return later < number.TIME_MAX and later or number.TIME_MAX
 end
 return number
 end)()
@@ -408,9 +409,7 @@ local function in_places(partition, id, f)
   }
 end
 local function hold(f)
-  if f.st == "active" then
-    f.li, f.lw = string.sub(f.h, 1, LEASE_ID_BYTES), string.sub(f.h, LEASE_ID_BYTES + 1)
-  end
+  f.li, f.lw = string.sub(f.h, 1, LEASE_ID_BYTES), string.sub(f.h, LEASE_ID_BYTES + 1)
 end
 function record.run(r)
   local f = r.f
@@ -418,27 +417,30 @@ function record.run(r)
   return f.st .. " " .. f.ep .. " " .. (f.ai or "-") .. " " .. (f.ao or "0") .. " " .. f.as .. " " .. at .. " "
     .. f.lt .. " " .. f.rt .. " " .. f.rc .. " " .. (f.en or "f")
 end
-local function packed(flat)
-  if flat[1] == "s" and flat[3] == "p" and flat[5] == "r" then
-    return flat[2], flat[4], flat[6], 7
-  end
+local function by_name(flat)
   local found = {}
   for i = 1, #flat, 2 do
     found[flat[i]] = flat[i + 1]
   end
-  return found.s, found.p, found.r, 1
+  return found.s, found.p, found.r
 end
 function record.load(partition, id)
   local flat = redis.call("HGETALL", keys.execution(partition, id))
   if #flat == 0 then
     return nil
   end
-  local s, p, r, from = packed(flat)
+  local s, p, r, from = flat[2], flat[4], flat[6], 7
+  if not (flat[1] == "s" and flat[3] == "p" and flat[5] == "r") then
+    s, p, r = by_name(flat)
+    from = 1
+  end
   local f = in_hand(s, p, r)
   for i = from, #flat, 2 do
     f[flat[i]] = flat[i + 1]
   end
-  hold(f)
+  if f.st == "active" then
+    hold(f)
+  end
   return in_places(partition, id, f)
 end
 local function part(partition, id, field)
@@ -448,7 +450,9 @@ local function part(partition, id, field)
   end
   local f = in_hand(kept[1], nil, kept[2])
   f.h = kept[3] or ""
-  hold(f)
+  if f.st == "active" then
+    hold(f)
+  end
   f[field], f.nd, f.dp = kept[4] or nil, kept[5] or nil, kept[6] or nil
   return f
 end
@@ -823,9 +827,6 @@ local function waits_behind(r, b)
   return score < own or (score == own and first[1] < r.id)
 end
 function admission.refused(r, now)
-  if not r.f.bu then
-    return nil
-  end
   local budgets = {}
   r.drawn = {}
   admission.each(r, function(id)
@@ -916,7 +917,7 @@ local REQUEST_ID_BYTES = 16
 local ID_BYTES = 32
 local PREFIX_BYTES = 14
 function answers.derived(request, index)
-  return string.sub(request, 1, PREFIX_BYTES) .. string.char(math.floor(index / 256), index % 256)
+  return string.sub(request, 1, PREFIX_BYTES) .. string.char((index - index % 256) / 256, index % 256)
 end
 function answers.find(partition, asked, instance, lane, request, now)
   local answer = keys.answer(partition, asked, instance, lane)
@@ -2095,11 +2096,7 @@ end)()
 
 M.capabilities = (function()
 local capabilities = {}
-local NONE = {}
 function capabilities.offer(text)
-  if text == "" then
-    return NONE
-  end
   local offer = {}
   for token in string.gmatch(text, "[^,]+") do
     offer[token] = true
@@ -2393,7 +2390,10 @@ function sources.add(found, partition, lane, offer, fresh, reclaims, tag)
   local entries = redis.call("SRANDMEMBER", registry, CLASSES_MAX)
   for i = 1, #entries do
     local entry = entries[i]
-    local letter, class = string.sub(entry, 1, 1), string.sub(entry, 2)
+    local letter, class = entry, ""
+    if #entry > 1 then
+      letter, class = string.sub(entry, 1, 1), string.sub(entry, 2)
+    end
     local kind = KIND[letter]
     local wanted = kind == "f" and fresh or kind == "c" and reclaims
     if wanted and letter ~= kind and (class == "" or capabilities.covers(offer, class)) then
@@ -3873,9 +3873,7 @@ local places = M.places
 local propagate = M.propagate
 local removal = M.removal
 local execution = {}
-function execution.open(partition, id)
-  return places.open(partition, id)
-end
+execution.open = places.open
 function execution.commit(r, now)
   if not r.f.nd then
     local was_over = r.over
@@ -3988,7 +3986,9 @@ function lease.issue(r, id, holder, ttl, now)
     record.set(r, "le", number.text(number.later(now, timeout)))
   end
   f.st, f.ep = "active", number.text((f.ep or 0) + 1)
-  record.remove(r, record.TOKEN)
+  if f.gi then
+    record.remove(r, record.TOKEN)
+  end
   f.li, f.lw, f.lt = id, holder, ttl
   f.lx = number.text(lease.expiry(r, now, ttl))
 end
@@ -4008,15 +4008,22 @@ local spending = M.spending
 local handout = {}
 local GRANT_TTL_MS = 5000
 function handout.task(r, index)
-  return { "task", index, r.id, record.task(r), record.payload(r), kept.long_state(r) }
+  local f = r.f
+  return {
+    "task", index, r.id, record.task(r), f.pk and record.payload(r) or "", f.sk and kept.long_state(r) or "",
+  }
 end
 function handout.issue(r, wanted, index, now)
   local id = answers.derived(wanted.request, index)
-  if barrier.ends(r, now) then
+  local f = r.f
+  if (f.dl or f.tl or f.nd) and barrier.ends(r, now) then
     execution.commit(r, now)
     return nil
   end
-  local refused, reserved, aside = admission.refused(r, now)
+  local refused, reserved, aside
+  if f.bu then
+    refused, reserved, aside = admission.refused(r, now)
+  end
   if refused == "block" then
     spending.block(r, reserved, aside)
   elseif refused then
@@ -4026,8 +4033,10 @@ function handout.issue(r, wanted, index, now)
     execution.commit(r, now)
     return nil, refused == "block" and "blocked" or nil
   end
-  record.set(r, "rv", reserved)
-  if wanted.offered ~= "" or r.f.of then
+  if reserved or f.rv then
+    record.set(r, "rv", reserved)
+  end
+  if wanted.offered ~= "" or f.of then
     record.set_text(r, "of", wanted.offered ~= "" and wanted.offered or nil)
   end
   if r.queue == "c" then
@@ -4100,6 +4109,7 @@ local leases = M.leases
 local record = M.record
 local turns = M.turns
 local claims = {}
+local NOTHING = {}
 local EXPIRED_MAX = 64
 local HEADS_MAX = 64
 local READS_MAX = 256
@@ -4114,7 +4124,7 @@ local function count_in_lane(ask, r, now)
 end
 local function take(partition, ask, wanted, most, tally, now)
   local ids, items, count, idle, bytes = {}, {}, 0, 0, 0
-  local offer, looked = capabilities.offer(ask.offered), {}
+  local offer, looked = ask.offered ~= "" and capabilities.offer(ask.offered) or NOTHING, {}
   while count < most do
     local best, followed = heads.best(partition, ask.lane, offer, ask, math.min(most - count, HEADS_MAX), now)
     if #best == 0 then
@@ -5604,9 +5614,6 @@ local STEP_MS = 10000
 local TTL_MAX_MS = 3600000
 local EXAMINED_MAX = 1024
 function offers.made(partition, lane, offered, ttl, now)
-  if offered == "" then
-    return
-  end
   local key = keys.offers(partition, lane)
   local ends_at = number.later(now, math.max(ttl, LIVES_MS))
   local score = redis.call("ZSCORE", key, offered)
@@ -5622,8 +5629,10 @@ function offers.made(partition, lane, offered, ttl, now)
 end
 function offers.again(r, now)
   local f = r.f
-  local offered = f.of or (f.B and redis.call("HGET", keys.long(r.partition, r.id), "of")) or ""
-  offers.made(r.partition, f.ln, offered, tonumber(f.lt), now)
+  local offered = f.of or (f.B and redis.call("HGET", keys.long(r.partition, r.id), "of"))
+  if offered then
+    offers.made(r.partition, f.ln, offered, tonumber(f.lt), now)
+  end
 end
 function offers.cover(partition, lane, requires, now)
   local key, from = keys.offers(partition, lane), "(" .. number.text(now)
@@ -6308,7 +6317,9 @@ return function(
   end
   local ask = { fresh = true, reclaims = mode == "a", tag = tag, offered = offered, lane = lane }
   ask.ln = settings and lanes.open(partition, lane, settings)
-  offers.made(partition, lane, offered, ms, now)
+  if offered ~= "" then
+    offers.made(partition, lane, offered, ms, now)
+  end
   local lease = { request = request, holder = holder, ttl = ttl, offered = offered }
   local taken = claims.take(partition, ask, lease, most, now)
   if #taken.ids > 0 then
