@@ -52,9 +52,7 @@ return function(
   end
   local ask = { fresh = true, reclaims = mode == "a", tag = tag, offered = offered, lane = lane }
   ask.ln = settings and lanes.open(partition, lane, settings)
-  if offered ~= "" then
-    offers.made(partition, lane, offered, ms, now)
-  end
+  offers.made(partition, lane, offered, ms, now)
   local lease = { request = request, holder = holder, ttl = ttl, offered = offered }
   local taken = claims.take(partition, ask, lease, most, now)
   if #taken.ids > 0 then

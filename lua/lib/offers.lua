@@ -19,6 +19,9 @@ local EXAMINED_MAX = 1024
 
 --- A worker that takes leases of this length offers this.
 function offers.made(partition, lane, offered, ttl, now)
+  if offered == "" then
+    return
+  end
   local key = keys.offers(partition, lane)
   local ends_at = number.later(now, math.max(ttl, LIVES_MS))
   local score = redis.call("ZSCORE", key, offered)

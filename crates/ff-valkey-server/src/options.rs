@@ -12,6 +12,7 @@ pub struct Options {
     binary: Option<Binary>,
     config: Vec<(String, String)>,
     tls: Option<Tls>,
+    under: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -64,6 +65,18 @@ impl Options {
             authority: authority.into(),
         });
         self
+    }
+
+    /// Runs the server under another program, which gets these words, the server's path and its argument, and
+    /// has to become the server's process: a profiler.
+    pub fn under(mut self, words: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.under = words.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The program that the server runs under, with its arguments; nothing for none.
+    pub(crate) fn program(&self) -> &[String] {
+        &self.under
     }
 
     pub(crate) fn find_binary(&self) -> Result<Binary, Error> {

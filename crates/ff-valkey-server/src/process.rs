@@ -23,8 +23,10 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Runs `binary` with the configuration file `config`, in `folder`.
+    /// Runs `binary` with the configuration file `config`, in `folder`, under the program `under` if that
+    /// is not empty.
     pub(crate) fn spawn(
+        under: &[String],
         binary: &Path,
         folder: &Path,
         config: &str,
@@ -32,7 +34,15 @@ impl Process {
     ) -> io::Result<Self> {
         // Groups of their own: what a terminal sends to the tests does not reach the two, and the
         // guard is there to see the tests end.
-        let mut server = Command::new(binary)
+        let mut command = match under {
+            [] => Command::new(binary),
+            [program, arguments @ ..] => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(binary);
+                command
+            }
+        };
+        let mut server = command
             .arg(config)
             .current_dir(folder)
             .process_group(0)

@@ -33,6 +33,7 @@ const LOG_LINES: usize = 20;
 #[derive(Debug)]
 pub struct Server {
     binary: Binary,
+    under: Vec<String>,
     password: Option<String>,
     ports: Ports,
     pid: u32,
@@ -72,6 +73,7 @@ impl Server {
                 .map_err(Error::io("writing a server's configuration"))?;
             let mut server = Self {
                 binary: binary.clone(),
+                under: options.program().to_vec(),
                 password: options.password().map(str::to_owned),
                 ports,
                 pid: 0,
@@ -209,6 +211,11 @@ impl Server {
         }
     }
 
+    /// What is run.
+    fn program(&self) -> String {
+        self.under.first().cloned().unwrap_or_else(|| self.binary.path().display().to_string())
+    }
+
     fn adopt(&mut self, process: Process) {
         self.pid = process.id();
         self.process = Some(process);
@@ -228,8 +235,9 @@ impl Server {
             .append(true)
             .open(self.folder.path().join(LOG))
             .map_err(Error::io("opening a server's log"))?;
-        let mut process = Process::spawn(self.binary.path(), self.folder.path(), CONFIG, &log)
-            .map_err(Error::io(format!("running {}", self.binary.path().display())))?;
+        let mut process =
+            Process::spawn(&self.under, self.binary.path(), self.folder.path(), CONFIG, &log)
+                .map_err(Error::io(format!("running {}", self.program())))?;
 
         let ended = wait::until(START, || match process.exit() {
             Some(status) => Some(Some(status)),

@@ -76,27 +76,40 @@ async fn set_lane(
     Ok(backend.adjust_lane(&request.with_settings(settings)).await?)
 }
 
+/// What lanes are measured with, each with what the ones before it have.
+pub(super) const KINDS: [&str; 4] =
+    ["as it is", "with keys", "with limits", "with a budget besides"];
+
+/// Sets the lane as a kind wants it, and answers what is to be submitted to it.
+pub(super) async fn prepared(
+    rig: &Rig,
+    backend: &ValkeyBackend,
+    kind: usize,
+    executions: usize,
+) -> anyhow::Result<Vec<Submission>> {
+    if kind >= 2 {
+        let rate = Rate::new(1_000_000, Duration::from_secs(1));
+        let settings = LaneSettings::unlimited().with_max_concurrency(1_000_000);
+        let settings = settings.with_key_max_concurrency(1_000_000).with_key_rate(rate);
+        set_lane(rig, backend, settings).await?;
+    }
+    let spends = budget(rig, backend, limits::USAGE_AMOUNT_MAX).await?;
+    let made = |(one, number): (Submission, usize)| match kind {
+        0 => one,
+        1 | 2 => keyed(one, number % 100),
+        _ => keyed(one, number % 100).with_budget(spends).with_estimate(tokens(1)),
+    };
+    let submissions = rig.submissions(executions, PAYLOAD_BYTES);
+    Ok(submissions.into_iter().zip(0..).map(made).collect())
+}
+
 /// What each step of a life takes in a lane as it is, with keys, with limits, and with a budget besides.
 async fn costs(rig: &Rig, args: &FairnessArgs) -> anyhow::Result<Found> {
-    const KINDS: [&str; 4] = ["as it is", "with keys", "with limits", "with a budget besides"];
     let mut found = Found::default();
     let mut plain = None;
     for (kind, name) in KINDS.into_iter().enumerate() {
         let backend = rig.backend().await?;
-        if kind >= 2 {
-            let rate = Rate::new(1_000_000, Duration::from_secs(1));
-            let settings = LaneSettings::unlimited().with_max_concurrency(1_000_000);
-            let settings = settings.with_key_max_concurrency(1_000_000).with_key_rate(rate);
-            set_lane(rig, &backend, settings).await?;
-        }
-        let spends = budget(rig, &backend, limits::USAGE_AMOUNT_MAX).await?;
-        let made = |(one, number): (Submission, usize)| match kind {
-            0 => one,
-            1 | 2 => keyed(one, number % 100),
-            _ => keyed(one, number % 100).with_budget(spends).with_estimate(tokens(1)),
-        };
-        let submissions = rig.submissions(args.executions, PAYLOAD_BYTES);
-        let submissions: Vec<_> = submissions.into_iter().zip(0..).map(made).collect();
+        let submissions = prepared(rig, &backend, kind, args.executions).await?;
         rig.reset_counts()?;
         rig.submit(&backend, &submissions).await?;
         found.add(format!("submit, {name}"), "µs", server_time(rig, args.executions)?);

@@ -10,6 +10,8 @@ mod costs;
 mod fans;
 mod graph;
 
+pub(super) use graph::Graphs;
+
 use std::process::ExitCode;
 
 use super::Common;

@@ -9,6 +9,7 @@ mod budget;
 mod fairness;
 mod flow;
 mod idle;
+mod instructions;
 mod lifecycle;
 mod lifecycle_valkey;
 mod machine;
@@ -55,6 +56,8 @@ enum Bench {
     Memory(memory::MemoryArgs),
     /// What idle workers ask of the server.
     Idle(idle::IdleArgs),
+    /// Instructions of the server for each call, counted by callgrind.
+    Instructions(instructions::InstructionsArgs),
     /// Flows: chains, a fan-out with its join, cancellations, and what their calls cost.
     Flow(flow::FlowArgs),
     /// Streams of frames: appends, the way to those who follow, and what a frame keeps.
@@ -137,6 +140,7 @@ impl Bench {
             Self::Timers(args) => timers::run(args),
             Self::Memory(args) => memory::run(args),
             Self::Idle(args) => idle::run(args),
+            Self::Instructions(args) => instructions::run(args),
             Self::Flow(args) => flow::run(args),
             Self::Stream(args) => stream::run(args),
             Self::Budget(args) => budget::run(args),

@@ -65,9 +65,19 @@ pub(super) fn part(
     common: &Common,
     measure: &impl AsyncFn(&Rig) -> anyhow::Result<Found>,
 ) -> anyhow::Result<()> {
+    part_on(Rig::start, report, common, measure)
+}
+
+/// The same, on servers that are started in another way.
+pub(super) fn part_on(
+    start: impl Fn(u64, usize) -> anyhow::Result<Rig>,
+    report: &mut Report<Row>,
+    common: &Common,
+    measure: &impl AsyncFn(&Rig) -> anyhow::Result<Found>,
+) -> anyhow::Result<()> {
     let mut runs: Vec<Found> = Vec::new();
     for run in 0..common.runs {
-        let rig = Rig::start(common.seed, run)?;
+        let rig = start(common.seed, run)?;
         runs.push(block_on(measure(&rig))?);
     }
     for (index, first) in runs[0].figures.iter().enumerate() {

@@ -2,6 +2,7 @@
 //! a bench waits for a number of things to happen.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -21,6 +22,7 @@ use fred::types::config::TcpConfig;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use super::instructions::COUNTER;
 use super::report::real;
 
 /// Executions of one submit in batches, and payloads of one push of the baseline.
@@ -52,10 +54,19 @@ pub(super) struct Counted {
 impl Rig {
     /// Starts a server for run number `run` of a bench.
     pub(super) fn start(seed: u64, run: usize) -> anyhow::Result<Self> {
-        let server = Server::start(&Options::new())?;
+        Self::start_on(&Options::new(), seed, run)
+    }
+
+    fn start_on(options: &Options, seed: u64, run: usize) -> anyhow::Result<Self> {
+        let server = Server::start(options)?;
         let seed = seed.wrapping_add(run as u64);
         let ids = IdSource::new(Arc::new(SystemClock), Arc::new(SeededEntropy::new(seed)));
         Ok(Self { server, seed, ids })
+    }
+
+    /// The same, under a profiler that counts instructions; see `Instructions`.
+    pub(super) fn start_counted(seed: u64, run: usize) -> anyhow::Result<Self> {
+        Self::start_on(&Options::new().under(COUNTER), seed, run)
     }
 
     /// A connection of the backend, as another process would have.
@@ -78,6 +89,16 @@ impl Rig {
 
     pub(super) fn url(&self) -> String {
         self.server.url()
+    }
+
+    /// The server's process.
+    pub(super) fn pid(&self) -> u32 {
+        self.server.pid()
+    }
+
+    /// The folder that the server runs in.
+    pub(super) fn dir(&self) -> &Path {
+        self.server.dir()
     }
 
     pub(super) fn port(&self) -> u16 {

@@ -9,7 +9,7 @@ local function take_globals()
   redis, bit, cmsgpack, ipairs, math, next, pairs, pcall, string, table, tonumber, tostring, type, unpack = globals()
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "69610d58d59077ef04c9e17b69a99e96" }
+M.library = { PROTOCOL = 1, HASH = "1c7db7900562f72fab34c8ec77c8939f" }
 
 M.keys = (function()
 local keys = {}
@@ -5608,6 +5608,9 @@ local STEP_MS = 10000
 local TTL_MAX_MS = 3600000
 local EXAMINED_MAX = 1024
 function offers.made(partition, lane, offered, ttl, now)
+  if offered == "" then
+    return
+  end
   local key = keys.offers(partition, lane)
   local ends_at = number.later(now, math.max(ttl, LIVES_MS))
   local score = redis.call("ZSCORE", key, offered)
@@ -6311,9 +6314,7 @@ return function(
   end
   local ask = { fresh = true, reclaims = mode == "a", tag = tag, offered = offered, lane = lane }
   ask.ln = settings and lanes.open(partition, lane, settings)
-  if offered ~= "" then
-    offers.made(partition, lane, offered, ms, now)
-  end
+  offers.made(partition, lane, offered, ms, now)
   local lease = { request = request, holder = holder, ttl = ttl, offered = offered }
   local taken = claims.take(partition, ask, lease, most, now)
   if #taken.ids > 0 then

@@ -9,7 +9,7 @@ local function take_globals()
   redis, bit, cmsgpack, ipairs, math, next, pairs, pcall, string, table, tonumber, tostring, type, unpack = globals()
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "fd6d980dbeb6e2561745d3f7cac94a92" }
+M.library = { PROTOCOL = 1, HASH = "fd20b03cb0769ad373026a48c36d8ef7" }
 
 M.keys = (function()
 local keys = {}
@@ -5614,6 +5614,9 @@ local STEP_MS = 10000
 local TTL_MAX_MS = 3600000
 local EXAMINED_MAX = 1024
 function offers.made(partition, lane, offered, ttl, now)
+  if offered == "" then
+    return
+  end
   local key = keys.offers(partition, lane)
   local ends_at = number.later(now, math.max(ttl, LIVES_MS))
   local score = redis.call("ZSCORE", key, offered)
@@ -6317,9 +6320,7 @@ return function(
   end
   local ask = { fresh = true, reclaims = mode == "a", tag = tag, offered = offered, lane = lane }
   ask.ln = settings and lanes.open(partition, lane, settings)
-  if offered ~= "" then
-    offers.made(partition, lane, offered, ms, now)
-  end
+  offers.made(partition, lane, offered, ms, now)
   local lease = { request = request, holder = holder, ttl = ttl, offered = offered }
   local taken = claims.take(partition, ask, lease, most, now)
   if #taken.ids > 0 then

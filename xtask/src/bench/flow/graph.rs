@@ -18,14 +18,14 @@ pub(super) const PARKED: &str = "parked";
 pub(super) const SETTLE: Duration = Duration::from_millis(200);
 
 /// Makes flows of nodes that differ in their keys alone.
-pub(super) struct Graphs<'r> {
+pub(in crate::bench) struct Graphs<'r> {
     rig: &'r Rig,
     payload: usize,
     lane: &'static str,
 }
 
 impl<'r> Graphs<'r> {
-    pub(super) fn new(rig: &'r Rig, payload: usize, lane: &'static str) -> Self {
+    pub(in crate::bench) fn new(rig: &'r Rig, payload: usize, lane: &'static str) -> Self {
         Self { rig, payload, lane }
     }
 
@@ -40,7 +40,7 @@ impl<'r> Graphs<'r> {
     }
 
     /// Each node after the one before.
-    pub(super) fn chain(&self, nodes: usize, number: usize) -> FlowSpec {
+    pub(in crate::bench) fn chain(&self, nodes: usize, number: usize) -> FlowSpec {
         (1..nodes).fold(self.nodes(nodes, number), |flow, to| flow.with_edge(edge(to - 1, to)))
     }
 
