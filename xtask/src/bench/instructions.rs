@@ -71,8 +71,7 @@ impl<'r> Instructions<'r> {
         control(&["--dump", &self.rig.pid().to_string()])?;
         self.looks += 1;
         let file: PathBuf = self.rig.dir().join(format!("counted.{}", self.looks));
-        let text = std::fs::read(&file).with_context(|| file.display().to_string())?;
-        let text = String::from_utf8_lossy(&text);
+        let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
         let total = text.lines().find_map(|line| line.strip_prefix("summary: ")?.parse().ok());
         let total: u64 = total.with_context(|| format!("{} has no summary", file.display()))?;
         Ok(real(total) / real(of as u64) / 1e3)
