@@ -9,6 +9,7 @@
 --- @ok now      time
 --- @ok next_due text  or empty
 --- @ok fired    int   schedules
+--- @ok broken   text  what could not be carried out and is tried again later, a line each
 local agenda = require("agenda")
 local clock = require("clock")
 local firing = require("firing")
@@ -18,6 +19,7 @@ local planned = require("planned")
 local record = require("record")
 local reply = require("reply")
 local schedule = require("schedule")
+local timers = require("timers")
 
 local VALUES = 7
 
@@ -25,23 +27,35 @@ local function optional(text)
   return text ~= "" and text or nil
 end
 
+--- Carries out the plan behind `at`, and answers how many schedules that fired: none when the schedule has changed.
+local function carry_out(partition, values, at, now, looked)
+  if redis.call("HGET", keys.schedule(partition, values[at]), "ve") ~= values[at + 1] then
+    return 0
+  end
+  local s = schedule.load(partition, values[at])
+  planned.next_version(s)
+  if values[at + 2] ~= "0" then
+    schedule.count(s, "missed", tonumber(values[at + 2]))
+  end
+  record.set(s, "th", values[at + 3])
+  record.set(s, "nx", optional(values[at + 4]))
+  record.set(s, "la", optional(values[at + 5]))
+  firing.fire(s, values[at + 6], now, looked)
+  schedule.save(s, now)
+  return 1
+end
+
 return function(partition, tag, plans)
   local now = clock.now_ms(partition)
-  local values, looked, fired = packed.read(plans), {}, 0
+  local values, looked, fired, broken = packed.read(plans), {}, 0, ""
   for at = 1, #values, VALUES do
-    if redis.call("HGET", keys.schedule(partition, values[at]), "ve") == values[at + 1] then
-      local s = schedule.load(partition, values[at])
-      planned.next_version(s)
-      if values[at + 2] ~= "0" then
-        schedule.count(s, "missed", tonumber(values[at + 2]))
-      end
-      record.set(s, "th", values[at + 3])
-      record.set(s, "nx", optional(values[at + 4]))
-      record.set(s, "la", optional(values[at + 5]))
-      firing.fire(s, values[at + 6], now, looked)
-      schedule.save(s, now)
-      fired = fired + 1
+    local is_sound, result = pcall(carry_out, partition, values, at, now, looked)
+    if is_sound then
+      fired = fired + result
+    else
+      timers.postpone(partition, tag, schedule.due_name(values[at]), now)
+      broken = broken .. "schedule " .. values[at] .. ": " .. tostring(result) .. "\n"
     end
   end
-  return reply.ok(now, agenda.next(partition, tag) or "", fired)
+  return reply.ok(now, agenda.next(partition, tag) or "", fired, broken)
 end

@@ -48,7 +48,7 @@ function handout.issue(r, wanted, index, now)
   if reserved or f.rv then
     record.set(r, "rv", reserved)
   end
-  if wanted.offered ~= "" or f.of then
+  if wanted.offered ~= "" or f.of or f.B then
     record.set_text(r, "of", wanted.offered ~= "" and wanted.offered or nil)
   end
   if r.queue == "c" then

@@ -26,7 +26,8 @@ function offers.made(partition, lane, offered, ttl, now)
   local ends_at = number.later(now, math.max(ttl, LIVES_MS))
   local score = redis.call("ZSCORE", key, offered)
   local last = score and tonumber(score)
-  if last and last <= ends_at and ends_at - last < STEP_MS then
+  -- What lasts longer stays, but for what a clock that stepped back has left behind.
+  if last and ends_at - last < STEP_MS and last - now <= TTL_MAX_MS then
     return
   end
   redis.call("ZADD", key, number.text(ends_at), offered)

@@ -1584,6 +1584,7 @@ impl Call for FireSchedules<'_> {
             now: values.time()?,
             next_due: values.text()?,
             fired: values.int()?,
+            broken: values.text()?,
         })
     }
 }
@@ -1597,6 +1598,8 @@ pub(crate) struct FireSchedulesAnswer {
     pub(crate) next_due: String,
     /// `fired`: schedules.
     pub(crate) fired: u64,
+    /// `broken`: what could not be carried out and is tried again later, a line each.
+    pub(crate) broken: String,
 }
 
 /// Keeps an execution from being handed out. The outcome is `held` or `already`.

@@ -9,7 +9,7 @@ local function take_globals()
   redis, bit, cmsgpack, ipairs, math, next, pairs, pcall, string, table, tonumber, tostring, type, unpack = globals()
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "1c7db7900562f72fab34c8ec77c8939f" }
+M.library = { PROTOCOL = 1, HASH = "4a4f7c6960a00ddbf182f475db0f9297" }
 
 M.keys = (function()
 local keys = {}
@@ -4030,7 +4030,7 @@ function handout.issue(r, wanted, index, now)
   if reserved or f.rv then
     record.set(r, "rv", reserved)
   end
-  if wanted.offered ~= "" or f.of then
+  if wanted.offered ~= "" or f.of or f.B then
     record.set_text(r, "of", wanted.offered ~= "" and wanted.offered or nil)
   end
   if r.queue == "c" then
@@ -5615,7 +5615,7 @@ function offers.made(partition, lane, offered, ttl, now)
   local ends_at = number.later(now, math.max(ttl, LIVES_MS))
   local score = redis.call("ZSCORE", key, offered)
   local last = score and tonumber(score)
-  if last and last <= ends_at and ends_at - last < STEP_MS then
+  if last and ends_at - last < STEP_MS and last - now <= TTL_MAX_MS then
     return
   end
   redis.call("ZADD", key, number.text(ends_at), offered)
@@ -6795,29 +6795,40 @@ local planned = M.planned
 local record = M.record
 local reply = M.reply
 local schedule = M.schedule
+local timers = M.timers
 local VALUES = 7
 local function optional(text)
   return text ~= "" and text or nil
 end
+local function carry_out(partition, values, at, now, looked)
+  if redis.call("HGET", keys.schedule(partition, values[at]), "ve") ~= values[at + 1] then
+    return 0
+  end
+  local s = schedule.load(partition, values[at])
+  planned.next_version(s)
+  if values[at + 2] ~= "0" then
+    schedule.count(s, "missed", tonumber(values[at + 2]))
+  end
+  record.set(s, "th", values[at + 3])
+  record.set(s, "nx", optional(values[at + 4]))
+  record.set(s, "la", optional(values[at + 5]))
+  firing.fire(s, values[at + 6], now, looked)
+  schedule.save(s, now)
+  return 1
+end
 return function(partition, tag, plans)
   local now = clock.now_ms(partition)
-  local values, looked, fired = packed.read(plans), {}, 0
+  local values, looked, fired, broken = packed.read(plans), {}, 0, ""
   for at = 1, #values, VALUES do
-    if redis.call("HGET", keys.schedule(partition, values[at]), "ve") == values[at + 1] then
-      local s = schedule.load(partition, values[at])
-      planned.next_version(s)
-      if values[at + 2] ~= "0" then
-        schedule.count(s, "missed", tonumber(values[at + 2]))
-      end
-      record.set(s, "th", values[at + 3])
-      record.set(s, "nx", optional(values[at + 4]))
-      record.set(s, "la", optional(values[at + 5]))
-      firing.fire(s, values[at + 6], now, looked)
-      schedule.save(s, now)
-      fired = fired + 1
+    local is_sound, result = pcall(carry_out, partition, values, at, now, looked)
+    if is_sound then
+      fired = fired + result
+    else
+      timers.postpone(partition, tag, schedule.due_name(values[at]), now)
+      broken = broken .. "schedule " .. values[at] .. ": " .. tostring(result) .. "\n"
     end
   end
-  return reply.ok(now, agenda.next(partition, tag) or "", fired)
+  return reply.ok(now, agenda.next(partition, tag) or "", fired, broken)
 end
 end)()
 

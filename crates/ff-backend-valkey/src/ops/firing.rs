@@ -26,7 +26,7 @@ pub(super) struct Fired {
     /// The present of the store, and when something is due next, afterwards.
     pub(super) now: TimestampMs,
     pub(super) next_due: String,
-    /// What could not be read, a line each.
+    /// What could not be read or carried out, a line each.
     pub(super) broken: String,
 }
 
@@ -70,6 +70,7 @@ impl Inner {
             Ok(Ok(answer)) => {
                 (fired.count, fired.now, fired.next_due) =
                     (answer.fired, answer.now, answer.next_due);
+                fired.broken.push_str(&answer.broken);
             }
             Ok(Err(_)) => return Err(bad_reply(OPERATION, BadReply("count of schedules"))),
             // What drains goes on; the occurrences come when there is room.

@@ -2,13 +2,13 @@
 //! submitting it: each occurrence has one execution, and none is left out.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ff_conformance::{CaseError, CaseResult};
 use ff_engine::{
     AdjustSchedule, CreateSchedule, EngineBackend, EngineBackendExt as _, ListRequest, Misfire,
-    Overlap, Recurrence, ScheduleChange, ScheduleSpec,
+    Overlap, Recurrence, ScheduleChange, ScheduleSpec, TickRequest,
 };
 use ff_types::{ScheduleId, TimestampMs};
 use ff_valkey_server::{Options, Server};
@@ -106,4 +106,42 @@ async fn an_occurrence_is_submitted_once_over_kills_of_both_sides() -> CaseResul
         ensure(gapless, || format!("{id} has {times:?}"))?;
     }
     site.store()?.check().map_err(|faults| CaseError::new(format!("{faults:#?}")))
+}
+
+/// A schedule whose stored work says nothing is told of, put off, and holds up no other.
+#[tokio::test]
+async fn a_broken_schedule_holds_up_no_other() -> CaseResult {
+    let server = Server::start(&Options::new())?;
+    let site = Site::new(server.url(), 1)?;
+    let backend = site.connect().await?;
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let spec = ScheduleSpec::new(Recurrence::every(EVERY), site.submission()?);
+        let spec = spec.with_overlap(Overlap::Allow);
+        let request = CreateSchedule::new(site.ids.schedule_id(), spec);
+        backend.create_schedule(&request).await?;
+        ids.push(request.id);
+    }
+    // Of what is due at once, the entry that comes first.
+    let (broken, sound) = (ids[0].min(ids[1]), ids[0].max(ids[1]));
+    let key = format!("ff:{{{}/0}}:S:{broken}", site.namespace);
+    server.command(&["HSET", &key, "wk", "broken"])?.into_result()?;
+
+    let told = Mutex::new(Vec::new());
+    until("the sound one goes on", GOES_ON, || async {
+        if let Err(error) = backend.tick(&TickRequest::all()).await {
+            told.lock().expect("nobody panics with it").push(error);
+        }
+        let counts = backend.describe_schedule(sound).await?.counts;
+        Ok((counts.submitted >= 2).then_some(()))
+    })
+    .await?;
+
+    let told = told.into_inner().expect("nobody panics with it");
+    let [error] = &told[..] else {
+        return Err(CaseError::new(format!("it is told of once a minute: {told:?}")));
+    };
+    ensure(error.code() == "corrupt" && error.to_string().contains(&broken.to_string()), || {
+        format!("it is {error:?}")
+    })
 }

@@ -17,6 +17,8 @@ pub(crate) const CASES: &[Case] = &cases!["explain":
     names_what_nobody_offers,
     offers_live_with_their_worker,
     a_waiting_worker_offers,
+    an_offer_outlives_shorter_ones,
+    a_token_leaves_no_offer_behind,
 ];
 
 /// In every state the first thing that stands in the way is named, with the time at which it clears
@@ -225,6 +227,58 @@ pub(crate) async fn offers_live_with_their_worker(fx: Fixture) -> CaseResult {
             fx.backend.renew(&task.handle).await?;
         }
         ensure_eq!(fx.backend.explain(next).await?.reason, queued_behind(0, &["gpu"])?);
+    }
+    Ok(())
+}
+
+/// What is offered under a long lease counts as long as that lasts, also when others offer the same for
+/// less.
+pub(crate) async fn an_offer_outlives_shorter_ones(fx: Fixture) -> CaseResult {
+    const LONG_MS: u64 = 600_000;
+    fx.submit(&needing(&fx, &["gpu"])?).await?;
+    let held = offer(&fx, LANE, &["gpu"], Some(LONG_MS)).await?;
+    ensure_eq!(held.len(), 1);
+    let mut scan = fx.reclaim_request(1)?;
+    scan.capabilities = CapabilitySet::from_tokens(["gpu"])?;
+    ensure!(fx.backend.reclaimable(&scan).await?.is_empty(), "nothing is lost");
+    ensure!(offer(&fx, LANE, &["gpu"], None).await?.is_empty(), "there is nothing for it");
+    let next = fx.submit(&needing(&fx, &["gpu"])?).await?;
+
+    fx.advance(LONG_MS - 1).await;
+
+    ensure_eq!(fx.backend.explain(next).await?.reason, queued_behind(0, &["gpu"])?);
+    fx.advance(1).await;
+    ensure_eq!(fx.backend.explain(next).await?.reason, nobody_offers(&["gpu"], &["gpu"])?);
+    Ok(())
+}
+
+/// Who was handed out a reclaim token, and let it return, offers nothing through the lease of the one who takes
+/// the execution up.
+pub(crate) async fn a_token_leaves_no_offer_behind(fx: Fixture) -> CaseResult {
+    let long: Vec<String> = (0..8).map(|n| format!("capability-{n}")).collect();
+    for tokens in [vec!["gpu".to_owned()], long] {
+        let fx = fx.second().await?;
+        let id = fx.submit(&fx.submission("task")?).await?;
+        fx.claim_one().await?;
+        fx.advance(LEASE_TTL_MS).await;
+        fx.settle().await?;
+        let mut scan = fx.reclaim_request(1)?;
+        scan.capabilities = CapabilitySet::from_tokens(&tokens)?;
+        ensure_eq!(fx.backend.reclaimable(&scan).await?.len(), 1);
+        fx.advance(limits::RECLAIM_GRANT_TTL_MS).await;
+        fx.settle().await?;
+        let token = fx.backend.reclaimable(&fx.reclaim_request(1)?).await?.pop();
+        let token = token.ok_or_else(|| CaseError::new("the lost one can be taken up"))?;
+        let task = fx.backend.claim_from_reclaim(&token, &fx.policy()).await?;
+        ensure_eq!(task.execution_id, id);
+        for _ in 0..=limits::OFFER_LIVES_MS / LEASE_TTL_MS * 2 {
+            fx.advance(LEASE_TTL_MS / 2).await;
+            fx.backend.renew(&task.handle).await?;
+        }
+
+        let one = tokens[0].as_str();
+        let next = fx.submit(&needing(&fx, &[one])?).await?;
+        ensure_eq!(fx.backend.explain(next).await?.reason, nobody_offers(&[one], &[one])?);
     }
     Ok(())
 }

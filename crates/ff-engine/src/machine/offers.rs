@@ -1,8 +1,8 @@
 //! What live workers offer, by lane: what tells work that waits its turn from work that nobody can do.
 //!
 //! An offer is made by a claim, by a call of the reclaim scanner, and again by every renewal of what it was
-//! handed out for. It counts for [`limits::OFFER_LIVES_MS`], or as long as the lease when that is longer; what
-//! is made again within [`limits::OFFER_STEP_MS`] counts as the one before.
+//! handed out for. It counts for [`limits::OFFER_LIVES_MS`], or as long as the lease when that is longer; of what
+//! is made again the later end counts, to within [`limits::OFFER_STEP_MS`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,10 +29,12 @@ impl Offers {
             return;
         }
         let until = now.saturating_add(ttl.max(Duration::from_millis(limits::OFFER_LIVES_MS)));
+        let latest = now.saturating_add(Duration::from_millis(limits::LEASE_TTL_MAX_MS));
         let step = Duration::from_millis(limits::OFFER_STEP_MS);
         let offers = self.lanes.entry(lane.clone()).or_default();
         match offers.get_mut(offered) {
-            Some(last) if *last <= until && until.saturating_since(*last) < step => {}
+            // What lasts longer stays, but for what a clock that stepped back has left behind.
+            Some(last) if until.saturating_since(*last) < step && *last <= latest => {}
             Some(last) => *last = until,
             None => {
                 offers.retain(|_, until| *until > now);

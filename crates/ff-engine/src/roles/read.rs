@@ -116,6 +116,8 @@ pub trait ReadOps: Send + Sync + 'static {
     /// - What requires something that no live worker of its lane offers is told apart from what waits its turn,
     ///   with what is missing `[explain.names_what_nobody_offers]`. A worker is alive while it claims or
     ///   renews `[explain.offers_live_with_their_worker]`, and while it waits
-    ///   `[explain.a_waiting_worker_offers]`.
+    ///   `[explain.a_waiting_worker_offers]`. What counts longest counts
+    ///   `[explain.an_offer_outlives_shorter_ones]`, and a token that was not used leaves nothing behind
+    ///   `[explain.a_token_leaves_no_offer_behind]`.
     async fn explain(&self, id: ExecutionId) -> Result<Explanation, EngineError>;
 }
