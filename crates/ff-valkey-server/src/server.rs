@@ -33,7 +33,7 @@ const LOG_LINES: usize = 20;
 #[derive(Debug)]
 pub struct Server {
     binary: Binary,
-    under: Vec<String>,
+    under: Box<[String]>,
     password: Option<String>,
     ports: Ports,
     pid: u32,
@@ -73,7 +73,7 @@ impl Server {
                 .map_err(Error::io("writing a server's configuration"))?;
             let mut server = Self {
                 binary: binary.clone(),
-                under: options.program().to_vec(),
+                under: options.program().into(),
                 password: options.password().map(str::to_owned),
                 ports,
                 pid: 0,

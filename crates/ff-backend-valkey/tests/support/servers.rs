@@ -12,7 +12,7 @@ const PRIMARIES: usize = 3;
 /// What runs.
 pub(crate) enum Servers {
     /// A server of this process.
-    One(Server),
+    One(Box<Server>),
     /// A cluster of this process.
     Cluster(Cluster),
     /// A server of somebody else.
@@ -39,7 +39,7 @@ impl Servers {
 
     fn one(flavor: Flavor) -> Result<Self, HarnessError> {
         let options = Options::new().binary(Binary::find(flavor)?);
-        Ok(Self::One(Server::start(&options)?))
+        Ok(Self::One(Box::new(Server::start(&options)?)))
     }
 
     /// What a backend connects to.
