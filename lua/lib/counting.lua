@@ -5,7 +5,6 @@ local joins = require("joins")
 local links = require("links")
 local member = require("member")
 local members = require("members")
-local number = require("number")
 local promote = require("promote")
 local retract = require("retract")
 local sweep = require("sweep")
@@ -13,20 +12,18 @@ local sweep = require("sweep")
 local counting = {}
 
 --- Does a step over the edges of a kind, as far as the call may go: `visit(link, index, rest)` for each,
---- with the index of the node. Answers that index when it is through. A step is a letter, the index, where
---- to go on, up to which edge, and what else it says.
+--- with the index of the node. Answers that index when it is through, and what the step says then.
 local function over(w, list, step, kind, visit)
-  local letter, index, first, edges, rest = string.match(step, "^(%l) (%d+) (%d+) (%d+) ?(.*)$")
+  local index, at, rest = step.index, step.at, step.rest
   local r = kind == "c" and members.source(w, index) or members.get(w, index)
-  local at, total = first + 0, edges + 0
-  local to = math.min(total, at + w.looked.visits)
+  local to = math.min(step.total, at + w.looked.visits)
   w.looked.visits = w.looked.visits - math.max(to - at, 1)
   local those = links.slice(r, kind, at, to)
   for i = 1, #those do
     rest = visit(those[i], index, rest) or rest
   end
-  if to < total then
-    backlog.replace(list, letter .. " " .. index .. " " .. number.text(to) .. " " .. edges .. " " .. rest)
+  if to < step.total then
+    backlog.replace(list, backlog.step(step.letter, index, to, step.total, rest))
     return nil
   end
   backlog.drop(list)
@@ -36,8 +33,8 @@ end
 --- `k`, and the state in which the node ended: its children count that. When it is a failure that none
 --- of them may take, a flow that fails fast is cancelled; `+` behind the state says one may.
 function counting.ended(w, step)
-  local index, rest = over(w, w.counts, step, "c", function(link, parent, rest)
-    local state = string.match(rest, "^%l+")
+  local state = string.match(step.rest, "^%l+")
+  local index, rest = over(w, w.counts, step, "c", function(link, parent)
     return promote.count(w, parent, link, state) and state .. "+" or nil
   end)
   if index and joins.is_failure(rest) and w.fl.policy == "f" and not w.fl.f.ca then

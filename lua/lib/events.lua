@@ -27,20 +27,26 @@ local function tell(partition)
   until #waiting < READERS_AT_ONCE
 end
 
-local function append(partition, what, id, state, at, flow, tags)
+local function append(partition, looked, what, id, state, at, flow, tags)
   local event = what .. " " .. id .. " " .. state .. " " .. at .. " " .. flow .. "\n" .. (tags or "")
   redis.call("XADD", keys.log(partition), "MAXLEN", "~", KEPT_MAX, "1-*", "e", event)
-  tell(partition)
+  -- Who is told reads all that one call appends.
+  if not looked then
+    tell(partition)
+  elseif not looked.has_told then
+    looked.has_told = true
+    tell(partition)
+  end
 end
 
 --- An execution has ended, and is about to be saved.
 function events.ended(r)
-  append(r.partition, "x", r.id, r.f.st, r.f.ea, r.f.nd and member.node(r).flow or "-", r.f.tg)
+  append(r.partition, r.looked, "x", r.id, r.f.st, r.f.ea, r.f.nd and member.node(r).flow or "-", r.f.tg)
 end
 
 --- A flow has ended with the end of a member.
-function events.flow_ended(fl, last)
-  append(fl.partition, "f", last, fl.state, fl.f.ea, fl.flow, fl.f.tg)
+function events.flow_ended(fl, last, looked)
+  append(fl.partition, looked, "f", last, fl.state, fl.f.ea, fl.flow, fl.f.tg)
 end
 
 --- The number of an event, counted from 1, as text: the server counts from 0.

@@ -48,7 +48,7 @@ function extension.apply(w, touched)
     places.commit(r, w.now)
     local count = links.count(r, "c")
     if r.f.ea and count > before then
-      backlog.push(w.counts, "e " .. member.node(r).index .. " " .. before .. " " .. count .. " " .. r.f.st)
+      backlog.push(w.counts, backlog.step("e", member.node(r).index, before, count, r.f.st))
     end
   end
 end

@@ -90,14 +90,16 @@ end
 
 --- When time alone changes it, as text, or nil. What is left to do is due.
 function flow.due(fl)
-  local at
-  if fl.f.ea then
-    at = number.text(number.later(tonumber(fl.f.ea), fl.retention))
+  local f, at = fl.f, nil
+  if not (f.ea or f.dl or f.lf or f.sg) then
+    return nil
+  elseif f.ea then
+    at = number.text(number.later(f.ea, fl.retention))
   elseif flow.is_seen(fl.state) then
     local _, policy = flow.cancel(fl)
-    at = policy ~= "a" and fl.f.dl or nil
+    at = policy ~= "a" and f.dl or nil
   end
-  return number.earlier(number.earlier(at, fl.f.lf), fl.f.sg)
+  return number.earlier(number.earlier(at, f.lf), f.sg)
 end
 
 --- Its stored fields as a list of names and values, for a reply.

@@ -24,10 +24,10 @@ local function tell_parent(fl, now)
 end
 
 --- Ends it, and tells everybody who has to know.
-function flow_end.now(fl, now)
+function flow_end.now(fl, now, looked)
   fl.state = outcome(fl)
   record.set_number(fl, "ea", now)
-  events.flow_ended(fl, fl.f.le)
+  events.flow_ended(fl, fl.f.le, looked)
   if fl.f.aw then
     told.flow_ended(fl)
   end

@@ -90,8 +90,8 @@ function joins.close(r)
     local d = joins.of(r)
     if d.decision == "o" then
       d.decision = "c"
+      joins.keep(r)
     end
-    joins.keep(r)
   end
 end
 

@@ -11,7 +11,7 @@ local STEP = 648055
 function member.node(r)
   if not r.node then
     local flow, index, join, quorum, rest, key = string.match(r.f.nd, NODE)
-    r.node = { flow = flow, index = index, join = join, quorum = tonumber(quorum), rest = rest, key = key }
+    r.node = { flow = flow, index = index, join = join, quorum = quorum + 0, rest = rest, key = key }
   end
   return r.node
 end

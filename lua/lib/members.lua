@@ -8,22 +8,23 @@ local members = {}
 
 --- The member with an index.
 function members.get(w, index)
-  index = tonumber(index)
-  if not w.members[index] then
-    local r = places.open(w.fl.partition, member.id(w.fl.flow, index))
-    r.looked = w.looked
-    w.members[index] = r
+  index = index + 0
+  local r = w.members[index]
+  if not r then
+    r = places.open(w.fl.partition, member.id(w.fl.flow, index))
+    r.looked, w.members[index] = w.looked, r
   end
-  return w.members[index]
+  return r
 end
 
 --- A member with an index, for the edges that lead out of it and nothing else.
 function members.source(w, index)
-  local r = w.members[tonumber(index)]
+  index = index + 0
+  local r = w.members[index]
   if r then
     return r
   end
-  local partition, id = w.fl.partition, member.id(w.fl.flow, tonumber(index))
+  local partition, id = w.fl.partition, member.id(w.fl.flow, index)
   local kept = redis.call("HMGET", keys.execution(partition, id), "ch", "ck")
   return { partition = partition, id = id, f = { ch = kept[1] or nil, ck = kept[2] or nil } }
 end
@@ -58,7 +59,7 @@ end
 
 --- Takes a record, which somebody else opened, for the member that it is.
 function members.adopt(w, r)
-  w.members[tonumber(member.node(r).index)] = r
+  w.members[member.node(r).index + 0] = r
 end
 
 return members

@@ -18,7 +18,7 @@ local promote = {}
 local function after_decision(w, r)
   local d, node = joins.of(r), member.node(r)
   if (d.decision == "f" and d.failed > 0) or node.rest == "c" then
-    backlog.push(w.decided, "d " .. node.index .. " 0 " .. links.count(r, "p"))
+    backlog.push(w.decided, backlog.step("d", node.index, 0, links.count(r, "p")))
   end
 end
 
@@ -55,6 +55,7 @@ end
 
 local function skip(w, r)
   joins.of(r).decision = "s"
+  joins.keep(r)
   run.finish(r, "skipped", w.now)
   after_decision(w, r)
   places.commit(r, w.now)

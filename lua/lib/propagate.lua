@@ -30,9 +30,9 @@ function propagate.run(w)
       backlog.drop(w.starts)
       sweep.start(w, start)
     elseif counted then
-      COUNTS[string.sub(counted, 1, 1)](w, counted)
+      COUNTS[counted.letter](w, counted)
     elseif decided then
-      DECIDED[string.sub(decided, 1, 1)](w, decided)
+      DECIDED[decided.letter](w, decided)
     else
       break
     end
@@ -66,8 +66,12 @@ end
 
 --- Puts a member back that has ended, and does what that means for the others.
 function propagate.ended(r, now)
-  joins.of(r).unhandled = joins.is_failure(r.f.st)
-  joins.keep(r)
+  local d, unhandled = joins.of(r), joins.is_failure(r.f.st)
+  if d.unhandled ~= unhandled then
+    d.unhandled = unhandled
+    joins.keep(r)
+  end
+  r.looked = r.looked or {}
   places.commit(r, now)
   local w = work_of(r, now)
   work.ended(w, r)
@@ -88,7 +92,7 @@ function propagate.reopened(r, now)
   places.commit(r, now)
   work.reopened(w, r, state)
   if d.decision == "f" and d.failed > 0 then
-    backlog.push(w.decided, "t " .. member.node(r).index .. " 0 " .. links.count(r, "p"))
+    backlog.push(w.decided, backlog.step("t", member.node(r).index, 0, links.count(r, "p")))
   end
   propagate.run(w)
 end

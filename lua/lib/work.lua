@@ -39,7 +39,7 @@ function work.ended(w, r)
   end
   local children = links.count(r, "c")
   if children > 0 or (fl.policy == "f" and joins.is_failure(r.f.st)) then
-    backlog.push(w.counts, "k " .. node.index .. " 0 " .. children .. " " .. r.f.st)
+    backlog.push(w.counts, backlog.step("k", node.index, 0, children, r.f.st))
   end
 end
 
@@ -60,7 +60,7 @@ function work.reopened(w, r, state)
     reopen(fl, w.now)
   end
   fl.open, fl.state = fl.open + 1, "open"
-  backlog.push(w.counts, "r " .. member.node(r).index .. " 0 " .. links.count(r, "c") .. " " .. state)
+  backlog.push(w.counts, backlog.step("r", member.node(r).index, 0, links.count(r, "c"), state))
 end
 
 --- Puts the flow back. It ends when its last member has and nothing is left to do.
@@ -74,7 +74,7 @@ function work.finish(w)
     record.set(fl, "lf", nil)
   end
   if not left and fl.open == 0 and fl.state == "open" then
-    flow_end.now(fl, w.now)
+    flow_end.now(fl, w.now, w.looked)
   end
   if left then
     w.looked.left[#w.looked.left + 1] = fl.flow

@@ -9,7 +9,7 @@ local function take_globals()
   redis, bit, cmsgpack, ipairs, math, next, pairs, pcall, string, table, tonumber, tostring, type, unpack = globals()
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "3a47454df266849c1ac160465a3eab3e" }
+M.library = { PROTOCOL = 1, HASH = "66f63c915adf8740789ff549befbaf6b" }
 
 M.keys = (function()
 local keys = {}
@@ -1326,27 +1326,42 @@ end)()
 M.backlog = (function()
 local chunks = M.chunks
 local keys = M.keys
+local number = M.number
 local record = M.record
 local backlog = {}
+local STEP = "^(%l) (%d+) (%d+) (%d+) ?(.*)$"
 function backlog.is_stored(fl, kind)
   return fl.f.bl ~= nil and string.find(fl.f.bl, kind, 1, true) ~= nil
 end
 function backlog.of(fl, kind)
-  local stored = backlog.is_stored(fl, kind)
-  return { key = keys.backlog(fl.partition, kind, fl.flow), kind = kind, stored = stored, steps = {}, at = 1 }
+  return { fl = fl, kind = kind, stored = backlog.is_stored(fl, kind), steps = {}, at = 1 }
+end
+local function key_of(list)
+  return keys.backlog(list.fl.partition, list.kind, list.fl.flow)
+end
+function backlog.step(letter, index, at, total, rest)
+  return { letter = letter, index = index, at = at, total = total, rest = rest or "" }
+end
+local function text(step)
+  local start = step.letter .. " " .. step.index .. " " .. number.text(step.at) .. " " .. number.text(step.total)
+  return step.rest ~= "" and start .. " " .. step.rest or start
+end
+local function read(stored)
+  local letter, index, at, total, rest = string.match(stored, STEP)
+  return backlog.step(letter, index, at + 0, total + 0, rest)
 end
 function backlog.push(list, step)
   if list.stored then
-    redis.call("RPUSH", list.key, step)
+    redis.call("RPUSH", key_of(list), text(step))
   else
     list.steps[#list.steps + 1] = step
   end
 end
 function backlog.front(list)
   if list.stored then
-    local step = redis.call("LINDEX", list.key, 0)
-    if step then
-      return step
+    local first = redis.call("LINDEX", key_of(list), 0)
+    if first then
+      return list.kind == "s" and first or read(first)
     end
     list.stored = false
   end
@@ -1354,25 +1369,33 @@ function backlog.front(list)
 end
 function backlog.replace(list, step)
   if list.stored then
-    redis.call("LSET", list.key, 0, step)
+    redis.call("LSET", key_of(list), 0, text(step))
   else
     list.steps[list.at] = step
   end
 end
 function backlog.drop(list)
   if list.stored then
-    redis.call("LPOP", list.key)
+    redis.call("LPOP", key_of(list))
   else
     list.at = list.at + 1
   end
 end
+local function store(list)
+  local texts = {}
+  for at = list.at, #list.steps do
+    texts[#texts + 1] = text(list.steps[at])
+  end
+  chunks.push(key_of(list), texts)
+  list.stored = true
+end
 function backlog.keep(fl, lists)
   local kinds = ""
-  for _, list in ipairs(lists) do
+  for i = 1, #lists do
+    local list = lists[i]
     if backlog.front(list) then
       if not list.stored then
-        chunks.push(list.key, list.steps, list.at)
-        list.stored = true
+        store(list)
       end
       kinds = kinds .. list.kind
     end
@@ -1391,7 +1414,7 @@ local STEP = 648055
 function member.node(r)
   if not r.node then
     local flow, index, join, quorum, rest, key = string.match(r.f.nd, NODE)
-    r.node = { flow = flow, index = index, join = join, quorum = tonumber(quorum), rest = rest, key = key }
+    r.node = { flow = flow, index = index, join = join, quorum = quorum + 0, rest = rest, key = key }
   end
   return r.node
 end
@@ -1457,14 +1480,16 @@ function flow.cancel(fl)
   return nil
 end
 function flow.due(fl)
-  local at
-  if fl.f.ea then
-    at = number.text(number.later(tonumber(fl.f.ea), fl.retention))
+  local f, at = fl.f, nil
+  if not (f.ea or f.dl or f.lf or f.sg) then
+    return nil
+  elseif f.ea then
+    at = number.text(number.later(f.ea, fl.retention))
   elseif flow.is_seen(fl.state) then
     local _, policy = flow.cancel(fl)
-    at = policy ~= "a" and fl.f.dl or nil
+    at = policy ~= "a" and f.dl or nil
   end
-  return number.earlier(number.earlier(at, fl.f.lf), fl.f.sg)
+  return number.earlier(number.earlier(at, f.lf), f.sg)
 end
 function flow.flat(fl)
   local flat = {}
@@ -1577,8 +1602,8 @@ function joins.close(r)
     local d = joins.of(r)
     if d.decision == "o" then
       d.decision = "c"
+      joins.keep(r)
     end
-    joins.keep(r)
   end
 end
 return joins
@@ -2049,16 +2074,21 @@ local function tell(partition)
     end
   until #waiting < READERS_AT_ONCE
 end
-local function append(partition, what, id, state, at, flow, tags)
+local function append(partition, looked, what, id, state, at, flow, tags)
   local event = what .. " " .. id .. " " .. state .. " " .. at .. " " .. flow .. "\n" .. (tags or "")
   redis.call("XADD", keys.log(partition), "MAXLEN", "~", KEPT_MAX, "1-*", "e", event)
-  tell(partition)
+  if not looked then
+    tell(partition)
+  elseif not looked.has_told then
+    looked.has_told = true
+    tell(partition)
+  end
 end
 function events.ended(r)
-  append(r.partition, "x", r.id, r.f.st, r.f.ea, r.f.nd and member.node(r).flow or "-", r.f.tg)
+  append(r.partition, r.looked, "x", r.id, r.f.st, r.f.ea, r.f.nd and member.node(r).flow or "-", r.f.tg)
 end
-function events.flow_ended(fl, last)
-  append(fl.partition, "f", last, fl.state, fl.f.ea, fl.flow, fl.f.tg)
+function events.flow_ended(fl, last, looked)
+  append(fl.partition, looked, "f", last, fl.state, fl.f.ea, fl.flow, fl.f.tg)
 end
 function events.number(id)
   return number.text(tonumber(string.match(id, "^1%-(%d+)$")) + 1)
@@ -3333,20 +3363,21 @@ local member = M.member
 local places = M.places
 local members = {}
 function members.get(w, index)
-  index = tonumber(index)
-  if not w.members[index] then
-    local r = places.open(w.fl.partition, member.id(w.fl.flow, index))
-    r.looked = w.looked
-    w.members[index] = r
+  index = index + 0
+  local r = w.members[index]
+  if not r then
+    r = places.open(w.fl.partition, member.id(w.fl.flow, index))
+    r.looked, w.members[index] = w.looked, r
   end
-  return w.members[index]
+  return r
 end
 function members.source(w, index)
-  local r = w.members[tonumber(index)]
+  index = index + 0
+  local r = w.members[index]
   if r then
     return r
   end
-  local partition, id = w.fl.partition, member.id(w.fl.flow, tonumber(index))
+  local partition, id = w.fl.partition, member.id(w.fl.flow, index)
   local kept = redis.call("HMGET", keys.execution(partition, id), "ch", "ck")
   return { partition = partition, id = id, f = { ch = kept[1] or nil, ck = kept[2] or nil } }
 end
@@ -3372,7 +3403,7 @@ function members.decision(w, index)
   return decision == "z" and "o" or decision
 end
 function members.adopt(w, r)
-  w.members[tonumber(member.node(r).index)] = r
+  w.members[member.node(r).index + 0] = r
 end
 return members
 end)()
@@ -3411,10 +3442,10 @@ local function tell_parent(fl, now)
     places.commit(r, now)
   end
 end
-function flow_end.now(fl, now)
+function flow_end.now(fl, now, looked)
   fl.state = outcome(fl)
   record.set_number(fl, "ea", now)
-  events.flow_ended(fl, fl.f.le)
+  events.flow_ended(fl, fl.f.le, looked)
   if fl.f.aw then
     told.flow_ended(fl)
   end
@@ -3456,7 +3487,7 @@ function work.ended(w, r)
   end
   local children = links.count(r, "c")
   if children > 0 or (fl.policy == "f" and joins.is_failure(r.f.st)) then
-    backlog.push(w.counts, "k " .. node.index .. " 0 " .. children .. " " .. r.f.st)
+    backlog.push(w.counts, backlog.step("k", node.index, 0, children, r.f.st))
   end
 end
 local function reopen(fl, now)
@@ -3472,7 +3503,7 @@ function work.reopened(w, r, state)
     reopen(fl, w.now)
   end
   fl.open, fl.state = fl.open + 1, "open"
-  backlog.push(w.counts, "r " .. member.node(r).index .. " 0 " .. links.count(r, "c") .. " " .. state)
+  backlog.push(w.counts, backlog.step("r", member.node(r).index, 0, links.count(r, "c"), state))
 end
 function work.finish(w)
   members.put_back(w)
@@ -3484,7 +3515,7 @@ function work.finish(w)
     record.set(fl, "lf", nil)
   end
   if not left and fl.open == 0 and fl.state == "open" then
-    flow_end.now(fl, w.now)
+    flow_end.now(fl, w.now, w.looked)
   end
   if left then
     w.looked.left[#w.looked.left + 1] = fl.flow
@@ -3511,7 +3542,7 @@ local promote = {}
 local function after_decision(w, r)
   local d, node = joins.of(r), member.node(r)
   if (d.decision == "f" and d.failed > 0) or node.rest == "c" then
-    backlog.push(w.decided, "d " .. node.index .. " 0 " .. links.count(r, "p"))
+    backlog.push(w.decided, backlog.step("d", node.index, 0, links.count(r, "p")))
   end
 end
 local function end_cancelled(w, r, at, reason)
@@ -3543,6 +3574,7 @@ function promote.fire(w, r)
 end
 local function skip(w, r)
   joins.of(r).decision = "s"
+  joins.keep(r)
   run.finish(r, "skipped", w.now)
   after_decision(w, r)
   places.commit(r, w.now)
@@ -3683,31 +3715,29 @@ local joins = M.joins
 local links = M.links
 local member = M.member
 local members = M.members
-local number = M.number
 local promote = M.promote
 local retract = M.retract
 local sweep = M.sweep
 local counting = {}
 local function over(w, list, step, kind, visit)
-  local letter, index, first, edges, rest = string.match(step, "^(%l) (%d+) (%d+) (%d+) ?(.*)$")
+  local index, at, rest = step.index, step.at, step.rest
   local r = kind == "c" and members.source(w, index) or members.get(w, index)
-  local at, total = first + 0, edges + 0
-  local to = math.min(total, at + w.looked.visits)
+  local to = math.min(step.total, at + w.looked.visits)
   w.looked.visits = w.looked.visits - math.max(to - at, 1)
   local those = links.slice(r, kind, at, to)
   for i = 1, #those do
     rest = visit(those[i], index, rest) or rest
   end
-  if to < total then
-    backlog.replace(list, letter .. " " .. index .. " " .. number.text(to) .. " " .. edges .. " " .. rest)
+  if to < step.total then
+    backlog.replace(list, backlog.step(step.letter, index, to, step.total, rest))
     return nil
   end
   backlog.drop(list)
   return index, rest
 end
 function counting.ended(w, step)
-  local index, rest = over(w, w.counts, step, "c", function(link, parent, rest)
-    local state = string.match(rest, "^%l+")
+  local state = string.match(step.rest, "^%l+")
+  local index, rest = over(w, w.counts, step, "c", function(link, parent)
     return promote.count(w, parent, link, state) and state .. "+" or nil
   end)
   if index and joins.is_failure(rest) and w.fl.policy == "f" and not w.fl.f.ca then
@@ -3781,9 +3811,9 @@ function propagate.run(w)
       backlog.drop(w.starts)
       sweep.start(w, start)
     elseif counted then
-      COUNTS[string.sub(counted, 1, 1)](w, counted)
+      COUNTS[counted.letter](w, counted)
     elseif decided then
-      DECIDED[string.sub(decided, 1, 1)](w, decided)
+      DECIDED[decided.letter](w, decided)
     else
       break
     end
@@ -3812,8 +3842,12 @@ local function work_of(r, now)
   return w
 end
 function propagate.ended(r, now)
-  joins.of(r).unhandled = joins.is_failure(r.f.st)
-  joins.keep(r)
+  local d, unhandled = joins.of(r), joins.is_failure(r.f.st)
+  if d.unhandled ~= unhandled then
+    d.unhandled = unhandled
+    joins.keep(r)
+  end
+  r.looked = r.looked or {}
   places.commit(r, now)
   local w = work_of(r, now)
   work.ended(w, r)
@@ -3832,7 +3866,7 @@ function propagate.reopened(r, now)
   places.commit(r, now)
   work.reopened(w, r, state)
   if d.decision == "f" and d.failed > 0 then
-    backlog.push(w.decided, "t " .. member.node(r).index .. " 0 " .. links.count(r, "p"))
+    backlog.push(w.decided, backlog.step("t", member.node(r).index, 0, links.count(r, "p")))
   end
   propagate.run(w)
 end
@@ -4729,7 +4763,7 @@ function extension.apply(w, touched)
     places.commit(r, w.now)
     local count = links.count(r, "c")
     if r.f.ea and count > before then
-      backlog.push(w.counts, "e " .. member.node(r).index .. " " .. before .. " " .. count .. " " .. r.f.st)
+      backlog.push(w.counts, backlog.step("e", member.node(r).index, before, count, r.f.st))
     end
   end
 end
