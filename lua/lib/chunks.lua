@@ -5,8 +5,8 @@ local chunks = {}
 --- Values of one command at the most.
 local MOST = 1000
 
-local function each(call, key, values, first)
-  for from = first or 1, #values, MOST do
+local function each(call, key, values)
+  for from = 1, #values, MOST do
     call(key, unpack(values, from, math.min(from + MOST - 1, #values)))
   end
 end
@@ -37,9 +37,9 @@ function chunks.delete_fields(key, names)
   each(delete_fields, key, names)
 end
 
---- Appends values to a list, from a place among them on.
-function chunks.push(key, values, first)
-  each(append, key, values, first)
+--- Appends values to a list.
+function chunks.push(key, values)
+  each(append, key, values)
 end
 
 --- Removes members of a sorted set.

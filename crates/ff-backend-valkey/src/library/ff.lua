@@ -9,7 +9,7 @@ local function take_globals()
   redis, bit, cmsgpack, ipairs, math, next, pairs, pcall, string, table, tonumber, tostring, type, unpack = globals()
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "15a1c053b1f8c08d595b9c93f61d09c6" }
+M.library = { PROTOCOL = 1, HASH = "fc574cb57505aa3fed2e9eb4f8a64b87" }
 
 M.keys = (function()
 local keys = {}
@@ -1285,8 +1285,8 @@ end)()
 M.chunks = (function()
 local chunks = {}
 local MOST = 1000
-local function each(call, key, values, first)
-  for from = first or 1, #values, MOST do
+local function each(call, key, values)
+  for from = 1, #values, MOST do
     call(key, unpack(values, from, math.min(from + MOST - 1, #values)))
   end
 end
@@ -1308,8 +1308,8 @@ end
 function chunks.delete_fields(key, names)
   each(delete_fields, key, names)
 end
-function chunks.push(key, values, first)
-  each(append, key, values, first)
+function chunks.push(key, values)
+  each(append, key, values)
 end
 function chunks.remove_members(key, members)
   each(remove_members, key, members)
