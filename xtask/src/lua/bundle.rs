@@ -12,31 +12,35 @@ use super::source::{LIBRARY, Sources, required};
 const PROTOCOL: u32 = 1;
 
 /// What stands in front of the modules. A global is looked up in two tables each time that it is used, and a
-/// local of the whole text in none. While the library is loaded there are none, so the first call takes them.
+/// local of the whole text in none. While the library is loaded there is only the `redis` that registers functions,
+/// so the first call takes them.
 const GLOBALS: &str = "\
-local register = redis.register_function
 local function globals()
   return redis, bit, cmsgpack, ipairs, math, next, pairs, pcall, string, table, tonumber, tostring, type, unpack
 end
-local redis, bit, cmsgpack, ipairs, math, next, pairs, pcall, string, table, tonumber, tostring, type, unpack
+local redis, has_globals = redis, false
+local bit, cmsgpack, ipairs, math, next, pairs, pcall, string, table, tonumber, tostring, type, unpack
 local function take_globals()
   redis, bit, cmsgpack, ipairs, math, next, pairs, pcall, string, table, tonumber, tostring, type, unpack = globals()
+  has_globals = true
 end
 ";
 /// What makes callbacks of functions.
 const CALLS: &str = "
-local function call(run)
+local function call(name)
+  local run = F[name]
   return function(keys, args)
-    if not redis then
+    if not has_globals then
       take_globals()
     end
     return run(string.sub(keys[1], 1, -5), unpack(args))
   end
 end
 
-local function call_with_items(run)
+local function call_with_items(name)
+  local run = F[name]
   return function(keys, args)
-    if not redis then
+    if not has_globals then
       take_globals()
     end
     return run(string.sub(keys[1], 1, -5), args)
@@ -78,7 +82,7 @@ pub(super) fn library(
             flags.iter().filter(|(_, set)| *set).map(|(flag, _)| format!("\"{flag}\"")).collect();
         writeln!(
             body,
-            "register({{ function_name = \"{}{name}\", callback = {call}(F.{name}), \
+            "redis.register_function({{ function_name = \"{}{name}\", callback = {call}(\"{name}\"), \
              flags = {{ {} }} }})",
             variant.prefix,
             flags.join(", "),
