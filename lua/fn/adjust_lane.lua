@@ -10,7 +10,6 @@ local aside = require("aside")
 local clock = require("clock")
 local keys = require("keys")
 local lanes = require("lanes")
-local number = require("number")
 local operator = require("operator")
 local packed = require("packed")
 local record = require("record")
@@ -50,7 +49,7 @@ return function(partition, name, request, state, settings, weights)
   local was, rest = string.match(before or NONE, "^(%l) (.*)$")
   if not before then
     redis.call("ZADD", keys.steered_lanes(partition), 0, name)
-    redis.call("HINCRBY", keys.held(partition), "l" .. name, number.text(lanes.STEERED))
+    record.set_number(ln, "l", (ln.f.l or 0) + lanes.STEERED)
   end
   redis.call("SET", key, (state ~= "" and state or was) .. " " .. (settings ~= "" and settings or rest))
   if settings ~= "" then

@@ -27,15 +27,14 @@ return function(partition, id, fingerprint, action, every, anchor, tags, limits)
     return reply.err("BUDGET_ID")
   end
   local made = number.text(now) .. " " .. action .. " " .. every .. " " .. anchor .. " " .. fingerprint
-  local values, f = packed.read(limits), { s = made }
+  local values, flat, changed = packed.read(limits), { "s", made }, { s = true }
   for at = 1, #values, 3 do
-    f["d:" .. values[at]] = values[at + 1] .. " " .. values[at + 2] .. " 0 0"
+    local field = "d:" .. values[at]
+    flat[#flat + 1], flat[#flat + 2] = field, values[at + 1] .. " " .. values[at + 2] .. " 0 0"
+    changed[field] = true
   end
-  local b = budget.in_hand(partition, id, f)
-  b.changed = {}
-  for field in pairs(f) do
-    b.changed[field] = true
-  end
+  local b = budget.in_hand(partition, id, flat)
+  b.changed = changed
   record.set(b, "tg", tags ~= "" and tags or nil)
   if b.every > 0 then
     record.set_number(b, "w", window.start_at(b, now))

@@ -29,8 +29,7 @@ return function(partition, name, key)
   local leases, tokens = lanes.held(partition, name)
   local key_held, arrival = 0, nil
   if key ~= "" then
-    local held, granted = lanes.held(partition, name, key)
-    key_held = held + granted
+    key_held = lanes.held_by_key(partition, name, key)
     arrival = redis.call("ZSCORE", keys.key_arrivals(partition, name), key)
   end
   local weights = ln and redis.call("HGETALL", keys.lane_weights(partition, name)) or {}

@@ -12,8 +12,12 @@ local ID_BYTES = 32
 
 --- Calls `visit` with the id of each budget that a record draws on.
 function admission.each(r, visit)
-  for at = 1, #(r.f.bu or ""), ID_BYTES do
-    visit(string.sub(r.f.bu, at, at + ID_BYTES - 1))
+  local ids = r.f.bu or ""
+  if #ids == ID_BYTES then
+    return visit(ids)
+  end
+  for at = 1, #ids, ID_BYTES do
+    visit(string.sub(ids, at, at + ID_BYTES - 1))
   end
 end
 
@@ -53,6 +57,9 @@ end
 
 --- Whether one stands in front of a record in the line of those that wait for room.
 local function waits_behind(r, b)
+  if not b.f.wl then
+    return false
+  end
   local first = redis.call("ZRANGE", keys.budget_line(r.partition, b.budget), 0, 0, "WITHSCORES")
   if not first[1] then
     return false

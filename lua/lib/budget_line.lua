@@ -56,10 +56,7 @@ end
 --- Moves those in line as far as there is room. Answers whether some went on, whether some were set aside, and
 --- `full` or `waits` when others are left.
 function budget_line.move(b, moved)
-  local full, admitted, aside = budget.in_hand(b.partition, b.budget, b.f), false, false
-  for name, limit in pairs(full.limits) do
-    limit.used = b.limits[name].used
-  end
+  local full, admitted, aside = budget.copy(b), false, false
   local key = keys.budget_line(b.partition, b.budget)
   for _, r in ipairs(waiting(b, key, redis.call("ZRANGE", key, 0, MOVED_MAX))) do
     local wanted = reservation.wanted(r)

@@ -6,16 +6,18 @@ local changes = {}
 function changes.save(r, key, set, n)
   local f, gone = r.f, nil
   set, n = set or { nil, nil, nil, nil }, n or 0
-  for field in pairs(r.changed) do
-    local value = f[field]
-    if value then
-      set[n + 1], set[n + 2], n = field, value, n + 2
-    else
-      gone = gone or {}
-      gone[#gone + 1] = field
+  if r.changed then
+    for field in pairs(r.changed) do
+      local value = f[field]
+      if value then
+        set[n + 1], set[n + 2], n = field, value, n + 2
+      else
+        gone = gone or {}
+        gone[#gone + 1] = field
+      end
     end
+    r.changed = nil
   end
-  r.changed = nil
   if n > 0 then
     redis.call("HSET", key, unpack(set, 1, n))
   end

@@ -74,11 +74,11 @@ end
 --- Takes up to `most` of what `ask` wants, and what its lane allows, best first. The answer has the items, their
 --- ids, and whether it stopped early because too much had expired, was astray, was read or was carried.
 function claims.take(partition, ask, wanted, most, now)
-  local ln, tally = ask.ln, most > 1 and {} or nil
+  local ln, tally = ask.ln, (most > 1 or ask.ln) and {} or nil
   most = ln and math.min(most, lanes.room(ln, now)) or most
   local taken = take(partition, ask, wanted, most, tally, now)
   if tally then
-    leases.flush(partition, ask.lane, tally)
+    leases.flush(partition, ask.lane, tally, ln)
   end
   if ln then
     handouts.finish(ln, now)

@@ -3,8 +3,8 @@ local lanes = require("lanes")
 
 local closed = {}
 
-local function both(partition, name, key)
-  local leases, tokens = lanes.held(partition, name, key)
+local function held(partition, name)
+  local leases, tokens = lanes.held(partition, name)
   return leases + tokens
 end
 
@@ -14,8 +14,8 @@ function closed.to(r, looked)
   if not is then
     return false
   end
-  return is.state == "p" or (is.most and both(partition, name) >= is.most)
-    or (is.key_most and r.f.lk and both(partition, name, r.f.lk) >= is.key_most) or false
+  return is.state == "p" or (is.most and held(partition, name) >= is.most)
+    or (is.key_most and r.f.lk and lanes.held_by_key(partition, name, r.f.lk) >= is.key_most) or false
 end
 
 return closed

@@ -2,12 +2,12 @@
 local admission = require("admission")
 local answers = require("answers")
 local barrier = require("barrier")
+local breach = require("breach")
 local execution = require("execution")
 local kept = require("kept")
 local lease = require("lease")
 local number = require("number")
 local record = require("record")
-local spending = require("spending")
 
 local handout = {}
 
@@ -37,9 +37,9 @@ function handout.issue(r, wanted, index, now)
     refused, reserved, aside = admission.refused(r, now)
   end
   if refused == "block" then
-    spending.block(r, reserved, aside)
+    breach.block(r, reserved, aside)
   elseif refused then
-    spending.fail(r, reserved, now)
+    breach.fail(r, reserved, now)
   end
   if refused then
     execution.commit(r, now)

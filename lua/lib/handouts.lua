@@ -22,7 +22,7 @@ end
 --- An execution of this key, or of none, was handed out.
 function handouts.count(ln, key, now)
   local is = ln.is
-  record.set_number(ln, "cl", (ln.f.cl or 0) + 1)
+  ln.handed = ln.handed + 1
   if is.rate then
     record.set_number(ln, "ta", rate.after_claim(is.rate, ln.f.ta, now))
   end

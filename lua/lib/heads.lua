@@ -28,7 +28,7 @@ function heads.best(partition, lane, offer, ask, most, now)
     sources.add(found, partition, lane, offer, false, true, ask.tag)
   end
   if found.turned or (ask.ln and ask.ln.is.ageing) then
-    local best, more, reads = picks.best(ask.ln, sources.grouped(found), now)
+    local best, more, reads = picks.best(ask.ln, found, now)
     ask.more, ask.reads = more, (ask.reads or 0) + reads
     return { best }, best ~= nil and best.followed
   elseif #found ~= 1 then

@@ -8,13 +8,17 @@ local keyed = {}
 --- What stands for a ring in the registry of its lane, before the class.
 local CAPITAL = { f = "F", c = "C" }
 
---- A ring: what it is called in the registry of its lane, where that is, and its turns. `kind` is `f` or `c`.
+--- A ring, whose turns are kept under its key. `kind` is `f` or `c`.
 function keyed.ring(partition, lane, kind, class, tag)
   return {
     partition = partition, lane = lane, kind = kind, class = class, tag = tag,
-    entry = CAPITAL[kind] .. class, registry = keys.lane(partition, lane, tag),
     key = keys.turns(partition, kind, lane, class, tag),
   }
+end
+
+--- The registry of its lane, and what it is called there.
+local function registered(ring)
+  return keys.lane(ring.partition, ring.lane, ring.tag), CAPITAL[ring.kind] .. ring.class
 end
 
 --- The queue of a key in a ring.
@@ -29,13 +33,13 @@ end
 --- Lets a key take turns in a ring.
 function keyed.join(ring, key)
   turns.join(ring.partition, ring.lane, ring.key, key)
-  redis.call("SADD", ring.registry, ring.entry)
+  redis.call("SADD", registered(ring))
 end
 
 --- Takes a key out of a ring.
 function keyed.leave(ring, key)
   if turns.leave(ring.key, key) then
-    redis.call("SREM", ring.registry, ring.entry)
+    redis.call("SREM", registered(ring))
   end
 end
 
@@ -50,8 +54,7 @@ function keyed.insert(r, kind, score, tag)
 end
 
 --- Takes an id out of the queue of a key, which may be known to hold more.
-function keyed.drop(ring, key, id, followed)
-  local queue = keyed.queue(ring, key)
+function keyed.drop(ring, key, queue, id, followed)
   redis.call("ZREM", queue, id)
   if not followed and redis.call("EXISTS", queue) == 0 then
     keyed.leave(ring, key)
@@ -63,8 +66,12 @@ end
 
 --- Takes a record out of the queue of its key.
 function keyed.remove(r, kind, tag)
-  local ring = not tag and r.head and r.head.ring
-  keyed.drop(ring and not ring.tag and ring or ring_of(r, kind, tag), r.f.lk, r.id, r.followed and not tag)
+  local head = r.head
+  if head and head.ring and not tag and not head.ring.tag then
+    return keyed.drop(head.ring, r.f.lk, head.key, r.id, r.followed)
+  end
+  local ring = ring_of(r, kind, tag)
+  keyed.drop(ring, r.f.lk, keyed.queue(ring, r.f.lk), r.id, r.followed and not tag)
 end
 
 return keyed

@@ -187,7 +187,7 @@ function keys.steered_lanes(partition)
   return partition .. "L"
 end
 
---- The hash of what changes in a lane that was steered.
+--- The hash of what changes in a lane.
 function keys.lane_run(partition, lane)
   return partition .. "N:" .. lane
 end
@@ -197,12 +197,7 @@ function keys.lane_weights(partition, lane)
   return partition .. "M:" .. lane
 end
 
---- How many leases (`l<lane>`) and reclaim tokens (`t<lane>`) are held, a hash.
-function keys.held(partition)
-  return partition .. "H"
-end
-
---- The same of one lane by key, a hash.
+--- How many leases (`l<key>`) and reclaim tokens (`t<key>`) the keys of a lane hold, a hash.
 function keys.held_by_key(partition, lane)
   return partition .. "H:" .. lane
 end

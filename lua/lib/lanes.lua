@@ -2,8 +2,10 @@
 ---
 --- The settings are one text: state (`a` active, `p` paused, `d` draining), most leases, the rate as claims, ms
 --- and burst, the same two for each key, ms of a step of ageing, most that are ready, and ms of time to live;
---- `-` for none. What changes has a hash:
+--- `-` for none. What changes has a hash, of which a lane that was not steered has the leases and tokens:
 ---
+--- @field l  how many leases are held, and 2^40 more once it was steered
+--- @field t  how many reclaim tokens are out
 --- @field ta when the next claim is due at the full rate, in us
 --- @field cl how many executions were handed out
 --- @field la when it has to be looked at
@@ -44,24 +46,29 @@ function lanes.of(partition, name, looked)
   return looked.lanes[name]
 end
 
---- How many leases and how many tokens are held in a lane, or by one key of it.
-function lanes.held(partition, name, key)
-  local hash, field = key and keys.held_by_key(partition, name) or keys.held(partition), key or name
-  local counts = redis.call("HMGET", hash, "l" .. field, "t" .. field)
+--- How many leases and how many tokens are held in a lane.
+function lanes.held(partition, name)
+  local counts = redis.call("HMGET", keys.lane_run(partition, name), "l", "t")
   return (counts[1] or 0) % lanes.STEERED, (counts[2] or 0) + 0
 end
 
-local function both(partition, name, key)
-  local leases, tokens = lanes.held(partition, name, key)
-  return leases + tokens
+--- How many are held by one key of it, leases and tokens together.
+function lanes.held_by_key(partition, name, key)
+  local counts = redis.call("HMGET", keys.held_by_key(partition, name), "l" .. key, "t" .. key)
+  return (counts[1] or 0) + (counts[2] or 0)
 end
 
---- A lane in hand, from the text of its settings.
+--- A lane in hand, from the text of its settings. What is handed out of it is counted in `handed`, and in `leased`
+--- the leases among that.
 function lanes.open(partition, name, text)
-  local kept = redis.call("HMGET", keys.lane_run(partition, name), "ta", "cl", "la", "wt")
-  local f = { ta = kept[1] or nil, cl = kept[2] or nil, la = kept[3] or nil, wt = kept[4] or nil }
+  local kept = redis.call("HMGET", keys.lane_run(partition, name), "ta", "cl", "la", "wt", "l", "t")
+  local f = {
+    ta = kept[1] or nil, cl = kept[2] or nil, la = kept[3] or nil, wt = kept[4] or nil,
+    l = kept[5] or nil, t = kept[6] or nil,
+  }
   return {
     partition = partition, lane = name, id = "l" .. name, f = f, due = f.la, is = lanes.settings(text), arrivals = {},
+    handed = 0, leased = 0, changed = nil,
   }
 end
 
@@ -71,7 +78,7 @@ function lanes.room(ln, now)
   if is.state == "p" then
     return 0
   elseif is.most then
-    room = math.max(is.most - both(ln.partition, ln.lane), 0)
+    room = math.max(is.most - (ln.f.l or 0) % lanes.STEERED - (ln.f.t or 0), 0)
   end
   if is.rate and room > 0 then
     room = math.min(room, rate.room(is.rate, ln.f.ta, now))
@@ -93,7 +100,7 @@ end
 --- What keeps a key from having another claim: `f` when its leases do, the time until when its rate does, or nil.
 function lanes.key_barrier(ln, key, now)
   local is = ln.is
-  if is.key_most and both(ln.partition, ln.lane, key) >= is.key_most then
+  if is.key_most and lanes.held_by_key(ln.partition, ln.lane, key) >= is.key_most then
     return "f"
   elseif is.key_rate then
     local kept = lanes.key_arrival(ln, key)
@@ -125,9 +132,15 @@ function lanes.look_by(ln, at)
   record.set(ln, "la", number.earlier(ln.f.la, number.text(at)))
 end
 
---- Writes what was changed, and brings the timer along.
+--- Writes what was changed, with what was handed out of it, and brings the timer along.
 function lanes.save(ln, now)
-  looks.save(ln, keys.lane_run(ln.partition, ln.lane), now)
+  local f, set, n = ln.f, nil, 0
+  if ln.handed > 0 then
+    f.cl, f.l = number.text((f.cl or 0) + ln.handed), number.text((f.l or 0) + ln.leased)
+    set, n = { "cl", f.cl, "l", f.l, nil, nil }, 4
+    ln.handed, ln.leased = 0, 0
+  end
+  looks.save(ln, keys.lane_run(ln.partition, ln.lane), now, set, n)
 end
 
 return lanes

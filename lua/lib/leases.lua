@@ -16,10 +16,14 @@ local function add(key, field, by)
   return count
 end
 
---- Adds to the counts of a lane what was tallied.
-function leases.flush(partition, name, tally)
+--- Adds to the counts of a lane what a claim has tallied. The leases of one that is steered are written with the
+--- rest of it: nothing but the claim itself changes them meanwhile.
+function leases.flush(partition, name, tally, ln)
+  if ln then
+    ln.leased, tally.l = tally.l or 0, nil
+  end
   for letter, by in pairs(tally) do
-    add(keys.held(partition), letter .. name, by)
+    add(keys.lane_run(partition, name), letter, by)
   end
 end
 
@@ -47,7 +51,7 @@ local function change(r, letter, by)
     r.tally[letter] = (r.tally[letter] or 0) + by
     return nil
   end
-  return add(keys.held(r.partition), letter .. r.f.ln, by)
+  return add(keys.lane_run(r.partition, r.f.ln), letter, by)
 end
 
 --- Brings the counts along with a record that held a lease, or a token, before it was changed. A `tally` on the

@@ -4,10 +4,10 @@ local timers = require("timers")
 
 local looks = {}
 
---- Writes the changed fields to a hash, and brings the timer along.
-function looks.save(r, key, now)
-  if r.changed then
-    changes.save(r, key)
+--- Writes the changed fields to a hash, behind the first `n` of `set` when that is given, and brings the timer along.
+function looks.save(r, key, now, set, n)
+  if set or r.changed then
+    changes.save(r, key, set, n)
   end
   if r.f.la and r.f.la ~= r.due then
     timers.set(r, r.f.la, now)

@@ -4,6 +4,7 @@ local aside = require("aside")
 local keyed = require("keyed")
 local lanes = require("lanes")
 local placement = require("placement")
+local sources = require("sources")
 local turns = require("turns")
 
 local picks = {}
@@ -13,8 +14,13 @@ local ASIDE_MAX = 64
 
 --- The entry of a queue that is handed out first, or nil. The first of each priority has waited longest of it,
 --- so the best of all is among these. Its standing is its rank, less the steps that it has waited; it is `followed`
---- when the queue is known to hold more.
-local function first(key, ageing, now, left)
+--- when the queue is known to hold more. One that is `alone` is compared with no other.
+local function first(key, ageing, now, left, alone)
+  if alone then
+    left.reads = left.reads + 1
+    local ids = redis.call("ZRANGE", key, 0, 1)
+    return ids[1] and { id = ids[1], key = key, followed = ids[2] ~= nil, ring = nil, turn = nil, queue = nil } or nil
+  end
   local best
   local from = "-inf"
   repeat
@@ -44,7 +50,7 @@ function picks.is_better(one, other)
 end
 
 --- The entry of the key whose turn it is. Keys over their limits that stand in front are set aside.
-local function of_ring(ln, ring, keyless, ageing, now, left)
+local function of_ring(ln, ring, keyless, ageing, now, left, alone)
   if keyless then
     turns.join(ring.partition, ring.lane, ring.key, "")
   end
@@ -56,7 +62,7 @@ local function of_ring(ln, ring, keyless, ageing, now, left)
       turns.leave(ring.key, "")
     else
       local barrier = ln and lanes.key_barrier(ln, key, now)
-      local head = not barrier and first(keyed.queue(ring, key), ageing, now, left)
+      local head = not barrier and first(keyed.queue(ring, key), ageing, now, left, alone)
       if head then
         return { head = head, key = key }
       elseif not barrier then
@@ -72,18 +78,26 @@ local function of_ring(ln, ring, keyless, ageing, now, left)
   end
 end
 
---- The best of these sources, or nil: each is a kind and class of work, with `plain` and `ring` when there is
---- such. The second value says that there may be others behind keys that are over their limits, and the third how many
+local function with_turn(turn, ring)
+  local head = turn.head
+  head.ring, head.turn, head.queue = ring, turn.key, ring.kind
+  return head
+end
+
+--- The best of these sources, or nil. The second value says that there may be others behind keys that are over their limits, and the third how many
 --- entries were read.
-function picks.best(ln, sources, now)
+function picks.best(ln, found, now)
   local best
   local ageing, left = ln and ln.is.ageing, { asides = ASIDE_MAX, reads = 0 }
-  for _, source in pairs(sources) do
+  if not (ageing or found[1] or found.turned[2]) then
+    local turn = of_ring(ln, found.turned[1], nil, nil, now, left, true)
+    return turn and with_turn(turn, found.turned[1]), left.more, left.reads
+  end
+  for _, source in pairs(sources.grouped(found)) do
     local head = source.plain and first(source.plain.key, ageing, now, left)
     local turn = source.ring and of_ring(ln, source.ring, head, ageing, now, left)
     if turn then
-      head = turn.head
-      head.ring, head.turn = source.ring, turn.key
+      head = with_turn(turn, source.ring)
     end
     if head and (not best or picks.is_better(head, best)) then
       best = head

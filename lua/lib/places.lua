@@ -25,7 +25,6 @@ local function note_places(r)
   r.queue, r.since, r.due = placement.queue(f), f.ra, placement.due(r)
   r.over, r.writing = f.ea and f.st, f.ao
   r.leased, r.granted = f.li ~= nil, f.gi ~= nil
-  r.spent = f.bu and spending.note(r)
 end
 
 --- The execution with the places it stands in: its `queue`, `since` when, and when it is `due`. Nil
@@ -36,13 +35,14 @@ function places.open(partition, id)
     return nil
   end
   note_places(r)
+  r.spent = r.f.bu and spending.note(r)
   return r
 end
 
 --- Writes what was changed and brings the indexes along. Child flows that are to end with the execution are
 --- its `orphans` afterwards.
 function places.commit(r, now)
-  local was, since, due, over, writing, spent = r.queue, r.since, r.due, r.over, r.writing, r.spent
+  local was, since, due, over, writing = r.queue, r.since, r.due, r.over, r.writing
   local leased, granted = r.leased, r.granted
   if r.waits then
     waits.settle(r)
@@ -79,8 +79,8 @@ function places.commit(r, now)
   if moved and r.queue then
     waiters.wake(r, r.queue)
   end
-  if spent then
-    spending.follow(r, spent, now)
+  if r.spent then
+    spending.follow(r, now)
   end
   if leased ~= r.leased or granted ~= r.granted then
     leases.follow(r, leased, granted, now)
@@ -96,6 +96,7 @@ end
 --- Stores a new execution.
 function places.create(r, now)
   note_places(r)
+  r.spent = r.f.bu and spending.note(r)
   places.stage(r)
   if r.due then
     timers.set(r, r.due, now)

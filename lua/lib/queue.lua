@@ -63,7 +63,7 @@ end
 --- Takes an entry that belongs to no record out of the queue where it was found.
 function queue.drop_stray(head)
   if head.turn and head.turn ~= "" then
-    return keyed.drop(head.ring, head.turn, head.id)
+    return keyed.drop(head.ring, head.turn, head.key, head.id)
   end
   redis.call("ZREM", head.key, head.id)
   if redis.call("EXISTS", head.key) == 0 then

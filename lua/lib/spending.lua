@@ -7,37 +7,25 @@ local number = require("number")
 local placement = require("placement")
 local reasons = require("reasons")
 local record = require("record")
-local run = require("run")
 local window = require("window")
 
 local spending = {}
 
---- Makes an execution wait for room in a budget: in line, or set aside in a generation of it.
-function spending.block(r, id, aside)
-  reasons.add(r, reasons.BUDGET)
-  record.set(r, "bo", id)
-  record.set(r, "ba", aside and number.text(aside) or nil)
-  r.f.st = reasons.state(r)
-end
-
---- Lets it fail because its budget is used up.
-function spending.fail(r, why, now)
-  run.record_failure(r, "permanent", why, nil, now)
-  run.finish(r, "failed", now)
-end
-
 --- Whether what it has reserved counts: it holds a lease, or a token that leads to one.
-function spending.holds(r)
-  return r.f.li ~= nil or r.f.gi ~= nil
+local function holds_now(f)
+  return f.li ~= nil or f.gi ~= nil
+end
+
+local function note(r, its)
+  local f = r.f
+  its.holds, its.reserved, its.awaits, its.aside, its.since = holds_now(f), f.rv, f.bo, f.ba, f.ra
+  its.kept_back = f.bo and reasons.has_others(r)
+  return its
 end
 
 --- What its budgets have to know of a record before it is changed.
 function spending.note(r)
-  local f = r.f
-  return {
-    holds = spending.holds(r), reserved = f.rv, awaits = f.bo, aside = f.ba, since = f.ra,
-    kept_back = reasons.has_others(r),
-  }
+  return note(r, { holds = nil, reserved = nil, awaits = nil, aside = nil, since = nil, kept_back = nil })
 end
 
 --- Replaces one reservation by another. Answers whether there is more room by it.
@@ -73,11 +61,12 @@ end
 
 local function follow(r, was, id, now)
   local f = r.f
-  local holds = spending.holds(r)
+  local holds = holds_now(f)
   local starts, begins = holds and not was.holds, f.bo == id and was.awaits ~= id
+  local joins = f.bo == id and not f.ba and (begins or was.aside)
   local leaves = was.awaits == id and (f.ea or (reasons.has_others(r) and not was.kept_back))
   local ends = was.holds and not holds and was.reserved
-  if not (starts or begins or leaves or ends) then
+  if not (starts or begins or joins or leaves or ends) then
     return
   end
   local b = r.drawn and r.drawn[id] or budget.load(r.partition, id)
@@ -88,10 +77,16 @@ local function follow(r, was, id, now)
   end
   local before, after = amounts.read(was.holds and was.reserved or nil), amounts.read(holds and f.rv or nil)
   local freed = spending.settle(b, before, after)
-  local joins = begins and not f.ba
-  local line = (freed or leaves or joins) and redis.call("ZCARD", keys.budget_line(r.partition, id)) or 0
-  if line > 0 and (freed or leaves or line > 1) then
-    record.set_number(b, "la", now)
+  if joins then
+    record.set(b, "wl", "1")
+  end
+  if b.f.wl and (freed or leaves or joins) then
+    local line = redis.call("ZCARD", keys.budget_line(r.partition, id))
+    if line == 0 then
+      record.set(b, "wl", nil)
+    elseif freed or leaves or line > 1 then
+      record.set_number(b, "la", now)
+    end
   end
   if begins then
     record.set(b, "la", number.earlier(b.f.la, window.end_of(b)))
@@ -99,14 +94,15 @@ local function follow(r, was, id, now)
   budget.save(b, now)
 end
 
---- Brings the budgets of a record along that was as `was`, which is a note, or nil
---- of one that draws on none.
-function spending.follow(r, was, now)
+--- Brings the budgets of a record along that was as it was noted in `spent`, and notes it as it is.
+function spending.follow(r, now)
+  local was = r.spent
   line_up(r, was)
   admission.each(r, function(id)
     follow(r, was, id, now)
   end)
   r.drawn = nil
+  note(r, was)
 end
 
 return spending

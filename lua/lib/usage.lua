@@ -91,7 +91,7 @@ function usage.count(r, used, after, now)
       window.roll(b, now)
       refused, too_large = count(b, used, before, after)
       soft = soft or soft_breach(b, used)
-      if redis.call("EXISTS", keys.budget_line(r.partition, id)) == 1 then
+      if b.f.wl and redis.call("EXISTS", keys.budget_line(r.partition, id)) == 1 then
         record.set_number(b, "la", now)
       end
       budgets[#budgets + 1] = b

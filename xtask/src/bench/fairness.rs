@@ -77,8 +77,10 @@ async fn set_lane(
 }
 
 /// What lanes are measured with, each with what the ones before it have.
-pub(super) const KINDS: [&str; 4] =
-    ["as it is", "with keys", "with limits", "with a budget besides"];
+pub(super) const KINDS: [&str; 5] =
+    ["as it is", "with keys", "with a limit besides", "with a budget besides", "with all limits"];
+/// The one that has a target: a limit of the lane, a key, and a budget with a reservation.
+const TARGET_KIND: usize = 3;
 
 /// Sets the lane as a kind wants it, and answers what is to be submitted to it.
 pub(super) async fn prepared(
@@ -87,11 +89,13 @@ pub(super) async fn prepared(
     kind: usize,
     executions: usize,
 ) -> anyhow::Result<Vec<Submission>> {
-    if kind >= 2 {
+    let limited = LaneSettings::unlimited().with_max_concurrency(1_000_000);
+    if kind == 2 || kind == 3 {
+        set_lane(rig, backend, limited).await?;
+    } else if kind == 4 {
         let rate = Rate::new(1_000_000, Duration::from_secs(1));
-        let settings = LaneSettings::unlimited().with_max_concurrency(1_000_000);
-        let settings = settings.with_key_max_concurrency(1_000_000).with_key_rate(rate);
-        set_lane(rig, backend, settings).await?;
+        let all = limited.with_rate(rate).with_key_max_concurrency(1_000_000).with_key_rate(rate);
+        set_lane(rig, backend, all).await?;
     }
     let spends = budget(rig, backend, limits::USAGE_AMOUNT_MAX).await?;
     let made = |(one, number): (Submission, usize)| match kind {
@@ -103,7 +107,7 @@ pub(super) async fn prepared(
     Ok(submissions.into_iter().zip(0..).map(made).collect())
 }
 
-/// What each step of a life takes in a lane as it is, with keys, with limits, and with a budget besides.
+/// What each step of a life takes in a lane of each kind.
 async fn costs(rig: &Rig, args: &FairnessArgs) -> anyhow::Result<Found> {
     let mut found = Found::default();
     let mut plain = None;
@@ -119,7 +123,7 @@ async fn costs(rig: &Rig, args: &FairnessArgs) -> anyhow::Result<Found> {
         found.add(format!("claim, {name}"), "µs", claim);
         if let Some(plain) = plain {
             found.ratio(format!("claim, {name} / as it is"), claim / plain);
-            if kind == 3 {
+            if kind == TARGET_KIND {
                 found.ratio(
                     format!("claim, {name} / as it is / the target of {CLAIM_RATIO_TARGET}"),
                     claim / plain / CLAIM_RATIO_TARGET,

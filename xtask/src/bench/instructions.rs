@@ -84,7 +84,7 @@ fn control(words: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A life in a lane as it is, with keys, with limits, and with a budget besides.
+/// A life in a lane of each kind.
 async fn lanes(rig: &Rig, args: &InstructionsArgs) -> anyhow::Result<Found> {
     let (mut found, mut counter) = (Found::default(), Instructions::of(rig));
     let mut plain = None;

@@ -10,7 +10,7 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "504c0339d77db42349c9556776fe882c" }
+M.library = { PROTOCOL = 1, HASH = "b031d5e38f01a92c52b6f57fbf000060" }
 
 M.keys = (function()
 local keys = {}
@@ -129,9 +129,6 @@ end
 function keys.lane_weights(partition, lane)
   return partition .. "M:" .. lane
 end
-function keys.held(partition)
-  return partition .. "H"
-end
 function keys.held_by_key(partition, lane)
   return partition .. "H:" .. lane
 end
@@ -196,16 +193,18 @@ local changes = {}
 function changes.save(r, key, set, n)
   local f, gone = r.f, nil
   set, n = set or { nil, nil, nil, nil }, n or 0
-  for field in pairs(r.changed) do
-    local value = f[field]
-    if value then
-      set[n + 1], set[n + 2], n = field, value, n + 2
-    else
-      gone = gone or {}
-      gone[#gone + 1] = field
+  if r.changed then
+    for field in pairs(r.changed) do
+      local value = f[field]
+      if value then
+        set[n + 1], set[n + 2], n = field, value, n + 2
+      else
+        gone = gone or {}
+        gone[#gone + 1] = field
+      end
     end
+    r.changed = nil
   end
-  r.changed = nil
   if n > 0 then
     redis.call("HSET", key, unpack(set, 1, n))
   end
@@ -342,9 +341,9 @@ M.looks = (function()
 local changes = M.changes
 local timers = M.timers
 local looks = {}
-function looks.save(r, key, now)
-  if r.changed then
-    changes.save(r, key)
+function looks.save(r, key, now, set, n)
+  if set or r.changed then
+    changes.save(r, key, set, n)
   end
   if r.f.la and r.f.la ~= r.due then
     timers.set(r, r.f.la, now)
@@ -374,6 +373,231 @@ function memo.of(read)
   end
 end
 return memo
+end)()
+
+M.budget = (function()
+local keys = M.keys
+local looks = M.looks
+local memo = M.memo
+local number = M.number
+local budget = {}
+local NAME_AT = 3
+local OTHERS_BYTES = 2
+local MADE = "^(%d+) (%l) (%d+) (%d+) (%x+)$"
+local DIMENSION = "^(%S+ %S+) (%d+) (%d+)$"
+local made = memo.of(function(text)
+  local at, action, every, anchor, fingerprint = string.match(text, MADE)
+  return { at = at, action = action, every = tonumber(every), anchor = tonumber(anchor), fingerprint = fingerprint }
+end)
+local bounds = memo.of(function(text)
+  local soft, hard = string.match(text, "^(%S+) (%S+)$")
+  return { soft = tonumber(soft), hard = tonumber(hard) }
+end)
+function budget.due_name(id)
+  return "g" .. id
+end
+function budget.in_hand(partition, id, flat)
+  local f, limits, names = {}, {}, {}
+  for i = 1, #flat, 2 do
+    local field, value = flat[i], flat[i + 1]
+    f[field] = value
+    if #field > OTHERS_BYTES then
+      local text, used, reserved = string.match(value, DIMENSION)
+      local ends, name = bounds(text), string.sub(field, NAME_AT)
+      names[#names + 1] = name
+      limits[name] = {
+        field = field, bounds = text, soft = ends.soft, hard = ends.hard, used = used + 0, reserved = reserved + 0,
+      }
+    end
+  end
+  if names[2] then
+    table.sort(names)
+  end
+  local its = made(f.s)
+  return {
+    partition = partition, budget = id, id = budget.due_name(id), f = f, at = its.at, action = its.action,
+    due = f.la, every = its.every, anchor = its.anchor, fingerprint = its.fingerprint, limits = limits, names = names,
+    generation = (f.ge or 0) + 0,
+  }
+end
+function budget.load(partition, id)
+  local flat = redis.call("HGETALL", keys.budget(partition, id))
+  return flat[1] and budget.in_hand(partition, id, flat) or nil
+end
+function budget.copy(b)
+  local limits = {}
+  for name, limit in pairs(b.limits) do
+    limits[name] = { hard = limit.hard, used = limit.used, reserved = limit.reserved }
+  end
+  return { budget = b.budget, action = b.action, limits = limits, names = b.names }
+end
+function budget.flat(b)
+  local flat = {}
+  for field, value in pairs(b.f) do
+    flat[#flat + 1], flat[#flat + 2] = field, value
+  end
+  return flat
+end
+function budget.bound(limit, soft, hard)
+  limit.bounds = soft .. " " .. hard
+  local ends = bounds(limit.bounds)
+  limit.soft, limit.hard = ends.soft, ends.hard
+end
+function budget.save(b, now)
+  local f, set, n = b.f, { nil, nil, nil, nil }, 0
+  for _, limit in pairs(b.limits) do
+    local field = limit.field
+    local text = limit.bounds .. " " .. number.text(limit.used) .. " " .. number.text(limit.reserved)
+    if f[field] ~= text then
+      f[field], set[n + 1], set[n + 2], n = text, field, text, n + 2
+    end
+  end
+  looks.save(b, keys.budget(b.partition, b.budget), now, n > 0 and set or nil, n)
+end
+return budget
+end)()
+
+M.policy = (function()
+local memo = M.memo
+local policy = {}
+local NUMBERS_AT = 18
+local NUMBERS = "^(%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%d+) (%d+) (%d)$"
+local read = memo.of(function(text)
+  local retries, reclaims, timeout, retention, exponential, base, factor, cap, jittered = string.match(text, NUMBERS)
+  return {
+    max_retries = tonumber(retries), max_reclaims = tonumber(reclaims),
+    attempt_timeout = tonumber(timeout), retention = tonumber(retention),
+    exponential = exponential == "1", base = tonumber(base), factor = tonumber(factor), cap = tonumber(cap),
+    jittered = jittered == "1",
+  }
+end)
+function policy.of(r)
+  return read(string.sub(r.f.p, NUMBERS_AT))
+end
+return policy
+end)()
+
+M.placement = (function()
+local number = M.number
+local policy = M.policy
+local placement = {}
+local RANK = 2 ^ 45
+local PRIORITY_MAX = 100
+function placement.queue(f)
+  if f.st == "ready" and not f.gi then
+    return f.en or "f"
+  end
+  return nil
+end
+function placement.score(r)
+  local f = r.f
+  return number.text((PRIORITY_MAX - f.pr) * RANK + math.min(f.ra, RANK - 1))
+end
+function placement.read(score)
+  local rank = math.floor(score / RANK)
+  return rank, score - rank * RANK
+end
+function placement.rank_start(rank)
+  return number.text(rank * RANK)
+end
+function placement.expires(r)
+  local f = r.f
+  if f.tl and f.st == "ready" and not f.ai then
+    return number.earlier(f.dl, number.text(number.later(tonumber(f.ra), tonumber(f.tl))))
+  end
+  return f.dl
+end
+function placement.due(r)
+  local f = r.f
+  if f.ea then
+    if f.nd then
+      return nil
+    end
+    return number.text(number.later(f.ea, policy.of(r).retention))
+  elseif f.li then
+    return f.lx
+  end
+  local at = f.dl
+  if f.tl then
+    at = placement.expires(r)
+  end
+  if f.du or f.gx or f.wt then
+    at = number.earlier(number.earlier(f.du, f.gx), number.earlier(f.wt, at))
+  end
+  return at
+end
+return placement
+end)()
+
+M.amounts = (function()
+local memo = M.memo
+local number = M.number
+local amounts = {}
+local NOTHING = {}
+amounts.MAX = 9007199254740991
+local read = memo.of(function(text)
+  local found = {}
+  for name, amount in string.gmatch(text, "(%S+) (%d+)") do
+    found[name] = tonumber(amount)
+  end
+  return found
+end)
+function amounts.read(text)
+  return text and read(text) or NOTHING
+end
+function amounts.names(found)
+  local names = {}
+  for name in pairs(found) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+function amounts.text(found)
+  local parts = {}
+  for _, name in ipairs(amounts.names(found)) do
+    if found[name] > 0 then
+      parts[#parts + 1] = name .. " " .. number.text(found[name])
+    end
+  end
+  return #parts > 0 and table.concat(parts, " ") or nil
+end
+return amounts
+end)()
+
+M.reservation = (function()
+local amounts = M.amounts
+local reservation = {}
+local function wanted_text(f)
+  if f.ao then
+    return f.rv
+  end
+  return f.es
+end
+function reservation.wanted(r)
+  return amounts.read(wanted_text(r.f))
+end
+local function is_limited(name, budgets)
+  for i = 1, #budgets do
+    local limit = budgets[i].limits[name]
+    if limit and limit.hard then
+      return true
+    end
+  end
+  return false
+end
+function reservation.text(r, wanted, budgets)
+  local found, all = {}, true
+  for name, amount in pairs(wanted) do
+    if amount > 0 and is_limited(name, budgets) then
+      found[name] = amount
+    else
+      all = false
+    end
+  end
+  return all and wanted_text(r.f) or amounts.text(found)
+end
+return reservation
 end)()
 
 M.record = (function()
@@ -537,221 +761,6 @@ end
 return record
 end)()
 
-M.budget = (function()
-local keys = M.keys
-local looks = M.looks
-local memo = M.memo
-local number = M.number
-local record = M.record
-local budget = {}
-local MADE = "^(%d+) (%l) (%d+) (%d+) (%x+)$"
-local DIMENSION = "^(%S+ %S+) (%d+) (%d+)$"
-local made = memo.of(function(text)
-  local at, action, every, anchor, fingerprint = string.match(text, MADE)
-  return { at = at, action = action, every = tonumber(every), anchor = tonumber(anchor), fingerprint = fingerprint }
-end)
-local bounds = memo.of(function(text)
-  local soft, hard = string.match(text, "^(%S+) (%S+)$")
-  return { soft = tonumber(soft), hard = tonumber(hard) }
-end)
-function budget.due_name(id)
-  return "g" .. id
-end
-function budget.in_hand(partition, id, f)
-  local its = made(f.s)
-  local b = {
-    partition = partition, budget = id, id = budget.due_name(id), f = f, at = its.at, action = its.action,
-    due = f.la, every = its.every, anchor = its.anchor, fingerprint = its.fingerprint, limits = {}, names = {},
-    generation = (f.ge or 0) + 0,
-  }
-  for field, value in pairs(f) do
-    local name = string.match(field, "^d:(.*)$")
-    if name then
-      local text, used, reserved = string.match(value, DIMENSION)
-      local ends = bounds(text)
-      b.names[#b.names + 1] = name
-      b.limits[name] = {
-        bounds = text, soft = ends.soft, hard = ends.hard, used = used + 0, reserved = reserved + 0,
-      }
-    end
-  end
-  table.sort(b.names)
-  return b
-end
-function budget.load(partition, id)
-  local flat, f = redis.call("HGETALL", keys.budget(partition, id)), {}
-  if #flat == 0 then
-    return nil
-  end
-  for i = 1, #flat, 2 do
-    f[flat[i]] = flat[i + 1]
-  end
-  return budget.in_hand(partition, id, f)
-end
-function budget.flat(b)
-  local flat = {}
-  for field, value in pairs(b.f) do
-    flat[#flat + 1], flat[#flat + 2] = field, value
-  end
-  return flat
-end
-function budget.bound(limit, soft, hard)
-  limit.bounds = soft .. " " .. hard
-  local ends = bounds(limit.bounds)
-  limit.soft, limit.hard = ends.soft, ends.hard
-end
-function budget.save(b, now)
-  for name, limit in pairs(b.limits) do
-    record.set(b, "d:" .. name, limit.bounds .. " " .. number.text(limit.used) .. " " .. number.text(limit.reserved))
-  end
-  looks.save(b, keys.budget(b.partition, b.budget), now)
-end
-return budget
-end)()
-
-M.policy = (function()
-local memo = M.memo
-local policy = {}
-local NUMBERS_AT = 18
-local NUMBERS = "^(%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%d+) (%d+) (%d)$"
-local read = memo.of(function(text)
-  local retries, reclaims, timeout, retention, exponential, base, factor, cap, jittered = string.match(text, NUMBERS)
-  return {
-    max_retries = tonumber(retries), max_reclaims = tonumber(reclaims),
-    attempt_timeout = tonumber(timeout), retention = tonumber(retention),
-    exponential = exponential == "1", base = tonumber(base), factor = tonumber(factor), cap = tonumber(cap),
-    jittered = jittered == "1",
-  }
-end)
-function policy.of(r)
-  return read(string.sub(r.f.p, NUMBERS_AT))
-end
-return policy
-end)()
-
-M.placement = (function()
-local number = M.number
-local policy = M.policy
-local placement = {}
-local RANK = 2 ^ 45
-local PRIORITY_MAX = 100
-function placement.queue(f)
-  if f.st == "ready" and not f.gi then
-    return f.en or "f"
-  end
-  return nil
-end
-function placement.score(r)
-  local f = r.f
-  return number.text((PRIORITY_MAX - f.pr) * RANK + math.min(f.ra, RANK - 1))
-end
-function placement.read(score)
-  local rank = math.floor(score / RANK)
-  return rank, score - rank * RANK
-end
-function placement.rank_start(rank)
-  return number.text(rank * RANK)
-end
-function placement.expires(r)
-  local f = r.f
-  if f.tl and f.st == "ready" and not f.ai then
-    return number.earlier(f.dl, number.text(number.later(tonumber(f.ra), tonumber(f.tl))))
-  end
-  return f.dl
-end
-function placement.due(r)
-  local f = r.f
-  if f.ea then
-    if f.nd then
-      return nil
-    end
-    return number.text(number.later(f.ea, policy.of(r).retention))
-  elseif f.li then
-    return f.lx
-  end
-  local at = f.dl
-  if f.tl then
-    at = placement.expires(r)
-  end
-  if f.du or f.gx or f.wt then
-    at = number.earlier(number.earlier(f.du, f.gx), number.earlier(f.wt, at))
-  end
-  return at
-end
-return placement
-end)()
-
-M.amounts = (function()
-local memo = M.memo
-local number = M.number
-local amounts = {}
-local NOTHING = {}
-amounts.MAX = 9007199254740991
-local read = memo.of(function(text)
-  local found = {}
-  for name, amount in string.gmatch(text, "(%S+) (%d+)") do
-    found[name] = tonumber(amount)
-  end
-  return found
-end)
-function amounts.read(text)
-  return text and read(text) or NOTHING
-end
-function amounts.names(found)
-  local names = {}
-  for name in pairs(found) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
-function amounts.text(found)
-  local parts = {}
-  for _, name in ipairs(amounts.names(found)) do
-    if found[name] > 0 then
-      parts[#parts + 1] = name .. " " .. number.text(found[name])
-    end
-  end
-  return #parts > 0 and table.concat(parts, " ") or nil
-end
-return amounts
-end)()
-
-M.reservation = (function()
-local amounts = M.amounts
-local reservation = {}
-local function wanted_text(f)
-  if f.ao then
-    return f.rv
-  end
-  return f.es
-end
-function reservation.wanted(r)
-  return amounts.read(wanted_text(r.f))
-end
-local function is_limited(name, budgets)
-  for i = 1, #budgets do
-    local limit = budgets[i].limits[name]
-    if limit and limit.hard then
-      return true
-    end
-  end
-  return false
-end
-function reservation.text(r, wanted, budgets)
-  local found, all = {}, true
-  for name, amount in pairs(wanted) do
-    if amount > 0 and is_limited(name, budgets) then
-      found[name] = amount
-    else
-      all = false
-    end
-  end
-  return all and wanted_text(r.f) or amounts.text(found)
-end
-return reservation
-end)()
-
 M.window = (function()
 local number = M.number
 local record = M.record
@@ -787,8 +796,12 @@ local window = M.window
 local admission = {}
 local ID_BYTES = 32
 function admission.each(r, visit)
-  for at = 1, #(r.f.bu or ""), ID_BYTES do
-    visit(string.sub(r.f.bu, at, at + ID_BYTES - 1))
+  local ids = r.f.bu or ""
+  if #ids == ID_BYTES then
+    return visit(ids)
+  end
+  for at = 1, #ids, ID_BYTES do
+    visit(string.sub(ids, at, at + ID_BYTES - 1))
   end
 end
 function admission.unknown(partition, ids)
@@ -820,6 +833,9 @@ function admission.used_up(b, wanted)
   return nil
 end
 local function waits_behind(r, b)
+  if not b.f.wl then
+    return false
+  end
   local first = redis.call("ZRANGE", keys.budget_line(r.partition, b.budget), 0, 0, "WITHSCORES")
   if not first[1] then
     return false
@@ -1046,9 +1062,11 @@ local CAPITAL = { f = "F", c = "C" }
 function keyed.ring(partition, lane, kind, class, tag)
   return {
     partition = partition, lane = lane, kind = kind, class = class, tag = tag,
-    entry = CAPITAL[kind] .. class, registry = keys.lane(partition, lane, tag),
     key = keys.turns(partition, kind, lane, class, tag),
   }
+end
+local function registered(ring)
+  return keys.lane(ring.partition, ring.lane, ring.tag), CAPITAL[ring.kind] .. ring.class
 end
 function keyed.queue(ring, key)
   return keys.keyed_queue(ring.partition, ring.kind, ring.lane, ring.class, ring.tag, key)
@@ -1058,11 +1076,11 @@ local function ring_of(r, kind, tag)
 end
 function keyed.join(ring, key)
   turns.join(ring.partition, ring.lane, ring.key, key)
-  redis.call("SADD", ring.registry, ring.entry)
+  redis.call("SADD", registered(ring))
 end
 function keyed.leave(ring, key)
   if turns.leave(ring.key, key) then
-    redis.call("SREM", ring.registry, ring.entry)
+    redis.call("SREM", registered(ring))
   end
 end
 function keyed.insert(r, kind, score, tag)
@@ -1073,8 +1091,7 @@ function keyed.insert(r, kind, score, tag)
     redis.call("ZADD", keys.keyed(r.partition, r.f.ln), number.text(tonumber(r.f.ra)), r.id)
   end
 end
-function keyed.drop(ring, key, id, followed)
-  local queue = keyed.queue(ring, key)
+function keyed.drop(ring, key, queue, id, followed)
   redis.call("ZREM", queue, id)
   if not followed and redis.call("EXISTS", queue) == 0 then
     keyed.leave(ring, key)
@@ -1084,8 +1101,12 @@ function keyed.drop(ring, key, id, followed)
   end
 end
 function keyed.remove(r, kind, tag)
-  local ring = not tag and r.head and r.head.ring
-  keyed.drop(ring and not ring.tag and ring or ring_of(r, kind, tag), r.f.lk, r.id, r.followed and not tag)
+  local head = r.head
+  if head and head.ring and not tag and not head.ring.tag then
+    return keyed.drop(head.ring, r.f.lk, head.key, r.id, r.followed)
+  end
+  local ring = ring_of(r, kind, tag)
+  keyed.drop(ring, r.f.lk, keyed.queue(ring, r.f.lk), r.id, r.followed and not tag)
 end
 return keyed
 end)()
@@ -1146,20 +1167,23 @@ function lanes.of(partition, name, looked)
   end
   return looked.lanes[name]
 end
-function lanes.held(partition, name, key)
-  local hash, field = key and keys.held_by_key(partition, name) or keys.held(partition), key or name
-  local counts = redis.call("HMGET", hash, "l" .. field, "t" .. field)
+function lanes.held(partition, name)
+  local counts = redis.call("HMGET", keys.lane_run(partition, name), "l", "t")
   return (counts[1] or 0) % lanes.STEERED, (counts[2] or 0) + 0
 end
-local function both(partition, name, key)
-  local leases, tokens = lanes.held(partition, name, key)
-  return leases + tokens
+function lanes.held_by_key(partition, name, key)
+  local counts = redis.call("HMGET", keys.held_by_key(partition, name), "l" .. key, "t" .. key)
+  return (counts[1] or 0) + (counts[2] or 0)
 end
 function lanes.open(partition, name, text)
-  local kept = redis.call("HMGET", keys.lane_run(partition, name), "ta", "cl", "la", "wt")
-  local f = { ta = kept[1] or nil, cl = kept[2] or nil, la = kept[3] or nil, wt = kept[4] or nil }
+  local kept = redis.call("HMGET", keys.lane_run(partition, name), "ta", "cl", "la", "wt", "l", "t")
+  local f = {
+    ta = kept[1] or nil, cl = kept[2] or nil, la = kept[3] or nil, wt = kept[4] or nil,
+    l = kept[5] or nil, t = kept[6] or nil,
+  }
   return {
     partition = partition, lane = name, id = "l" .. name, f = f, due = f.la, is = lanes.settings(text), arrivals = {},
+    handed = 0, leased = 0, changed = nil,
   }
 end
 function lanes.room(ln, now)
@@ -1167,7 +1191,7 @@ function lanes.room(ln, now)
   if is.state == "p" then
     return 0
   elseif is.most then
-    room = math.max(is.most - both(ln.partition, ln.lane), 0)
+    room = math.max(is.most - (ln.f.l or 0) % lanes.STEERED - (ln.f.t or 0), 0)
   end
   if is.rate and room > 0 then
     room = math.min(room, rate.room(is.rate, ln.f.ta, now))
@@ -1185,7 +1209,7 @@ function lanes.key_arrival(ln, key)
 end
 function lanes.key_barrier(ln, key, now)
   local is = ln.is
-  if is.key_most and both(ln.partition, ln.lane, key) >= is.key_most then
+  if is.key_most and lanes.held_by_key(ln.partition, ln.lane, key) >= is.key_most then
     return "f"
   elseif is.key_rate then
     local kept = lanes.key_arrival(ln, key)
@@ -1211,7 +1235,13 @@ function lanes.look_by(ln, at)
   record.set(ln, "la", number.earlier(ln.f.la, number.text(at)))
 end
 function lanes.save(ln, now)
-  looks.save(ln, keys.lane_run(ln.partition, ln.lane), now)
+  local f, set, n = ln.f, nil, 0
+  if ln.handed > 0 then
+    f.cl, f.l = number.text((f.cl or 0) + ln.handed), number.text((f.l or 0) + ln.leased)
+    set, n = { "cl", f.cl, "l", f.l, nil, nil }, 4
+    ln.handed, ln.leased = 0, 0
+  end
+  looks.save(ln, keys.lane_run(ln.partition, ln.lane), now, set, n)
 end
 return lanes
 end)()
@@ -2018,6 +2048,25 @@ end
 return barrier
 end)()
 
+M.breach = (function()
+local number = M.number
+local reasons = M.reasons
+local record = M.record
+local run = M.run
+local breach = {}
+function breach.block(r, id, aside)
+  reasons.add(r, reasons.BUDGET)
+  record.set(r, "bo", id)
+  record.set(r, "ba", aside and number.text(aside) or nil)
+  r.f.st = reasons.state(r)
+end
+function breach.fail(r, why, now)
+  run.record_failure(r, "permanent", why, nil, now)
+  run.finish(r, "failed", now)
+end
+return breach
+end)()
+
 M.children = (function()
 local keys = M.keys
 local record = M.record
@@ -2148,8 +2197,8 @@ end)()
 M.closed = (function()
 local lanes = M.lanes
 local closed = {}
-local function both(partition, name, key)
-  local leases, tokens = lanes.held(partition, name, key)
+local function held(partition, name)
+  local leases, tokens = lanes.held(partition, name)
   return leases + tokens
 end
 function closed.to(r, looked)
@@ -2157,8 +2206,8 @@ function closed.to(r, looked)
   if not is then
     return false
   end
-  return is.state == "p" or (is.most and both(partition, name) >= is.most)
-    or (is.key_most and r.f.lk and both(partition, name, r.f.lk) >= is.key_most) or false
+  return is.state == "p" or (is.most and held(partition, name) >= is.most)
+    or (is.key_most and r.f.lk and lanes.held_by_key(partition, name, r.f.lk) >= is.key_most) or false
 end
 return closed
 end)()
@@ -2326,89 +2375,6 @@ end
 return merge
 end)()
 
-M.picks = (function()
-local aside = M.aside
-local keyed = M.keyed
-local lanes = M.lanes
-local placement = M.placement
-local turns = M.turns
-local picks = {}
-local ASIDE_MAX = 64
-local function first(key, ageing, now, left)
-  local best
-  local from = "-inf"
-  repeat
-    left.reads = left.reads + 1
-    local entry = redis.call("ZRANGE", key, from, "+inf", "BYSCORE", "LIMIT", 0, ageing and 1 or 2, "WITHSCORES")
-    if entry[1] then
-      local rank, since = placement.read(tonumber(entry[2]))
-      local steps = ageing and math.floor(math.max(now - since, 0) / ageing) or 0
-      local one = { id = entry[1], key = key, standing = rank - steps, since = since, followed = entry[3] ~= nil }
-      if not best or picks.is_better(one, best) then
-        best = one
-      end
-      from = placement.rank_start(rank + 1)
-    end
-  until not ageing or not entry[1]
-  return best
-end
-function picks.is_better(one, other)
-  if one.standing ~= other.standing then
-    return one.standing < other.standing
-  elseif one.since ~= other.since then
-    return one.since < other.since
-  end
-  return one.id < other.id
-end
-local function of_ring(ln, ring, keyless, ageing, now, left)
-  if keyless then
-    turns.join(ring.partition, ring.lane, ring.key, "")
-  end
-  while true do
-    local key = turns.next(ring.key)
-    if not key or (key == "" and keyless) then
-      return keyless and { head = keyless, key = "" }
-    elseif key == "" then
-      turns.leave(ring.key, "")
-    else
-      local barrier = ln and lanes.key_barrier(ln, key, now)
-      local head = not barrier and first(keyed.queue(ring, key), ageing, now, left)
-      if head then
-        return { head = head, key = key }
-      elseif not barrier then
-        keyed.leave(ring, key)
-      elseif left.asides <= 0 then
-        left.more = true
-        return keyless and { head = keyless, key = "" }
-      else
-        aside.put(ln, ring, key, barrier)
-        left.asides = left.asides - 1
-      end
-    end
-  end
-end
-function picks.best(ln, sources, now)
-  local best
-  local ageing, left = ln and ln.is.ageing, { asides = ASIDE_MAX, reads = 0 }
-  for _, source in pairs(sources) do
-    local head = source.plain and first(source.plain.key, ageing, now, left)
-    local turn = source.ring and of_ring(ln, source.ring, head, ageing, now, left)
-    if turn then
-      head = turn.head
-      head.ring, head.turn = source.ring, turn.key
-    end
-    if head and (not best or picks.is_better(head, best)) then
-      best = head
-      best.queue = source.kind
-      best.entry = source.plain and source.plain.entry
-      best.registry = source.plain and source.plain.registry
-    end
-  end
-  return best, left.more, left.reads
-end
-return picks
-end)()
-
 M.sources = (function()
 local capabilities = M.capabilities
 local keyed = M.keyed
@@ -2454,6 +2420,103 @@ end
 return sources
 end)()
 
+M.picks = (function()
+local aside = M.aside
+local keyed = M.keyed
+local lanes = M.lanes
+local placement = M.placement
+local sources = M.sources
+local turns = M.turns
+local picks = {}
+local ASIDE_MAX = 64
+local function first(key, ageing, now, left, alone)
+  if alone then
+    left.reads = left.reads + 1
+    local ids = redis.call("ZRANGE", key, 0, 1)
+    return ids[1] and { id = ids[1], key = key, followed = ids[2] ~= nil, ring = nil, turn = nil, queue = nil } or nil
+  end
+  local best
+  local from = "-inf"
+  repeat
+    left.reads = left.reads + 1
+    local entry = redis.call("ZRANGE", key, from, "+inf", "BYSCORE", "LIMIT", 0, ageing and 1 or 2, "WITHSCORES")
+    if entry[1] then
+      local rank, since = placement.read(tonumber(entry[2]))
+      local steps = ageing and math.floor(math.max(now - since, 0) / ageing) or 0
+      local one = { id = entry[1], key = key, standing = rank - steps, since = since, followed = entry[3] ~= nil }
+      if not best or picks.is_better(one, best) then
+        best = one
+      end
+      from = placement.rank_start(rank + 1)
+    end
+  until not ageing or not entry[1]
+  return best
+end
+function picks.is_better(one, other)
+  if one.standing ~= other.standing then
+    return one.standing < other.standing
+  elseif one.since ~= other.since then
+    return one.since < other.since
+  end
+  return one.id < other.id
+end
+local function of_ring(ln, ring, keyless, ageing, now, left, alone)
+  if keyless then
+    turns.join(ring.partition, ring.lane, ring.key, "")
+  end
+  while true do
+    local key = turns.next(ring.key)
+    if not key or (key == "" and keyless) then
+      return keyless and { head = keyless, key = "" }
+    elseif key == "" then
+      turns.leave(ring.key, "")
+    else
+      local barrier = ln and lanes.key_barrier(ln, key, now)
+      local head = not barrier and first(keyed.queue(ring, key), ageing, now, left, alone)
+      if head then
+        return { head = head, key = key }
+      elseif not barrier then
+        keyed.leave(ring, key)
+      elseif left.asides <= 0 then
+        left.more = true
+        return keyless and { head = keyless, key = "" }
+      else
+        aside.put(ln, ring, key, barrier)
+        left.asides = left.asides - 1
+      end
+    end
+  end
+end
+local function with_turn(turn, ring)
+  local head = turn.head
+  head.ring, head.turn, head.queue = ring, turn.key, ring.kind
+  return head
+end
+function picks.best(ln, found, now)
+  local best
+  local ageing, left = ln and ln.is.ageing, { asides = ASIDE_MAX, reads = 0 }
+  if not (ageing or found[1] or found.turned[2]) then
+    local turn = of_ring(ln, found.turned[1], nil, nil, now, left, true)
+    return turn and with_turn(turn, found.turned[1]), left.more, left.reads
+  end
+  for _, source in pairs(sources.grouped(found)) do
+    local head = source.plain and first(source.plain.key, ageing, now, left)
+    local turn = source.ring and of_ring(ln, source.ring, head, ageing, now, left)
+    if turn then
+      head = with_turn(turn, source.ring)
+    end
+    if head and (not best or picks.is_better(head, best)) then
+      best = head
+      best.queue = source.kind
+      best.entry = source.plain and source.plain.entry
+      best.registry = source.plain and source.plain.registry
+    end
+  end
+  return best, left.more, left.reads
+end
+return picks
+end)()
+
 M.heads = (function()
 local keyed = M.keyed
 local keys = M.keys
@@ -2474,7 +2537,7 @@ function heads.best(partition, lane, offer, ask, most, now)
     sources.add(found, partition, lane, offer, false, true, ask.tag)
   end
   if found.turned or (ask.ln and ask.ln.is.ageing) then
-    local best, more, reads = picks.best(ask.ln, sources.grouped(found), now)
+    local best, more, reads = picks.best(ask.ln, found, now)
     ask.more, ask.reads = more, (ask.reads or 0) + reads
     return { best }, best ~= nil and best.followed
   elseif #found ~= 1 then
@@ -2563,9 +2626,12 @@ local function add(key, field, by)
   end
   return count
 end
-function leases.flush(partition, name, tally)
+function leases.flush(partition, name, tally, ln)
+  if ln then
+    ln.leased, tally.l = tally.l or 0, nil
+  end
   for letter, by in pairs(tally) do
-    add(keys.held(partition), letter .. name, by)
+    add(keys.lane_run(partition, name), letter, by)
   end
 end
 local function freed(r, now)
@@ -2590,7 +2656,7 @@ local function change(r, letter, by)
     r.tally[letter] = (r.tally[letter] or 0) + by
     return nil
   end
-  return add(keys.held(r.partition), letter .. r.f.ln, by)
+  return add(keys.lane_run(r.partition, r.f.ln), letter, by)
 end
 function leases.follow(r, leased, granted, now)
   local left
@@ -2657,7 +2723,7 @@ function queue.move(r, was, score)
 end
 function queue.drop_stray(head)
   if head.turn and head.turn ~= "" then
-    return keyed.drop(head.ring, head.turn, head.id)
+    return keyed.drop(head.ring, head.turn, head.key, head.id)
   end
   redis.call("ZREM", head.key, head.id)
   if redis.call("EXISTS", head.key) == 0 then
@@ -2683,28 +2749,19 @@ local number = M.number
 local placement = M.placement
 local reasons = M.reasons
 local record = M.record
-local run = M.run
 local window = M.window
 local spending = {}
-function spending.block(r, id, aside)
-  reasons.add(r, reasons.BUDGET)
-  record.set(r, "bo", id)
-  record.set(r, "ba", aside and number.text(aside) or nil)
-  r.f.st = reasons.state(r)
+local function holds_now(f)
+  return f.li ~= nil or f.gi ~= nil
 end
-function spending.fail(r, why, now)
-  run.record_failure(r, "permanent", why, nil, now)
-  run.finish(r, "failed", now)
-end
-function spending.holds(r)
-  return r.f.li ~= nil or r.f.gi ~= nil
+local function note(r, its)
+  local f = r.f
+  its.holds, its.reserved, its.awaits, its.aside, its.since = holds_now(f), f.rv, f.bo, f.ba, f.ra
+  its.kept_back = f.bo and reasons.has_others(r)
+  return its
 end
 function spending.note(r)
-  local f = r.f
-  return {
-    holds = spending.holds(r), reserved = f.rv, awaits = f.bo, aside = f.ba, since = f.ra,
-    kept_back = reasons.has_others(r),
-  }
+  return note(r, { holds = nil, reserved = nil, awaits = nil, aside = nil, since = nil, kept_back = nil })
 end
 function spending.settle(b, before, after)
   local freed = false
@@ -2735,11 +2792,12 @@ local function line_up(r, was)
 end
 local function follow(r, was, id, now)
   local f = r.f
-  local holds = spending.holds(r)
+  local holds = holds_now(f)
   local starts, begins = holds and not was.holds, f.bo == id and was.awaits ~= id
+  local joins = f.bo == id and not f.ba and (begins or was.aside)
   local leaves = was.awaits == id and (f.ea or (reasons.has_others(r) and not was.kept_back))
   local ends = was.holds and not holds and was.reserved
-  if not (starts or begins or leaves or ends) then
+  if not (starts or begins or joins or leaves or ends) then
     return
   end
   local b = r.drawn and r.drawn[id] or budget.load(r.partition, id)
@@ -2750,22 +2808,30 @@ local function follow(r, was, id, now)
   end
   local before, after = amounts.read(was.holds and was.reserved or nil), amounts.read(holds and f.rv or nil)
   local freed = spending.settle(b, before, after)
-  local joins = begins and not f.ba
-  local line = (freed or leaves or joins) and redis.call("ZCARD", keys.budget_line(r.partition, id)) or 0
-  if line > 0 and (freed or leaves or line > 1) then
-    record.set_number(b, "la", now)
+  if joins then
+    record.set(b, "wl", "1")
+  end
+  if b.f.wl and (freed or leaves or joins) then
+    local line = redis.call("ZCARD", keys.budget_line(r.partition, id))
+    if line == 0 then
+      record.set(b, "wl", nil)
+    elseif freed or leaves or line > 1 then
+      record.set_number(b, "la", now)
+    end
   end
   if begins then
     record.set(b, "la", number.earlier(b.f.la, window.end_of(b)))
   end
   budget.save(b, now)
 end
-function spending.follow(r, was, now)
+function spending.follow(r, now)
+  local was = r.spent
   line_up(r, was)
   admission.each(r, function(id)
     follow(r, was, id, now)
   end)
   r.drawn = nil
+  note(r, was)
 end
 return spending
 end)()
@@ -3007,7 +3073,6 @@ local function note_places(r)
   r.queue, r.since, r.due = placement.queue(f), f.ra, placement.due(r)
   r.over, r.writing = f.ea and f.st, f.ao
   r.leased, r.granted = f.li ~= nil, f.gi ~= nil
-  r.spent = f.bu and spending.note(r)
 end
 function places.open(partition, id)
   local r = record.load(partition, id)
@@ -3015,10 +3080,11 @@ function places.open(partition, id)
     return nil
   end
   note_places(r)
+  r.spent = r.f.bu and spending.note(r)
   return r
 end
 function places.commit(r, now)
-  local was, since, due, over, writing, spent = r.queue, r.since, r.due, r.over, r.writing, r.spent
+  local was, since, due, over, writing = r.queue, r.since, r.due, r.over, r.writing
   local leased, granted = r.leased, r.granted
   if r.waits then
     waits.settle(r)
@@ -3055,8 +3121,8 @@ function places.commit(r, now)
   if moved and r.queue then
     waiters.wake(r, r.queue)
   end
-  if spent then
-    spending.follow(r, spent, now)
+  if r.spent then
+    spending.follow(r, now)
   end
   if leased ~= r.leased or granted ~= r.granted then
     leases.follow(r, leased, granted, now)
@@ -3068,6 +3134,7 @@ function places.stage(r)
 end
 function places.create(r, now)
   note_places(r)
+  r.spent = r.f.bu and spending.note(r)
   places.stage(r)
   if r.due then
     timers.set(r, r.due, now)
@@ -3126,10 +3193,7 @@ local function waiting(b, key, ids)
   return found
 end
 function budget_line.move(b, moved)
-  local full, admitted, aside = budget.in_hand(b.partition, b.budget, b.f), false, false
-  for name, limit in pairs(full.limits) do
-    limit.used = b.limits[name].used
-  end
+  local full, admitted, aside = budget.copy(b), false, false
   local key = keys.budget_line(b.partition, b.budget)
   for _, r in ipairs(waiting(b, key, redis.call("ZRANGE", key, 0, MOVED_MAX))) do
     local wanted = reservation.wanted(r)
@@ -4034,12 +4098,12 @@ M.handout = (function()
 local admission = M.admission
 local answers = M.answers
 local barrier = M.barrier
+local breach = M.breach
 local execution = M.execution
 local kept = M.kept
 local lease = M.lease
 local number = M.number
 local record = M.record
-local spending = M.spending
 local handout = {}
 local GRANT_TTL_MS = 5000
 function handout.task(r, index)
@@ -4060,9 +4124,9 @@ function handout.issue(r, wanted, index, now)
     refused, reserved, aside = admission.refused(r, now)
   end
   if refused == "block" then
-    spending.block(r, reserved, aside)
+    breach.block(r, reserved, aside)
   elseif refused then
-    spending.fail(r, reserved, now)
+    breach.fail(r, reserved, now)
   end
   if refused then
     execution.commit(r, now)
@@ -4104,7 +4168,7 @@ local function forget(ln, now)
 end
 function handouts.count(ln, key, now)
   local is = ln.is
-  record.set_number(ln, "cl", (ln.f.cl or 0) + 1)
+  ln.handed = ln.handed + 1
   if is.rate then
     record.set_number(ln, "ta", rate.after_claim(is.rate, ln.f.ta, now))
   end
@@ -4194,11 +4258,11 @@ local function take(partition, ask, wanted, most, tally, now)
   return { ids = ids, items = items, cut_off = ask.more }
 end
 function claims.take(partition, ask, wanted, most, now)
-  local ln, tally = ask.ln, most > 1 and {} or nil
+  local ln, tally = ask.ln, (most > 1 or ask.ln) and {} or nil
   most = ln and math.min(most, lanes.room(ln, now)) or most
   local taken = take(partition, ask, wanted, most, tally, now)
   if tally then
-    leases.flush(partition, ask.lane, tally)
+    leases.flush(partition, ask.lane, tally, ln)
   end
   if ln then
     handouts.finish(ln, now)
@@ -5968,7 +6032,7 @@ function usage.count(r, used, after, now)
       window.roll(b, now)
       refused, too_large = count(b, used, before, after)
       soft = soft or soft_breach(b, used)
-      if redis.call("EXISTS", keys.budget_line(r.partition, id)) == 1 then
+      if b.f.wl and redis.call("EXISTS", keys.budget_line(r.partition, id)) == 1 then
         record.set_number(b, "la", now)
       end
       budgets[#budgets + 1] = b
@@ -6030,7 +6094,6 @@ local aside = M.aside
 local clock = M.clock
 local keys = M.keys
 local lanes = M.lanes
-local number = M.number
 local operator = M.operator
 local packed = M.packed
 local record = M.record
@@ -6064,7 +6127,7 @@ return function(partition, name, request, state, settings, weights)
   local was, rest = string.match(before or NONE, "^(%l) (.*)$")
   if not before then
     redis.call("ZADD", keys.steered_lanes(partition), 0, name)
-    redis.call("HINCRBY", keys.held(partition), "l" .. name, number.text(lanes.STEERED))
+    record.set_number(ln, "l", (ln.f.l or 0) + lanes.STEERED)
   end
   redis.call("SET", key, (state ~= "" and state or was) .. " " .. (settings ~= "" and settings or rest))
   if settings ~= "" then
@@ -6461,15 +6524,14 @@ return function(partition, id, fingerprint, action, every, anchor, tags, limits)
     return reply.err("BUDGET_ID")
   end
   local made = number.text(now) .. " " .. action .. " " .. every .. " " .. anchor .. " " .. fingerprint
-  local values, f = packed.read(limits), { s = made }
+  local values, flat, changed = packed.read(limits), { "s", made }, { s = true }
   for at = 1, #values, 3 do
-    f["d:" .. values[at]] = values[at + 1] .. " " .. values[at + 2] .. " 0 0"
+    local field = "d:" .. values[at]
+    flat[#flat + 1], flat[#flat + 2] = field, values[at + 1] .. " " .. values[at + 2] .. " 0 0"
+    changed[field] = true
   end
-  local b = budget.in_hand(partition, id, f)
-  b.changed = {}
-  for field in pairs(f) do
-    b.changed[field] = true
-  end
+  local b = budget.in_hand(partition, id, flat)
+  b.changed = changed
   record.set(b, "tg", tags ~= "" and tags or nil)
   if b.every > 0 then
     record.set_number(b, "w", window.start_at(b, now))
@@ -6690,8 +6752,7 @@ return function(partition, name, key)
   local leases, tokens = lanes.held(partition, name)
   local key_held, arrival = 0, nil
   if key ~= "" then
-    local held, granted = lanes.held(partition, name, key)
-    key_held = held + granted
+    key_held = lanes.held_by_key(partition, name, key)
     arrival = redis.call("ZSCORE", keys.key_arrivals(partition, name), key)
   end
   local weights = ln and redis.call("HGETALL", keys.lane_weights(partition, name)) or {}

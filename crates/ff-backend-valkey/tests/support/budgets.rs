@@ -21,6 +21,9 @@ pub(super) fn check(
             faults.push(format!("{key} is no id"));
             continue;
         };
+        if part.contains_key(format!("W:{id}").as_str()) && !fields.contains_key(b"wl".as_slice()) {
+            faults.push(format!("{key} says that nobody waits in its line"));
+        }
         let budget = match decode_budget(id, fields.clone()) {
             Ok(budget) => budget,
             Err(error) => {

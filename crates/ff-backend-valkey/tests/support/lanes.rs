@@ -46,11 +46,20 @@ pub(super) fn check(
         }
     }
     let expected = held(records, &steered);
-    let stored: BTreeMap<String, BTreeMap<String, i64>> = part
+    let mut stored: BTreeMap<String, BTreeMap<String, i64>> = part
         .iter()
-        .filter(|(key, _)| **key == "H" || key.starts_with("H:"))
+        .filter(|(key, _)| key.starts_with("H:"))
         .map(|(key, kept)| ((*key).to_owned(), numbers(kept)))
         .collect();
+    for key in part.keys().filter(|key| key.starts_with("N:")) {
+        let counts = ["l", "t"]
+            .into_iter()
+            .filter_map(|letter| Some((letter.to_owned(), number(part, key, letter)?)));
+        let counts: BTreeMap<_, _> = counts.collect();
+        if !counts.is_empty() {
+            stored.insert((*key).to_owned(), counts);
+        }
+    }
     if stored != expected {
         faults.push(format!("of leases {stored:?} are counted, the records say {expected:?}"));
     }
@@ -66,13 +75,13 @@ fn held(
         *held.entry(key).or_default().entry(field).or_default() += by;
     };
     for lane in steered {
-        count("H".to_owned(), format!("l{lane}"), STEERED);
+        count(format!("N:{lane}"), "l".to_owned(), STEERED);
     }
     for record in records.values() {
         let lane = &record.submission.lane;
         for (letter, is) in [("l", record.run.lease.is_some()), ("t", record.run.grant.is_some())] {
             if is {
-                count("H".to_owned(), format!("{letter}{lane}"), 1);
+                count(format!("N:{lane}"), letter.to_owned(), 1);
                 if let Some(key) = &record.submission.lane_key {
                     count(format!("H:{lane}"), format!("{letter}{key}"), 1);
                 }

@@ -139,7 +139,7 @@ impl Store {
 
     fn is_constant(key: &str) -> bool {
         let stays = key.rsplit_once("}:").is_some_and(|(_, rest)| {
-            rest == "H" || ["B", "L", "M:", "N:"].iter().any(|start| rest.starts_with(start))
+            ["B", "L", "M:", "N:"].iter().any(|start| rest.starts_with(start))
         });
         key.ends_with(":mark") || key.ends_with(":clock") || key.ends_with(":h") || stays
     }
