@@ -48,7 +48,8 @@ function extension.apply(w, touched)
     places.commit(r, w.now)
     local count = links.count(r, "c")
     if r.f.ea and count > before then
-      backlog.push(w.counts, backlog.step("e", member.node(r).index, before, count, r.f.st))
+      local few = links.inline(r, "c")
+      backlog.push(w.counts, backlog.step("e", member.node(r).index, before, count, r.f.st, few))
     end
   end
 end

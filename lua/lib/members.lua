@@ -17,28 +17,21 @@ function members.get(w, index)
   return r
 end
 
---- A member with an index, for the edges that lead out of it and nothing else.
+--- A member with an index, for the edges that lead out of it and nothing else: they have a key of their own.
 function members.source(w, index)
-  index = index + 0
-  local r = w.members[index]
-  if r then
-    return r
-  end
-  local partition, id = w.fl.partition, member.id(w.fl.flow, index)
-  local kept = redis.call("HMGET", keys.execution(partition, id), "ch", "ck")
-  return { partition = partition, id = id, f = { ch = kept[1] or nil, ck = kept[2] or nil } }
+  return w.members[index + 0] or { partition = w.fl.partition, id = member.id(w.fl.flow, index), f = {} }
 end
 
 --- Notes that an edge was counted at a member, which is put back at the end of the call: of many edges
 --- that lead to it, the call may count more.
 function members.counted(w, r)
-  joins.keep(r)
   w.counted[r.id] = r
 end
 
 --- Puts back the members at which edges were counted, and that nothing else has put back since.
 function members.put_back(w)
   for _, r in pairs(w.counted) do
+    joins.keep(r)
     if r.changed then
       places.commit(r, w.now)
     end

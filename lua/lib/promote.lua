@@ -22,11 +22,11 @@ local function after_decision(w, r)
   end
 end
 
---- Ends a member that nobody runs as cancelled.
-local function end_cancelled(w, r, at, reason)
+--- Ends a member that nobody runs as cancelled. It may be `taken` already by the node that it is cancelled for.
+local function end_cancelled(w, r, at, reason, taken)
   run.mark_cancelled(r, reason, at)
   run.finish(r, "cancelled", w.now)
-  joins.of(r).unhandled = true
+  joins.of(r).unhandled = not taken
   joins.keep(r)
   places.commit(r, w.now)
   work.ended(w, r)
@@ -73,8 +73,9 @@ function promote.take_failure(w, r)
   end
 end
 
---- Counts the end of a parent, given by its index, at one child. Answers whether that may take a failure.
-function promote.count(w, parent, link, state)
+--- Counts the end of a parent, given by its index, at one child. Answers whether that may take a failure, unless
+--- one is `taken` already.
+function promote.count(w, parent, link, state, taken)
   local r = members.get(w, link.index)
   local d, takes = joins.of(r), joins.takes(r, link.condition)
   joins.count(r, link.condition, state, 1)
@@ -85,19 +86,20 @@ function promote.count(w, parent, link, state)
     skip(w, r)
   else
     members.counted(w, r)
-    if was == "f" and takes and joins.is_failure(state) then
+    if was == "f" and takes and joins.is_failure(state) and not taken then
       promote.take_failure(w, members.get(w, parent))
     end
   end
   return takes and (d.decision == "o" or d.decision == "f")
 end
 
---- Cancels a member that has not ended: one that runs is told, any other ends.
-function promote.cancel(w, r, at, reason)
+--- Cancels a member that has not ended: one that runs is told, any other ends, and its failure may be `taken` by
+--- the node that it is cancelled for.
+function promote.cancel(w, r, at, reason, taken)
   if r.f.ea then
     return
   elseif not r.f.li then
-    end_cancelled(w, r, at, reason)
+    end_cancelled(w, r, at, reason, taken)
   elseif not r.f.ca then
     run.set_cancelled(r, reason, at)
     places.commit(r, w.now)

@@ -19,21 +19,37 @@ local propagate = {}
 local DECIDED = { d = counting.decided, t = counting.takes }
 local COUNTS = { k = counting.ended, e = counting.late, r = counting.reopened }
 
+local function start(w)
+  local index = backlog.front(w.starts)
+  if index then
+    backlog.drop(w.starts)
+    sweep.start(w, index)
+  end
+  return index
+end
+
+local function count(w)
+  local step = backlog.front(w.counts)
+  if step then
+    COUNTS[step.letter](w, step)
+  end
+  return step
+end
+
+local function decide(w)
+  local step = backlog.front(w.decided)
+  if step then
+    DECIDED[step.letter](w, step)
+  end
+  return step
+end
+
 --- Does what is left to do, as much as the call may, and puts the flow back.
 function propagate.run(w)
   while w.looked.visits > 0 do
-    local start, counted = backlog.front(w.starts), backlog.front(w.counts)
-    local decided = backlog.front(w.decided)
     if w.fl.f.sw then
       sweep.go_on(w)
-    elseif start then
-      backlog.drop(w.starts)
-      sweep.start(w, start)
-    elseif counted then
-      COUNTS[counted.letter](w, counted)
-    elseif decided then
-      DECIDED[decided.letter](w, decided)
-    else
+    elseif not (start(w) or count(w) or decide(w)) then
       break
     end
   end

@@ -39,7 +39,9 @@ function work.ended(w, r)
   end
   local children = links.count(r, "c")
   if children > 0 or (fl.policy == "f" and joins.is_failure(r.f.st)) then
-    backlog.push(w.counts, backlog.step("k", node.index, 0, children, r.f.st))
+    local taken = joins.is_failure(r.f.st) and not joins.of(r).unhandled
+    local state = taken and r.f.st .. "=" or r.f.st
+    backlog.push(w.counts, backlog.step("k", node.index, 0, children, state, links.inline(r, "c")))
   end
 end
 
@@ -60,7 +62,8 @@ function work.reopened(w, r, state)
     reopen(fl, w.now)
   end
   fl.open, fl.state = fl.open + 1, "open"
-  backlog.push(w.counts, backlog.step("r", member.node(r).index, 0, links.count(r, "c"), state))
+  local few = links.inline(r, "c")
+  backlog.push(w.counts, backlog.step("r", member.node(r).index, 0, links.count(r, "c"), state, few))
 end
 
 --- Puts the flow back. It ends when its last member has and nothing is left to do.

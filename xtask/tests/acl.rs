@@ -40,12 +40,13 @@ const WAIT: Duration = Duration::from_secs(10);
 /// Long enough to wait for, and short.
 const MOMENT: Duration = Duration::from_millis(20);
 /// What is used on a cluster, once something has gone wrong, at a limit, and when retention is over or a day.
-const ELSEWHERE: [&str; 10] = [
+const ELSEWHERE: [&str; 11] = [
     "cluster|info",
     "cluster|slots",
     "ping",
     "del",
     "unlink",
+    "ltrim",
     "xinfo",
     "xtrim",
     "zscore",

@@ -20,7 +20,6 @@ const BANNED: &[&str] = &[
     "SSCAN",
     "ZSCAN",
     "SORT",
-    "LRANGE",
     "HKEYS",
     "HVALS",
     "FLUSHALL",
@@ -38,6 +37,7 @@ const OWNED: &[(&str, &[&str])] = &[
         "HGETALL",
         &["record", "describe", "flow", "waits", "steps", "budget", "schedule", "describe_lane"],
     ),
+    ("LRANGE", &["backlog"]),
     ("SRANDMEMBER", &["heads", "repair", "sources"]),
 ];
 
@@ -88,8 +88,9 @@ fn command_faults(name: &str, text: &str) -> Vec<String> {
             faults.push(format!("{name}.lua calls {command}, which is not its to call"));
         }
     }
-    if text.lines().any(|line| line.contains("\"ZRANGE\"") && line.contains(", -1")) {
-        faults.push(format!("{name}.lua reads a sorted set without a bound"));
+    let is_range = |line: &str| line.contains("\"ZRANGE\"") || line.contains("\"LRANGE\"");
+    if text.lines().any(|line| is_range(line) && line.contains(", -1")) {
+        faults.push(format!("{name}.lua reads a sorted set or a list without a bound"));
     }
     faults
 }

@@ -10,7 +10,7 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "761bbdcee153e1772411ac2d26ef1f6a" }
+M.library = { PROTOCOL = 1, HASH = "3bb625b80b05d8cfe1b3dfc0c3ae59d9" }
 
 M.keys = (function()
 local keys = {}
@@ -1354,75 +1354,86 @@ local keys = M.keys
 local number = M.number
 local record = M.record
 local backlog = {}
-local STEP = "^(%l) (%d+) (%d+) (%d+) ?(.*)$"
+local AHEAD = 32
+local NONE = {}
+local STEP = "^(%l) (%d+) (%d+) (%d+) ?(%S*) ?(.*)$"
 function backlog.is_stored(fl, kind)
   return fl.f.bl ~= nil and string.find(fl.f.bl, kind, 1, true) ~= nil
 end
 function backlog.of(fl, kind)
-  return { fl = fl, kind = kind, stored = backlog.is_stored(fl, kind), steps = {}, at = 1 }
+  if fl.f.bl and backlog.is_stored(fl, kind) then
+    return { fl = fl, kind = kind, steps = {}, at = 1, stored = true, taken = 0, ahead = NONE, next = 1 }
+  end
+  return { fl = fl, kind = kind, steps = {}, at = 1, stored = false, taken = 0 }
 end
 local function key_of(list)
   return keys.backlog(list.fl.partition, list.kind, list.fl.flow)
 end
-function backlog.step(letter, index, at, total, rest)
-  return { letter = letter, index = index, at = at, total = total, rest = rest or "" }
+function backlog.step(letter, index, at, total, rest, few)
+  return { letter = letter, index = index, at = at, total = total, rest = rest or "", few = few }
 end
 local function text(step)
   local start = step.letter .. " " .. step.index .. " " .. number.text(step.at) .. " " .. number.text(step.total)
-  return step.rest ~= "" and start .. " " .. step.rest or start
+  return start .. " " .. step.rest .. (step.few and " " .. step.few or "")
 end
 local function read(stored)
-  local letter, index, at, total, rest = string.match(stored, STEP)
-  return backlog.step(letter, index, at + 0, total + 0, rest)
+  local letter, index, at, total, rest, few = string.match(stored, STEP)
+  return backlog.step(letter, index, at + 0, total + 0, rest, few ~= "" and few or nil)
 end
 function backlog.push(list, step)
-  if list.stored then
-    redis.call("RPUSH", key_of(list), text(step))
-  else
-    list.steps[#list.steps + 1] = step
+  list.steps[#list.steps + 1] = step
+end
+local function front_of_stored(list)
+  local first = list.ahead[list.next]
+  if not first then
+    list.ahead = redis.call("LRANGE", key_of(list), list.taken, list.taken + AHEAD - 1)
+    list.next, first = 1, list.ahead[1]
   end
+  if type(first) == "string" and list.kind ~= "s" then
+    first = read(first)
+    list.ahead[list.next] = first
+  end
+  list.stored = first ~= nil
+  return first
 end
 function backlog.front(list)
-  if list.stored then
-    local first = redis.call("LINDEX", key_of(list), 0)
-    if first then
-      return list.kind == "s" and first or read(first)
-    end
-    list.stored = false
-  end
-  return list.steps[list.at]
+  return list.stored and front_of_stored(list) or list.steps[list.at]
 end
 function backlog.replace(list, step)
   if list.stored then
-    redis.call("LSET", key_of(list), 0, text(step))
+    list.ahead[list.next], list.replaced = step, step
   else
     list.steps[list.at] = step
   end
 end
 function backlog.drop(list)
   if list.stored then
-    redis.call("LPOP", key_of(list))
+    list.taken, list.next, list.replaced = list.taken + 1, list.next + 1, nil
   else
     list.at = list.at + 1
   end
 end
 local function store(list)
-  local texts = {}
-  for at = list.at, #list.steps do
-    texts[#texts + 1] = text(list.steps[at])
+  if list.taken > 0 then
+    redis.call("LTRIM", key_of(list), list.taken, -1)
+  end
+  if list.replaced then
+    redis.call("LSET", key_of(list), 0, text(list.replaced))
+  end
+  local texts, first = {}, list.at
+  for at = first, #list.steps do
+    texts[at - first + 1] = text(list.steps[at])
   end
   chunks.push(key_of(list), texts)
-  list.stored = true
 end
 function backlog.keep(fl, lists)
   local kinds = ""
   for i = 1, #lists do
-    local list = lists[i]
-    if backlog.front(list) then
-      if not list.stored then
-        store(list)
-      end
-      kinds = kinds .. list.kind
+    if backlog.front(lists[i]) then
+      kinds = kinds .. lists[i].kind
+      store(lists[i])
+    elseif lists[i].taken > 0 then
+      redis.call("DEL", key_of(lists[i]))
     end
   end
   record.set(fl, "bl", kinds ~= "" and kinds or nil)
@@ -3370,29 +3381,39 @@ end)()
 
 M.links = (function()
 local keys = M.keys
+local memo = M.memo
 local number = M.number
 local record = M.record
 local links = {}
 local BYTES = 3
+local NONE = {}
 local INLINE = { c = "ch", p = "pa" }
 local COUNT = { c = "ck", p = "hk" }
 function links.count(r, kind)
   local inline = r.f[INLINE[kind]]
   return inline and #inline / BYTES or tonumber(r.f[COUNT[kind]] or "0")
 end
-function links.slice(r, kind, from, to)
-  if from >= to then
-    return {}
-  end
-  local inline = r.f[INLINE[kind]]
-  local bytes = inline and string.sub(inline, from * BYTES + 1, to * BYTES)
-    or redis.call("GETRANGE", keys.links(r.partition, kind, r.id), from * BYTES, to * BYTES - 1)
+local function read(bytes)
   local found = {}
   for at = 1, #bytes, BYTES do
     local high, low = string.byte(bytes, at, at + 1)
     found[#found + 1] = { index = high * 256 + low, condition = string.sub(bytes, at + 2, at + 2) }
   end
   return found
+end
+links.few = memo.of(read)
+function links.inline(r, kind)
+  return r.f[INLINE[kind]]
+end
+function links.slice(r, kind, from, to)
+  if from >= to then
+    return NONE
+  end
+  local inline = r.f[INLINE[kind]]
+  if inline then
+    return links.few(string.sub(inline, from * BYTES + 1, to * BYTES))
+  end
+  return read(redis.call("GETRANGE", keys.links(r.partition, kind, r.id), from * BYTES, to * BYTES - 1))
 end
 function links.add(r, kind, bytes)
   local inline, key = r.f[INLINE[kind]], keys.links(r.partition, kind, r.id)
@@ -3431,21 +3452,14 @@ function members.get(w, index)
   return r
 end
 function members.source(w, index)
-  index = index + 0
-  local r = w.members[index]
-  if r then
-    return r
-  end
-  local partition, id = w.fl.partition, member.id(w.fl.flow, index)
-  local kept = redis.call("HMGET", keys.execution(partition, id), "ch", "ck")
-  return { partition = partition, id = id, f = { ch = kept[1] or nil, ck = kept[2] or nil } }
+  return w.members[index + 0] or { partition = w.fl.partition, id = member.id(w.fl.flow, index), f = {} }
 end
 function members.counted(w, r)
-  joins.keep(r)
   w.counted[r.id] = r
 end
 function members.put_back(w)
   for _, r in pairs(w.counted) do
+    joins.keep(r)
     if r.changed then
       places.commit(r, w.now)
     end
@@ -3546,7 +3560,9 @@ function work.ended(w, r)
   end
   local children = links.count(r, "c")
   if children > 0 or (fl.policy == "f" and joins.is_failure(r.f.st)) then
-    backlog.push(w.counts, backlog.step("k", node.index, 0, children, r.f.st))
+    local taken = joins.is_failure(r.f.st) and not joins.of(r).unhandled
+    local state = taken and r.f.st .. "=" or r.f.st
+    backlog.push(w.counts, backlog.step("k", node.index, 0, children, state, links.inline(r, "c")))
   end
 end
 local function reopen(fl, now)
@@ -3562,7 +3578,8 @@ function work.reopened(w, r, state)
     reopen(fl, w.now)
   end
   fl.open, fl.state = fl.open + 1, "open"
-  backlog.push(w.counts, backlog.step("r", member.node(r).index, 0, links.count(r, "c"), state))
+  local few = links.inline(r, "c")
+  backlog.push(w.counts, backlog.step("r", member.node(r).index, 0, links.count(r, "c"), state, few))
 end
 function work.finish(w)
   members.put_back(w)
@@ -3604,10 +3621,10 @@ local function after_decision(w, r)
     backlog.push(w.decided, backlog.step("d", node.index, 0, links.count(r, "p")))
   end
 end
-local function end_cancelled(w, r, at, reason)
+local function end_cancelled(w, r, at, reason, taken)
   run.mark_cancelled(r, reason, at)
   run.finish(r, "cancelled", w.now)
-  joins.of(r).unhandled = true
+  joins.of(r).unhandled = not taken
   joins.keep(r)
   places.commit(r, w.now)
   work.ended(w, r)
@@ -3648,7 +3665,7 @@ function promote.take_failure(w, r)
     w.fl.unhandled = w.fl.unhandled - 1
   end
 end
-function promote.count(w, parent, link, state)
+function promote.count(w, parent, link, state, taken)
   local r = members.get(w, link.index)
   local d, takes = joins.of(r), joins.takes(r, link.condition)
   joins.count(r, link.condition, state, 1)
@@ -3659,17 +3676,17 @@ function promote.count(w, parent, link, state)
     skip(w, r)
   else
     members.counted(w, r)
-    if was == "f" and takes and joins.is_failure(state) then
+    if was == "f" and takes and joins.is_failure(state) and not taken then
       promote.take_failure(w, members.get(w, parent))
     end
   end
   return takes and (d.decision == "o" or d.decision == "f")
 end
-function promote.cancel(w, r, at, reason)
+function promote.cancel(w, r, at, reason, taken)
   if r.f.ea then
     return
   elseif not r.f.li then
-    end_cancelled(w, r, at, reason)
+    end_cancelled(w, r, at, reason, taken)
   elseif not r.f.ca then
     run.set_cancelled(r, reason, at)
     places.commit(r, w.now)
@@ -3779,25 +3796,29 @@ local retract = M.retract
 local sweep = M.sweep
 local counting = {}
 local function over(w, list, step, kind, visit)
-  local index, at, rest = step.index, step.at, step.rest
-  local r = kind == "c" and members.source(w, index) or members.get(w, index)
+  local index, at, rest, few = step.index, step.at, step.rest, step.few
   local to = math.min(step.total, at + w.looked.visits)
   w.looked.visits = w.looked.visits - math.max(to - at, 1)
-  local those = links.slice(r, kind, at, to)
-  for i = 1, #those do
+  local those, before = few and links.few(few), at
+  if not those then
+    local r = kind == "c" and members.source(w, index) or members.get(w, index)
+    those, before = links.slice(r, kind, at, to), 0
+  end
+  for i = before + 1, before + to - at do
     rest = visit(those[i], index, rest) or rest
   end
   if to < step.total then
-    backlog.replace(list, backlog.step(step.letter, index, to, step.total, rest))
+    backlog.replace(list, backlog.step(step.letter, index, to, step.total, rest, few))
     return nil
   end
   backlog.drop(list)
   return index, rest
 end
 function counting.ended(w, step)
-  local state = string.match(step.rest, "^%l+")
+  local state, mark = string.match(step.rest, "^(%l+)(.?)$")
+  local taken = mark == "="
   local index, rest = over(w, w.counts, step, "c", function(link, parent)
-    return promote.count(w, parent, link, state) and state .. "+" or nil
+    return promote.count(w, parent, link, state, taken) and not taken and state .. "+" or nil
   end)
   if index and joins.is_failure(rest) and w.fl.policy == "f" and not w.fl.f.ca then
     sweep.begin(w, "f", "a", "node " .. member.node(members.get(w, index)).key .. " failed")
@@ -3814,18 +3835,21 @@ function counting.reopened(w, step)
   end)
 end
 local function is_needed(w, r)
-  for _, link in ipairs(links.slice(r, "c", 0, links.count(r, "c"))) do
+  local those = links.slice(r, "c", 0, links.count(r, "c"))
+  for i = 1, #those do
     w.looked.visits = w.looked.visits - 1
-    if members.decision(w, link.index) == "o" then
+    if members.decision(w, those[i].index) == "o" then
       return true
     end
   end
   return false
 end
 local function take(w, r, link)
-  if joins.of(r).decision == "f" and joins.takes(r, link.condition) then
+  local takes = joins.of(r).decision == "f" and joins.takes(r, link.condition)
+  if takes then
     promote.take_failure(w, members.get(w, link.index))
   end
+  return takes
 end
 function counting.takes(w, step)
   over(w, w.decided, step, "p", function(link, index)
@@ -3835,10 +3859,10 @@ end
 function counting.decided(w, step)
   over(w, w.decided, step, "p", function(link, index)
     local r = members.get(w, index)
-    take(w, r, link)
+    local takes = take(w, r, link)
     local node, parent = member.node(r), members.get(w, link.index)
     if node.rest == "c" and not parent.f.ea and not parent.f.ca and not is_needed(w, parent) then
-      promote.cancel(w, parent, w.now, "node " .. node.key .. " needs it no more")
+      promote.cancel(w, parent, w.now, "node " .. node.key .. " needs it no more", takes)
     end
   end)
 end
@@ -3860,20 +3884,33 @@ local work = M.work
 local propagate = {}
 local DECIDED = { d = counting.decided, t = counting.takes }
 local COUNTS = { k = counting.ended, e = counting.late, r = counting.reopened }
+local function start(w)
+  local index = backlog.front(w.starts)
+  if index then
+    backlog.drop(w.starts)
+    sweep.start(w, index)
+  end
+  return index
+end
+local function count(w)
+  local step = backlog.front(w.counts)
+  if step then
+    COUNTS[step.letter](w, step)
+  end
+  return step
+end
+local function decide(w)
+  local step = backlog.front(w.decided)
+  if step then
+    DECIDED[step.letter](w, step)
+  end
+  return step
+end
 function propagate.run(w)
   while w.looked.visits > 0 do
-    local start, counted = backlog.front(w.starts), backlog.front(w.counts)
-    local decided = backlog.front(w.decided)
     if w.fl.f.sw then
       sweep.go_on(w)
-    elseif start then
-      backlog.drop(w.starts)
-      sweep.start(w, start)
-    elseif counted then
-      COUNTS[counted.letter](w, counted)
-    elseif decided then
-      DECIDED[decided.letter](w, decided)
-    else
+    elseif not (start(w) or count(w) or decide(w)) then
       break
     end
   end
@@ -4822,7 +4859,8 @@ function extension.apply(w, touched)
     places.commit(r, w.now)
     local count = links.count(r, "c")
     if r.f.ea and count > before then
-      backlog.push(w.counts, backlog.step("e", member.node(r).index, before, count, r.f.st))
+      local few = links.inline(r, "c")
+      backlog.push(w.counts, backlog.step("e", member.node(r).index, before, count, r.f.st, few))
     end
   end
 end
