@@ -1,6 +1,6 @@
 --- Counts what an attempt has used, in all budgets of the execution or in none. The outcome is `ok`, `already`
 --- when a report with this key was counted before, or `soft` or `hard` and which limit is passed: budget,
---- limit, what is used, what is reserved, and the dimension.
+--- limit, what is used, what is reserved, what was asked for, and the dimension.
 ---
 --- @arg id      id
 --- @arg attempt int

@@ -46,10 +46,10 @@ end
 --- What says that usage alone leaves no room, also when everything that is reserved came back, or nil.
 function admission.used_up(b, wanted)
   for _, name in ipairs(b.names) do
-    local limit = b.limits[name]
-    if limit.hard and limit.used + math.max(wanted[name] or 0, 1) > limit.hard then
-      return string.format("budget %s: %d %s of %d used, %d reserved",
-        b.budget, limit.used, name, limit.hard, limit.reserved)
+    local limit, least = b.limits[name], math.max(wanted[name] or 0, 1)
+    if limit.hard and limit.used + least > limit.hard then
+      return string.format("budget %s: %d %s asked for, %d of %d used, %d reserved",
+        b.budget, least, name, limit.used, limit.hard, limit.reserved)
     end
   end
   return nil

@@ -43,9 +43,9 @@ function usage.left(r, used)
   return after
 end
 
-local function breach(kind, b, name, limit, was)
+local function breach(kind, b, name, limit, was, asked)
   return table.concat({
-    kind, b.budget, number.text(limit), number.text(was.used), number.text(was.reserved), name,
+    kind, b.budget, number.text(limit), number.text(was.used), number.text(was.reserved), number.text(asked), name,
   }, " ")
 end
 
@@ -61,7 +61,7 @@ local function count(b, used, before, after)
     local limit, reported = b.limits[name], used[name] or 0
     limit.used = limit.used + reported
     if limit.hard and reported > 0 and limit.used + limit.reserved > limit.hard then
-      return breach("hard", b, name, limit.hard, stands[name])
+      return breach("hard", b, name, limit.hard, stands[name], reported)
     elseif limit.used > amounts.MAX then
       return nil, number.text(limit.used)
     end
@@ -73,7 +73,7 @@ local function soft_breach(b, used)
   for _, name in ipairs(b.names) do
     local limit = b.limits[name]
     if limit.soft and (used[name] or 0) > 0 and limit.used > limit.soft then
-      return breach("soft", b, name, limit.soft, limit)
+      return breach("soft", b, name, limit.soft, limit, used[name])
     end
   end
   return nil

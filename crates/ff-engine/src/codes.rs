@@ -10,6 +10,8 @@ pub enum CodeScope {
     Rule,
     /// A backend whose store, connection, configuration or version gives cause.
     Store,
+    /// No backend: a client that looks through what one answers.
+    Client,
 }
 
 /// One row of the table.
@@ -58,6 +60,9 @@ codes! {
     SCHEDULE_NOT_FOUND = "schedule_not_found", "NotFound", Rule,
         "No schedule of that id is in this namespace.",
         "Make the schedule first, or correct its id.";
+    NODE_NOT_FOUND = "node_not_found", "NotFound", Client,
+        "No node of that key is in the flow.",
+        "Correct the key.";
     VALIDATION = "validation", "Validation", Rule,
         "A field is malformed or out of range.",
         "Correct the call.";
@@ -161,8 +166,8 @@ codes! {
         "The backend has no room for new work; nothing was changed.",
         "Let the queue drain, then repeat.";
     INCOMPATIBLE = "incompatible", "Incompatible", Store,
-        "The store speaks another version of the protocol.",
-        "Upgrade one side.";
+        "The store speaks another version of the protocol, or does not take these credentials or settings.",
+        "Upgrade one side, or correct what was set.";
     CORRUPT = "corrupt", "Corrupt", Store,
         "A stored record cannot be read.",
         "Have an operator look; nothing was changed.";

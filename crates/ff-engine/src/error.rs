@@ -127,7 +127,8 @@ pub enum EngineError {
         #[source]
         source: Option<BoxError>,
     },
-    /// The store speaks another version. Upgrade one side.
+    /// The store speaks another version, or does not take the credentials or settings. Upgrade one side, or
+    /// correct them.
     #[error("incompatible store: {problem}")]
     Incompatible {
         /// What differs and what to change.
@@ -161,6 +162,8 @@ pub enum Entity {
     Budget,
     /// A schedule.
     Schedule,
+    /// A node of a flow.
+    Node,
 }
 
 /// What is wrong with nodes and edges.
@@ -372,6 +375,7 @@ impl EngineError {
             Self::NotFound { entity: Entity::Flow, .. } => codes::FLOW_NOT_FOUND,
             Self::NotFound { entity: Entity::Budget, .. } => codes::BUDGET_NOT_FOUND,
             Self::NotFound { entity: Entity::Schedule, .. } => codes::SCHEDULE_NOT_FOUND,
+            Self::NotFound { entity: Entity::Node, .. } => codes::NODE_NOT_FOUND,
             Self::Graph(problem) => problem.code(),
             Self::Flow { kind, .. } => kind.code(),
             Self::Validation { .. } => codes::VALIDATION,
@@ -476,8 +480,9 @@ impl From<ValueError> for EngineError {
             ValueError::Malformed { field, expected } => {
                 Self::validation(field, format!("must be {expected}"))
             }
-            ValueError::OutOfRange { field, min, max, actual } => {
-                Self::validation(field, format!("must be within {min}..={max}, is {actual}"))
+            ValueError::OutOfRange { field, unit, min, max, actual } => {
+                let problem = format!("must be within {min}..={max}{unit}, is {actual}{unit}");
+                Self::validation(field, problem)
             }
             other => Self::validation(other.field(), "is not valid"),
         }
@@ -492,6 +497,7 @@ impl fmt::Display for Entity {
             Self::Flow => "flow",
             Self::Budget => "budget",
             Self::Schedule => "schedule",
+            Self::Node => "node",
         })
     }
 }

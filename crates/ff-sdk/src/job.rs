@@ -88,7 +88,7 @@ impl Job {
     ///
     /// ```
     /// use ff_sdk::Job;
-    /// use ff_types::Payload;
+    /// use ff_sdk::Payload;
     ///
     /// let job = Job::raw("transcode", Payload::new(vec![0xff, 0xd8]));
     /// # let _ = job;

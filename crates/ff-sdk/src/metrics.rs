@@ -14,7 +14,7 @@ use ff_types::{LaneId, TaskKind};
 /// ```
 /// use std::sync::atomic::{AtomicUsize, Ordering};
 /// use ff_sdk::Metrics;
-/// use ff_types::LaneId;
+/// use ff_sdk::LaneId;
 ///
 /// #[derive(Default)]
 /// struct Claims(AtomicUsize);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ff_engine::{
     CreateSchedule, EngineError, IdSource, Misfire, Overlap, Recurrence, ScheduleSpec,
 };
-use ff_types::{ExecutionId, ScheduleId, Tags, TimestampMs, ValueError};
+use ff_types::{ExecutionId, ScheduleId, Tags, TimestampMs, ValueError, limits};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::job::{Job, again};
@@ -35,6 +35,8 @@ pub struct Schedule {
     recurrence: Recurrence,
     name: Option<String>,
     tags: Result<Tags, ValueError>,
+    /// A setter that the recurrence has no use for, and why.
+    misplaced: Option<(&'static str, &'static str)>,
     set: Set,
     minted: OnceLock<ScheduleId>,
 }
@@ -67,27 +69,38 @@ impl Schedule {
 
     fn of(recurrence: Recurrence, job: Job) -> Self {
         let (tags, set, minted) = (Ok(Tags::new()), Set::default(), OnceLock::new());
-        Self { job, recurrence, name: None, tags, set, minted }
+        Self { job, recurrence, name: None, tags, misplaced: None, set, minted }
     }
 
-    /// Gives it an id that follows from `name`, so that every process that makes the schedule of this name
-    /// makes the same one. Without a name the first making gives it an id of its own.
+    /// Gives it an id that follows from `name`, 1..=256 bytes, so that every process that makes the
+    /// schedule of this name makes the same one. Without a name the first making gives it an id of its own.
+    /// The name is the [`note`](Self::note), too, unless that is set.
+    ///
+    /// A schedule lies where the budgets do that its jobs draw on, and the id says where: with another
+    /// first budget, or none any more, it is another schedule. Delete the one before.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Reads the cron expression by the wall clock of this zone, such as `Europe/Berlin`.
+    /// Reads the cron expression by the wall clock of this zone, such as `Europe/Berlin`. An interval has
+    /// none.
     #[must_use]
     pub fn time_zone(mut self, name: impl Into<String>) -> Self {
+        if let Recurrence::Every { .. } = self.recurrence {
+            self.misplaced = Some(("time_zone", "does not go with an interval"));
+        }
         self.recurrence = self.recurrence.in_time_zone(name);
         self
     }
 
-    /// One of the times of an interval.
+    /// One of the times of an interval. A cron expression has none.
     #[must_use]
     pub fn anchor(mut self, at: TimestampMs) -> Self {
+        if let Recurrence::Cron { .. } = self.recurrence {
+            self.misplaced = Some(("anchor", "does not go with a cron expression"));
+        }
         self.recurrence = self.recurrence.with_anchor(at);
         self
     }
@@ -162,6 +175,10 @@ impl Schedule {
 
     /// What it says.
     pub(crate) fn spec(&self) -> Result<ScheduleSpec, EngineError> {
+        if let Some((field, problem)) = self.misplaced {
+            return Err(EngineError::validation(field, problem));
+        }
+        self.name.as_deref().map_or(Ok(()), valid_name)?;
         let work = self.job.submission_as(ExecutionId::from_u128(0), TimestampMs::ZERO)?;
         let mut spec = ScheduleSpec::new(self.recurrence.clone(), work);
         let Set { jitter, misfire, grace, overlap, starts_at, ends_at, note } = self.set.clone();
@@ -170,6 +187,9 @@ impl Schedule {
         spec.grace = grace.unwrap_or(spec.grace);
         spec.overlap = overlap.unwrap_or(spec.overlap);
         (spec.starts_at, spec.ends_at, spec.note) = (starts_at, ends_at, note);
+        if let (Some(name), true) = (&self.name, spec.note.is_empty()) {
+            spec.note.clone_from(name);
+        }
         Ok(spec)
     }
 
@@ -187,4 +207,15 @@ impl Schedule {
         let tags = self.tags.as_ref().map_err(|error| again(&error.clone().into()))?;
         Ok(CreateSchedule::new(id, spec).with_tags(tags.clone()))
     }
+}
+
+fn valid_name(name: &str) -> Result<(), EngineError> {
+    let limit = limits::SCHEDULE_NAME_MAX_BYTES;
+    if name.is_empty() {
+        return Err(EngineError::validation("name", "must not be empty"));
+    } else if name.len() > limit {
+        let (limit, actual) = (limit as u64, name.len() as u64);
+        return Err(EngineError::LimitExceeded { field: "name".into(), limit, actual });
+    }
+    Ok(())
 }

@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::client::ResultError;
 use crate::flow::FlowNotCompleted;
+use crate::json::DecodeError;
 use crate::task::saved::{StateToSave, as_json};
 use crate::task::{ParentError, Refused, Wait};
 
@@ -247,6 +248,7 @@ impl<E: Error + Send + Sync + 'static> From<E> for TaskError {
         if parent.is_some_and(ParentError::is_permanent)
             || result.is_some_and(|error| error.engine().is_none())
             || any.is::<FlowNotCompleted>()
+            || any.is::<DecodeError>()
         {
             return Self::permanent(message);
         }
@@ -345,6 +347,13 @@ mod tests {
     fn a_limit_of_the_engine_is_permanent() {
         let error = TaskError::from(EngineError::validation("percent", "is 101"));
         assert_eq!(error.class(), Some(FailureClass::Permanent));
+    }
+
+    #[test]
+    fn what_does_not_decode_is_permanent() {
+        let payload = ff_types::Payload::new(b"no number".to_vec());
+        let error = crate::json::decode::<u64>(Some(&payload)).unwrap_err();
+        assert_eq!(TaskError::from(error).class(), Some(FailureClass::Permanent));
     }
 
     #[test]

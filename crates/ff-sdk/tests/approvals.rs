@@ -100,6 +100,24 @@ async fn two_people_approve_however_often_they_click() {
 }
 
 #[tokio::test]
+async fn nobody_is_asked_for_a_number_of_answers_that_cannot_be() {
+    for sources in [0, 65] {
+        let handler = move |task: ClaimedTask, (): ()| async move {
+            ask(&task, "deploy", sources).await?.approved().map(drop)
+        };
+        let office = Office::new(Handlers::new().handler("deploy", handler));
+
+        let id = office.submit().await;
+
+        let result = office.engine.client().result::<()>(id).await;
+        let error = result.expect_err("it fails").to_string();
+        let problem = format!("sources must be within 1..=64, is {sources}");
+        assert!(error.contains(&problem), "{error}");
+        assert!(office.mailbox.all().is_empty(), "somebody was asked");
+    }
+}
+
+#[tokio::test]
 async fn one_rejection_decides() {
     let office = office();
     let id = office.submit().await;

@@ -71,7 +71,10 @@ async fn the_job_of_the_guide_stops_at_the_limit_and_goes_on() {
     rig.pass(Duration::from_secs(62)).await;
     assert_eq!(rig.state(id).await, ExecutionState::Blocked);
     let explained = rig.client.explain(id).await.unwrap();
-    assert_eq!(explained.reason, ExplainReason::AwaitingBudget { budget_id: tenant });
+    assert_eq!(
+        explained.reason,
+        ExplainReason::AwaitingBudget { budget_id: tenant, used_up: true }
+    );
 
     let limit = BudgetLimit::hard(2_000);
     rig.client.limit_budget(tenant, TOKENS, limit).await.unwrap();

@@ -250,4 +250,20 @@ async fn faults_of_the_graph_are_those_of_the_engine() {
     let error = engine.client().submit_flow(&flow).await.expect_err("it is a circle");
 
     assert!(matches!(error, EngineError::Graph(GraphProblem::Cycle { path }) if path.len() == 3));
+    let mut flow = Flow::new();
+    flow.node("a", good()).after_any(Vec::<String>::new());
+    let error = engine.client().submit_flow(&flow).await.expect_err("it waits for nobody");
+    assert_eq!(error.code(), "graph_quorum");
+}
+
+#[tokio::test]
+async fn a_node_that_is_not_there_is_not_found() {
+    let engine = engine();
+    let mut flow = Flow::new();
+    flow.node("a", good());
+    let id = engine.client().submit_flow(&flow).await.expect("it is a flow");
+
+    let error = engine.client().flow(id).node("b").await.expect_err("there is no such node");
+
+    assert_eq!((error.code(), error.to_string().as_str()), ("node_not_found", "node b not found"));
 }

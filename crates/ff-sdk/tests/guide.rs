@@ -13,6 +13,7 @@ use std::time::Duration;
 use ff_backend_mem::MemBackend;
 use ff_sdk::prelude::*;
 use ff_sdk::testing::TestEngine;
+use ff_sdk::{BackendConfig, Namespace, ValueError};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
@@ -48,6 +49,20 @@ async fn resize(task: ClaimedTask, image: Image) -> Result<Report, TaskError> {
     Ok(Report { bytes: name.len() })
 }
 // endregion
+
+fn staging(url: &str) -> Result<BackendConfig, ValueError> {
+    // region: namespace
+    let config = BackendConfig::from_url(url)?.with_namespace(Namespace::new("staging")?);
+    // endregion
+    Ok(config)
+}
+
+fn patient(job: Job) -> Job {
+    // region: retry
+    let backoff = Backoff::Exponential { base_ms: 500, factor: 2, cap_ms: 60_000 };
+    job.retry(RetryPolicy::default().with_max_retries(10).with_backoff(backoff))
+    // endregion
+}
 
 fn job(image: &Image) -> Job {
     // region: job
@@ -109,6 +124,30 @@ async fn the_job_of_the_guide_runs_when_it_is_due() {
     let report = use_client(engine.client(), &image).await.expect("it completed");
     assert_eq!(report.bytes, 7);
     assert_eq!(engine.now().saturating_since(start), Duration::from_secs(60));
+}
+
+#[test]
+fn the_namespace_of_the_guide_is_part_of_the_settings() {
+    let config = staging("valkey://127.0.0.1:6379").expect("the URL is valid");
+    assert_eq!(config.namespace.as_str(), "staging");
+}
+
+#[tokio::test]
+async fn the_retries_of_the_guide_are_made() {
+    let attempts = Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let counted = Arc::clone(&attempts);
+    let handlers = Handlers::new().handler("flaky", move |_: ClaimedTask, (): ()| {
+        counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        async { Err::<(), _>(TaskError::transient("not today")) }
+    });
+    let engine = TestEngine::new(|clock| Arc::new(MemBackend::builder().clock(clock).build()))
+        .handlers(handlers);
+
+    let flaky = patient(Job::new("flaky", &()));
+    let id = engine.client().submit(&flaky).await.expect("it is accepted").id();
+    engine.run_until_ended(id).await.expect("it ends");
+
+    assert_eq!(attempts.load(std::sync::atomic::Ordering::Relaxed), 11);
 }
 
 #[tokio::test]

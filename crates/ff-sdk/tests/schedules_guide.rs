@@ -125,6 +125,33 @@ async fn one_name_is_one_schedule_that_can_be_replaced() {
 }
 
 #[tokio::test]
+async fn what_does_not_go_with_a_schedule_is_refused() {
+    let rig = Rig::new();
+    let job = || Job::new("report", "sales");
+    let refused = async |schedule: Schedule| {
+        rig.client.create_schedule(&schedule).await.expect_err("it is refused").to_string()
+    };
+
+    let zoned = refused(Schedule::every(SECOND, job()).time_zone("Mars")).await;
+    assert_eq!(zoned, "time_zone does not go with an interval");
+    let anchored = refused(Schedule::cron("@daily", job()).anchor(TimestampMs(1))).await;
+    assert_eq!(anchored, "anchor does not go with a cron expression");
+    assert_eq!(refused(Schedule::cron("@daily", job()).named("")).await, "name must not be empty");
+    let long = refused(Schedule::cron("@daily", job()).named("n".repeat(257))).await;
+    assert_eq!(long, "name is 257, the limit is 256");
+}
+
+#[tokio::test]
+async fn the_name_is_the_note_unless_that_is_set() {
+    let rig = Rig::new();
+    let schedule = Schedule::cron("@daily", Job::new("report", "sales")).named("sales report");
+
+    let id = rig.client.create_schedule(&schedule).await.expect("it is made");
+
+    assert_eq!(rig.client.schedule(id).await.expect("it is there").spec.note, "sales report");
+}
+
+#[tokio::test]
 async fn a_pause_is_passed_over_and_made_up_for_once() {
     let rig = Rig::new();
     let worker = rig.worker().handler("report", report).build().unwrap().start();

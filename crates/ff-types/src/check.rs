@@ -26,11 +26,32 @@ pub(crate) fn range(
     max: u64,
     actual: u64,
 ) -> Result<(), ValueError> {
+    range_in("", field, min, max, actual)
+}
+
+/// Refuses a time outside `min..=max`, all in milliseconds, of a field whose name does not say so.
+pub(crate) fn millis(
+    field: &'static str,
+    min: u64,
+    max: u64,
+    actual: u64,
+) -> Result<(), ValueError> {
+    range_in(" ms", field, min, max, actual)
+}
+
+fn range_in(
+    unit: &'static str,
+    field: &'static str,
+    min: u64,
+    max: u64,
+    actual: u64,
+) -> Result<(), ValueError> {
     if (min..=max).contains(&actual) {
         return Ok(());
     }
     Err(ValueError::OutOfRange {
         field,
+        unit,
         min: narrow(min),
         max: narrow(max),
         actual: narrow(actual),

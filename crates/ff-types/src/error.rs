@@ -40,10 +40,12 @@ pub enum ValueError {
     },
     /// The number lies outside its range. A number that does not fit an `i64` is given as the
     /// nearest one that does.
-    #[error("{field}: {actual} is outside {min}..={max}")]
+    #[error("{field}: {actual}{unit} is outside {min}..={max}{unit}")]
     OutOfRange {
         /// The field that was refused.
         field: &'static str,
+        /// What is counted, behind a space, such as ` ms`; empty where the field says it.
+        unit: &'static str,
         /// The smallest number accepted.
         min: i64,
         /// The largest number accepted.
@@ -85,8 +87,24 @@ mod tests {
                 "tags: 17 items, at most 16 are allowed",
             ),
             (
-                ValueError::OutOfRange { field: "priority", min: -100, max: 100, actual: 101 },
+                ValueError::OutOfRange {
+                    field: "priority",
+                    unit: "",
+                    min: -100,
+                    max: 100,
+                    actual: 101,
+                },
                 "priority: 101 is outside -100..=100",
+            ),
+            (
+                ValueError::OutOfRange {
+                    field: "retention",
+                    unit: " ms",
+                    min: 0,
+                    max: 9,
+                    actual: 10,
+                },
+                "retention: 10 ms is outside 0..=9 ms",
             ),
         ];
 

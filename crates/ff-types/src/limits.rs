@@ -228,6 +228,8 @@ pub const SCHEDULE_GRACE_DEFAULT_MS: u64 = MINUTE_MS;
 pub const SCHEDULE_GRACE_MAX_MS: u64 = 366 * DAY_MS;
 /// Most missed occurrences that a schedule makes up for.
 pub const SCHEDULE_CATCH_UP_MAX: u32 = 100;
+/// Longest name that the id of a schedule follows from.
+pub const SCHEDULE_NAME_MAX_BYTES: usize = 256;
 /// Longest note of a schedule: 1 KiB.
 pub const SCHEDULE_NOTE_MAX_BYTES: usize = KIB;
 /// Most occurrences that one look at a schedule submits; the next look goes on.

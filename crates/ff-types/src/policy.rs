@@ -134,9 +134,9 @@ impl ExecutionPolicy {
         check::range("max_reclaims", 0, RECLAIMS_MAX.into(), self.max_reclaims.into())?;
         if let Some(timeout) = self.attempt_timeout {
             let (min, max) = (ATTEMPT_TIMEOUT_MIN_MS, ATTEMPT_TIMEOUT_MAX_MS);
-            check::range("attempt_timeout", min, max, whole_ms(timeout))?;
+            check::millis("attempt_timeout", min, max, whole_ms(timeout))?;
         }
-        check::range("retention", 0, RETENTION_MAX_MS, whole_ms(self.retention))
+        check::millis("retention", 0, RETENTION_MAX_MS, whole_ms(self.retention))
     }
 }
 

@@ -51,8 +51,7 @@ pub fn parse(text: &str) -> anyhow::Result<Vec<Limit>> {
 pub fn render_limits(limits: &[Limit]) -> String {
     let mut page = format!(
         "# Limits\n\n\
-         Every bound is a constant in [`{LIMITS_FILE}`](../../{LIMITS_FILE}). Those of frames and usage\n\
-         belong to types whose verbs are not built yet.\n\n\
+         Every bound is a constant in [`{LIMITS_FILE}`](../../{LIMITS_FILE}).\n\n\
          | constant | value | type | meaning |\n|---|---|---|---|\n"
     );
     for limit in limits {

@@ -10,7 +10,7 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "3bb625b80b05d8cfe1b3dfc0c3ae59d9" }
+M.library = { PROTOCOL = 1, HASH = "e52e3c36c8c666a9e4b9eb369679728d" }
 
 M.keys = (function()
 local keys = {}
@@ -824,10 +824,10 @@ function admission.fits(b, wanted)
 end
 function admission.used_up(b, wanted)
   for _, name in ipairs(b.names) do
-    local limit = b.limits[name]
-    if limit.hard and limit.used + math.max(wanted[name] or 0, 1) > limit.hard then
-      return string.format("budget %s: %d %s of %d used, %d reserved",
-        b.budget, limit.used, name, limit.hard, limit.reserved)
+    local limit, least = b.limits[name], math.max(wanted[name] or 0, 1)
+    if limit.hard and limit.used + least > limit.hard then
+      return string.format("budget %s: %d %s asked for, %d of %d used, %d reserved",
+        b.budget, least, name, limit.used, limit.hard, limit.reserved)
     end
   end
   return nil
@@ -6024,9 +6024,9 @@ function usage.left(r, used)
   end
   return after
 end
-local function breach(kind, b, name, limit, was)
+local function breach(kind, b, name, limit, was, asked)
   return table.concat({
-    kind, b.budget, number.text(limit), number.text(was.used), number.text(was.reserved), name,
+    kind, b.budget, number.text(limit), number.text(was.used), number.text(was.reserved), number.text(asked), name,
   }, " ")
 end
 local function count(b, used, before, after)
@@ -6039,7 +6039,7 @@ local function count(b, used, before, after)
     local limit, reported = b.limits[name], used[name] or 0
     limit.used = limit.used + reported
     if limit.hard and reported > 0 and limit.used + limit.reserved > limit.hard then
-      return breach("hard", b, name, limit.hard, stands[name])
+      return breach("hard", b, name, limit.hard, stands[name], reported)
     elseif limit.used > amounts.MAX then
       return nil, number.text(limit.used)
     end
@@ -6050,7 +6050,7 @@ local function soft_breach(b, used)
   for _, name in ipairs(b.names) do
     local limit = b.limits[name]
     if limit.soft and (used[name] or 0) > 0 and limit.used > limit.soft then
-      return breach("soft", b, name, limit.soft, limit)
+      return breach("soft", b, name, limit.soft, limit, used[name])
     end
   end
   return nil

@@ -141,11 +141,15 @@ fn outcome_of(text: &str) -> Option<UsageOutcome> {
     match words[..] {
         ["ok"] => Some(UsageOutcome::Ok),
         ["already"] => Some(UsageOutcome::AlreadyApplied),
-        [kind, budget, limit, used, reserved, dimension] => {
-            let (limit, used, reserved) =
-                (limit.parse().ok()?, used.parse().ok()?, reserved.parse().ok()?);
-            let dimension = dimension.to_owned();
-            let breach = Breach::new(budget.parse().ok()?, dimension, limit, used, reserved);
+        [kind, budget, limit, used, reserved, requested, dimension] => {
+            let breach = Breach::new(
+                budget.parse().ok()?,
+                dimension.to_owned(),
+                limit.parse().ok()?,
+                used.parse().ok()?,
+                reserved.parse().ok()?,
+                requested.parse().ok()?,
+            );
             match kind {
                 "soft" => Some(UsageOutcome::SoftBreach(breach)),
                 "hard" => Some(UsageOutcome::HardBreach(breach)),

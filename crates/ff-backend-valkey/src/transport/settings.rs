@@ -82,7 +82,8 @@ impl Settings<'_> {
         let server = Server::new(connection.host.as_str(), connection.port);
         #[cfg(not(feature = "tls"))]
         if connection.tls || self.ca_pem.is_some() {
-            let problem = "encrypted connections need the feature `tls` of ff-backend-valkey";
+            let problem =
+                "encrypted connections need the feature `tls` of ff-connect or ff-backend-valkey";
             return Err(TransportError::Settings(problem.to_owned()));
         }
         let password = connection.password.as_ref().map(|password| quoted(password.expose()));

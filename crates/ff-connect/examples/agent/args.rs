@@ -24,6 +24,9 @@ impl Args {
         let mut args = Self { words: 60, limit: 32, raise: 16, url: "mem:".to_owned() };
         while let Some(option) = given.next() {
             let option = option.to_string_lossy().into_owned();
+            if option == "--help" {
+                return Err(USAGE.to_owned());
+            }
             if !["--words", "--limit", "--raise", "--url"].contains(&option.as_str()) {
                 return Err(usage(&format!("no such option: {option}")));
             }

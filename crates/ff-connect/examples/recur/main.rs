@@ -83,8 +83,9 @@ async fn run() -> Result<bool, Failure> {
         .note("beats every second");
     let id = client.create_schedule(&schedule).await?;
     for view in client.list_schedules(&ListSchedules::all()).await? {
-        let next = view.upcoming(3)?;
-        writeln!(io::stdout(), "{} {}: next {next:?}", view.spec.recurrence, view.spec.note)?;
+        let next: Vec<_> = view.upcoming(3)?.iter().map(TimestampMs::to_string).collect();
+        let (recurrence, note, next) = (view.spec.recurrence, view.spec.note, next.join(", "));
+        writeln!(io::stdout(), "{recurrence} {note}: next {next}")?;
     }
 
     seen.wait_for(BEFORE).await;

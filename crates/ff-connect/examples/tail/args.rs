@@ -28,6 +28,7 @@ impl Args {
                     let given = words.next().and_then(|url| url.into_string().ok());
                     url = given.ok_or_else(|| usage("--url needs a URL"))?;
                 }
+                Some("--help") => return Err(USAGE.to_owned()),
                 Some(option) if option.starts_with('-') => {
                     return Err(usage(&format!("no such option: {option}")));
                 }

@@ -26,6 +26,9 @@ impl Args {
                 args.without_keys = true;
                 continue;
             }
+            if option == "--help" {
+                return Err(USAGE.to_owned());
+            }
             if !["--flood", "--url"].contains(&option.as_str()) {
                 return Err(usage(&format!("no such option: {option}")));
             }

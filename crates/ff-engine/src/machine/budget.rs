@@ -203,14 +203,21 @@ impl BudgetRecord {
     fn used_up(&self, wanted: &Amounts) -> Option<Breach> {
         self.dimensions.iter().find_map(|(name, dimension)| {
             let limit = dimension.limit.hard?;
-            let passed = dimension.used.saturating_add(amount(wanted, name).max(1)) > limit;
-            passed.then(|| self.breach(name, dimension, limit))
+            let least = amount(wanted, name).max(1);
+            let passed = dimension.used.saturating_add(least) > limit;
+            passed.then(|| self.breach(name, dimension, limit, least))
         })
     }
 
-    fn breach(&self, name: &str, dimension: &BudgetDimension, limit: u64) -> Breach {
+    fn breach(
+        &self,
+        name: &str,
+        dimension: &BudgetDimension,
+        limit: u64,
+        requested: u64,
+    ) -> Breach {
         let (used, reserved) = (dimension.used, dimension.reserved);
-        Breach::new(self.spec.id, name.to_owned(), limit, used, reserved)
+        Breach::new(self.spec.id, name.to_owned(), limit, used, reserved, requested)
     }
 }
 
@@ -477,7 +484,8 @@ pub fn report_usage(
             let sum = dimension.used.saturating_add(dimension.reserved);
             if let Some(limit) = dimension.limit.hard.filter(|hard| reported > 0 && sum > *hard) {
                 let was = &stands.dimensions[name];
-                return Ok((None, UsageOutcome::HardBreach(stands.breach(name, was, limit))));
+                let breach = stands.breach(name, was, limit, reported);
+                return Ok((None, UsageOutcome::HardBreach(breach)));
             }
             if dimension.used > limits::USAGE_AMOUNT_MAX {
                 return Err(too_much(dimension.used));
@@ -486,7 +494,8 @@ pub fn report_usage(
         soft = soft.or_else(|| {
             next.dimensions.iter().find_map(|(name, dimension)| {
                 let limit = dimension.limit.soft.filter(|soft| dimension.used > *soft)?;
-                (amount(&amounts, name) > 0).then(|| next.breach(name, dimension, limit))
+                let reported = amount(&amounts, name);
+                (reported > 0).then(|| next.breach(name, dimension, limit, reported))
             })
         });
         if tables.first_blocked(*id).is_some() {

@@ -55,7 +55,8 @@ pub fn explain(
         let (open, total) = (run.dependencies.open(), run.dependencies.total);
         (ExplainReason::AwaitingParents { open, total }, None)
     } else if let Some(budget_id) = run.blocked_on {
-        (ExplainReason::AwaitingBudget { budget_id }, resets_at(budget_id))
+        let used_up = run.set_aside.is_some();
+        (ExplainReason::AwaitingBudget { budget_id, used_up }, resets_at(budget_id))
     } else if run.reasons.contains(BlockReason::Delay) {
         match run.delay_until {
             Some(until) if until <= now => (ExplainReason::AwaitingMaintenance, placement.due),

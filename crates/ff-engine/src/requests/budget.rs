@@ -233,16 +233,21 @@ impl CreateBudget {
 fn valid_limit(dimension: &str, limit: BudgetLimit) -> Result<(), EngineError> {
     let (length, max) = (dimension.len(), limits::USAGE_DIMENSION_MAX_BYTES);
     if !(1..=max).contains(&length) || !dimension.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let problem = format!("names a dimension that is not 1..={max} printable ASCII bytes");
+        let problem =
+            format!("names a dimension that is not 1..={max} printable ASCII bytes without space");
         return Err(EngineError::validation("limits", problem));
     }
-    for amount in [limit.soft, limit.hard].into_iter().flatten() {
-        valid_amount("limits", amount)?;
+    let field = || format!("limits.{dimension}");
+    for actual in [limit.soft, limit.hard].into_iter().flatten() {
+        let limit = limits::USAGE_AMOUNT_MAX;
+        if actual > limit {
+            return Err(EngineError::LimitExceeded { field: field().into(), limit, actual });
+        }
     }
     match (limit.soft, limit.hard) {
         (Some(soft), Some(hard)) if soft > hard => {
             let problem = format!("has a soft limit of {soft} over a hard one of {hard}");
-            Err(EngineError::validation("limits", problem))
+            Err(EngineError::validation(field(), problem))
         }
         _ => Ok(()),
     }
@@ -460,6 +465,8 @@ pub struct Breach {
     pub used: u64,
     /// What running attempts have reserved, this one among them.
     pub reserved: u64,
+    /// What was asked for: by the report, or by the estimate of what was to start.
+    pub requested: u64,
 }
 
 impl Breach {
@@ -470,15 +477,17 @@ impl Breach {
         limit: u64,
         used: u64,
         reserved: u64,
+        requested: u64,
     ) -> Self {
-        Self { budget_id, dimension, limit, used, reserved }
+        Self { budget_id, dimension, limit, used, reserved, requested }
     }
 }
 
 impl fmt::Display for Breach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { budget_id, dimension, limit, used, reserved } = self;
-        write!(f, "budget {budget_id}: {used} {dimension} of {limit} used, {reserved} reserved")
+        let Self { budget_id, dimension, limit, used, reserved, requested } = self;
+        write!(f, "budget {budget_id}: {requested} {dimension} asked for, ")?;
+        write!(f, "{used} of {limit} used, {reserved} reserved")
     }
 }
 
@@ -505,8 +514,8 @@ mod tests {
         let cases = [
             (budget(), "limits must name"),
             (many, "limits is 17, the limit is 16"),
-            (of(BudgetLimit::hard(1 << 53)), "limits is 9007199254740992"),
-            (of(BudgetLimit::soft_and_hard(2, 1)), "limits has a soft limit of 2"),
+            (of(BudgetLimit::hard(1 << 53)), "limits.input_tokens is 9007199254740992"),
+            (of(BudgetLimit::soft_and_hard(2, 1)), "limits.input_tokens has a soft limit of 2"),
             (budget().with_limit("a b", BudgetLimit::COUNTED), "limits names a dimension"),
             (window(Duration::from_millis(999)), "window.every must be within 1000"),
         ];

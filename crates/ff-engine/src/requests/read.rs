@@ -311,6 +311,8 @@ pub enum ExplainReason {
     AwaitingBudget {
         /// The budget.
         budget_id: BudgetId,
+        /// Whether what is used leaves it no room even when everything that is reserved comes back.
+        used_up: bool,
     },
     /// It waits for its start, its retry or the end of its pause.
     Delayed,
@@ -386,8 +388,12 @@ impl fmt::Display for ExplainReason {
             Self::AwaitingParents { open, total } => {
                 write!(f, "it waits for parents: {open} of its {total} edges are open")
             }
-            Self::AwaitingBudget { budget_id } => {
+            Self::AwaitingBudget { budget_id, used_up: false } => {
                 write!(f, "it waits for room in budget {budget_id}")
+            }
+            Self::AwaitingBudget { budget_id, used_up: true } => {
+                write!(f, "it needs more than is left of budget {budget_id}, until that is ")?;
+                f.write_str("raised or starts from nothing")
             }
             Self::Delayed => f.write_str("it is delayed"),
             Self::Suspended { waitpoints: 1 } => {

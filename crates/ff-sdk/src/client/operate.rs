@@ -27,11 +27,10 @@ impl Client {
     /// # use std::sync::Arc;
     /// # use ff_backend_mem::MemBackend;
     /// # use ff_sdk::{Client, Job};
-    /// use ff_engine::ListRequest;
-    /// use ff_types::ExecutionState;
+    /// use ff_sdk::{ExecutionState, ListRequest};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), ff_engine::EngineError> {
+    /// # async fn main() -> Result<(), ff_sdk::EngineError> {
     /// # let client = Client::new(Arc::new(MemBackend::new()));
     /// client.submit(&Job::new("greet", &"Ada")).await?;
     /// let ready = ListRequest::new().with_state(ExecutionState::Ready);

@@ -61,8 +61,8 @@ impl Flow {
         self.drafts.add(key.into(), job)
     }
 
-    /// A failure that no node may take cancels the rest. Without this, only what depends on it is
-    /// skipped.
+    /// A failure that no node may take cancels the rest, also what was to run after it in any case
+    /// ([`NewNode::always_after`]). Without this, only what depends on it is skipped.
     #[must_use]
     pub fn fail_fast(self) -> Self {
         self.set(|parts| {

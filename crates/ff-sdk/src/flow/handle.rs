@@ -1,7 +1,7 @@
 //! One flow, for a client that steers and reads it.
 
 use ff_engine::{
-    EngineBackendExt as _, EngineError, ExtendFlow, FlowProblem, FlowView, GraphPage, GraphProblem,
+    EngineBackendExt as _, EngineError, Entity, ExtendFlow, FlowProblem, FlowView, GraphPage,
     ReadGraph,
 };
 use ff_types::{ExecutionId, FlowId, NodeKey, RequestId, limits};
@@ -76,7 +76,7 @@ impl FlowHandle {
     /// The execution of a node; it looks through the graph for it.
     ///
     /// # Errors
-    /// [`EngineError::Graph`] when there is none of this key.
+    /// [`EngineError::NotFound`] when there is none of this key.
     pub async fn node(&self, key: &str) -> Result<ExecutionId, EngineError> {
         let mut from = Some(0);
         while let Some(index) = from {
@@ -86,13 +86,14 @@ impl FlowHandle {
             }
             from = page.next;
         }
-        Err(GraphProblem::UnknownNode { key: NodeKey::new(key)? }.into())
+        let key = NodeKey::new(key)?;
+        Err(EngineError::NotFound { entity: Entity::Node, id: Some(key.to_string()) })
     }
 
     /// Waits for the end of a node and reads its result, as [`Client::result`] does.
     ///
     /// # Errors
-    /// [`EngineError::Graph`], inside [`ResultError::Engine`], when there is none of this key.
+    /// [`EngineError::NotFound`], inside [`ResultError::Engine`], when there is none of this key.
     pub async fn result<R: DeserializeOwned>(&self, key: &str) -> Result<R, ResultError> {
         self.client.result(self.node(key).await?).await
     }

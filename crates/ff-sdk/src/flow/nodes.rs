@@ -5,7 +5,7 @@
     reason = "what a setter is told is in the flow, whether or not its answer is used"
 )]
 
-use ff_engine::{EngineError, FlowEdge, FlowNode};
+use ff_engine::{EngineError, FlowEdge, FlowNode, GraphProblem};
 use ff_types::{EdgeCondition, FlowId, JoinPolicy, JoinRest, NodeKey, TimestampMs};
 
 use crate::job::Job;
@@ -85,6 +85,9 @@ impl Draft {
                 let problem = "does not go with a flow, whose id makes a repeat harmless";
                 return Err(EngineError::validation("idempotency", problem));
             }
+            if self.join == JoinPolicy::Any && self.edges.is_empty() {
+                return Err(GraphProblem::Quorum { key, quorum: 1, parents: 0 }.into());
+            }
             let node = FlowNode::new(key.clone(), submission);
             built.nodes.push(node.with_join(self.join).with_rest(self.rest));
         }
@@ -148,8 +151,8 @@ impl NewNode<'_> {
         self
     }
 
-    /// Runs after the first success among these. It holds for all edges of the node: one that is
-    /// satisfied is enough.
+    /// Runs after the first success among these, of which there has to be one. It holds for all edges of
+    /// the node: one that is satisfied is enough.
     pub fn after_any<I>(self, parents: I) -> Self
     where
         I: IntoIterator,

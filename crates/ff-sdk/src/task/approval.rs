@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
-use ff_engine::{Distinct, ResumeReason, ResumeView, TimeoutBehavior};
+use ff_engine::{Distinct, EngineError, ResumeReason, ResumeView, TimeoutBehavior};
 use ff_types::backend::{ResumeSignal, WaitpointToken};
+use ff_types::limits;
 
 use super::{ClaimedTask, Wait, WaitOn};
 use crate::task_error::TaskError;
@@ -144,13 +145,19 @@ impl Approval<'_> {
     /// token.
     ///
     /// # Errors
-    /// A wait ([`TaskError::suspend`]), or what went wrong in asking.
+    /// A wait ([`TaskError::suspend`]), what went wrong in asking, or a number of sources that is out of
+    /// bounds: then nobody is asked.
     pub async fn ask<F, Fut, E>(self, invite: F) -> Result<Decision, TaskError>
     where
         F: FnOnce(WaitpointToken) -> Fut + Send,
         Fut: Future<Output = Result<(), E>> + Send,
         E: Into<TaskError>,
     {
+        let most = limits::SIGNALS_PER_WAITPOINT_MAX;
+        if !(1..=most).contains(&(self.sources as usize)) {
+            let problem = format!("must be within 1..={most}, is {}", self.sources);
+            return Err(EngineError::validation("sources", problem).into());
+        }
         let attempt = self.task.attempt.as_ref();
         if !attempt.latest_wait.is_answered() {
             let view = attempt.resume_view().await?;

@@ -44,7 +44,7 @@ pub enum TestError {
 /// use ff_backend_mem::MemBackend;
 /// use ff_sdk::prelude::*;
 /// use ff_sdk::testing::TestEngine;
-/// use ff_types::{Backoff, Jitter, RetryPolicy};
+/// use ff_sdk::{Backoff, Jitter, RetryPolicy};
 ///
 /// async fn charge(task: ClaimedTask, cents: u64) -> Result<u64, TaskError> {
 ///     match task.retries() {

@@ -249,11 +249,10 @@ impl WorkerBuilder {
         if self.lanes.is_empty() {
             self.lanes.push(LaneId::new(crate::DEFAULT_LANE)?);
         }
-        let most = Semaphore::MAX_PERMITS;
-        if !(self.lanes.len()..=most).contains(&self.concurrency) {
+        let (least, most) = (self.lanes.len(), Semaphore::MAX_PERMITS);
+        if !(least..=most).contains(&self.concurrency) {
             let problem = format!(
-                "must be at least the number of lanes, {}, is {}",
-                self.lanes.len(),
+                "must be within {least}..={most}, at least one a lane, is {}",
                 self.concurrency
             );
             return Err(EngineError::validation("concurrency", problem));

@@ -81,10 +81,10 @@ impl ClaimPolicy {
 
     /// Refuses whatever lies outside the bounds stated at the fields.
     pub fn validate(&self) -> Result<(), ValueError> {
-        check::range("lease_ttl", LEASE_TTL_MIN_MS, LEASE_TTL_MAX_MS, whole_ms(self.lease_ttl))?;
+        check::millis("lease_ttl", LEASE_TTL_MIN_MS, LEASE_TTL_MAX_MS, whole_ms(self.lease_ttl))?;
         check::range("max_tasks", 1, CLAIM_MAX_TASKS.into(), self.max_tasks.into())?;
         match self.max_wait {
-            Some(max_wait) => check::range("max_wait", 0, MAX_WAIT_MAX_MS, whole_ms(max_wait)),
+            Some(max_wait) => check::millis("max_wait", 0, MAX_WAIT_MAX_MS, whole_ms(max_wait)),
             None => Ok(()),
         }
     }

@@ -13,8 +13,8 @@ use crate::duration_ms::{self, whole_ms};
 use crate::error::ValueError;
 use crate::ids::{ExecutionId, WaitpointId};
 use crate::limits::{
-    WAITPOINT_EXPIRES_DEFAULT_MS, WAITPOINT_EXPIRES_MAX_MS, WAITPOINT_EXPIRES_MIN_MS,
-    WAITPOINT_MATCHER_MAX_BYTES,
+    SIGNAL_NAME_MAX_BYTES, WAITPOINT_EXPIRES_DEFAULT_MS, WAITPOINT_EXPIRES_MAX_MS,
+    WAITPOINT_EXPIRES_MIN_MS, WAITPOINT_MATCHER_MAX_BYTES,
 };
 use crate::text::text_enum;
 use crate::types::{TimestampMs, WaitpointKey};
@@ -160,10 +160,17 @@ impl WaitpointSpec {
         Some(WaitpointToken::new(address, hmac))
     }
 
-    /// Refuses a matcher of more than 256 bytes, a fresh waitpoint whose life is too short or too
+    /// Refuses a matcher of more than 256 bytes, one for a name that no signal can have, a fresh waitpoint whose life is too short or too
     /// long, and a token without its expiry or the reverse.
     pub fn validate(&self) -> Result<(), ValueError> {
         check::bytes("waitpoint_matcher", WAITPOINT_MATCHER_MAX_BYTES, self.matcher.len())?;
+        if self.kind == WaitpointKind::SignalName {
+            check::bytes("waitpoint_matcher", SIGNAL_NAME_MAX_BYTES, self.matcher.len())?;
+            if self.matcher.is_empty() {
+                let expected = "the name of a signal, which is not empty";
+                return Err(ValueError::Malformed { field: "waitpoint_matcher", expected });
+            }
+        }
         if self.expires_at.is_some() != self.hmac_token.is_some() {
             return Err(ValueError::Malformed {
                 field: "waitpoint",
@@ -252,6 +259,10 @@ mod tests {
         assert!(!fresh(0).is_pending());
         assert_eq!(fresh(256).validate(), Ok(()));
         assert_eq!(fresh(257).validate().unwrap_err().field(), "waitpoint_matcher");
+        for (length, is_valid) in [(0, false), (1, true), (128, true), (129, false)] {
+            let named = WaitpointSpec { kind: WaitpointKind::SignalName, ..fresh(length) };
+            assert_eq!(named.validate().is_ok(), is_valid, "{length}");
+        }
     }
 
     #[test]

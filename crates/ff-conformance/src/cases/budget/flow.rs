@@ -90,9 +90,11 @@ pub(crate) async fn extensions_draw_on_the_flows(fx: Fixture) -> CaseResult {
     let own = fx.budget_of(10).await?;
     let flow = flow_with(&fx, &[of_flow]).await?;
     let extension = fx.extension(flow, "", "").await?.with_budgets([named, of_flow])?;
-    let extension = extension
-        .with_node(node(&fx, "b", &[own, of_flow, named])?)
-        .with_node(node(&fx, "c", &[])?);
+    let extension = extension.with_node(node(&fx, "b", &[own, of_flow, named])?).with_node(node(
+        &fx,
+        "c",
+        &[],
+    )?);
 
     fx.backend.extend_flow(&extension).await?;
 

@@ -70,9 +70,9 @@ pub(crate) async fn report_is_all_or_nothing(fx: Fixture) -> CaseResult {
     let before = fx.snapshot().await;
 
     let over = fx.usage(&task, &report(1, "b").with_custom("pages", 2)).await?;
-    ensure_eq!(over, UsageOutcome::HardBreach(Breach::new(narrow, "pages".into(), 2, 1, 0)));
+    ensure_eq!(over, UsageOutcome::HardBreach(Breach::new(narrow, "pages".into(), 2, 1, 0, 2)));
     let over = fx.usage(&task, &report(7, "c")).await?;
-    ensure_eq!(over, UsageOutcome::HardBreach(Breach::new(narrow, TOKENS.into(), 10, 4, 0)));
+    ensure_eq!(over, UsageOutcome::HardBreach(Breach::new(narrow, TOKENS.into(), 10, 4, 0, 7)));
 
     ensure_eq!(fx.snapshot().await, before, "a part of it was counted");
     ensure_eq!(fx.usage(&task, &report(6, "c")).await?, UsageOutcome::Ok);
@@ -150,11 +150,11 @@ pub(crate) async fn soft_limit_is_told(fx: Fixture) -> CaseResult {
     let budget = fx.make(&request.with_limit("pages", BudgetLimit::COUNTED)).await?;
     let task = fx.submit_and_claim(&fx.spending(budget, 0)?).await?;
     let passed =
-        |used| UsageOutcome::SoftBreach(Breach::new(budget, TOKENS.to_owned(), 5, used, 0));
+        |used, by| UsageOutcome::SoftBreach(Breach::new(budget, TOKENS.to_owned(), 5, used, 0, by));
 
     ensure_eq!(fx.usage(&task, &report(5, "a")).await?, UsageOutcome::Ok);
-    ensure_eq!(fx.usage(&task, &report(1, "b")).await?, passed(6));
-    ensure_eq!(fx.usage(&task, &report(4, "c")).await?, passed(10));
+    ensure_eq!(fx.usage(&task, &report(1, "b")).await?, passed(6, 1));
+    ensure_eq!(fx.usage(&task, &report(4, "c")).await?, passed(10, 4));
     let pages = UsageDimensions::new().with_custom("pages", 1).with_dedup_key("d");
     ensure_eq!(fx.usage(&task, &pages).await?, UsageOutcome::Ok);
     Ok(())

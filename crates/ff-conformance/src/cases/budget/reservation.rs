@@ -70,7 +70,7 @@ pub(crate) async fn report_takes_from_the_reservation(fx: Fixture) -> CaseResult
     ensure_eq!(fx.spent(budget).await?, (0, 10));
 
     let over = fx.usage(&other, &report(5, "a")).await?;
-    ensure_eq!(over, UsageOutcome::HardBreach(Breach::new(budget, TOKENS.into(), 10, 0, 10)));
+    ensure_eq!(over, UsageOutcome::HardBreach(Breach::new(budget, TOKENS.into(), 10, 0, 10, 5)));
     ensure_eq!(fx.usage(&other, &report(4, "b")).await?, UsageOutcome::Ok);
     ensure_eq!(fx.usage(&one, &report(2, "a")).await?, UsageOutcome::Ok);
     ensure_eq!(fx.spent(budget).await?, (6, 4));

@@ -72,7 +72,8 @@ pub(crate) async fn limits_are_enforced(fx: Fixture) -> CaseResult {
     let nothing = CreateBudget::new(fx.ids.budget_id());
     assert_invalid(fx.backend.create_budget(&nothing).await, "limits")?;
     let limit = BudgetLimit::soft_and_hard(2, 1);
-    assert_invalid(fx.backend.create_budget(&of(limit)).await, "limits")?;
+    let field = format!("limits.{TOKENS}");
+    assert_invalid(fx.backend.create_budget(&of(limit)).await, &field)?;
     let named = of(BudgetLimit::COUNTED).with_limit("two words", BudgetLimit::COUNTED);
     assert_invalid(fx.backend.create_budget(&named).await, "limits")?;
     let refused = fx.backend.create_budget(&of(BudgetLimit::soft(over))).await;
@@ -90,7 +91,7 @@ pub(crate) async fn limits_are_enforced(fx: Fixture) -> CaseResult {
     let unknown = adjust().with_limit("pages", BudgetLimit::hard(1));
     assert_invalid(fx.backend.adjust_budget(&unknown).await, "limits")?;
     let inverted = adjust().with_limit(TOKENS, limit);
-    assert_invalid(fx.backend.adjust_budget(&inverted).await, "limits")?;
+    assert_invalid(fx.backend.adjust_budget(&inverted).await, &field)?;
     for limit in [0, limits::LIST_LIMIT_MAX + 1] {
         let request = ListBudgets::all().with_limit(limit);
         assert_invalid(fx.backend.list_budgets(&request).await, "limit")?;
@@ -282,7 +283,7 @@ pub(crate) async fn report_only_hands_out(fx: Fixture) -> CaseResult {
     let next = fx.submit_and_claim(&fx.spending(budget, 100)?).await?;
 
     let over = fx.usage(&next, &report(1, "a")).await?;
-    ensure_eq!(over, UsageOutcome::HardBreach(Breach::new(budget, TOKENS.into(), 3, 3, 0)));
+    ensure_eq!(over, UsageOutcome::HardBreach(Breach::new(budget, TOKENS.into(), 3, 3, 0, 1)));
     ensure_eq!(fx.spent(budget).await?, (3, 0));
     Ok(())
 }

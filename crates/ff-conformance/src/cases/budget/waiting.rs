@@ -47,7 +47,8 @@ pub(crate) async fn no_room_blocks(fx: Fixture) -> CaseResult {
     for id in &waiting {
         fx.assert_waits(*id, budget).await?;
         let explained = fx.backend.explain(*id).await?;
-        ensure_eq!(explained.reason, ExplainReason::AwaitingBudget { budget_id: budget });
+        let reason = ExplainReason::AwaitingBudget { budget_id: budget, used_up: true };
+        ensure_eq!(explained.reason, reason);
         ensure_eq!(explained.clears_at, fx.budget_view(budget).await?.resets_at());
     }
     ensure_eq!(fx.budget_view(budget).await?.blocked, 2);
