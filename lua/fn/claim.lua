@@ -25,6 +25,7 @@
 --- @ok items   list
 local answers = require("answers")
 local arms = require("arms")
+local aside = require("aside")
 local claims = require("claims")
 local clock = require("clock")
 local execution = require("execution")
@@ -32,11 +33,18 @@ local lanes = require("lanes")
 local offers = require("offers")
 local reply = require("reply")
 local waiters = require("waiters")
+local wakes = require("wakes")
 
-local function pass_on(partition, id)
+--- Who was woken and has done what it could lets others go on: with the execution that it was woken for while that
+--- is ready, and when it found nothing, with whatever else the lane has room for.
+local function pass_on(partition, ln, id, found, now)
   local r = execution.open(partition, id)
   if r and r.queue then
-    waiters.wake(r, r.queue)
+    if not (ln and aside.waits_for_time(ln, r.f.lk, now)) then
+      waiters.wake(r, r.queue)
+    end
+  elseif ln and not found and lanes.room(ln, now) > 0 then
+    wakes.some(ln, 1, {}, now)
   end
 end
 
@@ -60,12 +68,12 @@ return function(
   end
   local again = taken.cut_off and #taken.ids == 0
   local drained = not taken.cut_off and #taken.ids < most
+  if woken ~= "" then
+    pass_on(partition, ask.ln, woken, #taken.ids > 0, now)
+  end
   local armed = process ~= "" and drained and (#taken.ids == 0 or crowded == "1")
   if armed then
     arms.add(partition, lane, arms.member(process, arm, mode, offered, tag), now)
-  end
-  if woken ~= "" then
-    pass_on(partition, woken)
   end
   return reply.ok(now, "0", again and "1" or "0", armed and "1" or "0", taken.items)
 end

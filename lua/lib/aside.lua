@@ -22,6 +22,17 @@ function aside.put(ln, ring, key, barrier)
   end
 end
 
+--- Whether only time lets an execution of this key, or of none, be handed out: then the lane is looked at by then,
+--- and nobody need be woken before.
+function aside.waits_for_time(ln, key, now)
+  local _, at = lanes.room(ln, now)
+  if at or not key or not ln.is.key_rate then
+    return at ~= nil
+  end
+  local until_when = redis.call("ZSCORE", keys.aside(ln.partition, ln.lane), key)
+  return until_when and until_when ~= "inf" and until_when - now > 0
+end
+
 --- Lets a key take turns again where it has something ready.
 function aside.put_back(partition, name, key)
   redis.call("ZREM", keys.aside(partition, name), key)

@@ -102,7 +102,9 @@ function firing.fire(s, occurrences, now, looked)
   if s.f.wa and not is_open(s.partition, s.f.be) then
     local at, id = string.match(s.f.wa, OCCURRENCE)
     record.set(s, "wa", nil)
-    submit(s, at, id, now, looked)
+    if not firing.is_there(s, id) then
+      submit(s, at, id, now, looked)
+    end
   end
   firing.each(occurrences, function(at, id)
     occur(s, at, id, now, looked)

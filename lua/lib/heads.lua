@@ -79,7 +79,7 @@ function heads.some(partition, lane, most, ln, now)
     end
     local id = redis.call("ZRANGE", key, 0, 0)[1]
     if id then
-      found[#found + 1] = { id = id, queue = kind }
+      found[#found + 1] = { id = id, queue = kind, key = key, of_ring = letter ~= kind }
     end
   end
   return found

@@ -1,5 +1,6 @@
 --- Waking workers of a lane in which a claim has become possible.
 local heads = require("heads")
+local keys = require("keys")
 local record = require("record")
 local waiters = require("waiters")
 
@@ -8,16 +9,29 @@ local wakes = {}
 --- Most queues whose heads are looked at.
 local HEADS_MAX = 64
 
---- Wakes up to `most` workers that can take what is ready in a lane. Answers how many.
+--- How many there may be behind a head, itself among them, if more than one is of interest.
+local function behind(ln, head, most)
+  if most == 1 then
+    return 1
+  end
+  return redis.call("ZCARD", head.of_ring and keys.keyed(ln.partition, ln.lane) or head.key)
+end
+
+--- Wakes up to `most` workers that can take what is ready in a lane, and for each queue no more than it may hold.
+--- Answers how many.
 function wakes.some(ln, most, looked, now)
   local woken = 0
   for _, head in ipairs(most > 0 and heads.some(ln.partition, ln.lane, HEADS_MAX, ln, now) or {}) do
     local r = record.load(ln.partition, head.id)
     if r then
       r.looked = looked
-      while woken < most and waiters.wake(r, head.queue) do
-        woken = woken + 1
+      local left = math.min(behind(ln, head, most), most - woken)
+      while left > 0 and waiters.wake(r, head.queue) do
+        woken, left = woken + 1, left - 1
       end
+    end
+    if woken == most then
+      break
     end
   end
   return woken

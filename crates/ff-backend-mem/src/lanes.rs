@@ -42,14 +42,40 @@ impl Store {
         true
     }
 
-    /// Wakes up to `most` workers that can take what is ready in a lane. Answers how many.
+    /// A claim that was woken for an execution has done what it could, and lets others go on: with that
+    /// execution while it is ready, and when it `found` nothing, with whatever else its lane has room for.
+    pub(crate) fn woken_in_vain(
+        &mut self,
+        lane: &LaneId,
+        id: ExecutionId,
+        found: bool,
+        now: TimestampMs,
+    ) {
+        let record = self.records.get(&id);
+        if let Some((record, (queue, _))) =
+            record.and_then(|record| Some((record, self.placement(record).queue?)))
+        {
+            let submission = &record.submission;
+            let of_lane = self.queues.lane(&submission.lane);
+            let key = submission.lane_key.as_ref();
+            if !of_lane.is_some_and(|lane| lane.record.waits_for_time(key, now)) {
+                self.queues.wake_for(submission, queue);
+            }
+        } else if !found && self.queues.lane(lane).is_some_and(|lane| lane.record.has_room(now)) {
+            self.wake_lane(lane, 1, now);
+        }
+    }
+
+    /// Wakes up to `most` workers that can take what is ready in a lane, and for each queue no more than it
+    /// may hold. Answers how many.
     fn wake_lane(&mut self, id: &LaneId, most: usize, now: TimestampMs) -> usize {
         let heads = self.queues.lane(id).map(|lane| lane.heads(now)).unwrap_or_default();
         let mut woken = 0;
-        for ((_, id), queue) in heads {
+        for ((_, id), queue, ready) in heads {
             let Some(record) = self.records.get(&id) else { continue };
-            while woken < most && self.queues.wake_for(&record.submission, queue) {
-                woken += 1;
+            let mut left = ready.min(most - woken);
+            while left > 0 && self.queues.wake_for(&record.submission, queue) {
+                (woken, left) = (woken + 1, left - 1);
             }
         }
         woken

@@ -226,15 +226,6 @@ impl Store {
         Ok(self.distortion.page(log.page_of(record, request, page_size), end))
     }
 
-    /// Wakes another worker for an execution whose wake-up was given to a claim that did not take
-    /// it.
-    pub(crate) fn pass_on(&mut self, id: ExecutionId) {
-        let Some(record) = self.records.get(&id) else { return };
-        if let Some((queue, _)) = self.placement(record).queue {
-            self.queues.wake_for(&record.submission, queue);
-        }
-    }
-
     /// Gives an execution other tags, and brings along what is kept by tag.
     pub(crate) fn retag(&mut self, id: ExecutionId, retagged: Retagged) {
         let Some(record) = self.records.get_mut(&id) else { return };

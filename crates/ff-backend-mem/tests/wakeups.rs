@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use ff_backend_mem::MemBackend;
 use ff_engine::{
-    AttemptOps, ClaimOps, ClaimRequest, DelayRequest, IdSource, SeededEntropy, Submission,
-    SubmitOps, SystemClock,
+    AdjustLane, AttemptOps, ClaimOps, ClaimRequest, DelayRequest, IdSource, LaneOps, LaneSettings,
+    Rate, SeededEntropy, Submission, SubmitOps, SystemClock,
 };
 use ff_types::backend::{CapabilitySet, ClaimPolicy, ScannerFilter};
-use ff_types::{LaneId, Payload, TaskKind};
+use ff_types::{LaneId, LaneKey, Payload, TaskKind};
 
 const WAITING: usize = 100;
 const READY: usize = 10;
@@ -94,6 +94,40 @@ async fn a_wait_that_cannot_run_it_is_left_alone() {
 
     assert_eq!(backend.usage().wakeups, 0);
     waiting.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_used_up_rate_keeps_nobody_busy() {
+    let ids = IdSource::new(Arc::new(SystemClock), Arc::new(SeededEntropy::new(4)));
+    let backend = MemBackend::new();
+    let rate = Rate::new(1, Duration::from_mins(1));
+    for settings in
+        [LaneSettings::unlimited().with_rate(rate), LaneSettings::unlimited().with_key_rate(rate)]
+    {
+        let adjust = AdjustLane::new(ids.request_id(), LaneId::new("lane").expect("it is valid"));
+        backend.adjust_lane(&adjust.with_settings(settings)).await.expect("it is adjusted");
+        let keyed = || submission(&ids).with_lane_key(LaneKey::new("tenant").expect("it is valid"));
+        backend.submit(&keyed()).await.expect("it is accepted");
+        let claimed = backend.claim(&claim(&ids)).await.expect("it is answered");
+        assert_eq!(claimed.tasks.len(), 1);
+        let mut waiting = tokio::task::JoinSet::new();
+        for _ in 0..2 {
+            let (backend, mut request) = (backend.clone(), claim(&ids));
+            request.policy = request.policy.with_max_wait(Duration::from_millis(50));
+            waiting.spawn(async move { backend.claim(&request).await });
+        }
+        tokio::task::yield_now().await;
+        let before = backend.usage().wakeups;
+
+        backend.submit(&keyed()).await.expect("it is accepted");
+
+        while let Some(outcome) = waiting.join_next().await {
+            let outcome = outcome.expect("no panic").expect("it is answered");
+            assert!(outcome.tasks.is_empty(), "the rate is used up");
+        }
+        let woken = backend.usage().wakeups - before;
+        assert!(woken <= 2, "{woken} were woken");
+    }
 }
 
 #[tokio::test]

@@ -103,6 +103,16 @@ impl Bench {
     async fn cost<T>(&mut self, call: impl AsyncFnOnce(&Self) -> T) -> (String, T) {
         self.stats.command(&["CONFIG", "RESETSTAT"]).expect("the server answers");
         let answer = call(self).await;
+        let words: Vec<String> = self
+            .counts()
+            .into_iter()
+            .map(|(name, count)| if count == 1 { name } else { format!("{name}×{count}") })
+            .collect();
+        (words.join(" "), answer)
+    }
+
+    /// How often each command was executed since the counts were reset.
+    fn counts(&mut self) -> BTreeMap<String, u64> {
         let info = self.stats.command(&["INFO", "commandstats"]).expect("the server answers");
         let info = info.as_str().expect("INFO is text").to_owned();
         let mut counts = BTreeMap::new();
@@ -121,11 +131,7 @@ impl Bench {
                 counts.insert(name.to_owned(), calls);
             }
         }
-        let words: Vec<String> = counts
-            .into_iter()
-            .map(|(name, count)| if count == 1 { name } else { format!("{name}×{count}") })
-            .collect();
-        (words.join(" "), answer)
+        counts
     }
 }
 
@@ -305,6 +311,56 @@ async fn commands_for_a_key_do_not_grow_with_the_keys() {
         let expected: Vec<_> =
             COSTS_WITH_A_KEY.iter().map(|(name, cost)| (*name, (*cost).to_owned())).collect();
         assert_eq!(measured, expected, "with {queued} queued");
+    }
+}
+
+/// Workers that wait in a lane whose rate is used up are woken for what becomes ready once, and not again and
+/// again by each other or themselves.
+#[tokio::test]
+async fn a_used_up_rate_keeps_nobody_busy() {
+    let binary = Binary::find(Flavor::Valkey).expect("a server is found");
+    let server = Server::start(&Options::new().binary(binary)).expect("a server starts");
+    let mut bench = Bench::start(&server).await;
+    let rate = Rate::new(1, Duration::from_mins(1));
+    for settings in
+        [LaneSettings::unlimited().with_rate(rate), LaneSettings::unlimited().with_key_rate(rate)]
+    {
+        let lane = LaneId::new("main").expect("the lane is valid");
+        let adjust = AdjustLane::new(bench.ids.request_id(), lane.clone());
+        let adjust = adjust.with_settings(settings);
+        bench.backend.adjust_lane(&adjust).await.expect("it is adjusted");
+        let key = LaneKey::new("tenant").expect("the key is valid");
+        let keyed = |bench: &Bench| bench.submission().with_lane_key(key.clone());
+        bench.store(&[keyed(&bench)]).await;
+        bench.claim().await;
+        const WAIT: Duration = Duration::from_millis(300);
+        let request = || {
+            let (worker, instance) = (bench.ids.worker_id(), bench.ids.worker_instance_id());
+            let policy = ClaimPolicy::immediate(worker, instance).with_max_wait(WAIT);
+            ClaimRequest::new(bench.ids.request_id(), lane.clone(), CapabilitySet::new(), policy)
+        };
+        let (one, other, late) = (request(), request(), keyed(&bench));
+        let mut stats = server.connect().expect("the server answers");
+        let backend = &bench.backend;
+        let submit = async {
+            let waiting = |stats: &mut Connection| {
+                let waiting = stats.command(&["ZCARD", "ff:{default/0}:w:main"]);
+                waiting.expect("the server answers").as_integer()
+            };
+            while waiting(&mut stats) != Some(2) {
+                tokio::task::yield_now().await;
+            }
+            stats.command(&["CONFIG", "RESETSTAT"]).expect("the server answers");
+            backend.submit(&late).await.expect("it is stored");
+        };
+
+        let (one, other, ()) = tokio::join!(backend.claim(&one), backend.claim(&other), submit);
+
+        for outcome in [one, other] {
+            assert!(outcome.expect("the lane answers").tasks.is_empty(), "the rate is used up");
+        }
+        let calls = bench.counts().remove("fcall").unwrap_or(0);
+        assert!((2..20).contains(&calls), "{calls} calls for two that wait");
     }
 }
 

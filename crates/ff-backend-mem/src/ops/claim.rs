@@ -31,7 +31,8 @@ impl ClaimOps for MemBackend {
                 let mut store = self.store();
                 let found = self.claim_now(&mut store, request);
                 if let Some(id) = woken_for.take() {
-                    store.pass_on(id);
+                    let answered = matches!(found, Found::Answer(_));
+                    store.woken_in_vain(&request.lane, id, answered, self.now());
                 }
                 match found {
                     Found::Answer(outcome) => return Ok(outcome),
@@ -381,7 +382,7 @@ impl Drop for ClaimWait<'_> {
         let mut store = self.backend.store();
         store.queues.stop_waiting(&self.request.lane, self.id);
         if let Ok(id) = self.wakeup.try_recv() {
-            store.pass_on(id);
+            store.woken_in_vain(&self.request.lane, id, false, self.backend.now());
         }
     }
 }

@@ -10,7 +10,7 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "24957b7042bc7bfd23a894a1166bfb95" }
+M.library = { PROTOCOL = 1, HASH = "875a5d595599176cc83606254c44552b" }
 
 M.keys = (function()
 local keys = {}
@@ -1263,6 +1263,14 @@ function aside.put(ln, ring, key, barrier)
   if barrier ~= "f" then
     lanes.look_by(ln, barrier)
   end
+end
+function aside.waits_for_time(ln, key, now)
+  local _, at = lanes.room(ln, now)
+  if at or not key or not ln.is.key_rate then
+    return at ~= nil
+  end
+  local until_when = redis.call("ZSCORE", keys.aside(ln.partition, ln.lane), key)
+  return until_when and until_when ~= "inf" and until_when - now > 0
 end
 function aside.put_back(partition, name, key)
   redis.call("ZREM", keys.aside(partition, name), key)
@@ -2593,7 +2601,7 @@ function heads.some(partition, lane, most, ln, now)
     end
     local id = redis.call("ZRANGE", key, 0, 0)[1]
     if id then
-      found[#found + 1] = { id = id, queue = kind }
+      found[#found + 1] = { id = id, queue = kind, key = key, of_ring = letter ~= kind }
     end
   end
   return found
@@ -2603,19 +2611,30 @@ end)()
 
 M.wakes = (function()
 local heads = M.heads
+local keys = M.keys
 local record = M.record
 local waiters = M.waiters
 local wakes = {}
 local HEADS_MAX = 64
+local function behind(ln, head, most)
+  if most == 1 then
+    return 1
+  end
+  return redis.call("ZCARD", head.of_ring and keys.keyed(ln.partition, ln.lane) or head.key)
+end
 function wakes.some(ln, most, looked, now)
   local woken = 0
   for _, head in ipairs(most > 0 and heads.some(ln.partition, ln.lane, HEADS_MAX, ln, now) or {}) do
     local r = record.load(ln.partition, head.id)
     if r then
       r.looked = looked
-      while woken < most and waiters.wake(r, head.queue) do
-        woken = woken + 1
+      local left = math.min(behind(ln, head, most), most - woken)
+      while left > 0 and waiters.wake(r, head.queue) do
+        woken, left = woken + 1, left - 1
       end
+    end
+    if woken == most then
+      break
     end
   end
   return woken
@@ -5109,7 +5128,9 @@ function firing.fire(s, occurrences, now, looked)
   if s.f.wa and not is_open(s.partition, s.f.be) then
     local at, id = string.match(s.f.wa, OCCURRENCE)
     record.set(s, "wa", nil)
-    submit(s, at, id, now, looked)
+    if not firing.is_there(s, id) then
+      submit(s, at, id, now, looked)
+    end
   end
   firing.each(occurrences, function(at, id)
     occur(s, at, id, now, looked)
@@ -6431,6 +6452,7 @@ end)()
 F.claim = (function()
 local answers = M.answers
 local arms = M.arms
+local aside = M.aside
 local claims = M.claims
 local clock = M.clock
 local execution = M.execution
@@ -6438,10 +6460,15 @@ local lanes = M.lanes
 local offers = M.offers
 local reply = M.reply
 local waiters = M.waiters
-local function pass_on(partition, id)
+local wakes = M.wakes
+local function pass_on(partition, ln, id, found, now)
   local r = execution.open(partition, id)
   if r and r.queue then
-    waiters.wake(r, r.queue)
+    if not (ln and aside.waits_for_time(ln, r.f.lk, now)) then
+      waiters.wake(r, r.queue)
+    end
+  elseif ln and not found and lanes.room(ln, now) > 0 then
+    wakes.some(ln, 1, {}, now)
   end
 end
 return function(
@@ -6464,12 +6491,12 @@ return function(
   end
   local again = taken.cut_off and #taken.ids == 0
   local drained = not taken.cut_off and #taken.ids < most
+  if woken ~= "" then
+    pass_on(partition, ask.ln, woken, #taken.ids > 0, now)
+  end
   local armed = process ~= "" and drained and (#taken.ids == 0 or crowded == "1")
   if armed then
     arms.add(partition, lane, arms.member(process, arm, mode, offered, tag), now)
-  end
-  if woken ~= "" then
-    pass_on(partition, woken)
   end
   return reply.ok(now, "0", again and "1" or "0", armed and "1" or "0", taken.items)
 end
@@ -7192,13 +7219,21 @@ end
 end)()
 
 F.pass_on = (function()
+local clock = M.clock
 local execution = M.execution
+local lane_due = M.lane_due
+local lanes = M.lanes
 local reply = M.reply
 local waiters = M.waiters
+local wakes = M.wakes
 return function(partition, id)
   local r = execution.open(partition, id)
-  local woken = r and r.queue and waiters.wake(r, r.queue)
-  return reply.ok(woken and "1" or "0")
+  if not r or r.queue then
+    return reply.ok(r and waiters.wake(r, r.queue) and "1" or "0")
+  end
+  local now, ln = clock.now_ms(partition), lane_due.load(partition, r.f.ln)
+  local room = ln and lanes.room(ln, now) or 0
+  return reply.ok(room > 0 and wakes.some(ln, 1, {}, now) > 0 and "1" or "0")
 end
 end)()
 

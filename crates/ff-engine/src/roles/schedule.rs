@@ -29,7 +29,8 @@ use crate::requests::{
 ///   `[schedule.one_look_is_bounded]`.
 /// - While the execution before has not ended, an occurrence is submitted all the same
 ///   `[schedule.overlap_allow]`, not submitted `[schedule.overlap_skip]`, submitted when that has ended, one
-///   at the most `[schedule.overlap_buffer_one]`, or submitted once that is cancelled
+///   at the most `[schedule.overlap_buffer_one]`, unless a backfill has submitted it meanwhile
+///   `[schedule.buffered_and_backfilled_are_one]`, or submitted once that is cancelled
 ///   `[schedule.overlap_cancel_previous]`.
 /// - A schedule without tags is looked after by every maintainer, whatever its filter, and one with tags by
 ///   those whose filter matches `[schedule.untagged_is_looked_after_by_all]`.

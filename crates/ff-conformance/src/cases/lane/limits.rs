@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use ff_engine::{DelayRequest, FlowNode, LaneSettings, LaneState, Rate, SuspendCondition};
 use ff_types::ExecutionState::{Active, Ready};
-use ff_types::backend::FailureClass;
+use ff_types::backend::{CapabilitySet, FailureClass};
 use ff_types::{NodeKey, TimestampMs, limits};
+use tokio::task::JoinHandle;
 
 use crate::Fixture;
-use crate::expect::{Case, CaseResult, assert_code, cases, ensure, ensure_eq};
+use crate::expect::{Case, CaseError, CaseResult, assert_code, cases, ensure, ensure_eq};
 use crate::fixture::{LANE, LEASE_TTL_MS, failure, ms, retry_after};
 use crate::lanes::ids;
 
@@ -22,6 +23,7 @@ pub(crate) const CASES: &[Case] = &cases!["lane":
     rate_spreads_claims,
     clock_steps_do_not_stop_the_rate,
     freed_lease_lets_go_on,
+    room_finds_who_can_use_it,
     rate_lets_go_on,
     adjusting_lets_go_on,
 ];
@@ -207,6 +209,61 @@ pub(crate) async fn freed_lease_lets_go_on(fx: Fixture) -> CaseResult {
     fx.check().await
 }
 
+/// Room in a lane gets to workers that can use it: when two leases end at once, or a pause does, and work of
+/// two kinds is ready, it is not two workers for the one kind that go on.
+pub(crate) async fn room_finds_who_can_use_it(fx: Fixture) -> CaseResult {
+    fx.set_lane(LaneSettings::unlimited().with_max_concurrency(2)).await?;
+    fx.submit_laned(2).await?;
+    let mut held = fx.claim_just(2).await?;
+    for pauses in [false, true] {
+        let mut woken = Vec::new();
+        for offer in ["gpu", "gpu", "cpu"] {
+            let offer = CapabilitySet::from_tokens([offer])?;
+            woken.push(fx.worker().waiting_claim_with(offer)?);
+            fx.let_others_run().await;
+        }
+        if pauses {
+            fx.complete_all(&held).await?;
+            fx.set_lane_state(LaneState::Paused).await?;
+        }
+        let mut ready = Vec::new();
+        for token in ["gpu", "cpu"] {
+            let one = fx.laned()?.with_capabilities(CapabilitySet::from_tokens([token])?);
+            ready.push(fx.submit(&one).await?);
+        }
+
+        if pauses {
+            fx.set_lane_state(LaneState::Active).await?;
+            fx.settle().await?;
+        } else {
+            fx.complete_all(&held).await?;
+        }
+
+        let cpu = woken.pop().ok_or_else(|| CaseError::new("nobody waits"))?;
+        let cpu = fx.promptly(cpu).await???;
+        ensure_eq!(ids(&cpu.tasks), ready[1..]);
+        let gpu = fx
+            .promptly(async {
+                while !woken.iter().any(JoinHandle::is_finished) {
+                    fx.let_others_run().await;
+                }
+            })
+            .await;
+        gpu?;
+        held = cpu.tasks;
+        for claim in woken {
+            if claim.is_finished() {
+                held.extend(claim.await??.tasks);
+            } else {
+                claim.abort();
+            }
+        }
+        ensure_eq!(held.len(), 2);
+        fx.let_others_run().await;
+    }
+    fx.check().await
+}
+
 /// Once the rate has room, a worker that waits in its claim gets the next execution.
 pub(crate) async fn rate_lets_go_on(fx: Fixture) -> CaseResult {
     let rate = Rate::new(1, Duration::from_secs(1));
@@ -266,7 +323,13 @@ impl Fixture {
 
     /// A claim that waits for something.
     pub(crate) fn waiting_claim(&self) -> CaseResult<Woken> {
+        self.waiting_claim_with(CapabilitySet::new())
+    }
+
+    /// The same, with an offer.
+    fn waiting_claim_with(&self, offer: CapabilitySet) -> CaseResult<Woken> {
         let mut request = self.claim_request(LANE)?;
+        request.capabilities = offer;
         request.policy = request.policy.with_max_wait(ms(60_000));
         let worker = Arc::clone(&self.faultless);
         Ok(tokio::spawn(async move { worker.claim(&request).await }))

@@ -1,6 +1,6 @@
 //! What becomes of an occurrence while the one before has not ended.
 
-use ff_engine::{Overlap, ScheduleCounts, ScheduleState};
+use ff_engine::{BackfillSchedule, Overlap, ScheduleCounts, ScheduleState};
 use ff_types::{ExecutionState, ScheduleId};
 
 use crate::Fixture;
@@ -11,6 +11,7 @@ pub(crate) const CASES: &[Case] = &cases!["schedule":
     overlap_allow,
     overlap_skip,
     overlap_buffer_one,
+    buffered_and_backfilled_are_one,
     overlap_cancel_previous,
 ];
 
@@ -88,6 +89,31 @@ pub(crate) async fn overlap_buffer_one(fx: Fixture) -> CaseResult {
     fx.backend.complete(&next.handle, None).await?;
     fx.settle().await?;
     ensure!(fx.claim_if_any().await?.is_none(), "it was given up");
+    fx.check().await
+}
+
+/// An occurrence that waits and that a backfill submits meanwhile is not submitted again once the one before
+/// has ended: whoever runs it keeps its lease.
+pub(crate) async fn buffered_and_backfilled_are_one(fx: Fixture) -> CaseResult {
+    let id = with(&fx, Overlap::BufferOne).await?;
+    fx.pass(1, EVERY_MS).await?;
+    let before = fx.claim_one().await?;
+    fx.pass(1, EVERY_MS).await?;
+    let waiting = fx.schedule_view(id).await?.waiting;
+    let waiting = waiting.ok_or_else(|| CaseError::new("no occurrence waits"))?;
+    fx.advance(1).await;
+    let backfill = BackfillSchedule::new(id, waiting, fx.now().await);
+    fx.backend.backfill_schedule(&backfill).await?;
+    let task = fx.claim_one().await?;
+    ensure_eq!(task.occurrence.as_ref().map(|one| one.at), Some(waiting));
+
+    fx.backend.complete(&before.handle, None).await?;
+    fx.settle().await?;
+
+    ensure!(fx.claim_if_any().await?.is_none(), "it is handed out a second time");
+    fx.backend.renew(&task.handle).await?;
+    let view = fx.schedule_view(id).await?;
+    ensure_eq!((view.waiting, view.counts.submitted, view.counts.backfilled), (None, 1, 1));
     fx.check().await
 }
 

@@ -277,16 +277,17 @@ impl LaneQueues {
             .flat_map(|(class, queue, line)| line.iter().map(move |place| (class, queue, place)))
     }
 
-    /// The first of each class and kind of work that could be handed out if the lane has room, best first.
-    pub fn heads(&self, now: TimestampMs) -> Vec<(Place, Queue)> {
-        let keyless = self
-            .keyless
-            .iter()
-            .filter_map(|((_, queue), line)| line.first().map(|place| (*place, *queue)));
+    /// The first of each class and kind of work that could be handed out if the lane has room, best first,
+    /// with how many there may be behind it, itself among them.
+    pub fn heads(&self, now: TimestampMs) -> Vec<(Place, Queue, usize)> {
+        let keyless = self.keyless.iter().filter_map(|((_, queue), line)| {
+            line.first().map(|place| (*place, *queue, line.len()))
+        });
         let all = self.rings.iter().filter(|(ring, _)| ring.tag.is_none());
         let keyed = all.filter_map(|(ring, keyed)| {
             let key = keyed.turns.keys().find(|key| self.record.key_room(key, now).is_ok())?;
-            keyed.lines.get(key)?.first().map(|place| (*place, ring.queue))
+            let ready = keyed.lines.values().map(Line::len).sum();
+            keyed.lines.get(key)?.first().map(|place| (*place, ring.queue, ready))
         });
         let mut heads: Vec<_> = keyless.chain(keyed).collect();
         heads.sort_unstable();

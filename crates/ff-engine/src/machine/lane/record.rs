@@ -356,6 +356,21 @@ impl LaneRecord {
             || self.settings.key_max_concurrency.is_some_and(|max| held_of_key >= u64::from(max))
     }
 
+    /// Whether only time lets an execution of this key be handed out: then the lane is looked at by then, and
+    /// nobody need be woken before.
+    pub fn waits_for_time(&self, key: Option<&LaneKey>, now: TimestampMs) -> bool {
+        let parked = key.and_then(|key| self.keys.get(key)?.parked.as_ref());
+        let is_aside =
+            |parked: &Parked| !parked.is_doubtful && parked.until.is_some_and(|at| at > now);
+        matches!(self.room(now), Err(LaneBarrier::Rate { .. })) || parked.is_some_and(is_aside)
+    }
+
+    /// Whether one that was steered has room for a claim. What becomes ready in any other wakes somebody of its
+    /// own.
+    pub fn has_room(&self, now: TimestampMs) -> bool {
+        self.is_steered && self.room(now).is_ok()
+    }
+
     /// What keeps an execution of this key that is ready from being handed out.
     pub fn barrier(&self, key: Option<&LaneKey>, now: TimestampMs) -> Option<LaneBarrier> {
         let of_key = || key.and_then(|key| self.key_room(key, now).err());

@@ -52,7 +52,9 @@ pub fn fire(
     let mut firing = Firing { schedule: &mut next, store, now };
     if let Some(at) = firing.schedule.waiting.filter(|_| !firing.is_before_open()) {
         firing.schedule.waiting = None;
-        firing.submit(at);
+        if !firing.is_there(at) {
+            firing.submit(at);
+        }
     }
     for at in &plan.submit {
         firing.occur(*at);
@@ -81,13 +83,18 @@ struct Firing<'f, S> {
 }
 
 impl<S: ScheduleTables> Firing<'_, S> {
+    /// Whether a backfill came before.
+    fn is_there(&self, at: TimestampMs) -> bool {
+        self.store.is_there(self.schedule.occurrence(at).execution_id())
+    }
+
     fn is_before_open(&self) -> bool {
         self.schedule.before.is_some_and(|id| self.store.is_open(id))
     }
 
     /// Does what the overlap policy says of an occurrence. One that a backfill came before is done already.
     fn occur(&mut self, at: TimestampMs) {
-        if self.store.is_there(self.schedule.occurrence(at).execution_id()) {
+        if self.is_there(at) {
             return;
         }
         let is_open = self.is_before_open();
