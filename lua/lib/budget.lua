@@ -19,6 +19,9 @@ local number = require("number")
 
 local budget = {}
 
+--- How often a line that does not move is looked at.
+budget.LINE_LOOK_MS = 60000
+
 --- Where the name of a dimension begins in that of its field. All other names are shorter.
 local NAME_AT = 3
 local OTHERS_BYTES = 2

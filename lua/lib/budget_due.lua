@@ -9,9 +9,8 @@ local window = require("window")
 
 local budget_due = {}
 
---- How much later it is looked at again when some went on, and how often a line that does not move.
+--- How much later it is looked at again when some went on.
 local LOOK_AGAIN_MS = 1000
-local LINE_LOOK_MS = 60000
 
 local function look(b, now, looked)
   window.roll(b, now)
@@ -21,7 +20,7 @@ local function look(b, now, looked)
   if budget_line.move_back(b, moved) or stopped == "full" then
     at = number.text(now)
   elseif stopped then
-    at = number.text(number.later(now, admitted and LOOK_AGAIN_MS or LINE_LOOK_MS))
+    at = number.text(number.later(now, admitted and LOOK_AGAIN_MS or budget.LINE_LOOK_MS))
     at = number.earlier(at, window.end_of(b))
   elseif aside or redis.call("EXISTS", keys.budget_aside(b.partition, b.budget)) == 1 then
     at = window.end_of(b)

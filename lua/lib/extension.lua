@@ -42,7 +42,7 @@ function extension.apply(w, touched)
       joins.of(r).total = links.count(r, "p")
       joins.keep(r)
       if joins.decided(r) == "o" then
-        retract.hold_back(r)
+        retract.hold_back(w, r)
       end
     end
     places.commit(r, w.now)

@@ -1,4 +1,5 @@
 --- What a claim takes of a lane that is steered.
+local clock = require("clock")
 local keys = require("keys")
 local lanes = require("lanes")
 local number = require("number")
@@ -35,9 +36,19 @@ function handouts.count(ln, key, now)
   end
 end
 
+--- Lets what is remembered of the keys go once it says nothing any more, unless something is added before.
+local function forget_in_time(ln, now)
+  local its = ln.is.key_rate
+  if its and next(ln.arrivals) then
+    local at = number.later(now, math.ceil((its.burst + its.interval) / 1000) + 1)
+    clock.end_at(ln.partition, keys.key_arrivals(ln.partition, ln.lane), at)
+  end
+end
+
 --- A claim is through: when it has used the rate up, the lane is looked at once there is room. After a clock that
 --- stepped back, a look that lies further ahead than anybody has to wait is due at once.
 function handouts.finish(ln, now)
+  forget_in_time(ln, now)
   if ln.f.la then
     local horizon = lanes.horizon(ln, now)
     if horizon and ln.f.la - horizon > 0 then

@@ -56,8 +56,11 @@ function heads.keyless(partition, lane)
   return found
 end
 
---- The first key of a ring that is within its limits, or nil.
-local function open_key(ln, ring, now)
+--- The first key of a ring that is within its limits, or nil; this one before all others.
+local function open_key(ln, ring, now, before)
+  if before and redis.call("ZSCORE", ring.key, before) and not lanes.key_barrier(ln, before, now) then
+    return before
+  end
   for _, key in ipairs(redis.call("ZRANGE", ring.key, 0, KEYS_MAX - 1)) do
     if key ~= "" and not (ln and lanes.key_barrier(ln, key, now)) then
       return key
@@ -66,8 +69,9 @@ local function open_key(ln, ring, now)
   return nil
 end
 
---- Some heads of a lane, whatever they require, each of another class. `ln` is the lane, if it was steered.
-function heads.some(partition, lane, most, ln, now)
+--- Some heads of a lane, whatever they require, each of another class. `ln` is the lane, if it was steered, and
+--- `before` a key whose turn it is.
+function heads.some(partition, lane, most, ln, now, before)
   local found = {}
   for _, entry in ipairs(redis.call("SRANDMEMBER", keys.lane(partition, lane), most)) do
     local letter, class = string.sub(entry, 1, 1), string.sub(entry, 2)
@@ -75,7 +79,7 @@ function heads.some(partition, lane, most, ln, now)
     local key = keys.queue(partition, kind, lane, class)
     if letter ~= kind then
       local ring = keyed.ring(partition, lane, kind, class)
-      key = keyed.queue(ring, open_key(ln, ring, now) or "")
+      key = keyed.queue(ring, open_key(ln, ring, now, before) or "")
     end
     local id = redis.call("ZRANGE", key, 0, 0)[1]
     if id then

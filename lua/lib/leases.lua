@@ -39,7 +39,7 @@ local function freed(r, now)
   end
   if (is.most or is.key_most) and waiters.any(r.partition, name) then
     r.looked = looked
-    wakes.some(lanes.open(r.partition, name, is.text), 1, looked, now)
+    wakes.some(lanes.open(r.partition, name, is.text), 1, looked, now, r.f.lk)
   end
 end
 

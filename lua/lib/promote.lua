@@ -73,6 +73,14 @@ function promote.take_failure(w, r)
   end
 end
 
+--- A node that was to run because of the failure of this one, or in spite of it, waits again.
+function promote.leave_failure(w, r)
+  joins.of(r).unhandled = true
+  joins.keep(r)
+  places.commit(r, w.now)
+  w.fl.unhandled = w.fl.unhandled + 1
+end
+
 --- Counts the end of a parent, given by its index, at one child. Answers whether that may take a failure, unless
 --- one is `taken` already.
 function promote.count(w, parent, link, state, taken)

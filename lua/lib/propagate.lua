@@ -9,6 +9,7 @@ local joins = require("joins")
 local links = require("links")
 local member = require("member")
 local members = require("members")
+local parents = require("parents")
 local places = require("places")
 local record = require("record")
 local sweep = require("sweep")
@@ -16,7 +17,7 @@ local work = require("work")
 
 local propagate = {}
 
-local DECIDED = { d = counting.decided, t = counting.takes }
+local DECIDED = { d = parents.decided, t = parents.takes, u = parents.leaves }
 local COUNTS = { k = counting.ended, e = counting.late, r = counting.reopened }
 
 local function start(w)
@@ -107,8 +108,9 @@ function propagate.reopened(r, now)
   record.set(r, "aw", nil)
   places.commit(r, now)
   work.reopened(w, r, state)
-  if d.decision == "f" and d.failed > 0 then
-    backlog.push(w.decided, backlog.step("t", member.node(r).index, 0, links.count(r, "p")))
+  if d.failed > 0 then
+    local letter = d.decision == "f" and "t" or "u"
+    backlog.push(w.decided, backlog.step(letter, member.node(r).index, 0, links.count(r, "p")))
   end
   propagate.run(w)
 end

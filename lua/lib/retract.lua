@@ -1,5 +1,8 @@
 --- Takes the end of a parent back at one child.
+local backlog = require("backlog")
 local joins = require("joins")
+local links = require("links")
+local member = require("member")
 local members = require("members")
 local number = require("number")
 local places = require("places")
@@ -10,9 +13,13 @@ local work = require("work")
 
 local retract = {}
 
---- Makes a node wait for its edges again.
-function retract.hold_back(r)
-  joins.of(r).decision = "o"
+--- Makes a node wait for its edges again. What failures it took are left to themselves until it runs.
+function retract.hold_back(w, r)
+  local d = joins.of(r)
+  if d.decision == "f" and d.failed > 0 then
+    backlog.push(w.decided, backlog.step("u", member.node(r).index, 0, links.count(r, "p")))
+  end
+  d.decision = "o"
   joins.keep(r)
   r.f.st = reasons.state(r)
 end
@@ -29,9 +36,9 @@ function retract.at(w, link, state)
     if run.missed_deadline(r, w.now) then
       record.set(r, "dl", nil)
     end
-    retract.hold_back(r)
+    retract.hold_back(w, r)
   elseif undecided and decision == "f" and not r.f.ai and not r.f.ea then
-    retract.hold_back(r)
+    retract.hold_back(w, r)
   end
   places.commit(r, w.now)
   if unskipped then

@@ -90,6 +90,10 @@ local function follow(r, was, id, now)
   end
   if begins then
     record.set(b, "la", number.earlier(b.f.la, window.end_of(b)))
+    -- It may not start at all: its flow may be cancelled while it stands there.
+    if not f.ba then
+      record.set(b, "la", number.earlier(b.f.la, number.text(number.later(now, budget.LINE_LOOK_MS))))
+    end
   end
   budget.save(b, now)
 end

@@ -18,10 +18,10 @@ local function behind(ln, head, most)
 end
 
 --- Wakes up to `most` workers that can take what is ready in a lane, and for each queue no more than it may hold.
---- Answers how many.
-function wakes.some(ln, most, looked, now)
+--- Where keys take turns, this one comes `before` others, if one is given. Answers how many.
+function wakes.some(ln, most, looked, now, before)
   local woken = 0
-  for _, head in ipairs(most > 0 and heads.some(ln.partition, ln.lane, HEADS_MAX, ln, now) or {}) do
+  for _, head in ipairs(most > 0 and heads.some(ln.partition, ln.lane, HEADS_MAX, ln, now, before) or {}) do
     local r = record.load(ln.partition, head.id)
     if r then
       r.looked = looked

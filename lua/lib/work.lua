@@ -1,6 +1,7 @@
 --- Work on one flow within one call: what is in hand of it, what is left to do, and how much of that the
 --- call may still do.
 local backlog = require("backlog")
+local children = require("children")
 local effort = require("effort")
 local flow = require("flow")
 local flow_end = require("flow_end")
@@ -9,6 +10,7 @@ local links = require("links")
 local member = require("member")
 local members = require("members")
 local number = require("number")
+local places = require("places")
 local record = require("record")
 
 local work = {}
@@ -37,17 +39,22 @@ function work.ended(w, r)
   if joins.of(r).unhandled then
     fl.unhandled = fl.unhandled + 1
   end
-  local children = links.count(r, "c")
-  if children > 0 or (fl.policy == "f" and joins.is_failure(r.f.st)) then
+  local edges = links.count(r, "c")
+  if edges > 0 or (fl.policy == "f" and joins.is_failure(r.f.st)) then
     local taken = joins.is_failure(r.f.st) and not joins.of(r).unhandled
     local state = taken and r.f.st .. "=" or r.f.st
-    backlog.push(w.counts, backlog.step("k", node.index, 0, children, state, links.inline(r, "c")))
+    backlog.push(w.counts, backlog.step("k", node.index, 0, edges, state, links.inline(r, "c")))
   end
 end
 
---- A flow that had ended is open again: its cancellation is lifted, and a deadline that has passed is
---- dropped, as that of an execution is.
+--- A flow that had ended is open again, also for the execution that started it: its cancellation is lifted, and a
+--- deadline that has passed is dropped, as that of an execution is.
 local function reopen(fl, now)
+  local parent = fl.f.pa and places.open(fl.partition, fl.f.pa)
+  if parent and not parent.f.ea then
+    children.add(parent, fl.flow)
+    places.commit(parent, now)
+  end
   record.set(fl, "ca", nil)
   if fl.f.dl and tonumber(fl.f.dl) <= now then
     record.set(fl, "dl", nil)

@@ -263,7 +263,7 @@ const COSTS_WITH_A_KEY: &[(&str, &str)] = &[
     ("submit", "fcall get hget hset sadd set time zadd×3 zrange zscore"),
     (
         "claim",
-        "fcall get hgetall hincrby hmget×2 hset×2 mget set srandmember time zadd×3 zrange×3 zrem×3 zscore",
+        "fcall get hgetall hincrby hmget×2 hset×2 mget pexpireat set srandmember time zadd×3 zrange×3 zrem×3 zscore",
     ),
     ("complete", "exists fcall get hdel hgetall hincrby×2 hset spop time xadd zadd zscore"),
 ];
@@ -333,13 +333,13 @@ async fn a_used_up_rate_keeps_nobody_busy() {
         let keyed = |bench: &Bench| bench.submission().with_lane_key(key.clone());
         bench.store(&[keyed(&bench)]).await;
         bench.claim().await;
-        const WAIT: Duration = Duration::from_millis(300);
+        let wait = Duration::from_millis(300);
         let request = || {
             let (worker, instance) = (bench.ids.worker_id(), bench.ids.worker_instance_id());
-            let policy = ClaimPolicy::immediate(worker, instance).with_max_wait(WAIT);
+            let policy = ClaimPolicy::immediate(worker, instance).with_max_wait(wait);
             ClaimRequest::new(bench.ids.request_id(), lane.clone(), CapabilitySet::new(), policy)
         };
-        let (one, other, late) = (request(), request(), keyed(&bench));
+        let (one, other, submission) = (request(), request(), keyed(&bench));
         let mut stats = server.connect().expect("the server answers");
         let backend = &bench.backend;
         let submit = async {
@@ -351,7 +351,7 @@ async fn a_used_up_rate_keeps_nobody_busy() {
                 tokio::task::yield_now().await;
             }
             stats.command(&["CONFIG", "RESETSTAT"]).expect("the server answers");
-            backend.submit(&late).await.expect("it is stored");
+            backend.submit(&submission).await.expect("it is stored");
         };
 
         let (one, other, ()) = tokio::join!(backend.claim(&one), backend.claim(&other), submit);

@@ -10,7 +10,7 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "875a5d595599176cc83606254c44552b" }
+M.library = { PROTOCOL = 1, HASH = "b3405fc93497920cc615e014996682c0" }
 
 M.keys = (function()
 local keys = {}
@@ -381,6 +381,7 @@ local looks = M.looks
 local memo = M.memo
 local number = M.number
 local budget = {}
+budget.LINE_LOOK_MS = 60000
 local NAME_AT = 3
 local OTHERS_BYTES = 2
 local MADE = "^(%d+) (%l) (%d+) (%d+) (%x+)$"
@@ -2581,7 +2582,10 @@ function heads.keyless(partition, lane)
   end
   return found
 end
-local function open_key(ln, ring, now)
+local function open_key(ln, ring, now, before)
+  if before and redis.call("ZSCORE", ring.key, before) and not lanes.key_barrier(ln, before, now) then
+    return before
+  end
   for _, key in ipairs(redis.call("ZRANGE", ring.key, 0, KEYS_MAX - 1)) do
     if key ~= "" and not (ln and lanes.key_barrier(ln, key, now)) then
       return key
@@ -2589,7 +2593,7 @@ local function open_key(ln, ring, now)
   end
   return nil
 end
-function heads.some(partition, lane, most, ln, now)
+function heads.some(partition, lane, most, ln, now, before)
   local found = {}
   for _, entry in ipairs(redis.call("SRANDMEMBER", keys.lane(partition, lane), most)) do
     local letter, class = string.sub(entry, 1, 1), string.sub(entry, 2)
@@ -2597,7 +2601,7 @@ function heads.some(partition, lane, most, ln, now)
     local key = keys.queue(partition, kind, lane, class)
     if letter ~= kind then
       local ring = keyed.ring(partition, lane, kind, class)
-      key = keyed.queue(ring, open_key(ln, ring, now) or "")
+      key = keyed.queue(ring, open_key(ln, ring, now, before) or "")
     end
     local id = redis.call("ZRANGE", key, 0, 0)[1]
     if id then
@@ -2622,9 +2626,9 @@ local function behind(ln, head, most)
   end
   return redis.call("ZCARD", head.of_ring and keys.keyed(ln.partition, ln.lane) or head.key)
 end
-function wakes.some(ln, most, looked, now)
+function wakes.some(ln, most, looked, now, before)
   local woken = 0
-  for _, head in ipairs(most > 0 and heads.some(ln.partition, ln.lane, HEADS_MAX, ln, now) or {}) do
+  for _, head in ipairs(most > 0 and heads.some(ln.partition, ln.lane, HEADS_MAX, ln, now, before) or {}) do
     local r = record.load(ln.partition, head.id)
     if r then
       r.looked = looked
@@ -2675,7 +2679,7 @@ local function freed(r, now)
   end
   if (is.most or is.key_most) and waiters.any(r.partition, name) then
     r.looked = looked
-    wakes.some(lanes.open(r.partition, name, is.text), 1, looked, now)
+    wakes.some(lanes.open(r.partition, name, is.text), 1, looked, now, r.f.lk)
   end
 end
 local function change(r, letter, by)
@@ -2851,6 +2855,9 @@ local function follow(r, was, id, now)
   end
   if begins then
     record.set(b, "la", number.earlier(b.f.la, window.end_of(b)))
+    if not f.ba then
+      record.set(b, "la", number.earlier(b.f.la, number.text(number.later(now, budget.LINE_LOOK_MS))))
+    end
   end
   budget.save(b, now)
 end
@@ -3274,7 +3281,6 @@ local record = M.record
 local window = M.window
 local budget_due = {}
 local LOOK_AGAIN_MS = 1000
-local LINE_LOOK_MS = 60000
 local function look(b, now, looked)
   window.roll(b, now)
   local moved = {}
@@ -3283,7 +3289,7 @@ local function look(b, now, looked)
   if budget_line.move_back(b, moved) or stopped == "full" then
     at = number.text(now)
   elseif stopped then
-    at = number.text(number.later(now, admitted and LOOK_AGAIN_MS or LINE_LOOK_MS))
+    at = number.text(number.later(now, admitted and LOOK_AGAIN_MS or budget.LINE_LOOK_MS))
     at = number.earlier(at, window.end_of(b))
   elseif aside or redis.call("EXISTS", keys.budget_aside(b.partition, b.budget)) == 1 then
     at = window.end_of(b)
@@ -3506,6 +3512,33 @@ end
 return members
 end)()
 
+M.edges = (function()
+local backlog = M.backlog
+local links = M.links
+local members = M.members
+local edges = {}
+function edges.over(w, list, step, kind, visit)
+  local index, at, rest, few = step.index, step.at, step.rest, step.few
+  local to = math.min(step.total, at + w.looked.visits)
+  w.looked.visits = w.looked.visits - math.max(to - at, 1)
+  local those, before = few and links.few(few), at
+  if not those then
+    local r = kind == "c" and members.source(w, index) or members.get(w, index)
+    those, before = links.slice(r, kind, at, to), 0
+  end
+  for i = before + 1, before + to - at do
+    rest = visit(those[i], index, rest) or rest
+  end
+  if to < step.total then
+    backlog.replace(list, backlog.step(step.letter, index, to, step.total, rest, few))
+    return nil
+  end
+  backlog.drop(list)
+  return index, rest
+end
+return edges
+end)()
+
 M.effort = (function()
 local effort = {}
 local VISITS_MAX = 32
@@ -3554,6 +3587,7 @@ end)()
 
 M.work = (function()
 local backlog = M.backlog
+local children = M.children
 local effort = M.effort
 local flow = M.flow
 local flow_end = M.flow_end
@@ -3562,6 +3596,7 @@ local links = M.links
 local member = M.member
 local members = M.members
 local number = M.number
+local places = M.places
 local record = M.record
 local work = {}
 function work.on(fl, now, looked)
@@ -3583,14 +3618,19 @@ function work.ended(w, r)
   if joins.of(r).unhandled then
     fl.unhandled = fl.unhandled + 1
   end
-  local children = links.count(r, "c")
-  if children > 0 or (fl.policy == "f" and joins.is_failure(r.f.st)) then
+  local edges = links.count(r, "c")
+  if edges > 0 or (fl.policy == "f" and joins.is_failure(r.f.st)) then
     local taken = joins.is_failure(r.f.st) and not joins.of(r).unhandled
     local state = taken and r.f.st .. "=" or r.f.st
-    backlog.push(w.counts, backlog.step("k", node.index, 0, children, state, links.inline(r, "c")))
+    backlog.push(w.counts, backlog.step("k", node.index, 0, edges, state, links.inline(r, "c")))
   end
 end
 local function reopen(fl, now)
+  local parent = fl.f.pa and places.open(fl.partition, fl.f.pa)
+  if parent and not parent.f.ea then
+    children.add(parent, fl.flow)
+    places.commit(parent, now)
+  end
   record.set(fl, "ca", nil)
   if fl.f.dl and tonumber(fl.f.dl) <= now then
     record.set(fl, "dl", nil)
@@ -3690,6 +3730,12 @@ function promote.take_failure(w, r)
     w.fl.unhandled = w.fl.unhandled - 1
   end
 end
+function promote.leave_failure(w, r)
+  joins.of(r).unhandled = true
+  joins.keep(r)
+  places.commit(r, w.now)
+  w.fl.unhandled = w.fl.unhandled + 1
+end
 function promote.count(w, parent, link, state, taken)
   local r = members.get(w, link.index)
   local d, takes = joins.of(r), joins.takes(r, link.condition)
@@ -3722,7 +3768,10 @@ return promote
 end)()
 
 M.retract = (function()
+local backlog = M.backlog
 local joins = M.joins
+local links = M.links
+local member = M.member
 local members = M.members
 local number = M.number
 local places = M.places
@@ -3731,8 +3780,12 @@ local record = M.record
 local run = M.run
 local work = M.work
 local retract = {}
-function retract.hold_back(r)
-  joins.of(r).decision = "o"
+function retract.hold_back(w, r)
+  local d = joins.of(r)
+  if d.decision == "f" and d.failed > 0 then
+    backlog.push(w.decided, backlog.step("u", member.node(r).index, 0, links.count(r, "p")))
+  end
+  d.decision = "o"
   joins.keep(r)
   r.f.st = reasons.state(r)
 end
@@ -3747,9 +3800,9 @@ function retract.at(w, link, state)
     if run.missed_deadline(r, w.now) then
       record.set(r, "dl", nil)
     end
-    retract.hold_back(r)
+    retract.hold_back(w, r)
   elseif undecided and decision == "f" and not r.f.ai and not r.f.ea then
-    retract.hold_back(r)
+    retract.hold_back(w, r)
   end
   places.commit(r, w.now)
   if unskipped then
@@ -3811,38 +3864,18 @@ return sweep
 end)()
 
 M.counting = (function()
-local backlog = M.backlog
+local edges = M.edges
 local joins = M.joins
-local links = M.links
 local member = M.member
 local members = M.members
 local promote = M.promote
 local retract = M.retract
 local sweep = M.sweep
 local counting = {}
-local function over(w, list, step, kind, visit)
-  local index, at, rest, few = step.index, step.at, step.rest, step.few
-  local to = math.min(step.total, at + w.looked.visits)
-  w.looked.visits = w.looked.visits - math.max(to - at, 1)
-  local those, before = few and links.few(few), at
-  if not those then
-    local r = kind == "c" and members.source(w, index) or members.get(w, index)
-    those, before = links.slice(r, kind, at, to), 0
-  end
-  for i = before + 1, before + to - at do
-    rest = visit(those[i], index, rest) or rest
-  end
-  if to < step.total then
-    backlog.replace(list, backlog.step(step.letter, index, to, step.total, rest, few))
-    return nil
-  end
-  backlog.drop(list)
-  return index, rest
-end
 function counting.ended(w, step)
   local state, mark = string.match(step.rest, "^(%l+)(.?)$")
   local taken = mark == "="
-  local index, rest = over(w, w.counts, step, "c", function(link, parent)
+  local index, rest = edges.over(w, w.counts, step, "c", function(link, parent)
     return promote.count(w, parent, link, state, taken) and not taken and state .. "+" or nil
   end)
   if index and joins.is_failure(rest) and w.fl.policy == "f" and not w.fl.f.ca then
@@ -3850,15 +3883,26 @@ function counting.ended(w, step)
   end
 end
 function counting.late(w, step)
-  over(w, w.counts, step, "c", function(link, parent, state)
+  edges.over(w, w.counts, step, "c", function(link, parent, state)
     promote.count(w, parent, link, state)
   end)
 end
 function counting.reopened(w, step)
-  over(w, w.counts, step, "c", function(link, _, state)
+  edges.over(w, w.counts, step, "c", function(link, _, state)
     retract.at(w, link, state)
   end)
 end
+return counting
+end)()
+
+M.parents = (function()
+local edges = M.edges
+local joins = M.joins
+local links = M.links
+local member = M.member
+local members = M.members
+local promote = M.promote
+local parents = {}
 local function is_needed(w, r)
   local those = links.slice(r, "c", 0, links.count(r, "c"))
   for i = 1, #those do
@@ -3876,13 +3920,33 @@ local function take(w, r, link)
   end
   return takes
 end
-function counting.takes(w, step)
-  over(w, w.decided, step, "p", function(link, index)
+function parents.takes(w, step)
+  edges.over(w, w.decided, step, "p", function(link, index)
     take(w, members.get(w, index), link)
   end)
 end
-function counting.decided(w, step)
-  over(w, w.decided, step, "p", function(link, index)
+local function is_taken(w, r)
+  local those = links.slice(r, "c", 0, links.count(r, "c"))
+  for i = 1, #those do
+    w.looked.visits = w.looked.visits - 1
+    local child = members.get(w, those[i].index)
+    if joins.of(child).decision == "f" and joins.takes(child, those[i].condition) then
+      return true
+    end
+  end
+  return false
+end
+function parents.leaves(w, step)
+  edges.over(w, w.decided, step, "p", function(link, index)
+    local r, parent = members.get(w, index), members.get(w, link.index)
+    local takes = joins.of(r).decision ~= "f" and joins.takes(r, link.condition)
+    if takes and joins.is_failure(parent.f.st) and not joins.of(parent).unhandled and not is_taken(w, parent) then
+      promote.leave_failure(w, parent)
+    end
+  end)
+end
+function parents.decided(w, step)
+  edges.over(w, w.decided, step, "p", function(link, index)
     local r = members.get(w, index)
     local takes = take(w, r, link)
     local node, parent = member.node(r), members.get(w, link.index)
@@ -3891,7 +3955,7 @@ function counting.decided(w, step)
     end
   end)
 end
-return counting
+return parents
 end)()
 
 M.propagate = (function()
@@ -3902,12 +3966,13 @@ local joins = M.joins
 local links = M.links
 local member = M.member
 local members = M.members
+local parents = M.parents
 local places = M.places
 local record = M.record
 local sweep = M.sweep
 local work = M.work
 local propagate = {}
-local DECIDED = { d = counting.decided, t = counting.takes }
+local DECIDED = { d = parents.decided, t = parents.takes, u = parents.leaves }
 local COUNTS = { k = counting.ended, e = counting.late, r = counting.reopened }
 local function start(w)
   local index = backlog.front(w.starts)
@@ -3986,8 +4051,9 @@ function propagate.reopened(r, now)
   record.set(r, "aw", nil)
   places.commit(r, now)
   work.reopened(w, r, state)
-  if d.decision == "f" and d.failed > 0 then
-    backlog.push(w.decided, backlog.step("t", member.node(r).index, 0, links.count(r, "p")))
+  if d.failed > 0 then
+    local letter = d.decision == "f" and "t" or "u"
+    backlog.push(w.decided, backlog.step(letter, member.node(r).index, 0, links.count(r, "p")))
   end
   propagate.run(w)
 end
@@ -4208,6 +4274,7 @@ return handout
 end)()
 
 M.handouts = (function()
+local clock = M.clock
 local keys = M.keys
 local lanes = M.lanes
 local number = M.number
@@ -4236,7 +4303,15 @@ function handouts.count(ln, key, now)
     lanes.set_arrival(ln, key, rate.after_claim(is.key_rate, arrival, now))
   end
 end
+local function forget_in_time(ln, now)
+  local its = ln.is.key_rate
+  if its and next(ln.arrivals) then
+    local at = number.later(now, math.ceil((its.burst + its.interval) / 1000) + 1)
+    clock.end_at(ln.partition, keys.key_arrivals(ln.partition, ln.lane), at)
+  end
+end
 function handouts.finish(ln, now)
+  forget_in_time(ln, now)
   if ln.f.la then
     local horizon = lanes.horizon(ln, now)
     if horizon and ln.f.la - horizon > 0 then
@@ -4878,7 +4953,7 @@ function extension.apply(w, touched)
       joins.of(r).total = links.count(r, "p")
       joins.keep(r)
       if joins.decided(r) == "o" then
-        retract.hold_back(r)
+        retract.hold_back(w, r)
       end
     end
     places.commit(r, w.now)

@@ -6,12 +6,12 @@ use ff_engine::{
     FlowEdge, FlowSpec, ListFlows, SavedState, Task, WaitChildren, WaitChildrenOutcome,
 };
 use ff_types::backend::FailureClass;
-use ff_types::{ExecutionPolicy, ExecutionState, FlowId, FlowState, NodeKey, TerminalOutcome, limits};
+use ff_types::{
+    ExecutionPolicy, ExecutionState, FlowId, FlowState, NodeKey, TerminalOutcome, limits,
+};
 
 use crate::Fixture;
-use crate::expect::{
-    Case, CaseResult, assert_code, assert_too_large, cases, ensure_eq,
-};
+use crate::expect::{Case, CaseResult, assert_code, assert_too_large, cases, ensure_eq};
 use crate::fixture::{LEASE_TTL_MS, failure};
 use crate::flows::nodes;
 
@@ -20,6 +20,7 @@ pub(crate) const CASES: &[Case] = &cases!["children":
     ended_flow_is_an_outcome,
     end_with_their_parent,
     outlive_a_completed_parent,
+    replayed_end_with_their_parent,
     start_needs_a_live_lease,
     start_is_refused_for_its_graph_first,
     number_and_depth_are_bounded,
@@ -120,6 +121,27 @@ pub(crate) async fn end_with_their_parent(fx: Fixture) -> CaseResult {
     let (waiting, flow) = fx.awaiting_child("a").await?;
     fx.backend.cancel_execution(&fx.cancel_request(waiting.execution_id, "enough")).await?;
     fx.assert_flow_is(flow, FlowState::Cancelled).await
+}
+
+/// A child flow that is open again because of a replay is one of those that end with the execution, like one
+/// that has never ended.
+pub(crate) async fn replayed_end_with_their_parent(fx: Fixture) -> CaseResult {
+    let task = fx.running().await?;
+    let flow = fx.start_child(&task, "a b").await?;
+    fx.complete_nodes(flow, "a b").await?;
+    fx.assert_flow_is(flow, FlowState::Completed).await?;
+    let member = fx.member(flow, "a").await?;
+    fx.backend.replay(&fx.replay_request(member)).await?;
+    fx.assert_states(flow, "a ready, b completed").await?;
+
+    fx.backend.fail(&task.handle, &failure(FailureClass::Permanent)).await?;
+
+    fx.assert_states(flow, "a cancelled, b completed").await?;
+    fx.assert_flow_is(flow, FlowState::Cancelled).await?;
+    fx.backend.replay(&fx.replay_request(member)).await?;
+    fx.complete_nodes(flow, "a").await?;
+    fx.assert_flow_is(flow, FlowState::Completed).await?;
+    fx.check().await
 }
 
 /// An execution that completes leaves its flows to themselves.

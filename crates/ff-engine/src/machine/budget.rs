@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ff_types::backend::{FailureClass, UsageDimensions};
 use ff_types::{BlockReason, BudgetId, ExecutionId, TerminalOutcome, TimestampMs, limits};
@@ -189,6 +190,11 @@ impl BudgetRecord {
         }
         if begins_to_wait {
             self.look_at = earlier(self.look_at, self.window_end());
+        }
+        // It may not start at all: its flow may be cancelled while it stands there.
+        if begins_to_wait && run.set_aside.is_none() {
+            let wait = Duration::from_millis(limits::BUDGET_LINE_LOOK_MS);
+            self.look_at = earlier(self.look_at, Some(now.saturating_add(wait)));
         }
     }
 

@@ -34,7 +34,8 @@ use crate::requests::{AdjustBudget, BudgetView, CreateBudget, ListBudgets};
 ///   `[budget.clock_steps_reset_once]`.
 /// - A budget without tags is looked after by every maintainer, whatever its filter, and one with tags by
 ///   those whose filter matches `[budget.untagged_is_looked_after_by_all]`. A member of a flow that was
-///   cancelled holds up nobody `[budget.cancelled_member_holds_up_nobody]`.
+///   cancelled holds up nobody `[budget.cancelled_member_holds_up_nobody]`, and goes on within a minute
+///   `[budget.cancelled_member_ends_without_others]`.
 /// - A hold stays when a budget has room, and the other way round
 ///   `[budget.hold_and_budget_are_separate]`; behind one that is
 ///   cancelled or held nobody waits `[budget.waiting_can_be_cancelled]`.

@@ -110,7 +110,8 @@ pub trait OperatorOps: Send + Sync + 'static {
     ///   ended `[flow.replay_waits_for_parents]`; children that were skipped because of it wait again
     ///   `[flow.replay_unskips_children]`, and so do those that have not started
     ///   `[flow.replay_holds_children_back]`. It takes the failures that it runs because of
-    ///   `[flow.replay_takes_failures]`. A flow that was cancelled and has ended is open again, too
+    ///   `[flow.replay_takes_failures]`, and leaves those that it took before while it waits again
+    ///   `[flow.failure_is_left_by_who_does_not_run]`. A flow that was cancelled and has ended is open again, too
     ///   `[flow.replay_lifts_a_cancellation]`.
     ///
     /// # Errors

@@ -26,6 +26,7 @@ pub(crate) const CASES: &[Case] = &cases!["budget":
     impossible_estimate_is_set_aside,
     reports_set_the_first_aside,
     cancelled_member_holds_up_nobody,
+    cancelled_member_ends_without_others,
 ];
 
 /// One whose budget is used up is blocked when its turn comes, is told why and until when, and does not
@@ -285,5 +286,27 @@ pub(crate) async fn cancelled_member_holds_up_nobody(fx: Fixture) -> CaseResult 
     let member = fx.member(flow, "a").await?;
     fx.assert_is(member, Cancelled).await?;
     ensure_eq!(fx.spent(budget).await?, (0, 7), "the first still runs");
+    fx.check().await
+}
+
+/// Such a member also goes on when nobody stands behind it and no lease ends: the line is looked at.
+pub(crate) async fn cancelled_member_ends_without_others(fx: Fixture) -> CaseResult {
+    let budget = fx.budget_of(10).await?;
+    fx.submit(&fx.spending(budget, 6)?).await?;
+    let mut claim = fx.claim_request(crate::fixture::LANE)?;
+    claim.policy = claim.policy.with_lease_ttl(Duration::from_mins(10));
+    ensure_eq!(fx.backend.claim(&claim).await?.tasks.len(), 1);
+    let node = FlowNode::new(NodeKey::new("a")?, fx.submission("node")?.with_estimate(tokens(6)));
+    let spec = FlowSpec::new(fx.ids.flow_id()).with_budgets([budget])?.with_node(node);
+    let flow = fx.backend.submit_flow(&spec).await?.flow_id;
+    ensure!(fx.claim_if_any().await?.is_none(), "there is no room for the member");
+
+    fx.cancel_flow(flow, ff_types::backend::CancelFlowPolicy::FlowOnly).await?;
+    fx.advance(limits::BUDGET_LINE_LOOK_MS).await;
+    fx.settle().await?;
+
+    ensure!(fx.claim_if_any().await?.is_none(), "it was cancelled");
+    fx.assert_is(fx.member(flow, "a").await?, Cancelled).await?;
+    fx.assert_flow_is(flow, ff_types::FlowState::Cancelled).await?;
     fx.check().await
 }

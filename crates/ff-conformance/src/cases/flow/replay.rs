@@ -14,6 +14,7 @@ pub(crate) const CASES: &[Case] = &cases!["flow":
     replay_unskips_children,
     replay_holds_children_back,
     replay_takes_failures,
+    failure_is_left_by_who_does_not_run,
     replay_reopens_the_flow,
     replay_of_a_skipped_node_is_refused,
     replay_in_a_cancelled_flow_is_refused,
@@ -63,6 +64,44 @@ pub(crate) async fn replay_unskips_children(fx: Fixture) -> CaseResult {
     fx.complete_nodes(id, "a b c d").await?;
     let ended = "a completed, b completed, c completed, d completed, x failed, e skipped";
     fx.assert_states(id, ended).await
+}
+
+/// A failure counts as taken only by a node that runs: when one that was to run waits again, because of a
+/// replay or of a new edge, and is then skipped, the flow fails.
+pub(crate) async fn failure_is_left_by_who_does_not_run(fx: Fixture) -> CaseResult {
+    let quorum = "p1!c p2!c";
+    let held_back = fx.submit_flow("p1 p2 c:2", quorum).await?;
+    fx.end(held_back, "p1", Failed).await?;
+    fx.end(held_back, "p2", Failed).await?;
+    fx.replay_node(held_back, "p1").await?;
+    fx.complete_nodes(held_back, "p1").await?;
+    fx.assert_states(held_back, "p1 completed, p2 failed, c skipped").await?;
+    fx.assert_flow_is(held_back, FlowState::Failed).await?;
+
+    let replayed = fx.submit_flow("p1 p2 c:2", quorum).await?;
+    fx.end(replayed, "p1", Failed).await?;
+    fx.end(replayed, "p2", Failed).await?;
+    fx.complete_nodes(replayed, "c").await?;
+    fx.assert_flow_is(replayed, FlowState::Completed).await?;
+    fx.replay_node(replayed, "p1").await?;
+    fx.replay_node(replayed, "c").await?;
+    fx.complete_nodes(replayed, "p1").await?;
+    fx.assert_states(replayed, "p1 completed, p2 failed, c skipped").await?;
+    fx.assert_flow_is(replayed, FlowState::Failed).await?;
+
+    let extended = fx.submit_flow("p c d", "p!c p!d").await?;
+    fx.end(extended, "p", Failed).await?;
+    fx.extend(extended, "x", "x!c x!d").await?;
+    fx.complete_nodes(extended, "x").await?;
+    fx.assert_states(extended, "p failed, c skipped, d skipped, x completed").await?;
+    fx.assert_flow_is(extended, FlowState::Failed).await?;
+
+    let other = fx.submit_flow("p c d", "p!c p!d").await?;
+    fx.end(other, "p", Failed).await?;
+    fx.extend(other, "x", "x!c").await?;
+    fx.complete_nodes(other, "d x").await?;
+    fx.assert_flow_is(other, FlowState::Completed).await?;
+    fx.check().await
 }
 
 /// A child that has not started waits again while its parent runs anew; one that has goes on.

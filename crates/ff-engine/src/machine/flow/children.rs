@@ -118,6 +118,24 @@ pub(super) fn child_ended(
     tables.put(Verb::Promote, parent, next, now);
 }
 
+/// A flow that had ended is open again: so it is for the execution that started it, while that is.
+pub(super) fn child_reopened(
+    tables: &mut impl FlowTables,
+    parent: ExecutionId,
+    flow: FlowId,
+    now: TimestampMs,
+) {
+    let Some(record) = tables.member(parent) else { return };
+    if record.run.state.is_terminal() {
+        return;
+    }
+    let mut next = record.run.clone();
+    let mut flows = next.child_flows.take().map_or_else(BTreeSet::new, Arc::unwrap_or_clone);
+    flows.insert(flow);
+    next.child_flows = Some(Arc::new(flows));
+    tables.put(Verb::Promote, parent, next, now);
+}
+
 /// Cancels flows whose parents have ended without success, one after the other, each with what hangs on
 /// it in turn.
 pub(super) fn cancel_orphans(tables: &mut impl FlowTables, orphans: Vec<FlowId>, now: TimestampMs) {

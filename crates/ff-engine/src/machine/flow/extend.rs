@@ -164,6 +164,9 @@ fn apply(
         let (join, mut next) = (work.node(index).join, record.run.clone());
         next.dependencies.total += added.leading_to(index);
         if next.dependencies.decided(join) == JoinDecision::Open {
+            if next.dependencies.is_fired() && next.dependencies.failed > 0 {
+                work.held_back(index);
+            }
             hold_back(&mut next);
         }
         work.put(Verb::ExtendFlow, index, next);

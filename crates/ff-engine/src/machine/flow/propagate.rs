@@ -15,7 +15,7 @@ use ff_types::{
     TerminalOutcome, TimestampMs,
 };
 
-use super::children::{cancel_orphans, child_ended, orphans};
+use super::children::{cancel_orphans, child_ended, child_reopened, orphans};
 use super::dependencies::{Dependencies, JoinDecision};
 use super::record::{FlowRecord, Link, Node};
 use crate::machine::lifecycle::Verb;
@@ -82,8 +82,11 @@ pub fn member_reopened(
         work.flow_mut().run.unhandled -= 1;
     }
     work.reopened(node.index, outcome);
-    if work.member(node.index).run.dependencies.is_fired() {
+    let dependencies = work.member(node.index).run.dependencies;
+    if dependencies.is_fired() {
         work.take_failures(node.index);
+    } else if dependencies.failed > 0 {
+        work.held_back(node.index);
     }
     work.run();
 }
@@ -93,13 +96,21 @@ enum Step {
     Retract { node: u32, outcome: TerminalOutcome },
 }
 
+/// What a node means for its parents.
+enum Decided {
+    /// It runs or is skipped.
+    Now(u32),
+    /// It was to run, and waits again.
+    NotAfterAll(u32),
+}
+
 /// The work on one flow within one transaction.
 pub(super) struct Propagation<'t, T> {
     pub(super) tables: &'t mut T,
     pub(super) id: FlowId,
     now: TimestampMs,
     steps: VecDeque<Step>,
-    decided: VecDeque<u32>,
+    decided: VecDeque<Decided>,
     /// The member that ended last.
     last: Option<u32>,
     /// Child flows of members that ended without success.
@@ -151,10 +162,12 @@ impl<'t, T: FlowTables> Propagation<'t, T> {
                     Step::Count { node, outcome } => self.count(node, outcome),
                     Step::Retract { node, outcome } => self.retract(node, outcome),
                 }
-            } else if let Some(node) = self.decided.pop_front() {
-                self.let_parents_go(node);
             } else {
-                break;
+                match self.decided.pop_front() {
+                    Some(Decided::Now(node)) => self.let_parents_go(node),
+                    Some(Decided::NotAfterAll(node)) => self.leave_failures(node),
+                    None => break,
+                }
             }
         }
         let now = self.now;
@@ -202,12 +215,16 @@ impl<'t, T: FlowTables> Propagation<'t, T> {
         let now = self.now;
         let flow = self.flow_mut();
         flow.count(false);
+        let parent = flow.parent.filter(|_| flow.run.state.is_terminal());
         if flow.run.state.is_terminal() {
             flow.run.cancel = None;
             flow.run.deadline = flow.run.deadline.filter(|deadline| *deadline > now);
         }
         flow.run.state = FlowState::Open;
         flow.run.ended_at = None;
+        if let Some(parent) = parent {
+            child_reopened(self.tables, parent, self.id, now);
+        }
         self.steps.push_back(Step::Retract { node, outcome });
     }
 
@@ -285,8 +302,13 @@ impl<'t, T: FlowTables> Propagation<'t, T> {
     fn after_decision(&mut self, node: u32, next: &RunState) {
         let took = next.dependencies.is_fired() && next.dependencies.failed > 0;
         if took || self.node(node).rest == JoinRest::CancelRemaining {
-            self.decided.push_back(node);
+            self.decided.push_back(Decided::Now(node));
         }
+    }
+
+    /// A node that took failures waits again, and may not run: they are left to themselves until it does.
+    pub(super) fn held_back(&mut self, node: u32) {
+        self.decided.push_back(Decided::NotAfterAll(node));
     }
 
     fn end_cancelled(
@@ -321,6 +343,33 @@ impl<'t, T: FlowTables> Propagation<'t, T> {
         for link in parents.iter().filter(|link| Dependencies::takes(join, link.condition)) {
             self.take_failure(link.node);
         }
+    }
+
+    /// A node that waits again leaves the failures of its parents that no other node takes.
+    fn leave_failures(&mut self, node: u32) {
+        if self.member(node).run.dependencies.is_fired() {
+            return;
+        }
+        let join = self.node(node).join;
+        let parents = self.flow().nodes[node as usize].parents.clone();
+        for link in parents.iter().filter(|link| Dependencies::takes(join, link.condition)) {
+            let run = &self.member(link.node).run;
+            let failed = run.state.outcome().is_some_and(TerminalOutcome::is_failure);
+            if failed && !run.unhandled && !self.is_taken(link.node) {
+                let mut next = run.clone();
+                next.unhandled = true;
+                self.put(Verb::Promote, link.node, next);
+                self.flow_mut().run.unhandled += 1;
+            }
+        }
+    }
+
+    /// Whether a node runs because of the failure of this one or in spite of it.
+    fn is_taken(&self, node: u32) -> bool {
+        self.flow().nodes[node as usize].children.iter().any(|link| {
+            self.member(link.node).run.dependencies.is_fired()
+                && Dependencies::takes(self.node(link.node).join, link.condition)
+        })
     }
 
     /// A decided node takes the failures that came to it, when it runs, and has those parents cancelled
@@ -400,7 +449,12 @@ impl<'t, T: FlowTables> Propagation<'t, T> {
             next.dependencies.retract(join, link.condition, outcome);
             let undecided = next.dependencies.decided(join) == JoinDecision::Open;
             match next.dependencies.decision {
-                JoinDecision::Fired if undecided && has_not_started(&next) => hold_back(&mut next),
+                JoinDecision::Fired if undecided && has_not_started(&next) => {
+                    hold_back(&mut next);
+                    if next.dependencies.failed > 0 {
+                        self.held_back(link.node);
+                    }
+                }
                 JoinDecision::Skipped if undecided => {
                     next.ended_at = None;
                     next.deadline = next.deadline.filter(|deadline| *deadline > self.now);
