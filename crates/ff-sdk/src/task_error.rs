@@ -9,7 +9,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ff_engine::{EngineError, FailRequest, FlowProblem, SavedState};
+use ff_engine::{EngineError, Entity, FailRequest, FlowProblem, SavedState};
 use ff_types::backend::{FailureClass, FailureReason};
 use ff_types::{FlowId, TimestampMs, limits};
 use serde::Serialize;
@@ -260,6 +260,7 @@ impl<E: Error + Send + Sync + 'static> From<E> for TaskError {
                 EngineError::LimitExceeded { .. }
                 | EngineError::Validation { .. }
                 | EngineError::Graph(_)
+                | EngineError::NotFound { entity: Entity::Node, .. }
                 | EngineError::Flow { .. },
             ) => Self::permanent(message),
             _ => Self::transient(message),
@@ -345,8 +346,10 @@ mod tests {
 
     #[test]
     fn a_limit_of_the_engine_is_permanent() {
-        let error = TaskError::from(EngineError::validation("percent", "is 101"));
-        assert_eq!(error.class(), Some(FailureClass::Permanent));
+        let no_node = EngineError::NotFound { entity: Entity::Node, id: Some("d".to_owned()) };
+        for error in [EngineError::validation("percent", "is 101"), no_node] {
+            assert_eq!(TaskError::from(error).class(), Some(FailureClass::Permanent));
+        }
     }
 
     #[test]

@@ -171,7 +171,7 @@ async fn a_graph_is_read_whole_whatever_its_pages() {
     assert_eq!(parents, keys);
     assert_eq!(flow.node("join").await.expect("it is there"), join.execution_id);
     let unknown = flow.node("nobody").await.expect_err("there is none");
-    assert!(matches!(unknown, EngineError::Graph(GraphProblem::UnknownNode { .. })));
+    assert_eq!(unknown.code(), "node_not_found");
 }
 
 #[tokio::test]

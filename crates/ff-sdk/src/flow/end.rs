@@ -71,7 +71,7 @@ impl FlowEnd {
     /// The result of a node, as [`Client::result`](crate::Client::result) reads it.
     ///
     /// # Errors
-    /// How the node ended without one; [`EngineError::Graph`], inside [`ResultError::Engine`], when
+    /// How the node ended without one; [`EngineError::NotFound`], inside [`ResultError::Engine`], when
     /// there is none of this key.
     pub async fn result<R: DeserializeOwned>(&self, key: &str) -> Result<R, ResultError> {
         self.flow.client.result(self.node(key).await?).await
