@@ -19,13 +19,15 @@ end
 local function note(r, its)
   local f = r.f
   its.holds, its.reserved, its.awaits, its.aside, its.since = holds_now(f), f.rv, f.bo, f.ba, f.ra
-  its.kept_back = f.bo and reasons.has_others(r)
+  its.kept_back, its.is_next = f.bo and reasons.has_others(r), f.st == "ready"
   return its
 end
 
 --- What its budgets have to know of a record before it is changed.
 function spending.note(r)
-  return note(r, { holds = nil, reserved = nil, awaits = nil, aside = nil, since = nil, kept_back = nil })
+  return note(r, {
+    holds = nil, reserved = nil, awaits = nil, aside = nil, since = nil, kept_back = nil, is_next = nil,
+  })
 end
 
 --- Replaces one reservation by another. Answers whether there is more room by it.
@@ -65,6 +67,8 @@ local function follow(r, was, id, now)
   local starts, begins = holds and not was.holds, f.bo == id and was.awaits ~= id
   local joins = f.bo == id and not f.ba and (begins or was.aside)
   local leaves = was.awaits == id and (f.ea or (reasons.has_others(r) and not was.kept_back))
+  -- It was to start, perhaps in the room that it was let go on for, and does not.
+  leaves = leaves or was.is_next and not was.holds and not holds and (f.ea or reasons.has_others(r))
   local ends = was.holds and not holds and was.reserved
   if not (starts or begins or joins or leaves or ends) then
     return

@@ -10,7 +10,7 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "e3ea4cc1faf730a287eaf857c4440a20" }
+M.library = { PROTOCOL = 1, HASH = "4a9421db10c51dfa35718cd24276371a" }
 
 M.keys = (function()
 local keys = {}
@@ -2785,11 +2785,13 @@ end
 local function note(r, its)
   local f = r.f
   its.holds, its.reserved, its.awaits, its.aside, its.since = holds_now(f), f.rv, f.bo, f.ba, f.ra
-  its.kept_back = f.bo and reasons.has_others(r)
+  its.kept_back, its.is_next = f.bo and reasons.has_others(r), f.st == "ready"
   return its
 end
 function spending.note(r)
-  return note(r, { holds = nil, reserved = nil, awaits = nil, aside = nil, since = nil, kept_back = nil })
+  return note(r, {
+    holds = nil, reserved = nil, awaits = nil, aside = nil, since = nil, kept_back = nil, is_next = nil,
+  })
 end
 function spending.settle(b, before, after)
   local freed = false
@@ -2824,6 +2826,7 @@ local function follow(r, was, id, now)
   local starts, begins = holds and not was.holds, f.bo == id and was.awaits ~= id
   local joins = f.bo == id and not f.ba and (begins or was.aside)
   local leaves = was.awaits == id and (f.ea or (reasons.has_others(r) and not was.kept_back))
+  leaves = leaves or was.is_next and not was.holds and not holds and (f.ea or reasons.has_others(r))
   local ends = was.holds and not holds and was.reserved
   if not (starts or begins or joins or leaves or ends) then
     return

@@ -10,7 +10,7 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "b3405fc93497920cc615e014996682c0" }
+M.library = { PROTOCOL = 1, HASH = "c377d884b2ec3e7cdf4a892bda63ca1d" }
 
 M.keys = (function()
 local keys = {}
@@ -2791,11 +2791,13 @@ end
 local function note(r, its)
   local f = r.f
   its.holds, its.reserved, its.awaits, its.aside, its.since = holds_now(f), f.rv, f.bo, f.ba, f.ra
-  its.kept_back = f.bo and reasons.has_others(r)
+  its.kept_back, its.is_next = f.bo and reasons.has_others(r), f.st == "ready"
   return its
 end
 function spending.note(r)
-  return note(r, { holds = nil, reserved = nil, awaits = nil, aside = nil, since = nil, kept_back = nil })
+  return note(r, {
+    holds = nil, reserved = nil, awaits = nil, aside = nil, since = nil, kept_back = nil, is_next = nil,
+  })
 end
 function spending.settle(b, before, after)
   local freed = false
@@ -2830,6 +2832,7 @@ local function follow(r, was, id, now)
   local starts, begins = holds and not was.holds, f.bo == id and was.awaits ~= id
   local joins = f.bo == id and not f.ba and (begins or was.aside)
   local leaves = was.awaits == id and (f.ea or (reasons.has_others(r) and not was.kept_back))
+  leaves = leaves or was.is_next and not was.holds and not holds and (f.ea or reasons.has_others(r))
   local ends = was.holds and not holds and was.reserved
   if not (starts or begins or joins or leaves or ends) then
     return

@@ -15,7 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ff_types::backend::{FailureClass, UsageDimensions};
-use ff_types::{BlockReason, BudgetId, ExecutionId, TerminalOutcome, TimestampMs, limits};
+use ff_types::{
+    BlockReason, BudgetId, ExecutionId, ExecutionState, TerminalOutcome, TimestampMs, limits,
+};
 
 use super::fence_check::held;
 use super::placement::QueueOrder;
@@ -185,7 +187,7 @@ impl BudgetRecord {
         let leaves =
             was == own && (run.state.is_terminal() || (has_others(run) && !has_others(before)));
         let joins_others = begins_to_wait && run.set_aside.is_none() && line > 1;
-        if line > 0 && (is_freed || leaves || joins_others) {
+        if line > 0 && (is_freed || leaves || joins_others || makes_room(before, run)) {
             self.look_at = Some(now);
         }
         if begins_to_wait {
@@ -242,7 +244,14 @@ pub(super) enum Admission {
 pub fn moves_budgets(before: &RunState, run: &RunState) -> bool {
     holds(before) != holds(run)
         || before.blocked_on != run.blocked_on
+        || makes_room(before, run)
         || (run.blocked_on.is_some() && before.reasons != run.reasons)
+}
+
+/// Whether it was to start next, and does not: the room that it may have been let go on for is free.
+fn makes_room(before: &RunState, run: &RunState) -> bool {
+    let was_next = before.state == ExecutionState::Ready && !holds(before);
+    was_next && !holds(run) && (run.state.is_terminal() || has_others(run))
 }
 
 /// Whether more than a budget keeps it from being ready.
@@ -390,7 +399,7 @@ pub fn look<'r>(
         admitted = true;
         run.reasons = run.reasons.without(BlockReason::Budget);
         run.blocked_on = None;
-        if run.state == ff_types::ExecutionState::Blocked {
+        if run.state == ExecutionState::Blocked {
             run.state = state_of(run.reasons);
         }
         moved.push((record.submission.id(), run));

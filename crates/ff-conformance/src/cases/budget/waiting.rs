@@ -23,6 +23,7 @@ pub(crate) const CASES: &[Case] = &cases!["budget":
     used_up_fails_them,
     hold_and_budget_are_separate,
     waiting_can_be_cancelled,
+    who_goes_on_makes_room_if_not_started,
     impossible_estimate_is_set_aside,
     reports_set_the_first_aside,
     cancelled_member_holds_up_nobody,
@@ -206,6 +207,32 @@ pub(crate) async fn waiting_can_be_cancelled(fx: Fixture) -> CaseResult {
     fx.settle().await?;
     ensure_eq!(fx.claim_one().await?.execution_id, ids[1], "the first is held, and not waited for");
     fx.backend.complete(&task.handle, None).await?;
+    fx.check().await
+}
+
+/// One that went on and is cancelled or held before it starts leaves its room to the next in line at once,
+/// and not by a time that a clock may put off.
+pub(crate) async fn who_goes_on_makes_room_if_not_started(fx: Fixture) -> CaseResult {
+    let budget = fx.budget_of(10).await?;
+    let task = fx.submit_and_claim(&fx.spending(budget, 6)?).await?;
+    let ids = fx.submit_spending(budget, &[6, 7, 8]).await?;
+    for _ in &ids {
+        ensure!(fx.claim_if_any().await?.is_none(), "there is no room");
+    }
+    fx.backend.complete(&task.handle, None).await?;
+    fx.settle().await?;
+    fx.assert_is(ids[0], Ready).await?;
+    fx.assert_waits(ids[1], budget).await?;
+
+    fx.backend.cancel_execution(&fx.cancel_request(ids[0], "no longer needed")).await?;
+    fx.settle().await?;
+    fx.assert_is(ids[1], Ready).await?;
+    fx.assert_waits(ids[2], budget).await?;
+    fx.backend.hold(&fx.hold_request(ids[1])).await?;
+    fx.settle().await?;
+
+    ensure_eq!(fx.claim_one().await?.execution_id, ids[2]);
+    ensure_eq!(fx.spent(budget).await?, (0, 8));
     fx.check().await
 }
 
