@@ -3,6 +3,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -142,18 +143,18 @@ pub(super) async fn claimed(
     backend: &Arc<ValkeyBackend>,
     count: usize,
 ) -> anyhow::Result<Vec<Task>> {
+    let left = AtomicUsize::new(count);
+    let one_less = |left: usize| left.checked_sub(1);
     let claims = (0..WORKERS).map(async |_| {
         let policy = ClaimPolicy::immediate(rig.ids.worker_id(), rig.ids.worker_instance_id())
             .with_lease_ttl(Duration::from_mins(10));
         let mut tasks = Vec::new();
-        loop {
+        while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok() {
             let (id, offers) = (rig.ids.request_id(), CapabilitySet::new());
             let request = ClaimRequest::new(id, LaneId::new(LANE)?, offers, policy);
-            match backend.claim(&request).await?.tasks.pop() {
-                Some(task) => tasks.push(task),
-                None => return anyhow::Ok(tasks),
-            }
+            tasks.extend(backend.claim(&request).await?.tasks);
         }
+        anyhow::Ok(tasks)
     });
     let tasks: Vec<_> = try_join_all(claims).await?.into_iter().flatten().collect();
     anyhow::ensure!(tasks.len() == count, "{} of {count} were claimed", tasks.len());

@@ -10,7 +10,7 @@ mod costs;
 mod fans;
 mod graph;
 
-pub(super) use graph::Graphs;
+pub(super) use graph::{Graphs, PARKED};
 
 use std::process::ExitCode;
 

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::Context as _;
-use ff_engine::{AttemptOps as _, FlowOps as _, SubmitOps as _};
+use ff_engine::{AttemptOps as _, CancelFlow, FlowOps as _, SubmitOps as _};
+use ff_types::backend::CancelFlowPolicy;
 
 use super::Common;
 use super::budget::{PAYLOAD_BYTES, claimed, each};
 use super::fairness::{KINDS, prepared};
-use super::flow::Graphs;
+use super::flow::{Graphs, PARKED};
 use super::parts::{Found, part_on};
 use super::report::{Report, real};
 use super::rig::{LANE, Rig, server_version};
@@ -20,6 +21,8 @@ pub(super) const COUNTER: [&str; 3] =
     ["valgrind", "--tool=callgrind", "--callgrind-out-file=counted"];
 /// Nodes of a chain.
 const LENGTH: usize = 10;
+/// Members that one call ends.
+const SIBLINGS: usize = 300;
 
 /// Arguments of the instructions bench.
 #[derive(Debug, clap::Args)]
@@ -47,6 +50,7 @@ pub(super) fn run(args: &InstructionsArgs) -> anyhow::Result<ExitCode> {
     let common = &args.common;
     part_on(Rig::start_counted, &mut report, common, &async |rig| lanes(rig, args).await)?;
     part_on(Rig::start_counted, &mut report, common, &async |rig| flows(rig, args).await)?;
+    part_on(Rig::start_counted, &mut report, common, &async |rig| ends(rig).await)?;
     report.finish(common)
 }
 
@@ -131,5 +135,33 @@ async fn flows(rig: &Rig, args: &InstructionsArgs) -> anyhow::Result<Found> {
     }
     found.add("claim, a node of a chain", "k", claims);
     found.add("complete, a node of a chain", "k", completes);
+    Ok(found)
+}
+
+/// What it takes to end a member that waits, because another was first or its flow is cancelled.
+async fn ends(rig: &Rig) -> anyhow::Result<Found> {
+    let (mut found, mut counter) = (Found::default(), Instructions::of(rig));
+    let (backend, parked) = (rig.backend().await?, Graphs::new(rig, PAYLOAD_BYTES, PARKED));
+
+    let race = parked.race(SIBLINGS, LANE);
+    backend.submit_flow(&race).await?;
+    let winner = claimed(rig, &backend, 1).await?.remove(0);
+    counter.reset()?;
+    backend.complete(&winner.handle, None).await?;
+    found.add("end of a sibling that another was first of", "k", counter.each(SIBLINGS - 1)?);
+    // What is left is the node that the first one started.
+    let race = backend.describe_flow(race.id()).await?;
+    anyhow::ensure!(race.summary.open == 1, "not all have ended: {race:?}");
+
+    let members = parked.apart(SIBLINGS);
+    backend.submit_flow(&members).await?;
+    let id = rig.ids.request_id();
+    let cancel = CancelFlow::new(id, members.id(), "the bench says so")
+        .with_policy(CancelFlowPolicy::CancelAll);
+    counter.reset()?;
+    backend.cancel_flow(&cancel).await?;
+    found.add("end of a member that is cancelled", "k", counter.each(SIBLINGS)?);
+    let members = backend.describe_flow(members.id()).await?;
+    anyhow::ensure!(members.summary.open == 0, "not all have ended: {members:?}");
     Ok(found)
 }

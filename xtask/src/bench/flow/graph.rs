@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::super::rig::{Countdown, KIND, LANE, Rig, erased};
 
 /// A lane that nobody claims from.
-pub(super) const PARKED: &str = "parked";
+pub(in crate::bench) const PARKED: &str = "parked";
 /// How long workers get to wait for work before there is some.
 pub(super) const SETTLE: Duration = Duration::from_millis(200);
 
@@ -35,7 +35,7 @@ impl<'r> Graphs<'r> {
     }
 
     /// Nodes without edges.
-    pub(super) fn apart(&self, nodes: usize) -> FlowSpec {
+    pub(in crate::bench) fn apart(&self, nodes: usize) -> FlowSpec {
         self.nodes(nodes, 0)
     }
 
@@ -66,7 +66,7 @@ impl<'r> Graphs<'r> {
 
     /// Nodes, all in this lane but the first, and a parked one that the first to complete starts, and
     /// that has the others cancelled.
-    pub(super) fn race(&self, siblings: usize, first: &'static str) -> FlowSpec {
+    pub(in crate::bench) fn race(&self, siblings: usize, first: &'static str) -> FlowSpec {
         let mut flow = FlowSpec::new(self.rig.ids.flow_id());
         for index in 0..siblings {
             let lane = if index == 0 { first } else { self.lane };
