@@ -18,8 +18,8 @@ macro_rules! areas {
 }
 
 areas! {
-    all attempt block cancel children claim complete completions deadline delay explain fail handle hold idempotency
+    all attempt block cancel children complete completions deadline delay explain fail handle hold idempotency
     lease list namespace operator progress read reclaim release replay result retention revoke
     signal state step stream submit summary suspend tags tick timeout token wait waitpoint;
-    budget flow lane schedule
+    budget claim flow lane schedule
 }
