@@ -20,6 +20,6 @@ macro_rules! areas {
 areas! {
     all attempt block cancel children complete completions deadline delay explain fail handle hold idempotency
     lease list namespace operator progress read reclaim release replay result retention revoke
-    signal state step stream submit summary suspend tags tick timeout token wait waitpoint;
-    budget claim flow lane schedule
+    signal state step submit summary suspend tags tick timeout token wait waitpoint;
+    budget claim flow lane schedule stream
 }
