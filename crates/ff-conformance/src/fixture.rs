@@ -17,6 +17,7 @@ use ff_types::{
     ExecutionId, ExecutionState, LaneId, Payload, RetryPolicy, StepName, TaskKind, TimestampMs,
     WorkerId, WorkerInstanceId, limits,
 };
+use tokio::task::JoinHandle;
 
 use crate::canary::CANARY;
 use crate::coverage::Coverage;
@@ -31,6 +32,8 @@ pub const LANE: &str = "main";
 pub const LEASE_TTL_MS: u64 = limits::LEASE_TTL_DEFAULT_MS;
 /// The real time after which a call that should have returned has not.
 const PROMPTLY: Duration = Duration::from_secs(20);
+/// The real time in which a call whose wait is over answers, unless the machine is busy.
+const MOMENT: Duration = Duration::from_millis(20);
 /// The real time that a call may take whose work grows with what is stored, and no faster.
 const QUICKLY: Duration = Duration::from_secs(3);
 /// How often a case lets its spawned tasks go first.
@@ -328,6 +331,21 @@ impl Fixture {
         tokio::time::timeout(PROMPTLY, answer)
             .await
             .map_err(|_| CaseError::new(format!("no answer within {PROMPTLY:?} of real time")))
+    }
+
+    /// The answer of a call whose wait ends with time: the clock moves on by this many milliseconds, and
+    /// again when no answer has come in a moment.
+    pub async fn as_time_passes<T>(&self, step_ms: u64, mut call: JoinHandle<T>) -> CaseResult<T> {
+        self.let_others_run().await;
+        let answer = self.promptly(async {
+            loop {
+                self.advance(step_ms).await;
+                if let Ok(answer) = tokio::time::timeout(MOMENT, &mut call).await {
+                    return answer;
+                }
+            }
+        });
+        Ok(answer.await??)
     }
 
     /// The answer of a call that has to scale, although much is stored.

@@ -56,8 +56,7 @@ impl Fixture {
 }
 
 fn ends(events: &[CompletionPayload]) -> Vec<(ExecutionId, TerminalOutcome)> {
-    let mut ends: Vec<_> =
-        events.iter().map(|event| (event.execution_id, event.outcome)).collect();
+    let mut ends: Vec<_> = events.iter().map(|event| (event.execution_id, event.outcome)).collect();
     ends.sort_unstable();
     ends
 }
@@ -70,7 +69,8 @@ pub(crate) async fn one_event_an_end(fx: Fixture) -> CaseResult {
     let completed = fx.running().await?;
     let (failed, retried) = (fx.running().await?, fx.running().await?);
     let (idle, expired) = (fx.submit_default().await?, fx.submission("task")?);
-    let expired = expired.with_deadline(fx.in_ms(1_000).await).with_delay_until(fx.in_ms(9_000).await);
+    let expired =
+        expired.with_deadline(fx.in_ms(1_000).await).with_delay_until(fx.in_ms(9_000).await);
     let expired = fx.submit(&expired).await?;
     fx.backend.complete(&completed.handle, None).await?;
     fx.backend.complete(&completed.handle, None).await?;
@@ -188,15 +188,7 @@ pub(crate) async fn wait_for_the_next(fx: Fixture) -> CaseResult {
     let (brief, long) = (wait(50), wait(limits::MAX_WAIT_MAX_MS));
     fx.let_others_run().await;
     ensure!(!brief.is_finished() && !long.is_finished(), "they did not wait");
-    let page = fx
-        .promptly(async {
-            while !brief.is_finished() {
-                fx.let_others_run().await;
-                fx.advance(50).await;
-            }
-            brief.await
-        })
-        .await???;
+    let page = fx.as_time_passes(50, brief).await??;
     ensure!(page.items.is_empty() && !page.gap, "{page:?}");
 
     fx.backend.complete(&task.handle, None).await?;
@@ -317,7 +309,9 @@ pub(crate) async fn trimmed_place_is_a_gap(fx: Fixture) -> CaseResult {
         ensure!(page.items.is_empty() && !page.gap, "behind it: {page:?}");
     }
 
-    let CompletionsFrom::Cursor(behind) = &behind_first else { return Err(CaseError::new("no cursor")) };
+    let CompletionsFrom::Cursor(behind) = &behind_first else {
+        return Err(CaseError::new("no cursor"));
+    };
     let ahead = |place: &LogPlace| LogPlace { seq: place.seq + 1_000, ..*place };
     let ahead = CompletionCursor::new(behind.places().iter().map(ahead).collect());
     ensure!(fx.completions(CompletionsFrom::Cursor(ahead)).await?.gap, "ahead of the log");

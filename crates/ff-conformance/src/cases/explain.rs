@@ -308,11 +308,8 @@ pub(crate) async fn a_waiting_worker_offers(fx: Fixture) -> CaseResult {
         .await??;
         fx.advance(limits::MAX_WAIT_MAX_MS - 1).await;
         ensure!(is_offered(token).await?, "it waits");
-        while !claim.is_finished() {
-            fx.advance(1_000).await;
-            fx.let_others_run().await;
-        }
-        ensure!(claim.await??.is_empty(), "there is nothing for it");
+        let outcome = fx.as_time_passes(1_000, claim).await??;
+        ensure!(outcome.is_empty(), "there is nothing for it");
     }
     fx.advance(limits::OFFER_LIVES_MS).await;
     ensure_eq!(fx.backend.explain(id).await?.reason, nobody_offers(&all, &all)?);

@@ -2,9 +2,7 @@
 
 use ff_engine::{ExecutionResult, FailRequest, ResultOutcome, ResultRequest};
 use ff_types::backend::{FailureClass, FailureReason};
-use ff_types::{
-    ExecutionId, ExecutionPolicy, ExecutionState, Payload, TerminalOutcome, limits,
-};
+use ff_types::{ExecutionId, ExecutionPolicy, ExecutionState, Payload, TerminalOutcome, limits};
 use tokio::task::JoinHandle;
 
 use crate::Fixture;
@@ -128,15 +126,7 @@ pub(crate) async fn waits_for_the_end(fx: Fixture) -> CaseResult {
 
     let endless = fx.running().await?.execution_id;
     let waiting = wait(endless, 50);
-    let outcome = fx
-        .promptly(async {
-            while !waiting.is_finished() {
-                fx.let_others_run().await;
-                fx.advance(50).await;
-            }
-            waiting.await
-        })
-        .await???;
+    let outcome = fx.as_time_passes(50, waiting).await??;
     ensure_eq!(outcome, ResultOutcome::Pending(ExecutionState::Active));
     Ok(())
 }

@@ -170,15 +170,7 @@ pub(crate) async fn every_way_of_becoming_ready_wakes(fx: Fixture) -> CaseResult
 pub(crate) async fn wait_ends(fx: Fixture) -> CaseResult {
     let claim = waiting(&fx, fx.claim_request(LANE)?, 50);
 
-    let outcome = fx
-        .promptly(async {
-            while !claim.is_finished() {
-                fx.let_others_run().await;
-                fx.advance(50).await;
-            }
-            claim.await
-        })
-        .await???;
+    let outcome = fx.as_time_passes(50, claim).await??;
 
     ensure!(outcome.is_empty(), "found {outcome:?}");
     ensure_eq!(fx.leftovers().await, 0);

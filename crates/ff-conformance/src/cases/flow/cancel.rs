@@ -9,9 +9,7 @@ use ff_types::{ExecutionPolicy, ExecutionState, FlowState, TerminalOutcome, limi
 use CancelFlowPolicy::{CancelAll, CancelPending, FlowOnly};
 
 use crate::Fixture;
-use crate::expect::{
-    Case, CaseResult, assert_state, assert_too_large, cases, ensure, ensure_eq,
-};
+use crate::expect::{Case, CaseResult, assert_state, assert_too_large, cases, ensure, ensure_eq};
 use crate::fixture::{LEASE_TTL_MS, failure, ms, retry_after};
 
 pub(crate) const CASES: &[Case] = &cases!["flow":
@@ -36,7 +34,8 @@ pub(crate) async fn cancel_is_a_barrier(fx: Fixture) -> CaseResult {
         let mut spec = fx.flow("ready blocked", "ready*blocked")?;
         let mut retrying = crate::flows::nodes(&fx, "fails lost revoked retries")?;
         for node in &mut retrying {
-            let policy = ExecutionPolicy::default().with_retry(retry_after(5, 0)).with_max_reclaims(5);
+            let policy =
+                ExecutionPolicy::default().with_retry(retry_after(5, 0)).with_max_reclaims(5);
             node.submission = node.submission.clone().with_policy(policy);
             spec.add_node(node.clone());
         }
@@ -180,15 +179,7 @@ pub(crate) async fn cancel_waits_for_the_members(fx: Fixture) -> CaseResult {
     fx.let_others_run().await;
     ensure!(!brief.is_finished(), "it did not wait");
     fx.backend.complete(&a.handle, None).await?;
-    let outcome = fx
-        .promptly(async {
-            while !brief.is_finished() {
-                fx.let_others_run().await;
-                fx.advance(50).await;
-            }
-            brief.await
-        })
-        .await???;
+    let outcome = fx.as_time_passes(50, brief).await??;
     ensure_eq!(outcome, CancelFlowOutcome::Cancelled { open: 1 }, "when its time is over");
     fx.let_others_run().await;
     ensure!(!long.is_finished() && !patient.is_finished(), "they did not wait");

@@ -33,15 +33,7 @@ pub(crate) async fn wait_for_the_next(fx: Fixture) -> CaseResult {
     let (brief, long) = (wait(50), wait(limits::MAX_WAIT_MAX_MS));
     fx.let_others_run().await;
     ensure!(!brief.is_finished() && !long.is_finished(), "they did not wait");
-    let page = fx
-        .promptly(async {
-            while !brief.is_finished() {
-                fx.let_others_run().await;
-                fx.advance(50).await;
-            }
-            brief.await
-        })
-        .await???;
+    let page = fx.as_time_passes(50, brief).await??;
     ensure_eq!((page.frames.len(), page.end, page.next), (0, None, place));
 
     fx.append(&task, &numbered([2, 3])).await?;
