@@ -68,7 +68,9 @@ local function follow(r, was, id, now)
   local joins = f.bo == id and not f.ba and (begins or was.aside)
   local leaves = was.awaits == id and (f.ea or (reasons.has_others(r) and not was.kept_back))
   -- It was to start, perhaps in the room that it was let go on for, and does not.
-  leaves = leaves or was.is_next and not was.holds and not holds and (f.ea or reasons.has_others(r))
+  if was.is_next and not (was.holds or holds) and f.bo ~= id then
+    leaves = leaves or f.ea or f.bo or reasons.has_others(r)
+  end
   local ends = was.holds and not holds and was.reserved
   if not (starts or begins or joins or leaves or ends) then
     return

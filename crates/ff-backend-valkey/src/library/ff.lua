@@ -10,7 +10,7 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "4a9421db10c51dfa35718cd24276371a" }
+M.library = { PROTOCOL = 1, HASH = "a7f59aa4a76ce091ce6aa5abcb3d4e12" }
 
 M.keys = (function()
 local keys = {}
@@ -2826,7 +2826,9 @@ local function follow(r, was, id, now)
   local starts, begins = holds and not was.holds, f.bo == id and was.awaits ~= id
   local joins = f.bo == id and not f.ba and (begins or was.aside)
   local leaves = was.awaits == id and (f.ea or (reasons.has_others(r) and not was.kept_back))
-  leaves = leaves or was.is_next and not was.holds and not holds and (f.ea or reasons.has_others(r))
+  if was.is_next and not (was.holds or holds) and f.bo ~= id then
+    leaves = leaves or f.ea or f.bo or reasons.has_others(r)
+  end
   local ends = was.holds and not holds and was.reserved
   if not (starts or begins or joins or leaves or ends) then
     return

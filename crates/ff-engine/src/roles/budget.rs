@@ -39,7 +39,8 @@ use crate::requests::{AdjustBudget, BudgetView, CreateBudget, ListBudgets};
 /// - A hold stays when a budget has room, and the other way round
 ///   `[budget.hold_and_budget_are_separate]`; behind one that is
 ///   cancelled or held nobody waits `[budget.waiting_can_be_cancelled]`, also when it had gone on already
-///   `[budget.who_goes_on_makes_room_if_not_started]`.
+///   `[budget.who_goes_on_makes_room_if_not_started]`, or finds no room in another budget
+///   `[budget.who_goes_on_may_wait_for_another_budget]`.
 ///
 /// # Errors
 /// [`EngineError::NotFound`] for an unknown budget, of a submission too `[budget.unknown_is_not_found]`.

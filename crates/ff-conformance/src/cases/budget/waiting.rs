@@ -24,6 +24,7 @@ pub(crate) const CASES: &[Case] = &cases!["budget":
     hold_and_budget_are_separate,
     waiting_can_be_cancelled,
     who_goes_on_makes_room_if_not_started,
+    who_goes_on_may_wait_for_another_budget,
     impossible_estimate_is_set_aside,
     reports_set_the_first_aside,
     cancelled_member_holds_up_nobody,
@@ -233,6 +234,29 @@ pub(crate) async fn who_goes_on_makes_room_if_not_started(fx: Fixture) -> CaseRe
 
     ensure_eq!(fx.claim_one().await?.execution_id, ids[2]);
     ensure_eq!(fx.spent(budget).await?, (0, 8));
+    fx.check().await
+}
+
+/// One that went on and then finds no room in another budget leaves the room in the first to the next.
+pub(crate) async fn who_goes_on_may_wait_for_another_budget(fx: Fixture) -> CaseResult {
+    let (one, other) = (fx.budget_of(10).await?, fx.budget_of(10).await?);
+    let of_one = fx.submit_and_claim(&fx.spending(one, 10)?).await?;
+    fx.submit_and_claim(&fx.spending(other, 10)?).await?;
+    let both = fx.submit(&fx.spending(one, 10)?.with_budget(other)).await?;
+    fx.advance(1).await;
+    let behind = fx.submit_spending(one, &[10]).await?;
+    for _ in 0..2 {
+        ensure!(fx.claim_if_any().await?.is_none(), "there is no room");
+    }
+    fx.backend.complete(&of_one.handle, None).await?;
+    fx.settle().await?;
+    fx.assert_is(both, Ready).await?;
+
+    ensure!(fx.claim_if_any().await?.is_none(), "there is no room in the other");
+    fx.assert_waits(both, other).await?;
+    fx.settle().await?;
+
+    ensure_eq!(fx.claim_one().await?.execution_id, behind[0]);
     fx.check().await
 }
 

@@ -173,7 +173,8 @@ impl BudgetRecord {
         let leaves =
             was == own && (run.state.is_terminal() || (has_others(run) && !has_others(before)));
         let joins_others = begins_to_wait && run.set_aside.is_none() && line > 1;
-        if line > 0 && (is_freed || leaves || joins_others || makes_room(before, run)) {
+        let makes_room = is != own && does_not_start(before, run);
+        if line > 0 && (is_freed || leaves || joins_others || makes_room) {
             self.look_at = Some(now);
         }
         if begins_to_wait {
@@ -219,7 +220,7 @@ impl BudgetRecord {
 pub fn moves_budgets(before: &RunState, run: &RunState) -> bool {
     holds(before) != holds(run)
         || before.blocked_on != run.blocked_on
-        || makes_room(before, run)
+        || does_not_start(before, run)
         || (run.blocked_on.is_some() && before.reasons != run.reasons)
 }
 
@@ -234,9 +235,10 @@ pub fn held_reservation(run: &RunState) -> Option<&Amounts> {
 }
 
 /// Whether it was to start next, and does not: the room that it may have been let go on for is free.
-fn makes_room(before: &RunState, run: &RunState) -> bool {
+fn does_not_start(before: &RunState, run: &RunState) -> bool {
     let was_next = before.state == ExecutionState::Ready && !holds(before);
-    was_next && !holds(run) && (run.state.is_terminal() || has_others(run))
+    let waits = run.blocked_on.is_some() || has_others(run);
+    was_next && !holds(run) && (run.state.is_terminal() || waits)
 }
 
 /// Whether more than a budget keeps it from being ready.
