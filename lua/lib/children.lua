@@ -5,7 +5,7 @@ local run = require("run")
 
 local children = {}
 
---- Most that are open at once.
+--- Most that are open when another is started. Of those that a replay opens again there may be more.
 children.OPEN_MAX = 64
 
 --- How many there are.
@@ -42,7 +42,7 @@ end
 --- Forgets them, as the end of the execution does. Answers those that are to end with it.
 function children.forsake(r)
   local key = keys.child_flows(r.partition, r.id)
-  local open = r.f.st ~= "completed" and redis.call("ZRANGE", key, 0, children.OPEN_MAX - 1) or {}
+  local open = r.f.st ~= "completed" and redis.call("ZRANGE", key, 0, -1) or {}
   redis.call("DEL", key)
   return open
 end

@@ -10,7 +10,7 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "a7f59aa4a76ce091ce6aa5abcb3d4e12" }
+M.library = { PROTOCOL = 1, HASH = "8af33b89856fbca4d116e64cf2194d07" }
 
 M.keys = (function()
 local keys = {}
@@ -2112,7 +2112,7 @@ function children.ended(r, flow, now)
 end
 function children.forsake(r)
   local key = keys.child_flows(r.partition, r.id)
-  local open = r.f.st ~= "completed" and redis.call("ZRANGE", key, 0, children.OPEN_MAX - 1) or {}
+  local open = r.f.st ~= "completed" and redis.call("ZRANGE", key, 0, -1) or {}
   redis.call("DEL", key)
   return open
 end

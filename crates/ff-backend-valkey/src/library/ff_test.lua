@@ -10,7 +10,7 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "6d85a7a367ba925623b600bf1961ce29" }
+M.library = { PROTOCOL = 1, HASH = "20101f0b63b3d4465613a37cabdeeedd" }
 
 M.keys = (function()
 local keys = {}
@@ -2118,7 +2118,7 @@ function children.ended(r, flow, now)
 end
 function children.forsake(r)
   local key = keys.child_flows(r.partition, r.id)
-  local open = r.f.st ~= "completed" and redis.call("ZRANGE", key, 0, children.OPEN_MAX - 1) or {}
+  local open = r.f.st ~= "completed" and redis.call("ZRANGE", key, 0, -1) or {}
   redis.call("DEL", key)
   return open
 end

@@ -21,6 +21,7 @@ pub(crate) const CASES: &[Case] = &cases!["children":
     end_with_their_parent,
     outlive_a_completed_parent,
     replayed_end_with_their_parent,
+    replayed_may_be_more_than_are_started,
     start_needs_a_live_lease,
     start_is_refused_for_its_graph_first,
     number_and_depth_are_bounded,
@@ -141,6 +142,30 @@ pub(crate) async fn replayed_end_with_their_parent(fx: Fixture) -> CaseResult {
     fx.backend.replay(&fx.replay_request(member)).await?;
     fx.complete_nodes(flow, "a").await?;
     fx.assert_flow_is(flow, FlowState::Completed).await?;
+    fx.check().await
+}
+
+/// Flows that a replay opens again may be more than an execution may start: it can wait for each, starts no
+/// other, and all end with it.
+pub(crate) async fn replayed_may_be_more_than_are_started(fx: Fixture) -> CaseResult {
+    let most = limits::CHILD_FLOWS_OPEN_MAX;
+    let task = fx.running().await?;
+    let mut flows = vec![fx.start_child(&task, "a").await?];
+    fx.complete_nodes(flows[0], "a").await?;
+    for _ in 0..most {
+        flows.push(fx.start_child(&task, "a").await?);
+    }
+    fx.backend.replay(&fx.replay_request(fx.member(flows[0], "a").await?)).await?;
+    let spec = fx.child_flow(&task, "a")?;
+    assert_too_large(fx.backend.submit_flow(&spec).await, most, most + 2)?;
+    ensure_eq!(fx.await_child(&task, flows[most]).await?, WaitChildrenOutcome::Waiting);
+
+    fx.backend.cancel_execution(&fx.cancel_request(task.execution_id, "enough")).await?;
+    fx.settle().await?;
+
+    for flow in flows {
+        fx.assert_flow_is(flow, FlowState::Cancelled).await?;
+    }
     fx.check().await
 }
 

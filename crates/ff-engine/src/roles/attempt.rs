@@ -330,7 +330,8 @@ pub trait AttemptOps: Send + Sync + 'static {
     ///   lease stays `[children.ended_flow_is_an_outcome]`.
     /// - When the execution ends otherwise than `Completed`, its open child flows are cancelled, and what
     ///   hangs on them `[children.end_with_their_parent]`, flows that a replay has opened again among them
-    ///   `[children.replayed_end_with_their_parent]`; when it completes they go on
+    ///   `[children.replayed_end_with_their_parent]`, however many these are
+    ///   `[children.replayed_may_be_more_than_are_started]`; when it completes they go on
     ///   `[children.outlive_a_completed_parent]`.
     /// - Starting a flow needs a live lease, of which a repeat needs none
     ///   `[children.start_needs_a_live_lease]`; 64 may be open, and 8 lie within each other

@@ -44,15 +44,18 @@ pub(super) fn start_child(
         });
     }
     let mut next = record.run.clone();
-    let mut flows = next.child_flows.take().map_or_else(BTreeSet::new, Arc::unwrap_or_clone);
-    flows.insert(flow);
-    check_number(&flows)?;
-    next.child_flows = Some(Arc::new(flows));
+    add_child(&mut next, flow)?;
     Ok((next, depth))
 }
 
-fn check_number(flows: &BTreeSet<FlowId>) -> Result<(), EngineError> {
-    at_most("child_flows", flows.len(), limits::CHILD_FLOWS_OPEN_MAX)
+/// Adds an open child flow; of those that a replay opened again there may be more than are started.
+fn add_child(next: &mut RunState, flow: FlowId) -> Result<(), EngineError> {
+    let mut flows = next.child_flows.take().map_or_else(BTreeSet::new, Arc::unwrap_or_clone);
+    if flows.insert(flow) {
+        at_most("child_flows", flows.len(), limits::CHILD_FLOWS_OPEN_MAX)?;
+    }
+    next.child_flows = Some(Arc::new(flows));
+    Ok(())
 }
 
 /// Decides `wait_children`, given the flow.
@@ -89,10 +92,7 @@ pub fn wait_children(
     next.ready_at = now;
     next.waits_for = Some(flow.id);
     // A flow that was replayed after its end is not among the open ones any more.
-    let mut flows = next.child_flows.take().map_or_else(BTreeSet::new, Arc::unwrap_or_clone);
-    flows.insert(flow.id);
-    check_number(&flows)?;
-    next.child_flows = Some(Arc::new(flows));
+    add_child(&mut next, flow.id)?;
     Ok(Decision::apply(next, WaitChildrenOutcome::Waiting))
 }
 
