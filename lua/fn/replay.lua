@@ -53,11 +53,8 @@ return function(partition, id, request)
       record.set_text(r, field, nil)
     end
     waits.forget_all(r)
-    r.f.rt, r.f.rc, r.f.ea = "0", "0", nil
-    if run.missed_deadline(r, now) then
-      record.set(r, "dl", nil)
-    end
-    run.await_turn(r, nil, now)
+    r.f.rt, r.f.rc = "0", "0"
+    run.await_turn(r, nil, run.open_again(r, now))
     local next_attempt = r.f.ai and tonumber(r.f.ai) + 1 or 0
     return "replayed " .. string.format("%d", next_attempt), true
   end)

@@ -10,7 +10,8 @@ local sweep = require("sweep")
 local counting = {}
 
 --- `k`, and the state in which the node ended: its children count that. When it is a failure that none
---- of them may take, a flow that fails fast is cancelled; `+` behind the state says one may, and `=` that one has.
+--- of them may take, a flow that fails fast is cancelled, unless a replay has opened the node again meanwhile; `+`
+--- behind the state says that one may take it, and `=` that one has.
 function counting.ended(w, step)
   local state, mark = string.match(step.rest, "^(%l+)(.?)$")
   local taken = mark == "="
@@ -18,7 +19,10 @@ function counting.ended(w, step)
     return promote.count(w, parent, link, state, taken) and not taken and state .. "+" or nil
   end)
   if index and joins.is_failure(rest) and w.fl.policy == "f" and not w.fl.f.ca then
-    sweep.begin(w, "f", "a", "node " .. member.node(members.get(w, index)).key .. " failed")
+    local r = members.get(w, index)
+    if r.f.ea then
+      sweep.begin(w, "f", "a", "node " .. member.node(r).key .. " failed")
+    end
   end
 end
 

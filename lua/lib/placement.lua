@@ -1,6 +1,7 @@
 --- Where a record stands in the indexes. All of it follows from the record alone.
 local number = require("number")
 local policy = require("policy")
+local reasons = require("reasons")
 
 local placement = {}
 
@@ -34,11 +35,11 @@ function placement.rank_start(rank)
   return number.text(rank * RANK)
 end
 
---- When it expires as things are, as text or nil: at its deadline, or when it was ready too long before its
---- first attempt.
+--- When it expires as things are, as text or nil: at its deadline, or when it was ready, or waited for a budget, too
+--- long before its first attempt.
 function placement.expires(r)
   local f = r.f
-  if f.tl and f.st == "ready" and not f.ai then
+  if f.tl and not f.ai and (f.st == "ready" or (f.bo and not reasons.has_others(r))) then
     return number.earlier(f.dl, number.text(number.later(tonumber(f.ra), tonumber(f.tl))))
   end
   return f.dl

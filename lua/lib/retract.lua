@@ -7,7 +7,6 @@ local members = require("members")
 local number = require("number")
 local places = require("places")
 local reasons = require("reasons")
-local record = require("record")
 local run = require("run")
 local work = require("work")
 
@@ -32,10 +31,7 @@ function retract.at(w, link, state)
   local decision, undecided = joins.of(r).decision, joins.decided(r) == "o"
   local unskipped = undecided and decision == "s"
   if unskipped then
-    r.f.ea, r.f.ra = nil, number.text(w.now)
-    if run.missed_deadline(r, w.now) then
-      record.set(r, "dl", nil)
-    end
+    r.f.ra = number.text(run.open_again(r, w.now))
     retract.hold_back(w, r)
   elseif undecided and decision == "f" and not r.f.ai and not r.f.ea then
     retract.hold_back(w, r)

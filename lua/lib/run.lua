@@ -11,6 +11,8 @@ local run = {}
 
 --- What only an execution has that has not ended, and is not finished by others.
 local OF_OPEN = { "rs", "du", "gi", "gx", "of", "bo", "ba", "rv", "cf", "cw" }
+--- The same of one that may run after all: a hold and a delay are for that.
+local OF_SKIPPED = { "gi", "gx", "of", "bo", "ba", "rv", "cf", "cw" }
 
 --- Closes the current attempt; the next claim opens another.
 function run.close_attempt(r)
@@ -43,13 +45,19 @@ function run.end_delay(r)
   record.set(r, "du", nil)
 end
 
---- Ends the execution in a terminal state. Everything it waited for is gone.
+--- Ends the execution in a terminal state. Everything it waited for is gone, but for the hold and the delay of one
+--- that is skipped.
 function run.finish(r, state, now)
   r.f.st, r.f.ao = state, nil
   if r.f.cf then
     r.forsakes = true
   end
-  record.remove(r, OF_OPEN)
+  if state == "skipped" then
+    reasons.remove(r, reasons.BUDGET)
+    record.remove(r, OF_SKIPPED)
+  else
+    record.remove(r, OF_OPEN)
+  end
   waits.finish(r)
   kept.finish(r)
   joins.close(r)
@@ -59,6 +67,19 @@ end
 --- Whether the deadline has passed.
 function run.missed_deadline(r, now)
   return r.f.dl ~= nil and tonumber(r.f.dl) <= now
+end
+
+--- One that had ended is open again: a deadline and a delay that have passed are dropped. Answers since when it is
+--- ready, if nothing else keeps it.
+function run.open_again(r, now)
+  r.f.ea = nil
+  if run.missed_deadline(r, now) then
+    record.set(r, "dl", nil)
+  end
+  if r.f.du and tonumber(r.f.du) <= now then
+    run.end_delay(r)
+  end
+  return r.f.du and tonumber(r.f.du) or now
 end
 
 --- Whether its deadline or its time to live has passed.

@@ -10,7 +10,7 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "8af33b89856fbca4d116e64cf2194d07" }
+M.library = { PROTOCOL = 1, HASH = "a92f4b76bc26912428235444d9378cd2" }
 
 M.keys = (function()
 local keys = {}
@@ -478,129 +478,6 @@ end
 return policy
 end)()
 
-M.placement = (function()
-local number = M.number
-local policy = M.policy
-local placement = {}
-local RANK = 2 ^ 45
-local PRIORITY_MAX = 100
-function placement.queue(f)
-  if f.st == "ready" and not f.gi then
-    return f.en or "f"
-  end
-  return nil
-end
-function placement.score(r)
-  local f = r.f
-  return number.text((PRIORITY_MAX - f.pr) * RANK + math.min(f.ra, RANK - 1))
-end
-function placement.read(score)
-  local rank = math.floor(score / RANK)
-  return rank, score - rank * RANK
-end
-function placement.rank_start(rank)
-  return number.text(rank * RANK)
-end
-function placement.expires(r)
-  local f = r.f
-  if f.tl and f.st == "ready" and not f.ai then
-    return number.earlier(f.dl, number.text(number.later(tonumber(f.ra), tonumber(f.tl))))
-  end
-  return f.dl
-end
-function placement.due(r)
-  local f = r.f
-  if f.ea then
-    if f.nd then
-      return nil
-    end
-    return number.text(number.later(f.ea, policy.of(r).retention))
-  elseif f.li then
-    return f.lx
-  end
-  local at = f.dl
-  if f.tl then
-    at = placement.expires(r)
-  end
-  if f.du or f.gx or f.wt then
-    at = number.earlier(number.earlier(f.du, f.gx), number.earlier(f.wt, at))
-  end
-  return at
-end
-return placement
-end)()
-
-M.amounts = (function()
-local memo = M.memo
-local number = M.number
-local amounts = {}
-local NOTHING = {}
-amounts.MAX = 9007199254740991
-local read = memo.of(function(text)
-  local found = {}
-  for name, amount in string.gmatch(text, "(%S+) (%d+)") do
-    found[name] = tonumber(amount)
-  end
-  return found
-end)
-function amounts.read(text)
-  return text and read(text) or NOTHING
-end
-function amounts.names(found)
-  local names = {}
-  for name in pairs(found) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
-function amounts.text(found)
-  local parts = {}
-  for _, name in ipairs(amounts.names(found)) do
-    if found[name] > 0 then
-      parts[#parts + 1] = name .. " " .. number.text(found[name])
-    end
-  end
-  return #parts > 0 and table.concat(parts, " ") or nil
-end
-return amounts
-end)()
-
-M.reservation = (function()
-local amounts = M.amounts
-local reservation = {}
-local function wanted_text(f)
-  if f.ao then
-    return f.rv
-  end
-  return f.es
-end
-function reservation.wanted(r)
-  return amounts.read(wanted_text(r.f))
-end
-local function is_limited(name, budgets)
-  for i = 1, #budgets do
-    local limit = budgets[i].limits[name]
-    if limit and limit.hard then
-      return true
-    end
-  end
-  return false
-end
-function reservation.text(r, wanted, budgets)
-  local found, all = {}, true
-  for name, amount in pairs(wanted) do
-    if amount > 0 and is_limited(name, budgets) then
-      found[name] = amount
-    else
-      all = false
-    end
-  end
-  return all and wanted_text(r.f) or amounts.text(found)
-end
-return reservation
-end)()
-
 M.record = (function()
 local keys = M.keys
 local number = M.number
@@ -760,6 +637,174 @@ function record.payload(r)
   return r.f.pk and redis.call("GET", keys.payload(r.partition, r.id)) or ""
 end
 return record
+end)()
+
+M.reasons = (function()
+local number = M.number
+local record = M.record
+local DEPENDENCIES = 1
+local reasons = { DELAY = 2, BUDGET = 4, HOLD = 8 }
+local UNDECIDED = { o = true, z = true }
+local function stored(r)
+  return (r.f.rs or 0) + 0
+end
+local function bits(r)
+  local f = r.f
+  local waits = f.dp and UNDECIDED[string.sub(f.dp, 1, 1)]
+  return (f.rs or 0) + (waits and DEPENDENCIES or 0)
+end
+function reasons.has(r, reason)
+  return stored(r) % (2 * reason) >= reason
+end
+function reasons.add(r, reason)
+  if not reasons.has(r, reason) then
+    record.set_number(r, "rs", stored(r) + reason)
+  end
+end
+function reasons.remove(r, reason)
+  if reasons.has(r, reason) then
+    local rest = stored(r) - reason
+    record.set(r, "rs", rest > 0 and number.text(rest) or nil)
+  end
+end
+function reasons.has_others(r)
+  local rest = bits(r)
+  return rest > 0 and rest > (reasons.has(r, reasons.BUDGET) and reasons.BUDGET or 0)
+end
+function reasons.state(r)
+  local left = bits(r)
+  if left == 0 then
+    return "ready"
+  elseif left == reasons.DELAY then
+    return "delayed"
+  end
+  return "blocked"
+end
+return reasons
+end)()
+
+M.placement = (function()
+local number = M.number
+local policy = M.policy
+local reasons = M.reasons
+local placement = {}
+local RANK = 2 ^ 45
+local PRIORITY_MAX = 100
+function placement.queue(f)
+  if f.st == "ready" and not f.gi then
+    return f.en or "f"
+  end
+  return nil
+end
+function placement.score(r)
+  local f = r.f
+  return number.text((PRIORITY_MAX - f.pr) * RANK + math.min(f.ra, RANK - 1))
+end
+function placement.read(score)
+  local rank = math.floor(score / RANK)
+  return rank, score - rank * RANK
+end
+function placement.rank_start(rank)
+  return number.text(rank * RANK)
+end
+function placement.expires(r)
+  local f = r.f
+  if f.tl and not f.ai and (f.st == "ready" or (f.bo and not reasons.has_others(r))) then
+    return number.earlier(f.dl, number.text(number.later(tonumber(f.ra), tonumber(f.tl))))
+  end
+  return f.dl
+end
+function placement.due(r)
+  local f = r.f
+  if f.ea then
+    if f.nd then
+      return nil
+    end
+    return number.text(number.later(f.ea, policy.of(r).retention))
+  elseif f.li then
+    return f.lx
+  end
+  local at = f.dl
+  if f.tl then
+    at = placement.expires(r)
+  end
+  if f.du or f.gx or f.wt then
+    at = number.earlier(number.earlier(f.du, f.gx), number.earlier(f.wt, at))
+  end
+  return at
+end
+return placement
+end)()
+
+M.amounts = (function()
+local memo = M.memo
+local number = M.number
+local amounts = {}
+local NOTHING = {}
+amounts.MAX = 9007199254740991
+local read = memo.of(function(text)
+  local found = {}
+  for name, amount in string.gmatch(text, "(%S+) (%d+)") do
+    found[name] = tonumber(amount)
+  end
+  return found
+end)
+function amounts.read(text)
+  return text and read(text) or NOTHING
+end
+function amounts.names(found)
+  local names = {}
+  for name in pairs(found) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+function amounts.text(found)
+  local parts = {}
+  for _, name in ipairs(amounts.names(found)) do
+    if found[name] > 0 then
+      parts[#parts + 1] = name .. " " .. number.text(found[name])
+    end
+  end
+  return #parts > 0 and table.concat(parts, " ") or nil
+end
+return amounts
+end)()
+
+M.reservation = (function()
+local amounts = M.amounts
+local reservation = {}
+local function wanted_text(f)
+  if f.ao then
+    return f.rv
+  end
+  return f.es
+end
+function reservation.wanted(r)
+  return amounts.read(wanted_text(r.f))
+end
+local function is_limited(name, budgets)
+  for i = 1, #budgets do
+    local limit = budgets[i].limits[name]
+    if limit and limit.hard then
+      return true
+    end
+  end
+  return false
+end
+function reservation.text(r, wanted, budgets)
+  local found, all = {}, true
+  for name, amount in pairs(wanted) do
+    if amount > 0 and is_limited(name, budgets) then
+      found[name] = amount
+    else
+      all = false
+    end
+  end
+  return all and wanted_text(r.f) or amounts.text(found)
+end
+return reservation
 end)()
 
 M.window = (function()
@@ -1749,50 +1794,6 @@ end
 return kept
 end)()
 
-M.reasons = (function()
-local number = M.number
-local record = M.record
-local DEPENDENCIES = 1
-local reasons = { DELAY = 2, BUDGET = 4, HOLD = 8 }
-local UNDECIDED = { o = true, z = true }
-local function stored(r)
-  return (r.f.rs or 0) + 0
-end
-local function bits(r)
-  local f = r.f
-  local waits = f.dp and UNDECIDED[string.sub(f.dp, 1, 1)]
-  return (f.rs or 0) + (waits and DEPENDENCIES or 0)
-end
-function reasons.has(r, reason)
-  return stored(r) % (2 * reason) >= reason
-end
-function reasons.add(r, reason)
-  if not reasons.has(r, reason) then
-    record.set_number(r, "rs", stored(r) + reason)
-  end
-end
-function reasons.remove(r, reason)
-  if reasons.has(r, reason) then
-    local rest = stored(r) - reason
-    record.set(r, "rs", rest > 0 and number.text(rest) or nil)
-  end
-end
-function reasons.has_others(r)
-  local rest = bits(r)
-  return rest > 0 and rest > (reasons.has(r, reasons.BUDGET) and reasons.BUDGET or 0)
-end
-function reasons.state(r)
-  local left = bits(r)
-  if left == 0 then
-    return "ready"
-  elseif left == reasons.DELAY then
-    return "delayed"
-  end
-  return "blocked"
-end
-return reasons
-end)()
-
 M.waits_text = (function()
 local waits_text = {}
 local WAITPOINT = "^(%d+) (%l) (%d+) (%d+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$"
@@ -1969,6 +1970,7 @@ local record = M.record
 local waits = M.waits
 local run = {}
 local OF_OPEN = { "rs", "du", "gi", "gx", "of", "bo", "ba", "rv", "cf", "cw" }
+local OF_SKIPPED = { "gi", "gx", "of", "bo", "ba", "rv", "cf", "cw" }
 function run.close_attempt(r)
   r.f.ao = nil
   record.set(r, "rv", nil)
@@ -1996,7 +1998,12 @@ function run.finish(r, state, now)
   if r.f.cf then
     r.forsakes = true
   end
-  record.remove(r, OF_OPEN)
+  if state == "skipped" then
+    reasons.remove(r, reasons.BUDGET)
+    record.remove(r, OF_SKIPPED)
+  else
+    record.remove(r, OF_OPEN)
+  end
   waits.finish(r)
   kept.finish(r)
   joins.close(r)
@@ -2004,6 +2011,16 @@ function run.finish(r, state, now)
 end
 function run.missed_deadline(r, now)
   return r.f.dl ~= nil and tonumber(r.f.dl) <= now
+end
+function run.open_again(r, now)
+  r.f.ea = nil
+  if run.missed_deadline(r, now) then
+    record.set(r, "dl", nil)
+  end
+  if r.f.du and tonumber(r.f.du) <= now then
+    run.end_delay(r)
+  end
+  return r.f.du and tonumber(r.f.du) or now
 end
 function run.has_expired(r, now)
   local at = placement.expires(r)
@@ -3775,7 +3792,6 @@ local members = M.members
 local number = M.number
 local places = M.places
 local reasons = M.reasons
-local record = M.record
 local run = M.run
 local work = M.work
 local retract = {}
@@ -3795,10 +3811,7 @@ function retract.at(w, link, state)
   local decision, undecided = joins.of(r).decision, joins.decided(r) == "o"
   local unskipped = undecided and decision == "s"
   if unskipped then
-    r.f.ea, r.f.ra = nil, number.text(w.now)
-    if run.missed_deadline(r, w.now) then
-      record.set(r, "dl", nil)
-    end
+    r.f.ra = number.text(run.open_again(r, w.now))
     retract.hold_back(w, r)
   elseif undecided and decision == "f" and not r.f.ai and not r.f.ea then
     retract.hold_back(w, r)
@@ -3878,7 +3891,10 @@ function counting.ended(w, step)
     return promote.count(w, parent, link, state, taken) and not taken and state .. "+" or nil
   end)
   if index and joins.is_failure(rest) and w.fl.policy == "f" and not w.fl.f.ca then
-    sweep.begin(w, "f", "a", "node " .. member.node(members.get(w, index)).key .. " failed")
+    local r = members.get(w, index)
+    if r.f.ea then
+      sweep.begin(w, "f", "a", "node " .. member.node(r).key .. " failed")
+    end
   end
 end
 function counting.late(w, step)
@@ -7552,11 +7568,8 @@ return function(partition, id, request)
       record.set_text(r, field, nil)
     end
     waits.forget_all(r)
-    r.f.rt, r.f.rc, r.f.ea = "0", "0", nil
-    if run.missed_deadline(r, now) then
-      record.set(r, "dl", nil)
-    end
-    run.await_turn(r, nil, now)
+    r.f.rt, r.f.rc = "0", "0"
+    run.await_turn(r, nil, run.open_again(r, now))
     local next_attempt = r.f.ai and tonumber(r.f.ai) + 1 or 0
     return "replayed " .. string.format("%d", next_attempt), true
   end)

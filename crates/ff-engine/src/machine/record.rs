@@ -248,9 +248,12 @@ impl RunState {
         self.attempt.map_or(AttemptIndex::FIRST, |attempt| attempt.index.next())
     }
 
-    /// When it expires as things are: at its deadline, or when it was ready too long before its first attempt.
+    /// When it expires as things are: at its deadline, or when it was ready, or waited for a budget, too long before
+    /// its first attempt.
     pub fn expires_at(&self) -> Option<TimestampMs> {
-        let waits = self.state == ExecutionState::Ready && self.attempt.is_none();
+        let for_its_turn = matches!(self.state, ExecutionState::Ready | ExecutionState::Blocked)
+            && self.reasons.without(BlockReason::Budget).is_empty();
+        let waits = for_its_turn && self.attempt.is_none();
         let limit = self.time_to_live_ms.filter(|_| waits).map(Duration::from_millis);
         let start_by = limit.map(|limit| self.ready_at.saturating_add(limit));
         [self.deadline, start_by].into_iter().flatten().min()
@@ -316,11 +319,17 @@ impl RunState {
         }
     }
 
-    /// Ends the execution. Everything it held or waited for is gone.
+    /// Ends the execution. Everything it held or waited for is gone, but for the hold and the delay of one that is
+    /// skipped: it may run after all, and does not before these are over.
     pub(crate) fn end(&mut self, outcome: TerminalOutcome, now: TimestampMs) {
         self.state = outcome.state();
-        self.reasons = ReasonSet::EMPTY;
-        self.delay_until = None;
+        if outcome == TerminalOutcome::Skipped {
+            let others = self.reasons.without(BlockReason::Dependencies);
+            self.reasons = others.without(BlockReason::Budget);
+        } else {
+            self.reasons = ReasonSet::EMPTY;
+            self.delay_until = None;
+        }
         self.grant = None;
         self.offered = None;
         if self.waits.is_some() {
@@ -335,6 +344,18 @@ impl RunState {
         self.blocked_on = None;
         self.set_aside = None;
         self.ended_at = Some(now);
+    }
+
+    /// One that had ended is open again: a deadline and a delay that have passed are dropped. Answers since when it
+    /// is ready, if nothing else keeps it.
+    pub(crate) fn open_again(&mut self, now: TimestampMs) -> TimestampMs {
+        self.ended_at = None;
+        self.deadline = self.deadline.filter(|deadline| *deadline > now);
+        if self.delay_until.is_some_and(|until| until <= now) {
+            self.reasons = self.reasons.without(BlockReason::Delay);
+            self.delay_until = None;
+        }
+        self.delay_until.unwrap_or(now)
     }
 
     /// Remembers a failure of the latest attempt.

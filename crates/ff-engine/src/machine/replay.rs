@@ -59,9 +59,8 @@ pub fn replay(
     next.steps = None;
     next.result = None;
     next.usage = None;
-    next.ended_at = None;
-    next.deadline = next.deadline.filter(|deadline| *deadline > now);
-    next.await_turn(Entry::Claim, now);
+    let ready_at = next.open_again(now);
+    next.await_turn(Entry::Claim, ready_at);
     let outcome = OperatorOutcome::Replayed(attempt);
     next.operator.push(OperatorMark { request_id: request.request_id, outcome });
     Ok(Decision::apply(next, ReplayOutcome::new(attempt)))

@@ -180,6 +180,7 @@ impl ExecutionView {
     pub fn of(record: &ExecutionRecord) -> Self {
         let submission = &record.submission;
         let run = &record.run;
+        let is_over = run.state.is_terminal();
         Self {
             execution_id: submission.id(),
             lane: submission.lane.clone(),
@@ -193,8 +194,8 @@ impl ExecutionView {
             node: record.node.as_deref().map(|node| node.flow).zip(FlowNodeView::of(record)),
             occurrence: submission.occurrence(),
             state: run.state,
-            reasons: run.reasons,
-            delay_until: run.delay_until,
+            reasons: if is_over { ReasonSet::EMPTY } else { run.reasons },
+            delay_until: run.delay_until.filter(|_| !is_over),
             deadline: run.deadline,
             attempt: run.attempt.as_ref().map(|attempt| AttemptView {
                 index: attempt.index,

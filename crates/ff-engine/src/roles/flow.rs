@@ -18,7 +18,8 @@ use crate::requests::{
 ///   the one that is there `[flow.member_can_be_submitted_again]`.
 /// - A node is ready when its parents let it run, its delay is over
 ///   `[flow.delay_and_dependencies_are_separate]` and nobody holds it
-///   `[flow.hold_and_dependencies_are_separate]`; what it waits for is explained
+///   `[flow.hold_and_dependencies_are_separate]`, also when it was skipped in between
+///   `[flow.skipped_keeps_its_hold_and_delay]`; what it waits for is explained
 ///   `[flow.explain_names_the_parents]`.
 /// - One that ends while it waits for parents is over `[flow.member_ends_while_it_waits]`.
 ///

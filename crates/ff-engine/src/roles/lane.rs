@@ -36,7 +36,8 @@ use crate::requests::{AdjustLane, LaneView, ListLanes};
 ///   of those without one `[lane.ageing_ends_starvation]`.
 /// - While as many are ready as `max_queued` says, submissions are refused, and flows with a node in the lane
 ///   `[lane.full_queue_refuses]`. `time_to_live` ends what no worker starts in time, and nothing that has started
-///   `[lane.time_to_live_ends_what_waits]`.
+///   `[lane.time_to_live_ends_what_waits]`; waiting for a budget counts
+///   `[lane.time_to_live_ends_what_waits_for_a_budget]`.
 /// - What keeps a lane from handing an execution out is explained `[lane.barrier_is_explained]`.
 ///
 /// Limits, turns and bounds hold in each partition of a store for itself.

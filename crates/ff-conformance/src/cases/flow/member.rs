@@ -12,6 +12,7 @@ pub(crate) const CASES: &[Case] = &cases!["flow":
     member_can_be_submitted_again,
     hold_and_dependencies_are_separate,
     delay_and_dependencies_are_separate,
+    skipped_keeps_its_hold_and_delay,
     explain_names_the_parents,
     member_ends_while_it_waits,
 ];
@@ -87,6 +88,40 @@ pub(crate) async fn delay_and_dependencies_are_separate(fx: Fixture) -> CaseResu
     let waits = ReasonSet::EMPTY.with(BlockReason::Dependencies);
     ensure_eq!(fx.describe(id.member(3)).await?.reasons, waits);
     fx.complete_nodes(id, "b c d").await
+}
+
+/// A node that was skipped and may run after all still waits for the end of its hold and of its delay, but for a
+/// delay that has passed meanwhile; while it is skipped none is shown.
+pub(crate) async fn skipped_keeps_its_hold_and_delay(fx: Fixture) -> CaseResult {
+    let mut spec = fx.flow("a held", "")?;
+    for (key, ms) in [("late", 60_000), ("over", 1_000)] {
+        let mut node = nodes(&fx, key)?.remove(0);
+        node.submission = node.submission.with_delay_until(fx.in_ms(ms).await);
+        spec.add_node(node);
+    }
+    crate::flows::edges("a>held a>late a>over")?.into_iter().for_each(|edge| spec.add_edge(edge));
+    let id = fx.backend.submit_flow(&spec).await?.flow_id;
+    let (held, late) = (fx.member(id, "held").await?, fx.member(id, "late").await?);
+    fx.backend.hold(&fx.hold_request(held)).await?;
+    fx.end(id, "a", ff_types::TerminalOutcome::Failed).await?;
+    fx.assert_states(id, "a failed, held skipped, late skipped, over skipped").await?;
+    for member in [held, late] {
+        let view = fx.describe(member).await?;
+        ensure_eq!((view.reasons, view.delay_until), (ReasonSet::EMPTY, None));
+    }
+
+    fx.advance(1_000).await;
+    fx.backend.replay(&fx.replay_request(fx.member(id, "a").await?)).await?;
+    fx.assert_states(id, "a ready, held blocked, late blocked, over blocked").await?;
+    fx.complete_nodes(id, "a").await?;
+
+    fx.assert_states(id, "a completed, held blocked, late delayed, over ready").await?;
+    fx.complete_nodes(id, "over").await?;
+    fx.backend.release_hold(&fx.release_hold_request(held)).await?;
+    fx.complete_nodes(id, "held").await?;
+    fx.advance(59_000).await;
+    fx.settle().await?;
+    fx.complete_nodes(id, "late").await
 }
 
 /// The explanation of a node that waits for parents says for how many of them.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ff_engine::LaneSettings;
-use ff_types::ExecutionState::{Active, Expired, Ready};
+use ff_types::ExecutionState::{Active, Blocked, Expired, Ready};
 use ff_types::backend::FailureClass;
 
 use crate::Fixture;
@@ -14,6 +14,7 @@ use crate::lanes::key;
 pub(crate) const CASES: &[Case] = &cases!["lane":
     full_queue_refuses,
     time_to_live_ends_what_waits,
+    time_to_live_ends_what_waits_for_a_budget,
 ];
 
 /// One that would be too many is refused, and nothing of it stored; what is delayed or runs does not count.
@@ -73,5 +74,30 @@ pub(crate) async fn time_to_live_ends_what_waits(fx: Fixture) -> CaseResult {
     fx.assert_is(late, Expired).await?;
     fx.assert_is(delayed, Expired).await?;
     fx.assert_is(claimed, Active).await?;
+    fx.check().await
+}
+
+/// Waiting for room in a budget counts as well, and does not outlive the time; a hold stops it.
+pub(crate) async fn time_to_live_ends_what_waits_for_a_budget(fx: Fixture) -> CaseResult {
+    fx.set_lane(LaneSettings::unlimited().with_time_to_live(Duration::from_secs(10))).await?;
+    let budget = fx.budget_of(10).await?;
+    let holder = fx.submit_and_claim(&fx.spending(budget, 6)?).await?;
+    let waiting = fx.submit(&fx.spending(budget, 6)?).await?;
+    let held = fx.submit(&fx.spending(budget, 6)?).await?;
+    for _ in 0..2 {
+        ensure!(fx.claim_if_any().await?.is_none(), "there is no room");
+    }
+    fx.backend.hold(&fx.hold_request(held)).await?;
+
+    fx.advance(9_999).await;
+    fx.settle().await?;
+    fx.assert_waits(waiting, budget).await?;
+    fx.advance(1).await;
+    fx.settle().await?;
+
+    fx.assert_is(waiting, Expired).await?;
+    fx.assert_is(held, Blocked).await?;
+    ensure_eq!(fx.budget_view(budget).await?.blocked, 0);
+    fx.backend.complete(&holder.handle, None).await?;
     fx.check().await
 }

@@ -456,10 +456,8 @@ impl<'t, T: FlowTables> Propagation<'t, T> {
                     }
                 }
                 JoinDecision::Skipped if undecided => {
-                    next.ended_at = None;
-                    next.deadline = next.deadline.filter(|deadline| *deadline > self.now);
+                    next.ready_at = next.open_again(self.now);
                     hold_back(&mut next);
-                    next.ready_at = self.now;
                     self.put(Verb::Promote, link.node, next);
                     self.reopened(link.node, TerminalOutcome::Skipped);
                     continue;
