@@ -44,7 +44,7 @@ local function pass_on(partition, ln, id, found, now)
       waiters.wake(r, r.queue)
     end
   elseif ln and not found and lanes.room(ln, now) > 0 then
-    wakes.some(ln, 1, {}, now)
+    wakes.one(ln, {}, now)
   end
 end
 

@@ -19,5 +19,5 @@ return function(partition, id)
   -- Somebody else runs it: what its lane has room for may be for others.
   local now, ln = clock.now_ms(partition), lane_due.load(partition, r.f.ln)
   local room = ln and lanes.room(ln, now) or 0
-  return reply.ok(room > 0 and wakes.some(ln, 1, {}, now) > 0 and "1" or "0")
+  return reply.ok(room > 0 and wakes.one(ln, {}, now) and "1" or "0")
 end

@@ -33,26 +33,31 @@ function aside.waits_for_time(ln, key, now)
   return until_when and until_when ~= "inf" and until_when - now > 0
 end
 
---- Lets a key take turns again where it has something ready.
+--- Lets a key take turns again where it has something ready. Answers whether there is more to put back: then the key
+--- waits for the next look at the lane.
 function aside.put_back(partition, name, key)
   redis.call("ZREM", keys.aside(partition, name), key)
   redis.call("ZREM", keys.aside_before(partition, name), key)
   local rings = keys.aside_of(partition, name, key)
-  for _, entry in ipairs(redis.call("SPOP", rings, RINGS_MAX)) do
+  local entries = redis.call("SPOP", rings, RINGS_MAX)
+  for _, entry in ipairs(entries) do
     local class, tag = string.match(entry, "^.([^\t]*)\t?(.*)$")
     local ring = keyed.ring(partition, name, string.sub(entry, 1, 1), class, tag ~= "" and tag or nil)
     if redis.call("EXISTS", keyed.queue(ring, key)) == 1 then
       keyed.join(ring, key)
     end
   end
+  local more = #entries == RINGS_MAX and redis.call("EXISTS", rings) == 1
+  if more then
+    redis.call("ZADD", keys.aside_before(partition, name), 0, key)
+  end
+  return more
 end
 
---- Puts a key back that waits for a lease to end.
+--- Puts a key back that waits for a lease to end. Answers whether the lane is to be looked at for the rest.
 function aside.lease_ended(partition, name, key)
   local until_when = redis.call("ZSCORE", keys.aside(partition, name), key)
-  if until_when == "inf" then
-    aside.put_back(partition, name, key)
-  end
+  return until_when == "inf" and aside.put_back(partition, name, key)
 end
 
 --- Has all keys that are aside put back: whatever they wait for is not what it was.
@@ -90,11 +95,12 @@ function aside.put_back_due(ln, most, now)
   if horizon then
     add(parked, "(" .. number.text(horizon), "(+inf")
   end
+  local more = #due > most
   for at = 1, math.min(#due, most) do
-    aside.put_back(ln.partition, ln.lane, due[at])
+    more = aside.put_back(ln.partition, ln.lane, due[at]) or more
   end
   local later = redis.call("ZRANGE", parked, 0, 0, "WITHSCORES")[2]
-  return #due > most, later ~= "inf" and later or nil
+  return more, later ~= "inf" and later or nil
 end
 
 return aside

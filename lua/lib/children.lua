@@ -42,7 +42,14 @@ end
 --- Forgets them, as the end of the execution does. Answers those that are to end with it.
 function children.forsake(r)
   local key = keys.child_flows(r.partition, r.id)
-  local open = r.f.st ~= "completed" and redis.call("ZRANGE", key, 0, -1) or {}
+  local open = {}
+  if r.f.st ~= "completed" then
+    for from = 0, redis.call("ZCARD", key) - 1, children.OPEN_MAX do
+      for _, flow in ipairs(redis.call("ZRANGE", key, from, from + children.OPEN_MAX - 1)) do
+        open[#open + 1] = flow
+      end
+    end
+  end
   redis.call("DEL", key)
   return open
 end

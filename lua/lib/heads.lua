@@ -10,8 +10,10 @@ local heads = {}
 
 --- Most requirement classes of a lane that one call looks at; of more, a random choice.
 local CLASSES_MAX = 1024
---- Most keys of a ring that are looked at for one within its limits.
+--- Most keys of a ring that one call looks at for one within its limits.
 local KEYS_MAX = 64
+--- About as many classes are in a portion.
+local CLASSES_PORTION = 64
 
 --- The best `most` entries of a lane that an offer covers, best first. `ask` says which kinds:
 --- fresh work when `fresh`, reclaims when `reclaims`, of the tag `tag` unless that is empty. The
@@ -56,37 +58,60 @@ function heads.keyless(partition, lane)
   return found
 end
 
---- The first key of a ring that is within its limits, or nil; this one before all others.
-local function open_key(ln, ring, now, before)
+--- The first key of a ring that is within its limits, or nil, from this one on; this one `before` all others.
+--- The second value says that there are keys behind those that were looked at.
+local function open_key(ln, ring, now, before, from)
   if before and redis.call("ZSCORE", ring.key, before) and not lanes.key_barrier(ln, before, now) then
-    return before
+    return before, false
   end
-  for _, key in ipairs(redis.call("ZRANGE", ring.key, 0, KEYS_MAX - 1)) do
+  local those = redis.call("ZRANGE", ring.key, from, from + KEYS_MAX - 1)
+  for _, key in ipairs(those) do
     if key ~= "" and not (ln and lanes.key_barrier(ln, key, now)) then
-      return key
+      return key, false
     end
   end
-  return nil
+  return nil, #those == KEYS_MAX
 end
 
---- Some heads of a lane, whatever they require, each of another class. `ln` is the lane, if it was steered, and
---- `before` a key whose turn it is.
-function heads.some(partition, lane, most, ln, now, before)
+--- The head of what an entry of the registry stands for, or nil. The second value says that there are keys behind.
+local function of_entry(partition, lane, entry, ln, now, before, from)
+  local letter, class = string.sub(entry, 1, 1), string.sub(entry, 2)
+  local kind = string.lower(letter)
+  local key, more = keys.queue(partition, kind, lane, class), false
+  if letter ~= kind then
+    local ring = keyed.ring(partition, lane, kind, class)
+    key, more = open_key(ln, ring, now, before, from)
+    key = keyed.queue(ring, key or "")
+  end
+  local id = redis.call("ZRANGE", key, 0, 0)[1]
+  return id and { id = id, queue = kind, key = key, of_ring = letter ~= kind }, more
+end
+
+--- Some heads of a lane, whatever they require, each of another class, chosen at random. `ln` is the lane, if it was
+--- steered.
+function heads.some(partition, lane, most, ln, now)
   local found = {}
   for _, entry in ipairs(redis.call("SRANDMEMBER", keys.lane(partition, lane), most)) do
-    local letter, class = string.sub(entry, 1, 1), string.sub(entry, 2)
-    local kind = string.lower(letter)
-    local key = keys.queue(partition, kind, lane, class)
-    if letter ~= kind then
-      local ring = keyed.ring(partition, lane, kind, class)
-      key = keyed.queue(ring, open_key(ln, ring, now, before) or "")
-    end
-    local id = redis.call("ZRANGE", key, 0, 0)[1]
-    if id then
-      found[#found + 1] = { id = id, queue = kind, key = key, of_ring = letter ~= kind }
-    end
+    found[#found + 1] = of_entry(partition, lane, entry, ln, now, nil, 0)
   end
   return found
+end
+
+--- The heads of a lane in portions: those from a `place` on, nil at first, and the place of the next, nil when there is
+--- none. It is where the registry goes on, and the first key to be looked at. `before` is a key whose turn it is.
+function heads.portion(ln, place, now, before)
+  local found, more = {}, false
+  local cursor, from = string.match(place or "0 0", "^(%d+) (%d+)$")
+  local answer = redis.call("SSCAN", keys.lane(ln.partition, ln.lane), cursor, "COUNT", CLASSES_PORTION)
+  for _, entry in ipairs(answer[2]) do
+    local head, behind = of_entry(ln.partition, ln.lane, entry, ln, now, not place and before, from + 0)
+    found[#found + 1] = head
+    more = more or behind
+  end
+  if more then
+    return found, cursor .. " " .. from + KEYS_MAX
+  end
+  return found, answer[1] ~= "0" and answer[1] .. " 0" or nil
 end
 
 return heads

@@ -6,6 +6,7 @@ local keys = require("keys")
 local lanes = require("lanes")
 local number = require("number")
 local record = require("record")
+local waiters = require("waiters")
 local wakes = require("wakes")
 
 local lane_due = {}
@@ -17,6 +18,20 @@ local MOVED_MAX = 32
 function lane_due.load(partition, name)
   local text = redis.call("GET", keys.lane_settings(partition, name))
   return text and lanes.open(partition, name, text) or nil
+end
+
+--- Wakes workers while there is room, some in a call. What was left by the call before comes first.
+local function wake(ln, looked, now)
+  local place = lanes.looks_on(ln)
+  local wanted, woken, rest = math.min(lanes.room(ln, now), MOVED_MAX), 0, nil
+  if waiters.any(ln.partition, ln.lane) then
+    woken, rest = wakes.some(ln, wanted, looked, now, nil, place)
+  end
+  if woken == MOVED_MAX then
+    record.set_number(ln, "la", now)
+  elseif woken < wanted and rest then
+    lanes.look_on(ln, rest, now)
+  end
 end
 
 --- Looks at a lane. Answers what was done, or nil when nothing is due.
@@ -31,10 +46,7 @@ function lane_due.handle(ln, now, looked)
     record.set(ln, "la", later)
   end
   handouts.finish(ln, now)
-  local room = lanes.room(ln, now)
-  if wakes.some(ln, math.min(room, MOVED_MAX), looked, now) == MOVED_MAX then
-    record.set(ln, "la", number.text(now))
-  end
+  wake(ln, looked, now)
   lanes.save(ln, now)
   return "lanes"
 end

@@ -9,6 +9,7 @@
 --- @field ta when the next claim is due at the full rate, in us
 --- @field cl how many executions were handed out
 --- @field la when it has to be looked at
+--- @field ls where a look at its queues goes on that is not through
 --- @field wt set while some of its keys have weights
 --- @field on how many requests changed it
 --- @field o0 to `o7`: the latest of them
@@ -130,6 +131,22 @@ end
 --- Has the lane looked at by `at`.
 function lanes.look_by(ln, at)
   record.set(ln, "la", number.earlier(ln.f.la, number.text(at)))
+end
+
+--- Where the look at its queues goes on, or nil; it is on its way then.
+function lanes.looks_on(ln)
+  local place = redis.call("HGET", keys.lane_run(ln.partition, ln.lane), "ls")
+  if place then
+    ln.f.ls = place
+    record.set(ln, "ls", nil)
+  end
+  return place or nil
+end
+
+--- Has the look at its queues go on at a place.
+function lanes.look_on(ln, place, now)
+  record.set(ln, "ls", place)
+  record.set_number(ln, "la", now)
 end
 
 --- Writes what was changed, with what was handed out of it, and brings the timer along.

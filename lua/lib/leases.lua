@@ -34,12 +34,14 @@ local function freed(r, now)
   if not is then
     return
   end
-  if r.f.lk and is.key_most then
-    aside.lease_ended(r.partition, name, r.f.lk)
+  if r.f.lk and is.key_most and aside.lease_ended(r.partition, name, r.f.lk) then
+    local ln = lanes.open(r.partition, name, is.text)
+    lanes.look_by(ln, now)
+    lanes.save(ln, now)
   end
   if (is.most or is.key_most) and waiters.any(r.partition, name) then
     r.looked = looked
-    wakes.some(lanes.open(r.partition, name, is.text), 1, looked, now, r.f.lk)
+    wakes.one(lanes.open(r.partition, name, is.text), looked, now, r.f.lk)
   end
 end
 

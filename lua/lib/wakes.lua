@@ -1,13 +1,11 @@
 --- Waking workers of a lane in which a claim has become possible.
 local heads = require("heads")
 local keys = require("keys")
+local lanes = require("lanes")
 local record = require("record")
 local waiters = require("waiters")
 
 local wakes = {}
-
---- Most queues whose heads are looked at.
-local HEADS_MAX = 64
 
 --- How many there may be behind a head, itself among them, if more than one is of interest.
 local function behind(ln, head, most)
@@ -17,11 +15,15 @@ local function behind(ln, head, most)
   return redis.call("ZCARD", head.of_ring and keys.keyed(ln.partition, ln.lane) or head.key)
 end
 
---- Wakes up to `most` workers that can take what is ready in a lane, and for each queue no more than it may hold.
---- Where keys take turns, this one comes `before` others, if one is given. Answers how many.
-function wakes.some(ln, most, looked, now, before)
-  local woken = 0
-  for _, head in ipairs(most > 0 and heads.some(ln.partition, ln.lane, HEADS_MAX, ln, now, before) or {}) do
+--- Wakes up to `most` workers that can take what is ready in a lane, and for each queue no more than it may hold. Looks
+--- at a portion of the queues, from `place` on, nil at first; where keys take turns, this one comes `before` others, if
+--- one is given. Answers how many, and the place of the next portion, nil when there is none.
+function wakes.some(ln, most, looked, now, before, place)
+  local woken, found, rest = 0, {}, nil
+  if most > 0 then
+    found, rest = heads.portion(ln, place, now, before)
+  end
+  for _, head in ipairs(found) do
     local r = record.load(ln.partition, head.id)
     if r then
       r.looked = looked
@@ -34,7 +36,18 @@ function wakes.some(ln, most, looked, now, before)
       break
     end
   end
-  return woken
+  return woken, rest
+end
+
+--- Wakes one worker that can take what is ready in a lane. When it has not found one among the first queues, the lane
+--- is looked at for the rest. Answers whether it has.
+function wakes.one(ln, looked, now, before)
+  local woken, rest = wakes.some(ln, 1, looked, now, before)
+  if woken == 0 and rest then
+    lanes.look_on(ln, rest, now)
+    lanes.save(ln, now)
+  end
+  return woken > 0
 end
 
 return wakes

@@ -40,13 +40,14 @@ const WAIT: Duration = Duration::from_secs(10);
 /// Long enough to wait for, and short.
 const MOMENT: Duration = Duration::from_millis(20);
 /// What is used on a cluster, once something has gone wrong, at a limit, and when retention is over or a day.
-const ELSEWHERE: [&str; 11] = [
+const ELSEWHERE: [&str; 12] = [
     "cluster|info",
     "cluster|slots",
     "ping",
     "del",
     "unlink",
     "ltrim",
+    "sscan",
     "xinfo",
     "xtrim",
     "zscore",

@@ -17,7 +17,6 @@ const BANNED: &[&str] = &[
     "SMEMBERS",
     "SCAN",
     "HSCAN",
-    "SSCAN",
     "ZSCAN",
     "SORT",
     "HKEYS",
@@ -39,6 +38,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ),
     ("LRANGE", &["backlog"]),
     ("SRANDMEMBER", &["heads", "repair", "sources"]),
+    ("SSCAN", &["heads"]),
 ];
 
 /// What is wrong with the sources, a sentence each.

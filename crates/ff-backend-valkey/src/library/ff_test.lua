@@ -10,7 +10,7 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "bcc79aa97db4a50d240194dce72cb47e" }
+M.library = { PROTOCOL = 1, HASH = "8190ff462bef3db467d1472525115bbc" }
 
 M.keys = (function()
 local keys = {}
@@ -1280,6 +1280,18 @@ end
 function lanes.look_by(ln, at)
   record.set(ln, "la", number.earlier(ln.f.la, number.text(at)))
 end
+function lanes.looks_on(ln)
+  local place = redis.call("HGET", keys.lane_run(ln.partition, ln.lane), "ls")
+  if place then
+    ln.f.ls = place
+    record.set(ln, "ls", nil)
+  end
+  return place or nil
+end
+function lanes.look_on(ln, place, now)
+  record.set(ln, "ls", place)
+  record.set_number(ln, "la", now)
+end
 function lanes.save(ln, now)
   local f, set, n = ln.f, nil, 0
   if ln.handed > 0 then
@@ -1322,19 +1334,23 @@ function aside.put_back(partition, name, key)
   redis.call("ZREM", keys.aside(partition, name), key)
   redis.call("ZREM", keys.aside_before(partition, name), key)
   local rings = keys.aside_of(partition, name, key)
-  for _, entry in ipairs(redis.call("SPOP", rings, RINGS_MAX)) do
+  local entries = redis.call("SPOP", rings, RINGS_MAX)
+  for _, entry in ipairs(entries) do
     local class, tag = string.match(entry, "^.([^\t]*)\t?(.*)$")
     local ring = keyed.ring(partition, name, string.sub(entry, 1, 1), class, tag ~= "" and tag or nil)
     if redis.call("EXISTS", keyed.queue(ring, key)) == 1 then
       keyed.join(ring, key)
     end
   end
+  local more = #entries == RINGS_MAX and redis.call("EXISTS", rings) == 1
+  if more then
+    redis.call("ZADD", keys.aside_before(partition, name), 0, key)
+  end
+  return more
 end
 function aside.lease_ended(partition, name, key)
   local until_when = redis.call("ZSCORE", keys.aside(partition, name), key)
-  if until_when == "inf" then
-    aside.put_back(partition, name, key)
-  end
+  return until_when == "inf" and aside.put_back(partition, name, key)
 end
 function aside.doubt(partition, name)
   local parked, before = keys.aside(partition, name), keys.aside_before(partition, name)
@@ -1364,11 +1380,12 @@ function aside.put_back_due(ln, most, now)
   if horizon then
     add(parked, "(" .. number.text(horizon), "(+inf")
   end
+  local more = #due > most
   for at = 1, math.min(#due, most) do
-    aside.put_back(ln.partition, ln.lane, due[at])
+    more = aside.put_back(ln.partition, ln.lane, due[at]) or more
   end
   local later = redis.call("ZRANGE", parked, 0, 0, "WITHSCORES")[2]
-  return #due > most, later ~= "inf" and later or nil
+  return more, later ~= "inf" and later or nil
 end
 return aside
 end)()
@@ -2135,7 +2152,14 @@ function children.ended(r, flow, now)
 end
 function children.forsake(r)
   local key = keys.child_flows(r.partition, r.id)
-  local open = r.f.st ~= "completed" and redis.call("ZRANGE", key, 0, -1) or {}
+  local open = {}
+  if r.f.st ~= "completed" then
+    for from = 0, redis.call("ZCARD", key) - 1, children.OPEN_MAX do
+      for _, flow in ipairs(redis.call("ZRANGE", key, from, from + children.OPEN_MAX - 1)) do
+        open[#open + 1] = flow
+      end
+    end
+  end
   redis.call("DEL", key)
   return open
 end
@@ -2564,6 +2588,7 @@ local sources = M.sources
 local heads = {}
 local CLASSES_MAX = 1024
 local KEYS_MAX = 64
+local CLASSES_PORTION = 64
 function heads.best(partition, lane, offer, ask, most, now)
   local found = {}
   local any_tag = ask.tag == ""
@@ -2599,33 +2624,50 @@ function heads.keyless(partition, lane)
   end
   return found
 end
-local function open_key(ln, ring, now, before)
+local function open_key(ln, ring, now, before, from)
   if before and redis.call("ZSCORE", ring.key, before) and not lanes.key_barrier(ln, before, now) then
-    return before
+    return before, false
   end
-  for _, key in ipairs(redis.call("ZRANGE", ring.key, 0, KEYS_MAX - 1)) do
+  local those = redis.call("ZRANGE", ring.key, from, from + KEYS_MAX - 1)
+  for _, key in ipairs(those) do
     if key ~= "" and not (ln and lanes.key_barrier(ln, key, now)) then
-      return key
+      return key, false
     end
   end
-  return nil
+  return nil, #those == KEYS_MAX
 end
-function heads.some(partition, lane, most, ln, now, before)
+local function of_entry(partition, lane, entry, ln, now, before, from)
+  local letter, class = string.sub(entry, 1, 1), string.sub(entry, 2)
+  local kind = string.lower(letter)
+  local key, more = keys.queue(partition, kind, lane, class), false
+  if letter ~= kind then
+    local ring = keyed.ring(partition, lane, kind, class)
+    key, more = open_key(ln, ring, now, before, from)
+    key = keyed.queue(ring, key or "")
+  end
+  local id = redis.call("ZRANGE", key, 0, 0)[1]
+  return id and { id = id, queue = kind, key = key, of_ring = letter ~= kind }, more
+end
+function heads.some(partition, lane, most, ln, now)
   local found = {}
   for _, entry in ipairs(redis.call("SRANDMEMBER", keys.lane(partition, lane), most)) do
-    local letter, class = string.sub(entry, 1, 1), string.sub(entry, 2)
-    local kind = string.lower(letter)
-    local key = keys.queue(partition, kind, lane, class)
-    if letter ~= kind then
-      local ring = keyed.ring(partition, lane, kind, class)
-      key = keyed.queue(ring, open_key(ln, ring, now, before) or "")
-    end
-    local id = redis.call("ZRANGE", key, 0, 0)[1]
-    if id then
-      found[#found + 1] = { id = id, queue = kind, key = key, of_ring = letter ~= kind }
-    end
+    found[#found + 1] = of_entry(partition, lane, entry, ln, now, nil, 0)
   end
   return found
+end
+function heads.portion(ln, place, now, before)
+  local found, more = {}, false
+  local cursor, from = string.match(place or "0 0", "^(%d+) (%d+)$")
+  local answer = redis.call("SSCAN", keys.lane(ln.partition, ln.lane), cursor, "COUNT", CLASSES_PORTION)
+  for _, entry in ipairs(answer[2]) do
+    local head, behind = of_entry(ln.partition, ln.lane, entry, ln, now, not place and before, from + 0)
+    found[#found + 1] = head
+    more = more or behind
+  end
+  if more then
+    return found, cursor .. " " .. from + KEYS_MAX
+  end
+  return found, answer[1] ~= "0" and answer[1] .. " 0" or nil
 end
 return heads
 end)()
@@ -2633,19 +2675,22 @@ end)()
 M.wakes = (function()
 local heads = M.heads
 local keys = M.keys
+local lanes = M.lanes
 local record = M.record
 local waiters = M.waiters
 local wakes = {}
-local HEADS_MAX = 64
 local function behind(ln, head, most)
   if most == 1 then
     return 1
   end
   return redis.call("ZCARD", head.of_ring and keys.keyed(ln.partition, ln.lane) or head.key)
 end
-function wakes.some(ln, most, looked, now, before)
-  local woken = 0
-  for _, head in ipairs(most > 0 and heads.some(ln.partition, ln.lane, HEADS_MAX, ln, now, before) or {}) do
+function wakes.some(ln, most, looked, now, before, place)
+  local woken, found, rest = 0, {}, nil
+  if most > 0 then
+    found, rest = heads.portion(ln, place, now, before)
+  end
+  for _, head in ipairs(found) do
     local r = record.load(ln.partition, head.id)
     if r then
       r.looked = looked
@@ -2658,7 +2703,15 @@ function wakes.some(ln, most, looked, now, before)
       break
     end
   end
-  return woken
+  return woken, rest
+end
+function wakes.one(ln, looked, now, before)
+  local woken, rest = wakes.some(ln, 1, looked, now, before)
+  if woken == 0 and rest then
+    lanes.look_on(ln, rest, now)
+    lanes.save(ln, now)
+  end
+  return woken > 0
 end
 return wakes
 end)()
@@ -2691,12 +2744,14 @@ local function freed(r, now)
   if not is then
     return
   end
-  if r.f.lk and is.key_most then
-    aside.lease_ended(r.partition, name, r.f.lk)
+  if r.f.lk and is.key_most and aside.lease_ended(r.partition, name, r.f.lk) then
+    local ln = lanes.open(r.partition, name, is.text)
+    lanes.look_by(ln, now)
+    lanes.save(ln, now)
   end
   if (is.most or is.key_most) and waiters.any(r.partition, name) then
     r.looked = looked
-    wakes.some(lanes.open(r.partition, name, is.text), 1, looked, now, r.f.lk)
+    wakes.one(lanes.open(r.partition, name, is.text), looked, now, r.f.lk)
   end
 end
 local function change(r, letter, by)
@@ -5729,12 +5784,25 @@ local keys = M.keys
 local lanes = M.lanes
 local number = M.number
 local record = M.record
+local waiters = M.waiters
 local wakes = M.wakes
 local lane_due = {}
 local MOVED_MAX = 32
 function lane_due.load(partition, name)
   local text = redis.call("GET", keys.lane_settings(partition, name))
   return text and lanes.open(partition, name, text) or nil
+end
+local function wake(ln, looked, now)
+  local place = lanes.looks_on(ln)
+  local wanted, woken, rest = math.min(lanes.room(ln, now), MOVED_MAX), 0, nil
+  if waiters.any(ln.partition, ln.lane) then
+    woken, rest = wakes.some(ln, wanted, looked, now, nil, place)
+  end
+  if woken == MOVED_MAX then
+    record.set_number(ln, "la", now)
+  elseif woken < wanted and rest then
+    lanes.look_on(ln, rest, now)
+  end
 end
 function lane_due.handle(ln, now, looked)
   if not ln.due or tonumber(ln.due) > now then
@@ -5747,10 +5815,7 @@ function lane_due.handle(ln, now, looked)
     record.set(ln, "la", later)
   end
   handouts.finish(ln, now)
-  local room = lanes.room(ln, now)
-  if wakes.some(ln, math.min(room, MOVED_MAX), looked, now) == MOVED_MAX then
-    record.set(ln, "la", number.text(now))
-  end
+  wake(ln, looked, now)
   lanes.save(ln, now)
   return "lanes"
 end
@@ -6564,7 +6629,7 @@ local function pass_on(partition, ln, id, found, now)
       waiters.wake(r, r.queue)
     end
   elseif ln and not found and lanes.room(ln, now) > 0 then
-    wakes.some(ln, 1, {}, now)
+    wakes.one(ln, {}, now)
   end
 end
 return function(
@@ -7329,7 +7394,7 @@ return function(partition, id)
   end
   local now, ln = clock.now_ms(partition), lane_due.load(partition, r.f.ln)
   local room = ln and lanes.room(ln, now) or 0
-  return reply.ok(room > 0 and wakes.some(ln, 1, {}, now) > 0 and "1" or "0")
+  return reply.ok(room > 0 and wakes.one(ln, {}, now) and "1" or "0")
 end
 end)()
 

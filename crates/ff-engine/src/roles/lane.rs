@@ -21,7 +21,8 @@ use crate::requests::{AdjustLane, LaneView, ListLanes};
 ///   `[lane.clock_steps_do_not_stop_the_rate]`.
 /// - What is over a limit stays ready. It goes on, and a waiting claim gets it, when a lease ends
 ///   `[lane.freed_lease_lets_go_on]`, whoever of those that wait can use the room
-///   `[lane.room_finds_who_can_use_it]`, the rate has room `[lane.rate_lets_go_on]`, or the lane is adjusted
+///   `[lane.room_finds_who_can_use_it]`, also behind many full keys `[lane.room_is_found_behind_full_keys]` and classes
+///   that it cannot take `[lane.room_is_found_behind_other_classes]`, the rate has room `[lane.rate_lets_go_on]`, or the lane is adjusted
 ///   `[lane.adjusting_lets_go_on]`.
 /// - Executions with a key take turns by key, whatever each has waiting `[lane.keys_take_turns]`, by weight
 ///   `[lane.weights_count]`; in a key, priority and age decide `[lane.priority_counts_within_a_key]`. Those

@@ -24,6 +24,8 @@ pub(crate) const CASES: &[Case] = &cases!["lane":
     clock_steps_do_not_stop_the_rate,
     freed_lease_lets_go_on,
     room_finds_who_can_use_it,
+    room_is_found_behind_full_keys,
+    room_is_found_behind_other_classes,
     rate_lets_go_on,
     adjusting_lets_go_on,
 ];
@@ -260,6 +262,49 @@ pub(crate) async fn room_finds_who_can_use_it(fx: Fixture) -> CaseResult {
         }
         ensure_eq!(held.len(), 2);
         fx.let_others_run().await;
+    }
+    fx.check().await
+}
+
+/// However many keys at their limits stand in front, a worker that waits gets what has room.
+pub(crate) async fn room_is_found_behind_full_keys(fx: Fixture) -> CaseResult {
+    const MANY: usize = 150;
+    fx.set_lane(LaneSettings::unlimited().with_key_max_concurrency(1)).await?;
+    let keys: Vec<_> = (0..MANY).map(|number| format!("key-{number}")).collect();
+    fx.submit_keys(&keys.join(" ")).await?;
+    fx.submit_keys(&keys.join(" ")).await?;
+    fx.claim_all(MANY).await?;
+    fx.set_lane_state(LaneState::Paused).await?;
+    let woken = fx.waiting_claim()?;
+    fx.let_others_run().await;
+    let behind = fx.submit_keys("new").await?;
+
+    fx.set_lane_state(LaneState::Active).await?;
+
+    let first = fx.promptly(woken).await???;
+    ensure_eq!(ids(&first.tasks), behind);
+    fx.check().await
+}
+
+/// However many classes are ready that it cannot take, a worker that waits gets what it can.
+pub(crate) async fn room_is_found_behind_other_classes(fx: Fixture) -> CaseResult {
+    const MANY: usize = 300;
+    fx.set_lane(LaneSettings::unlimited().with_max_concurrency(1)).await?;
+    let mut held = vec![fx.submit_and_claim(&fx.laned()?).await?];
+    let mut ready = Vec::new();
+    for number in 0..MANY {
+        let class = CapabilitySet::from_tokens([format!("class-{number}")])?;
+        ready.push(fx.submit(&fx.laned()?.with_capabilities(class)).await?);
+    }
+    for number in [MANY / 2, MANY - 1] {
+        let offer = CapabilitySet::from_tokens([format!("class-{number}")])?;
+        let woken = fx.worker().waiting_claim_with(offer)?;
+        fx.let_others_run().await;
+        fx.complete_all(&held).await?;
+        fx.settle().await?;
+
+        held = fx.promptly(woken).await???.tasks;
+        ensure_eq!(ids(&held), [ready[number]]);
     }
     fx.check().await
 }
