@@ -10,7 +10,7 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "1e0eab2b59f0f631741c8804cdbea2bb" }
+M.library = { PROTOCOL = 1, HASH = "2f95a1e21c34521bf3875103959ae56a" }
 
 M.keys = (function()
 local keys = {}
@@ -3589,19 +3589,25 @@ local links = M.links
 local members = M.members
 local edges = {}
 function edges.over(w, list, step, kind, visit)
-  local index, at, rest, few = step.index, step.at, step.rest, step.few
-  local to = math.min(step.total, at + w.looked.visits)
-  w.looked.visits = w.looked.visits - math.max(to - at, 1)
+  local index, at, rest, few, looked = step.index, step.at, step.rest, step.few, w.looked
+  local to = math.min(step.total, at + looked.visits)
   local those, before = few and links.few(few), at
   if not those then
     local r = kind == "c" and members.source(w, index) or members.get(w, index)
     those, before = links.slice(r, kind, at, to), 0
   end
-  for i = before + 1, before + to - at do
-    rest = visit(those[i], index, rest) or rest
+  if at == to then
+    looked.visits = looked.visits - 1
   end
-  if to < step.total then
-    backlog.replace(list, backlog.step(step.letter, index, to, step.total, rest, few))
+  local first, again = at, false
+  while at < to and looked.visits > 0 and not again do
+    looked.visits = looked.visits - 1
+    local says
+    says, again = visit(those[before + at - first + 1], index, rest)
+    rest, at = says or rest, again and at or at + 1
+  end
+  if at < step.total then
+    backlog.replace(list, backlog.step(step.letter, index, at, step.total, rest, few))
     return nil
   end
   backlog.drop(list)
@@ -3971,17 +3977,29 @@ local joins = M.joins
 local links = M.links
 local member = M.member
 local members = M.members
+local number = M.number
 local promote = M.promote
 local parents = {}
-local function is_needed(w, r)
-  local those = links.slice(r, "c", 0, links.count(r, "c"))
+local function has_child(w, r, from, is_such)
+  local total = links.count(r, "c")
+  local to = math.min(total, from + math.max(w.looked.visits, 1))
+  local those = links.slice(r, "c", from, to)
   for i = 1, #those do
     w.looked.visits = w.looked.visits - 1
-    if members.decision(w, those[i].index) == "o" then
+    if is_such(w, those[i]) then
       return true
     end
   end
+  if to < total then
+    return nil, to
+  end
   return false
+end
+local function is_undecided(w, link)
+  return members.decision(w, link.index) == "o"
+end
+local function is_taker(w, link)
+  return members.decision(w, link.index) == "f" and joins.takes(members.get(w, link.index), link.condition)
 end
 local function take(w, r, link)
   local takes = joins.of(r).decision == "f" and joins.takes(r, link.condition)
@@ -3995,34 +4013,37 @@ function parents.takes(w, step)
     take(w, members.get(w, index), link)
   end)
 end
-local function is_taken(w, r)
-  local those = links.slice(r, "c", 0, links.count(r, "c"))
-  for i = 1, #those do
-    w.looked.visits = w.looked.visits - 1
-    local child = members.get(w, those[i].index)
-    if joins.of(child).decision == "f" and joins.takes(child, those[i].condition) then
-      return true
-    end
-  end
-  return false
-end
 function parents.leaves(w, step)
-  edges.over(w, w.decided, step, "p", function(link, index)
+  edges.over(w, w.decided, step, "p", function(link, index, seen)
     local r, parent = members.get(w, index), members.get(w, link.index)
     local takes = joins.of(r).decision ~= "f" and joins.takes(r, link.condition)
-    if takes and joins.is_failure(parent.f.st) and not joins.of(parent).unhandled and not is_taken(w, parent) then
+    if not takes or not joins.is_failure(parent.f.st) or joins.of(parent).unhandled then
+      return "", false
+    end
+    local taken, place = has_child(w, parent, tonumber(seen) or 0, is_taker)
+    if place then
+      return number.text(place), true
+    elseif not taken then
       promote.leave_failure(w, parent)
     end
+    return "", false
   end)
 end
 function parents.decided(w, step)
-  edges.over(w, w.decided, step, "p", function(link, index)
+  edges.over(w, w.decided, step, "p", function(link, index, seen)
     local r = members.get(w, index)
     local takes = take(w, r, link)
     local node, parent = member.node(r), members.get(w, link.index)
-    if node.rest == "c" and not parent.f.ea and not parent.f.ca and not is_needed(w, parent) then
+    if node.rest ~= "c" or parent.f.ea or parent.f.ca then
+      return "", false
+    end
+    local needed, place = has_child(w, parent, tonumber(seen) or 0, is_undecided)
+    if place then
+      return number.text(place), true
+    elseif not needed then
       promote.cancel(w, parent, w.now, "node " .. node.key .. " needs it no more", takes)
     end
+    return "", false
   end)
 end
 return parents
