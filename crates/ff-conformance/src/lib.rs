@@ -23,6 +23,7 @@ pub mod runner;
 mod schedules;
 mod verbs;
 mod waits;
+mod ways;
 pub mod witness;
 
 pub use case::{Case, CaseError, CaseResult, cases};

@@ -8,8 +8,6 @@ use crate::Fixture;
 use crate::expect::CaseResult;
 use crate::fixture::LANE;
 
-mod way;
-
 areas! {
     order outcome wait
 }

@@ -7,11 +7,11 @@ use ff_types::backend::{CapabilitySet, ScannerFilter};
 use ff_types::{ExecutionState, limits};
 use tokio::task::JoinHandle;
 
-use super::way::Way;
 use super::{handed_out, ids, needing};
 use crate::Fixture;
 use crate::expect::{Case, CaseError, CaseResult, cases, ensure, ensure_eq};
 use crate::fixture::{LANE, LEASE_TTL_MS, ms};
+use crate::ways::Way;
 
 pub(crate) const CASES: &[Case] = &cases!["claim":
     wakes_promptly,

@@ -11,7 +11,7 @@ use crate::waits::after;
 
 /// How an execution becomes ready while a claim waits.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Way {
+pub(crate) enum Way {
     Submit,
     RetryAtOnce,
     DelayNow,
@@ -28,7 +28,7 @@ pub(super) enum Way {
 }
 
 impl Way {
-    pub(super) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Submit,
         Self::RetryAtOnce,
         Self::DelayNow,
@@ -45,10 +45,10 @@ impl Way {
     ];
 
     /// By when what takes a while has happened, except for a lost lease.
-    pub(super) const WHILE_MS: u64 = limits::RECLAIM_GRANT_TTL_MS;
+    pub(crate) const WHILE_MS: u64 = limits::RECLAIM_GRANT_TTL_MS;
 
     /// What becomes ready, and who runs it before, if anybody.
-    pub(super) async fn prepare(self, fx: &Fixture) -> CaseResult<(Submission, Option<Handle>)> {
+    pub(crate) async fn prepare(self, fx: &Fixture) -> CaseResult<(Submission, Option<Handle>)> {
         let later = fx.in_ms(Self::WHILE_MS).await;
         let mut policy = ExecutionPolicy::default().with_retry(retry_after(3, 0));
         if matches!(self, Self::TimedOut) {
@@ -89,7 +89,7 @@ impl Way {
     }
 
     /// Makes it ready.
-    pub(super) async fn happen(
+    pub(crate) async fn happen(
         self,
         fx: &Fixture,
         submission: &Submission,
