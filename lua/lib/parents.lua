@@ -9,14 +9,15 @@ local promote = require("promote")
 
 local parents = {}
 
---- Whether any child of a node from a place on is such a one. Every child that is looked at counts, so that a call
---- may stop before it knows: then the answer is nil, and the place where another goes on.
+--- Whether any child of a node from a place on is such a one. Every child that is looked at counts but for the first,
+--- which the visit to the node pays for, so that a call may stop before it knows: then the answer is nil, and the place
+--- where another goes on.
 local function has_child(w, r, from, is_such)
   local total = links.count(r, "c")
   local to = math.min(total, from + math.max(w.looked.visits, 1))
   local those = links.slice(r, "c", from, to)
   for i = 1, #those do
-    w.looked.visits = w.looked.visits - 1
+    w.looked.visits = w.looked.visits - (i > 1 and 1 or 0)
     if is_such(w, those[i]) then
       return true
     end

@@ -10,7 +10,7 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "cdebf73a448ae941f25f1fceb0bfc47f" }
+M.library = { PROTOCOL = 1, HASH = "ad872712962cf5eaeeb4fb134eb49776" }
 
 M.keys = (function()
 local keys = {}
@@ -3991,7 +3991,7 @@ local function has_child(w, r, from, is_such)
   local to = math.min(total, from + math.max(w.looked.visits, 1))
   local those = links.slice(r, "c", from, to)
   for i = 1, #those do
-    w.looked.visits = w.looked.visits - 1
+    w.looked.visits = w.looked.visits - (i > 1 and 1 or 0)
     if is_such(w, those[i]) then
       return true
     end
