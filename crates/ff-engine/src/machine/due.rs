@@ -64,7 +64,7 @@ pub fn due(record: &ExecutionRecord, now: TimestampMs) -> Option<DueEvent> {
         return Some(lease_over(record, next, lease, at, now));
     }
     if run.grant.is_some_and(|grant| grant.expires_at == at) {
-        next.grant = None;
+        next.drop_token();
         return Some(DueEvent::GrantReturned(Box::new(next)));
     }
     if run.state == ExecutionState::Suspended {

@@ -26,7 +26,7 @@ pub fn hold(
     }
     let mut next = run.clone();
     next.reasons = next.reasons.with(BlockReason::Hold);
-    next.grant = None;
+    next.drop_token();
     if !holds_or_waits(next.state) {
         next.state = state_of(next.reasons);
     }

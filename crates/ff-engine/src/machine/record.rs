@@ -300,11 +300,19 @@ impl RunState {
         self.reservation = None;
     }
 
+    /// Nobody has a token any more. What was reserved for the attempt that it would have opened is not.
+    pub(crate) fn drop_token(&mut self) {
+        self.grant = None;
+        if self.attempt.is_none_or(|attempt| !attempt.open) {
+            self.reservation = None;
+        }
+    }
+
     /// Makes the execution wait to be handed out by `entry`, in the state its reasons imply.
     pub(crate) fn await_turn(&mut self, entry: Entry, ready_at: TimestampMs) {
         self.entry = entry;
         self.ready_at = ready_at;
-        self.grant = None;
+        self.drop_token();
         self.state = state_of(self.reasons);
     }
 

@@ -17,7 +17,8 @@ use crate::requests::{AdjustBudget, BudgetView, CreateBudget, ListBudgets};
 ///   `[budget.estimate_is_reserved_with_the_lease]`, once, however often it is repeated
 ///   `[budget.repeated_claim_reserves_once]`. What is left of the reservation goes back with the lease, in the step that ends it,
 ///   however it ends `[budget.reservation_goes_with_the_lease]`; an attempt that resumes reserves what it
-///   had left, with the token that lets it `[budget.resumed_attempt_reserves_the_rest]`.
+///   had left, with the token that lets it `[budget.resumed_attempt_reserves_the_rest]`. A token
+///   that is not used leaves nothing reserved `[budget.token_not_used_leaves_no_reservation]`.
 /// - What is used and what is reserved never pass a hard limit together `[budget.no_overshoot]`. One that
 ///   needs more than there can be is set aside until there can, and holds up nobody
 ///   `[budget.impossible_estimate_is_set_aside]`, also when reports have made it so

@@ -15,6 +15,7 @@ pub(crate) const CASES: &[Case] = &cases!["budget":
     report_takes_from_the_reservation,
     reservation_goes_with_the_lease,
     resumed_attempt_reserves_the_rest,
+    token_not_used_leaves_no_reservation,
 ];
 
 /// A claim reserves what the execution is expected to use, of the dimensions that its budgets count, and
@@ -163,4 +164,40 @@ pub(crate) async fn resumed_attempt_reserves_the_rest(fx: Fixture) -> CaseResult
     fx.backend.claim_from_reclaim(&token, &fx.policy()).await?;
     ensure_eq!(fx.spent(other).await?, (0, 6));
     Ok(())
+}
+
+/// What a token has reserved for a new attempt is not there any more, in the budget and in the view of the
+/// execution, once the token is over.
+pub(crate) async fn token_not_used_leaves_no_reservation(fx: Fixture) -> CaseResult {
+    let budget = fx.budget_of(10).await?;
+    let submission = fx.spending(budget, 0)?.with_estimate(tokens(6).with_input_tokens(9));
+    let id = fx.submit_and_claim(&submission).await?.execution_id;
+    let six = Amounts::from([(TOKENS.to_owned(), 6)]);
+    ensure_eq!(fx.describe(id).await?.reservation, six);
+    fx.advance(LEASE_TTL_MS).await;
+    fx.settle().await?;
+    ensure_eq!(fx.describe(id).await?.reservation, Amounts::new(), "the lease is lost");
+
+    fx.token().await?;
+    ensure_eq!(
+        (fx.describe(id).await?.reservation, fx.spent(budget).await?),
+        (six.clone(), (0, 6))
+    );
+    fx.advance(limits::RECLAIM_GRANT_TTL_MS).await;
+    fx.settle().await?;
+    let none = (Amounts::new(), (0, 0));
+    ensure_eq!(
+        (fx.describe(id).await?.reservation, fx.spent(budget).await?),
+        none,
+        "it has returned"
+    );
+
+    fx.token().await?;
+    fx.backend.hold(&fx.hold_request(id)).await?;
+    ensure_eq!((fx.describe(id).await?.reservation, fx.spent(budget).await?), none, "it is held");
+    fx.backend.release_hold(&fx.release_hold_request(id)).await?;
+    let token = fx.token().await?;
+    fx.backend.claim_from_reclaim(&token, &fx.policy()).await?;
+    ensure_eq!((fx.describe(id).await?.reservation, fx.spent(budget).await?), (six, (0, 6)));
+    fx.check().await
 }
