@@ -8,6 +8,7 @@
 --- @err BUDGET_NOT_FOUND BUDGET_DIMENSION
 local budget = require("budget")
 local clock = require("clock")
+local dimensions = require("dimensions")
 local keys = require("keys")
 local operator = require("operator")
 local packed = require("packed")
@@ -27,16 +28,16 @@ return function(partition, id, request, reset, limits)
   end
   local values = packed.read(limits)
   for at = 1, #values, 3 do
-    if not b.limits[values[at]] then
+    if not dimensions.of(b, values[at]) then
       return reply.err("BUDGET_DIMENSION")
     end
   end
   window.roll(b, now)
   for at = 1, #values, 3 do
-    budget.bound(b.limits[values[at]], values[at + 1], values[at + 2])
+    dimensions.bound(dimensions.of(b, values[at]), values[at + 1], values[at + 2])
   end
   if reset == "1" then
-    for _, limit in pairs(b.limits) do
+    for _, limit in ipairs(b.limits) do
       limit.used = 0
     end
   end

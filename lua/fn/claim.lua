@@ -59,7 +59,7 @@ return function(
     return reply.ok(now, "0", "0", "0", {})
   end
   local ask = { fresh = true, reclaims = mode == "a", tag = tag, offered = offered, lane = lane }
-  ask.ln = settings and lanes.open(partition, lane, settings)
+  ask.ln = settings and lanes.open_for_claim(partition, lane, settings)
   offers.made(partition, lane, offered, ms, now)
   local lease = { request = request, holder = holder, ttl = ttl, offered = offered }
   local taken = claims.take(partition, ask, lease, most, now)

@@ -21,7 +21,7 @@ local window = require("window")
 return function(partition, id, fingerprint, action, every, anchor, tags, limits)
   local now = clock.now_ms(partition)
   local there = budget.load(partition, id)
-  if there and there.fingerprint == fingerprint then
+  if there and there.is.fingerprint == fingerprint then
     return reply.ok("0")
   elseif there then
     return reply.err("BUDGET_ID")
@@ -36,7 +36,7 @@ return function(partition, id, fingerprint, action, every, anchor, tags, limits)
   local b = budget.in_hand(partition, id, flat)
   b.changed = changed
   record.set(b, "tg", tags ~= "" and tags or nil)
-  if b.every > 0 then
+  if b.is.every > 0 then
     record.set_number(b, "w", window.start_at(b, now))
   end
   redis.call("ZADD", keys.budgets(partition), 0, id)

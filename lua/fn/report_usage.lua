@@ -17,6 +17,7 @@ local held = require("held")
 local kept = require("kept")
 local record = require("record")
 local reply = require("reply")
+local reservation = require("reservation")
 local usage = require("usage")
 
 return function(partition, id, attempt, epoch, lease_id, given, key, text)
@@ -41,7 +42,7 @@ return function(partition, id, attempt, epoch, lease_id, given, key, text)
     for _, b in ipairs(budgets) do
       budget.save(b, now)
     end
-    record.set(r, "rv", amounts.text(after))
+    reservation.set(r, amounts.text(after))
     record.set_text(r, "ug", amounts.text(total))
     if given == "1" then
       kept.add_report(r, key)

@@ -22,8 +22,8 @@
 --- @each on_terminal text  existing, reuse or reject
 --- @ok outcomes list
 --- @item SUBMISSION_ID IDEMPOTENCY_KEY BUDGET_NOT_FOUND LANE_DRAINING LANE_FULL
-local admission = require("admission")
 local clock = require("clock")
+local drawn = require("drawn")
 local execution = require("execution")
 local idempotency = require("idempotency")
 local intake = require("intake")
@@ -54,7 +54,7 @@ local function one(partition, args, at, now, looked)
   if held then
     return held
   end
-  local unknown = admission.unknown(partition, args[at + 12])
+  local unknown = drawn.unknown(partition, args[at + 12])
   if unknown then
     return reply.err("BUDGET_NOT_FOUND", unknown)
   end

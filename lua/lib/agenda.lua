@@ -7,7 +7,7 @@ local timers = require("timers")
 local agenda = {}
 
 local function range(key, now, most)
-  return redis.call("ZRANGE", key, "-inf", number.text(now), "BYSCORE", "LIMIT", 0, most, "WITHSCORES")
+  return redis.call("ZRANGE", key, "-inf", now, "BYSCORE", "LIMIT", 0, most, "WITHSCORES")
 end
 
 --- The ids of what is due at `now`, the longest due first, at most `most`.

@@ -4,7 +4,6 @@
 --- ready fires one arm: it is taken off and its process is told on a channel. A process whose
 --- channel nobody listens to is gone, and the next one is told instead.
 local keys = require("keys")
-local number = require("number")
 
 local arms = {}
 
@@ -19,7 +18,7 @@ end
 
 --- Registers an arm.
 function arms.add(partition, lane, member, now)
-  redis.call("ZADD", keys.waiters(partition, lane), number.text(now), member)
+  redis.call("ZADD", keys.waiters(partition, lane), now, member)
   redis.call("SADD", keys.waited_lanes(partition), lane)
 end
 

@@ -13,7 +13,7 @@ local RINGS_MAX = 1024
 function aside.put(ln, ring, key, barrier)
   keyed.leave(ring, key)
   local parked = keys.aside(ln.partition, ln.lane)
-  redis.call("ZADD", parked, barrier == "f" and "+inf" or number.text(barrier), key)
+  redis.call("ZADD", parked, barrier == "f" and "+inf" or barrier, key)
   redis.call("ZREM", keys.aside_before(ln.partition, ln.lane), key)
   local entry = ring.kind .. ring.class .. (ring.tag and "\t" .. ring.tag or "")
   redis.call("SADD", keys.aside_of(ln.partition, ln.lane, key), entry)

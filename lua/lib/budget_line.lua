@@ -8,7 +8,6 @@ local places = require("places")
 local reasons = require("reasons")
 local record = require("record")
 local reservation = require("reservation")
-local spending = require("spending")
 
 local budget_line = {}
 
@@ -17,7 +16,7 @@ local MOVED_MAX = 32
 
 --- Whether one in line goes on without taking room: it does not start then.
 local function has_turn(r, b, wanted)
-  if reasons.has_others(r) or (b.action == "f" and admission.used_up(b, wanted)) then
+  if reasons.has_others(r) or (b.is.action == "f" and admission.used_up(b, wanted)) then
     return true
   end
   return r.f.nd ~= nil and not r.f.ao and flow.cancel_of(r) ~= nil
@@ -25,7 +24,8 @@ end
 
 local function one_at_least(b, wanted)
   local takes = {}
-  for name, limit in pairs(b.limits) do
+  for _, limit in ipairs(b.limits) do
+    local name = limit.name
     takes[name] = limit.hard and math.max(wanted[name] or 0, 1) or wanted[name]
   end
   return takes
@@ -66,14 +66,14 @@ function budget_line.move(b, moved)
       go_on(r)
       admitted = true
     elseif admission.used_up(b, wanted) then
-      record.set_number(r, "ba", b.generation)
+      record.set_number(r, "ba", budget.generation(b))
       aside = true
     else
       local takes = one_at_least(b, wanted)
       if not admission.fits(full, takes) then
         return admitted, aside, "waits"
       end
-      spending.settle(full, {}, takes)
+      reservation.settle(full, {}, takes)
       go_on(r)
       admitted = true
     end
@@ -85,7 +85,7 @@ end
 --- Puts those back in line that were set aside before this generation. Answers whether there were any.
 function budget_line.move_back(b, moved)
   local key = keys.budget_aside(b.partition, b.budget)
-  local before = "(" .. number.text(b.generation)
+  local before = "(" .. number.text(budget.generation(b))
   local found = waiting(b, key, redis.call("ZRANGE", key, "-inf", before, "BYSCORE", "LIMIT", 0, MOVED_MAX + 1))
   for _, r in ipairs(found) do
     if #moved == MOVED_MAX then

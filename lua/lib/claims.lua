@@ -23,18 +23,8 @@ local READS_MAX = 256
 --- A call that carries this much payload takes no more.
 local BYTES_MAX = 4194304
 
---- Counts what was handed out, in its lane and among the keys that take turns there.
-local function count_in_lane(ask, r, now)
-  if ask.ln then
-    handouts.count(ask.ln, r.f.lk, now)
-  end
-  if r.head.turn then
-    turns.took(r.partition, ask.lane, r.head.ring.key, r.head.turn, ask.ln and ask.ln.f.wt)
-  end
-end
-
 local function take(partition, ask, wanted, most, tally, now)
-  local ids, items, count, idle, bytes = {}, {}, 0, 0, 0
+  local ids, items, count, idle, bytes, ln = {}, {}, 0, 0, 0, ask.ln
   local offer, looked = ask.offered ~= "" and capabilities.offer(ask.offered) or NOTHING, {}
   while count < most do
     local best, followed = heads.best(partition, ask.lane, offer, ask, math.min(most - count, HEADS_MAX), now)
@@ -49,8 +39,12 @@ local function take(partition, ask, wanted, most, tally, now)
       if item then
         count = count + 1
         ids[count], items[count] = r.id, item
-        if ask.ln or r.head.turn then
-          count_in_lane(ask, r, now)
+        if ln then
+          handouts.count(ln, r.f.lk, now)
+        end
+        local head = r.head
+        if head.turn and not head.last then
+          turns.took(partition, ask.lane, head.ring.key, head.turn, ln and ln.f.wt)
         end
         bytes = bytes + (item[5] and #item[5] + #item[6] or 0)
       else
@@ -74,15 +68,18 @@ end
 --- Takes up to `most` of what `ask` wants, and what its lane allows, best first. The answer has the items, their
 --- ids, and whether it stopped early because too much had expired, was astray, was read or was carried.
 function claims.take(partition, ask, wanted, most, now)
-  local ln, tally = ask.ln, (most > 1 or ask.ln) and {} or nil
-  most = ln and math.min(most, lanes.room(ln, now)) or most
-  local taken = take(partition, ask, wanted, most, tally, now)
-  if tally then
-    leases.flush(partition, ask.lane, tally, ln)
+  local ln = ask.ln
+  local tally = ln or (most > 1 and { l = 0, t = 0 }) or nil
+  if ln then
+    local room = lanes.room(ln, now)
+    most = most < room and most or room
   end
+  local taken = take(partition, ask, wanted, most, tally, now)
   if ln then
     handouts.finish(ln, now)
     lanes.save(ln, now)
+  elseif tally then
+    leases.flush(partition, ask.lane, tally)
   end
   return taken
 end

@@ -8,6 +8,7 @@ local kept = require("kept")
 local lease = require("lease")
 local number = require("number")
 local record = require("record")
+local reservation = require("reservation")
 
 local handout = {}
 
@@ -45,8 +46,8 @@ function handout.issue(r, wanted, index, now)
     execution.commit(r, now)
     return nil, refused == "block" and "blocked" or nil
   end
-  if reserved or f.rv then
-    record.set(r, "rv", reserved)
+  if f.bu then
+    reservation.set(r, reserved)
   end
   if wanted.offered ~= "" or f.of or f.B then
     record.set_text(r, "of", wanted.offered ~= "" and wanted.offered or nil)

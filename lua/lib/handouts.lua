@@ -39,7 +39,7 @@ end
 --- Lets what is remembered of the keys go once it says nothing any more, unless something is added before.
 local function forget_in_time(ln, now)
   local its = ln.is.key_rate
-  if its and next(ln.arrivals) then
+  if its and ln.arrivals then
     local at = number.later(now, math.ceil((its.burst + its.interval) / 1000) + 1)
     clock.end_at(ln.partition, keys.key_arrivals(ln.partition, ln.lane), at)
   end
@@ -48,6 +48,9 @@ end
 --- A claim is through: when it has used the rate up, the lane is looked at once there is room. After a clock that
 --- stepped back, a look that lies further ahead than anybody has to wait is due at once.
 function handouts.finish(ln, now)
+  if not (ln.is.rate or ln.is.key_rate) then
+    return
+  end
   forget_in_time(ln, now)
   if ln.f.la then
     local horizon = lanes.horizon(ln, now)

@@ -21,7 +21,7 @@ local CLASSES_PORTION = 64
 --- waiting counts, there is one entry at the most, `ask.more` is set when it gave up too early, and `ask.reads`
 --- counts what was read. `ask.ln` is the lane, if it was steered.
 function heads.best(partition, lane, offer, ask, most, now)
-  local found = {}
+  local found = { turned = nil }
   local any_tag = ask.tag == ""
   if ask.fresh or any_tag then
     sources.add(found, partition, lane, offer, ask.fresh, ask.reclaims and any_tag)

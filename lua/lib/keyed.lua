@@ -1,6 +1,5 @@
 --- The queues of what has a key: one for each key, in a ring of keys that take turns.
 local keys = require("keys")
-local number = require("number")
 local turns = require("turns")
 
 local keyed = {}
@@ -43,20 +42,20 @@ function keyed.leave(ring, key)
   end
 end
 
---- Puts a record into the queue of its key at a score given as text.
+--- Puts a record into the queue of its key at a score.
 function keyed.insert(r, kind, score, tag)
   local ring = ring_of(r, kind, tag)
   redis.call("ZADD", keyed.queue(ring, r.f.lk), score, r.id)
   keyed.join(ring, r.f.lk)
   if not tag then
-    redis.call("ZADD", keys.keyed(r.partition, r.f.ln), number.text(tonumber(r.f.ra)), r.id)
+    redis.call("ZADD", keys.keyed(r.partition, r.f.ln), r.f.ra, r.id)
   end
 end
 
---- Takes an id out of the queue of a key, which may be known to hold more.
-function keyed.drop(ring, key, queue, id, followed)
+--- Takes an id out of the queue of a key, which may be known to hold more, or to hold no other.
+function keyed.drop(ring, key, queue, id, followed, last)
   redis.call("ZREM", queue, id)
-  if not followed and redis.call("EXISTS", queue) == 0 then
+  if last or (not followed and redis.call("EXISTS", queue) == 0) then
     keyed.leave(ring, key)
   end
   if not ring.tag then
@@ -68,7 +67,7 @@ end
 function keyed.remove(r, kind, tag)
   local head = r.head
   if head and head.ring and not tag and not head.ring.tag then
-    return keyed.drop(head.ring, r.f.lk, head.key, r.id, r.followed)
+    return keyed.drop(head.ring, r.f.lk, head.key, r.id, r.followed, head.last)
   end
   local ring = ring_of(r, kind, tag)
   keyed.drop(ring, r.f.lk, keyed.queue(ring, r.f.lk), r.id, r.followed and not tag)

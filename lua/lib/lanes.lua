@@ -13,6 +13,7 @@
 --- @field wt set while some of its keys have weights
 --- @field on how many requests changed it
 --- @field o0 to `o7`: the latest of them
+local changes = require("changes")
 local keys = require("keys")
 local looks = require("looks")
 local memo = require("memo")
@@ -23,7 +24,8 @@ local record = require("record")
 local lanes = {}
 
 --- From this number on the leases of a steered lane are counted, so that who counts one knows without asking.
-lanes.STEERED = 2 ^ 40
+local STEERED = 2 ^ 40
+lanes.STEERED = STEERED
 
 local SETTINGS = "^(%l) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$"
 
@@ -50,7 +52,7 @@ end
 --- How many leases and how many tokens are held in a lane.
 function lanes.held(partition, name)
   local counts = redis.call("HMGET", keys.lane_run(partition, name), "l", "t")
-  return (counts[1] or 0) % lanes.STEERED, (counts[2] or 0) + 0
+  return (counts[1] or 0) % STEERED, (counts[2] or 0) + 0
 end
 
 --- How many are held by one key of it, leases and tokens together.
@@ -59,18 +61,29 @@ function lanes.held_by_key(partition, name, key)
   return (counts[1] or 0) + (counts[2] or 0)
 end
 
---- A lane in hand, from the text of its settings. What is handed out of it is counted in `handed`, and in `leased`
---- the leases among that.
-function lanes.open(partition, name, text)
-  local kept = redis.call("HMGET", keys.lane_run(partition, name), "ta", "cl", "la", "wt", "l", "t")
-  local f = {
-    ta = kept[1] or nil, cl = kept[2] or nil, la = kept[3] or nil, wt = kept[4] or nil,
-    l = kept[5] or nil, t = kept[6] or nil,
-  }
+local function in_hand(partition, name, is, l, t, cl, wt, ta, la)
   return {
-    partition = partition, lane = name, id = "l" .. name, f = f, due = f.la, is = lanes.settings(text), arrivals = {},
-    handed = 0, leased = 0, changed = nil,
+    partition = partition, lane = name, id = "l" .. name, is = is, due = la or nil, arrivals = nil,
+    f = { l = l or nil, t = t or nil, cl = cl or nil, wt = wt or nil, ta = ta or nil, la = la or nil },
+    handed = 0, l = 0, t = 0, changed = nil,
   }
+end
+
+--- A lane in hand, from the text of its settings. What is handed out of it is counted in `handed`, and in `l` and `t`
+--- the leases and the tokens among that.
+function lanes.open(partition, name, text)
+  local kept = redis.call("HMGET", keys.lane_run(partition, name), "l", "t", "cl", "wt", "ta", "la")
+  return in_hand(partition, name, lanes.settings(text), unpack(kept))
+end
+
+--- The same for a claim, which does not ask for times where there is no rate.
+function lanes.open_for_claim(partition, name, text)
+  local is = lanes.settings(text)
+  if is.rate or is.key_rate then
+    return lanes.open(partition, name, text)
+  end
+  local kept = redis.call("HMGET", keys.lane_run(partition, name), "l", "t", "cl", "wt")
+  return in_hand(partition, name, is, unpack(kept))
 end
 
 --- How many claims there may be; and when there may be one again, if time alone decides that.
@@ -79,7 +92,8 @@ function lanes.room(ln, now)
   if is.state == "p" then
     return 0
   elseif is.most then
-    room = math.max(is.most - (ln.f.l or 0) % lanes.STEERED - (ln.f.t or 0), 0)
+    local held = (ln.f.l or 0) % STEERED + (ln.f.t or 0)
+    room = held < is.most and is.most - held or 0
   end
   if is.rate and room > 0 then
     room = math.min(room, rate.room(is.rate, ln.f.ta, now))
@@ -92,6 +106,7 @@ end
 
 --- When the next claim for a key is due at its full rate, or nil; read once in a call.
 function lanes.key_arrival(ln, key)
+  ln.arrivals = ln.arrivals or {}
   if ln.arrivals[key] == nil then
     ln.arrivals[key] = redis.call("ZSCORE", keys.key_arrivals(ln.partition, ln.lane), key)
   end
@@ -149,15 +164,28 @@ function lanes.look_on(ln, place, now)
   record.set_number(ln, "la", now)
 end
 
+--- What was handed out, written with what else was changed.
+local function save_handed(ln, key)
+  local f = ln.f
+  f.cl, f.l = (f.cl or 0) + ln.handed, (f.l or 0) + ln.l
+  if ln.t > 0 then
+    record.set_number(ln, "t", (f.t or 0) + ln.t)
+  end
+  ln.handed, ln.l, ln.t = 0, 0, 0
+  if ln.changed then
+    changes.save(ln, key, { "cl", f.cl, "l", f.l, nil, nil }, 4)
+  else
+    redis.call("HSET", key, "cl", f.cl, "l", f.l)
+  end
+end
+
 --- Writes what was changed, with what was handed out of it, and brings the timer along.
 function lanes.save(ln, now)
-  local f, set, n = ln.f, nil, 0
+  local key = keys.lane_run(ln.partition, ln.lane)
   if ln.handed > 0 then
-    f.cl, f.l = number.text((f.cl or 0) + ln.handed), number.text((f.l or 0) + ln.leased)
-    set, n = { "cl", f.cl, "l", f.l, nil, nil }, 4
-    ln.handed, ln.leased = 0, 0
+    save_handed(ln, key)
   end
-  looks.save(ln, keys.lane_run(ln.partition, ln.lane), now, set, n)
+  looks.save(ln, key, now, nil, 0)
 end
 
 return lanes

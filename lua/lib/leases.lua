@@ -16,14 +16,14 @@ local function add(key, field, by)
   return count
 end
 
---- Adds to the counts of a lane what a claim has tallied. The leases of one that is steered are written with the
---- rest of it: nothing but the claim itself changes them meanwhile.
-function leases.flush(partition, name, tally, ln)
-  if ln then
-    ln.leased, tally.l = tally.l or 0, nil
+--- Adds to the counts of a lane what a claim has tallied. One that is steered writes that with the rest of it: nothing
+--- but the claim itself changes them meanwhile.
+function leases.flush(partition, name, tally)
+  if tally.l > 0 then
+    add(keys.lane_run(partition, name), "l", tally.l)
   end
-  for letter, by in pairs(tally) do
-    add(keys.lane_run(partition, name), letter, by)
+  if tally.t > 0 then
+    add(keys.lane_run(partition, name), "t", tally.t)
   end
 end
 
@@ -50,7 +50,7 @@ local function change(r, letter, by)
     add(keys.held_by_key(r.partition, r.f.ln), letter .. r.f.lk, by)
   end
   if r.tally then
-    r.tally[letter] = (r.tally[letter] or 0) + by
+    r.tally[letter] = r.tally[letter] + by
     return nil
   end
   return add(keys.lane_run(r.partition, r.f.ln), letter, by)

@@ -4,17 +4,23 @@ local timers = require("timers")
 
 local looks = {}
 
---- Writes the changed fields to a hash, behind the first `n` of `set` when that is given, and brings the timer along.
+--- Writes the changed fields to a hash, behind the first `n` of `set`, a list of names and values, and brings the timer
+--- along.
 function looks.save(r, key, now, set, n)
-  if set or r.changed then
+  if r.changed then
     changes.save(r, key, set, n)
+  elseif n > 0 then
+    redis.call("HSET", key, unpack(set, 1, n))
   end
-  if r.f.la and r.f.la ~= r.due then
-    timers.set(r, r.f.la, now)
-  elseif r.due and not r.f.la then
+  local at, due = r.f.la, r.due
+  if at == due then
+    return
+  elseif at then
+    timers.set(r, at, now)
+  else
     timers.remove(r)
   end
-  r.due = r.f.la
+  r.due = at
 end
 
 return looks

@@ -1,7 +1,7 @@
 --- New members of a flow. Each is twenty-one values in a row: key, join, quorum, what happens to the rest,
 --- the edges that lead out of it and into it, and then those of a submission, behind a value that is
 --- empty.
-local admission = require("admission")
+local drawn = require("drawn")
 local intake = require("intake")
 local joins = require("joins")
 local keys = require("keys")
@@ -57,7 +57,7 @@ function nodes.refused(partition, values, looked)
   for at = 1, #values, VALUES do
     local ids = values[at + SUBMISSION_AT + 12]
     if ids ~= "" and not known[ids] then
-      local unknown = admission.unknown(partition, ids)
+      local unknown = drawn.unknown(partition, ids)
       if unknown then
         return reply.err("BUDGET_NOT_FOUND", unknown)
       end
@@ -101,7 +101,7 @@ function nodes.stage(partition, flow, first, values, now)
     local r = new(partition, flow, index, values, at, true, looked, now)
     places.stage(r)
     if joins.of(r).total == 0 or r.f.du or r.f.dl then
-      redis.call("RPUSH", keys.backlog(partition, "x", flow), number.text(index))
+      redis.call("RPUSH", keys.backlog(partition, "x", flow), index)
     end
     index = index + 1
   end

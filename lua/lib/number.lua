@@ -10,7 +10,8 @@ local small = {}
 --- One call often asks for the same time again.
 local last, last_text
 
---- The decimal digits of a whole number. Lua's own conversion loses digits from 1e14 on, and a
+--- The decimal digits of a whole number. An argument of a command need not be text: the server writes whole numbers
+--- exactly, and for less. Lua's own conversion loses digits from 1e14 on, and a
 --- conversion by way of a float costs several times as much.
 function number.text(value)
   local text = value == last and last_text or small[value]

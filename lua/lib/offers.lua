@@ -30,9 +30,9 @@ function offers.made(partition, lane, offered, ttl, now)
   if last and ends_at - last < STEP_MS and last - now <= TTL_MAX_MS then
     return
   end
-  redis.call("ZADD", key, number.text(ends_at), offered)
+  redis.call("ZADD", key, ends_at, offered)
   if not last then
-    redis.call("ZREMRANGEBYSCORE", key, "-inf", number.text(now))
+    redis.call("ZREMRANGEBYSCORE", key, "-inf", now)
   end
   clock.end_at(partition, key, number.later(now, TTL_MAX_MS))
 end

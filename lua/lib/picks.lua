@@ -14,12 +14,15 @@ local ASIDE_MAX = 64
 
 --- The entry of a queue that is handed out first, or nil. The first of each priority has waited longest of it,
 --- so the best of all is among these. Its standing is its rank, less the steps that it has waited; it is `followed`
---- when the queue is known to hold more. One that is `alone` is compared with no other.
+--- when the queue is known to hold more, and the `last` when it is known to hold none. One that is `alone` is compared
+--- with no other.
 local function first(key, ageing, now, left, alone)
   if alone then
     left.reads = left.reads + 1
     local ids = redis.call("ZRANGE", key, 0, 1)
-    return ids[1] and { id = ids[1], key = key, followed = ids[2] ~= nil, ring = nil, turn = nil, queue = nil } or nil
+    return ids[1] and {
+      id = ids[1], key = key, followed = ids[2] ~= nil, last = not ids[2], ring = nil, turn = nil, queue = nil,
+    }
   end
   local best
   local from = "-inf"
@@ -49,27 +52,30 @@ function picks.is_better(one, other)
   return one.id < other.id
 end
 
---- The entry of the key whose turn it is. Keys over their limits that stand in front are set aside.
+--- The entry of the key whose turn it is, with its ring. Keys over their limits that stand in front are set aside.
 local function of_ring(ln, ring, keyless, ageing, now, left, alone)
   if keyless then
     turns.join(ring.partition, ring.lane, ring.key, "")
+    keyless.ring, keyless.turn, keyless.queue = ring, "", ring.kind
   end
+  local limited = ln and (ln.is.key_most or ln.is.key_rate)
   while true do
     local key = turns.next(ring.key)
     if not key or (key == "" and keyless) then
-      return keyless and { head = keyless, key = "" }
+      return keyless
     elseif key == "" then
       turns.leave(ring.key, "")
     else
-      local barrier = ln and lanes.key_barrier(ln, key, now)
+      local barrier = limited and lanes.key_barrier(ln, key, now)
       local head = not barrier and first(keyed.queue(ring, key), ageing, now, left, alone)
       if head then
-        return { head = head, key = key }
+        head.ring, head.turn, head.queue = ring, key, ring.kind
+        return head
       elseif not barrier then
         keyed.leave(ring, key)
       elseif left.asides <= 0 then
         left.more = true
-        return keyless and { head = keyless, key = "" }
+        return keyless
       else
         aside.put(ln, ring, key, barrier)
         left.asides = left.asides - 1
@@ -78,26 +84,19 @@ local function of_ring(ln, ring, keyless, ageing, now, left, alone)
   end
 end
 
-local function with_turn(turn, ring)
-  local head = turn.head
-  head.ring, head.turn, head.queue = ring, turn.key, ring.kind
-  return head
-end
-
 --- The best of these sources, or nil. The second value says that there may be others behind keys that are over their limits, and the third how many
 --- entries were read.
 function picks.best(ln, found, now)
   local best
   local ageing, left = ln and ln.is.ageing, { asides = ASIDE_MAX, reads = 0 }
   if not (ageing or found[1] or found.turned[2]) then
-    local turn = of_ring(ln, found.turned[1], nil, nil, now, left, true)
-    return turn and with_turn(turn, found.turned[1]), left.more, left.reads
+    local head = of_ring(ln, found.turned[1], nil, nil, now, left, true)
+    return head, left.more, left.reads
   end
   for _, source in pairs(sources.grouped(found)) do
     local head = source.plain and first(source.plain.key, ageing, now, left)
-    local turn = source.ring and of_ring(ln, source.ring, head, ageing, now, left)
-    if turn then
-      head = with_turn(turn, source.ring)
+    if source.ring then
+      head = of_ring(ln, source.ring, head, ageing, now, left)
     end
     if head and (not best or picks.is_better(head, best)) then
       best = head

@@ -17,11 +17,12 @@ function placement.queue(f)
   return nil
 end
 
---- The score in its queue, as text. It orders by priority, highest first, then by since when the
+--- The score in its queue. It orders by priority, highest first, then by since when the
 --- execution is ready; the server orders equal scores by id.
 function placement.score(r)
   local f = r.f
-  return number.text((PRIORITY_MAX - f.pr) * RANK + math.min(f.ra, RANK - 1))
+  local since = f.ra + 0
+  return (PRIORITY_MAX - f.pr) * RANK + (since < RANK and since or RANK - 1)
 end
 
 --- The rank and the time of a score: the lower the rank, the higher the priority.

@@ -1,5 +1,5 @@
 --- What a client has decided about a schedule, with its calendar, and what is to become of it.
-local admission = require("admission")
+local drawn = require("drawn")
 local packed = require("packed")
 local record = require("record")
 
@@ -24,7 +24,7 @@ end
 
 --- The first budget that its work draws on and that is not there, or nil.
 function planned.unknown_budget(s)
-  return admission.unknown(s.partition, planned.work(s)[BUDGETS])
+  return drawn.unknown(s.partition, planned.work(s)[BUDGETS])
 end
 
 --- Goes on to the next version.

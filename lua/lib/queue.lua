@@ -27,7 +27,7 @@ local function remove(r, kind, tag)
   end
 end
 
---- Puts a record into a queue at a score given as text. Reclaims also stand in a queue for each of their tags, so that a
+--- Puts a record into a queue at a score. Reclaims also stand in a queue for each of their tags, so that a
 --- filtered scanner finds its own without stepping over the rest.
 function queue.insert(r, kind, score)
   insert(r, kind, score)

@@ -50,7 +50,7 @@
 --- @field bu  the budgets that it draws on, 32 digits each
 --- @field es  what each attempt is expected to use, see `amounts`
 --- @field oc  the occurrence of a schedule that it is, if it is one: schedule and time
---- @field rv  what the latest attempt may still report within its reservation
+--- @field rv  what the open attempt may still report within its reservation, when that is not `es`
 --- @field bo  the budget that it waits for
 --- @field ba  in which generation of it the execution was set aside, if it was
 --- @field ug  what this run has reported

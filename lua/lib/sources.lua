@@ -24,8 +24,8 @@ function sources.add(found, partition, lane, offer, fresh, reclaims, tag)
     local kind = KIND[letter]
     local wanted = kind == "f" and fresh or kind == "c" and reclaims
     if wanted and letter ~= kind and (class == "" or capabilities.covers(offer, class)) then
-      found.turned = found.turned or {}
-      table.insert(found.turned, keyed.ring(partition, lane, kind, class, tag))
+      local turned = found.turned or { nil }
+      found.turned, turned[#turned + 1] = turned, keyed.ring(partition, lane, kind, class, tag)
     elseif wanted and (class == "" or capabilities.covers(offer, class)) then
       local key = keys.queue(partition, kind, lane, class, tag)
       found[#found + 1] = { kind = kind, class = class, entry = entry, key = key, registry = registry }

@@ -1,47 +1,31 @@
 --- Budgets beside the executions that draw on them: what a lease has reserved, and who waits for room.
-local admission = require("admission")
 local amounts = require("amounts")
 local budget = require("budget")
+local drawn = require("drawn")
 local keys = require("keys")
 local number = require("number")
 local placement = require("placement")
 local reasons = require("reasons")
 local record = require("record")
+local reservation = require("reservation")
 local window = require("window")
 
 local spending = {}
+
+local NOTHING = {}
 
 --- Whether what it has reserved counts: it holds a lease, or a token that leads to one.
 local function holds_now(f)
   return f.li ~= nil or f.gi ~= nil
 end
 
-local function note(r, its)
-  local f = r.f
-  its.holds, its.reserved, its.awaits, its.aside, its.since = holds_now(f), f.rv, f.bo, f.ba, f.ra
-  its.kept_back, its.is_next = f.bo and reasons.has_others(r), f.st == "ready"
-  return its
-end
-
 --- What its budgets have to know of a record before it is changed.
 function spending.note(r)
-  return note(r, {
-    holds = nil, reserved = nil, awaits = nil, aside = nil, since = nil, kept_back = nil, is_next = nil,
-  })
-end
-
---- Replaces one reservation by another. Answers whether there is more room by it.
-function spending.settle(b, before, after)
-  local freed = false
-  if b.action == "r" then
-    return freed
-  end
-  for name, limit in pairs(b.limits) do
-    local was, is = before[name] or 0, after[name] or 0
-    limit.reserved = math.max(limit.reserved - was, 0) + is
-    freed = freed or is < was
-  end
-  return freed
+  local f = r.f
+  return {
+    holds = holds_now(f), reserved = reservation.left(f), awaits = f.bo, aside = f.ba, since = f.ra,
+    kept_back = f.bo and reasons.has_others(r), is_next = f.st == "ready", drawn = nil,
+  }
 end
 
 --- Brings the places of those that wait along with a record that was as `was`.
@@ -61,10 +45,23 @@ local function line_up(r, was)
   end
 end
 
-local function follow(r, was, id, now)
+--- What it is to reserve is reserved of the budgets that let it start.
+local function start(r, was, now)
+  local reserved, budgets = reservation.left(r.f), was.drawn
+  local wanted = amounts.read(reserved)
+  for i = 1, #budgets do
+    local b = budgets[i]
+    if b then
+      reservation.settle(b, NOTHING, wanted)
+      budget.save(b, now)
+    end
+  end
+  was.holds, was.reserved, was.is_next, was.drawn = true, reserved, false, nil
+end
+
+local function follow(r, was, id, b, now)
   local f = r.f
-  local holds = holds_now(f)
-  local starts, begins = holds and not was.holds, f.bo == id and was.awaits ~= id
+  local holds, begins = holds_now(f), f.bo == id and was.awaits ~= id
   local joins = f.bo == id and not f.ba and (begins or was.aside)
   local leaves = was.awaits == id and (f.ea or (reasons.has_others(r) and not was.kept_back))
   -- It was to start, perhaps in the room that it was let go on for, and does not.
@@ -72,17 +69,16 @@ local function follow(r, was, id, now)
     leaves = leaves or f.ea or f.bo or reasons.has_others(r)
   end
   local ends = was.holds and not holds and was.reserved
-  if not (starts or begins or joins or leaves or ends) then
+  if not (begins or joins or leaves or ends) then
     return
   end
-  local b = r.drawn and r.drawn[id] or budget.load(r.partition, id)
+  b = b or budget.load(r.partition, id)
   if not b then
     return
-  elseif starts or begins then
+  elseif begins then
     window.roll(b, now)
   end
-  local before, after = amounts.read(was.holds and was.reserved or nil), amounts.read(holds and f.rv or nil)
-  local freed = spending.settle(b, before, after)
+  local freed = ends and reservation.settle(b, amounts.read(was.reserved), NOTHING)
   if joins then
     record.set(b, "wl", "1")
   end
@@ -107,12 +103,14 @@ end
 --- Brings the budgets of a record along that was as it was noted in `spent`, and notes it as it is.
 function spending.follow(r, now)
   local was = r.spent
+  if was.drawn and holds_now(r.f) then
+    return start(r, was, now)
+  end
   line_up(r, was)
-  admission.each(r, function(id)
-    follow(r, was, id, now)
-  end)
-  r.drawn = nil
-  note(r, was)
+  for i, id in ipairs(drawn.ids(r.f.bu)) do
+    follow(r, was, id, was.drawn and was.drawn[i], now)
+  end
+  r.spent = spending.note(r)
 end
 
 return spending

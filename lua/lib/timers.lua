@@ -19,8 +19,8 @@ local POSTPONED_MS = 60000
 --- Lets a maintainer sleep until `at` unless something is due sooner.
 function timers.sleep(partition, process, tag, at, now)
   local key = keys.maintainers(partition)
-  redis.call("ZREMRANGEBYSCORE", key, "-inf", number.text(now - FORGOTTEN_AFTER_MS))
-  redis.call("ZADD", key, number.text(at), process .. " " .. tag)
+  redis.call("ZREMRANGEBYSCORE", key, "-inf", now - FORGOTTEN_AFTER_MS)
+  redis.call("ZADD", key, at, process .. " " .. tag)
   redis.call("PEXPIRE", key, FORGOTTEN_AFTER_MS)
 end
 

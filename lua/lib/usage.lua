@@ -1,11 +1,11 @@
 --- A report of usage: what it does to the execution and to its budgets. Nothing here writes.
-local admission = require("admission")
 local amounts = require("amounts")
 local budget = require("budget")
+local drawn = require("drawn")
 local keys = require("keys")
 local number = require("number")
 local record = require("record")
-local spending = require("spending")
+local reservation = require("reservation")
 local window = require("window")
 
 local usage = {}
@@ -37,7 +37,7 @@ end
 --- What is left of the reservation of the attempt.
 function usage.left(r, used)
   local after = {}
-  for name, amount in pairs(amounts.read(r.f.rv)) do
+  for name, amount in pairs(amounts.read(reservation.left(r.f))) do
     after[name] = math.max(amount - (used[name] or 0), 0)
   end
   return after
@@ -53,15 +53,15 @@ end
 --- large.
 local function count(b, used, before, after)
   local stands = {}
-  for name, limit in pairs(b.limits) do
-    stands[name] = { used = limit.used, reserved = limit.reserved }
+  for i, limit in ipairs(b.limits) do
+    stands[i] = { used = limit.used, reserved = limit.reserved }
   end
-  spending.settle(b, before, after)
-  for _, name in ipairs(b.names) do
-    local limit, reported = b.limits[name], used[name] or 0
+  reservation.settle(b, before, after)
+  for i, limit in ipairs(b.limits) do
+    local reported = used[limit.name] or 0
     limit.used = limit.used + reported
     if limit.hard and reported > 0 and limit.used + limit.reserved > limit.hard then
-      return breach("hard", b, name, limit.hard, stands[name], reported)
+      return breach("hard", b, limit.name, limit.hard, stands[i], reported)
     elseif limit.used > amounts.MAX then
       return nil, number.text(limit.used)
     end
@@ -70,8 +70,8 @@ local function count(b, used, before, after)
 end
 
 local function soft_breach(b, used)
-  for _, name in ipairs(b.names) do
-    local limit = b.limits[name]
+  for _, limit in ipairs(b.limits) do
+    local name = limit.name
     if limit.soft and (used[name] or 0) > 0 and limit.used > limit.soft then
       return breach("soft", b, name, limit.soft, limit, used[name])
     end
@@ -83,22 +83,22 @@ end
 --- passes, if any. Nil when it is not counted: with what it would pass, or a third value, the sum that is
 --- too large.
 function usage.count(r, used, after, now)
-  local budgets, refused, too_large, soft = {}, nil, nil, nil
-  local before = amounts.read(r.f.rv)
-  admission.each(r, function(id)
-    local b = not refused and not too_large and budget.load(r.partition, id)
+  local budgets, soft = {}, nil
+  local before = amounts.read(reservation.left(r.f))
+  for _, id in ipairs(drawn.ids(r.f.bu or "")) do
+    local b = budget.load(r.partition, id)
     if b then
       window.roll(b, now)
-      refused, too_large = count(b, used, before, after)
+      local refused, too_large = count(b, used, before, after)
+      if refused or too_large then
+        return nil, refused, too_large
+      end
       soft = soft or soft_breach(b, used)
       if b.f.wl and redis.call("EXISTS", keys.budget_line(r.partition, id)) == 1 then
         record.set_number(b, "la", now)
       end
       budgets[#budgets + 1] = b
     end
-  end)
-  if refused or too_large then
-    return nil, refused, too_large
   end
   return budgets, nil, soft
 end

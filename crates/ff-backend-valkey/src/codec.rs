@@ -315,6 +315,7 @@ fn run(r: &Reader<'_>) -> Result<RunState, EngineError> {
         }),
         _ => None,
     };
+    let grant = grant(r)?;
     Ok(RunState {
         state,
         reasons: if flows::dependencies(r)?.is_undecided() {
@@ -334,7 +335,7 @@ fn run(r: &Reader<'_>) -> Result<RunState, EngineError> {
         // Who is handed it keeps that beside the record, for the renewals.
         offered: None,
         ended_leases: Recent::default(),
-        grant: grant(r)?,
+        grant,
         retries,
         reclaims,
         cancel: cancel(r)?.map(Arc::new),
@@ -352,7 +353,11 @@ fn run(r: &Reader<'_>) -> Result<RunState, EngineError> {
         unhandled: flows::unhandled(r)?,
         blocked_on: r.parsed("bo")?,
         set_aside: r.parsed("ba")?,
-        reservation: budgets::amounts(r, "rv")?.map(Arc::new),
+        reservation: match attempt {
+            Some(Attempt { open: true, .. }) => budgets::reservation(r)?,
+            _ if grant.is_some() => budgets::reservation(r)?,
+            _ => None,
+        },
         usage: budgets::amounts(r, "ug")?.map(Arc::new),
         operator: Recent::default(),
     })

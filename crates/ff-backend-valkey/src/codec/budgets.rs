@@ -45,6 +45,18 @@ pub(super) fn amounts(r: &Reader<'_>, field: &str) -> Result<Option<Amounts>, En
     Ok(Some(amounts))
 }
 
+/// What the open attempt, or the one that a token leads to, has reserved.
+pub(super) fn reservation(r: &Reader<'_>) -> Result<Option<Arc<Amounts>>, EngineError> {
+    if r.fields.get("bu").is_none() {
+        return Ok(None);
+    }
+    match r.text("rv")? {
+        Some("") => Ok(None),
+        Some(_) => Ok(amounts(r, "rv")?.map(Arc::new)),
+        None => Ok(amounts(r, "es")?.map(Arc::new)),
+    }
+}
+
 /// Usage of these amounts.
 pub(super) fn usage(amounts: Amounts) -> UsageDimensions {
     let mut usage = UsageDimensions::new();

@@ -10,7 +10,98 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "8286e925cc6b270cd778008a8088dce0" }
+M.library = { PROTOCOL = 1, HASH = "67fdc47816915fe5862bcb0f1de05364" }
+
+M.memo = (function()
+local memo = {}
+local KEPT_MAX = 256
+function memo.of(read)
+  local kept, count = {}, 0
+  return function(text)
+    local found = kept[text]
+    if not found then
+      if count == KEPT_MAX then
+        kept, count = {}, 0
+      end
+      found = read(text)
+      kept[text], count = found, count + 1
+    end
+    return found
+  end
+end
+return memo
+end)()
+
+M.number = (function()
+local number = {}
+number.TIME_MAX = 253402300799999
+local SMALL = 256
+local small = {}
+local last, last_text
+function number.text(value)
+  local text = value == last and last_text or small[value]
+  if not text then
+    text = string.format("%d", value)
+    if value >= 0 and value < SMALL then
+      small[value] = text
+    else
+      last, last_text = value, text
+    end
+  end
+  return text
+end
+function number.earlier(one, other)
+  if not one or (other and tonumber(other) < tonumber(one)) then
+    return other
+  end
+  return one
+end
+function number.later(at, ms)
+  local later = at + ms
+  return later < number.TIME_MAX and later or number.TIME_MAX
+end
+return number
+end)()
+
+M.dimensions = (function()
+local memo = M.memo
+local number = M.number
+local dimensions = {}
+local NAME_AT = 3
+local DIMENSION = "^(%S+ %S+) (%d+) (%d+)$"
+local bounds = memo.of(function(text)
+  local soft, hard = string.match(text, "^(%S+) (%S+)$")
+  return { soft = tonumber(soft), hard = tonumber(hard) }
+end)
+function dimensions.read(field, value)
+  local text, used, reserved = string.match(value, DIMENSION)
+  local ends = bounds(text)
+  return {
+    name = string.sub(field, NAME_AT), field = field,
+    bounds = text, soft = ends.soft, hard = ends.hard, used = used + 0, reserved = reserved + 0,
+  }
+end
+function dimensions.text(one)
+  return one.bounds .. " " .. number.text(one.used) .. " " .. number.text(one.reserved)
+end
+function dimensions.in_order(one, other)
+  return one.name < other.name
+end
+function dimensions.of(b, name)
+  for _, one in ipairs(b.limits) do
+    if one.name == name then
+      return one
+    end
+  end
+  return nil
+end
+function dimensions.bound(one, soft, hard)
+  one.bounds = soft .. " " .. hard
+  local ends = bounds(one.bounds)
+  one.soft, one.hard = ends.soft, ends.hard
+end
+return dimensions
+end)()
 
 M.keys = (function()
 local keys = {}
@@ -215,37 +306,6 @@ end
 return changes
 end)()
 
-M.number = (function()
-local number = {}
-number.TIME_MAX = 253402300799999
-local SMALL = 256
-local small = {}
-local last, last_text
-function number.text(value)
-  local text = value == last and last_text or small[value]
-  if not text then
-    text = string.format("%d", value)
-    if value >= 0 and value < SMALL then
-      small[value] = text
-    else
-      last, last_text = value, text
-    end
-  end
-  return text
-end
-function number.earlier(one, other)
-  if not one or (other and tonumber(other) < tonumber(one)) then
-    return other
-  end
-  return one
-end
-function number.later(at, ms)
-  local later = at + ms
-  return later < number.TIME_MAX and later or number.TIME_MAX
-end
-return number
-end)()
-
 M.tags = (function()
 local tags = {}
 function tags.each(r, visit)
@@ -273,8 +333,8 @@ timers.EVERYBODYS = "-"
 local POSTPONED_MS = 60000
 function timers.sleep(partition, process, tag, at, now)
   local key = keys.maintainers(partition)
-  redis.call("ZREMRANGEBYSCORE", key, "-inf", number.text(now - FORGOTTEN_AFTER_MS))
-  redis.call("ZADD", key, number.text(at), process .. " " .. tag)
+  redis.call("ZREMRANGEBYSCORE", key, "-inf", now - FORGOTTEN_AFTER_MS)
+  redis.call("ZADD", key, at, process .. " " .. tag)
   redis.call("PEXPIRE", key, FORGOTTEN_AFTER_MS)
 end
 local function is_everybodys(r)
@@ -342,84 +402,60 @@ local changes = M.changes
 local timers = M.timers
 local looks = {}
 function looks.save(r, key, now, set, n)
-  if set or r.changed then
+  if r.changed then
     changes.save(r, key, set, n)
+  elseif n > 0 then
+    redis.call("HSET", key, unpack(set, 1, n))
   end
-  if r.f.la and r.f.la ~= r.due then
-    timers.set(r, r.f.la, now)
-  elseif r.due and not r.f.la then
+  local at, due = r.f.la, r.due
+  if at == due then
+    return
+  elseif at then
+    timers.set(r, at, now)
+  else
     timers.remove(r)
   end
-  r.due = r.f.la
+  r.due = at
 end
 return looks
 end)()
 
-M.memo = (function()
-local memo = {}
-local KEPT_MAX = 256
-function memo.of(read)
-  local kept, count = {}, 0
-  return function(text)
-    local found = kept[text]
-    if not found then
-      if count == KEPT_MAX then
-        kept, count = {}, 0
-      end
-      found = read(text)
-      kept[text], count = found, count + 1
-    end
-    return found
-  end
-end
-return memo
-end)()
-
 M.budget = (function()
+local dimensions = M.dimensions
 local keys = M.keys
 local looks = M.looks
 local memo = M.memo
-local number = M.number
 local budget = {}
 budget.LINE_LOOK_MS = 60000
-local NAME_AT = 3
 local OTHERS_BYTES = 2
 local MADE = "^(%d+) (%l) (%d+) (%d+) (%x+)$"
-local DIMENSION = "^(%S+ %S+) (%d+) (%d+)$"
 local made = memo.of(function(text)
   local at, action, every, anchor, fingerprint = string.match(text, MADE)
   return { at = at, action = action, every = tonumber(every), anchor = tonumber(anchor), fingerprint = fingerprint }
-end)
-local bounds = memo.of(function(text)
-  local soft, hard = string.match(text, "^(%S+) (%S+)$")
-  return { soft = tonumber(soft), hard = tonumber(hard) }
 end)
 function budget.due_name(id)
   return "g" .. id
 end
 function budget.in_hand(partition, id, flat)
-  local f, limits, names = {}, {}, {}
+  local f, limits, n = { s = nil, w = nil }, { nil }, 0
   for i = 1, #flat, 2 do
     local field, value = flat[i], flat[i + 1]
     f[field] = value
     if #field > OTHERS_BYTES then
-      local text, used, reserved = string.match(value, DIMENSION)
-      local ends, name = bounds(text), string.sub(field, NAME_AT)
-      names[#names + 1] = name
-      limits[name] = {
-        field = field, bounds = text, soft = ends.soft, hard = ends.hard, used = used + 0, reserved = reserved + 0,
-      }
+      n = n + 1
+      limits[n] = dimensions.read(field, value)
     end
   end
-  if names[2] then
-    table.sort(names)
+  if n > 1 then
+    table.sort(limits, dimensions.in_order)
   end
-  local its = made(f.s)
   return {
-    partition = partition, budget = id, id = budget.due_name(id), f = f, at = its.at, action = its.action,
-    due = f.la, every = its.every, anchor = its.anchor, fingerprint = its.fingerprint, limits = limits, names = names,
-    generation = (f.ge or 0) + 0,
+    partition = partition, budget = id, id = budget.due_name(id), f = f, due = f.la, is = made(f.s), limits = limits,
+    changed = nil,
   }
+end
+function budget.generation(b)
+  return (b.f.ge or 0) + 0
 end
 function budget.load(partition, id)
   local flat = redis.call("HGETALL", keys.budget(partition, id))
@@ -427,10 +463,10 @@ function budget.load(partition, id)
 end
 function budget.copy(b)
   local limits = {}
-  for name, limit in pairs(b.limits) do
-    limits[name] = { hard = limit.hard, used = limit.used, reserved = limit.reserved }
+  for i, limit in ipairs(b.limits) do
+    limits[i] = { name = limit.name, hard = limit.hard, used = limit.used, reserved = limit.reserved }
   end
-  return { budget = b.budget, action = b.action, limits = limits, names = b.names }
+  return { budget = b.budget, is = b.is, limits = limits }
 end
 function budget.flat(b)
   local flat = {}
@@ -439,23 +475,42 @@ function budget.flat(b)
   end
   return flat
 end
-function budget.bound(limit, soft, hard)
-  limit.bounds = soft .. " " .. hard
-  local ends = bounds(limit.bounds)
-  limit.soft, limit.hard = ends.soft, ends.hard
-end
 function budget.save(b, now)
   local f, set, n = b.f, { nil, nil, nil, nil }, 0
-  for _, limit in pairs(b.limits) do
+  for i = 1, #b.limits do
+    local limit = b.limits[i]
     local field = limit.field
-    local text = limit.bounds .. " " .. number.text(limit.used) .. " " .. number.text(limit.reserved)
+    local text = dimensions.text(limit)
     if f[field] ~= text then
       f[field], set[n + 1], set[n + 2], n = text, field, text, n + 2
     end
   end
-  looks.save(b, keys.budget(b.partition, b.budget), now, n > 0 and set or nil, n)
+  looks.save(b, keys.budget(b.partition, b.budget), now, set, n)
 end
 return budget
+end)()
+
+M.drawn = (function()
+local keys = M.keys
+local memo = M.memo
+local drawn = {}
+local ID_BYTES = 32
+drawn.ids = memo.of(function(text)
+  local ids = {}
+  for at = 1, #text, ID_BYTES do
+    ids[#ids + 1] = string.sub(text, at, at + ID_BYTES - 1)
+  end
+  return ids
+end)
+function drawn.unknown(partition, text)
+  for _, id in ipairs(drawn.ids(text)) do
+    if redis.call("EXISTS", keys.budget(partition, id)) == 0 then
+      return id
+    end
+  end
+  return nil
+end
+return drawn
 end)()
 
 M.policy = (function()
@@ -698,7 +753,8 @@ function placement.queue(f)
 end
 function placement.score(r)
   local f = r.f
-  return number.text((PRIORITY_MAX - f.pr) * RANK + math.min(f.ra, RANK - 1))
+  local since = f.ra + 0
+  return (PRIORITY_MAX - f.pr) * RANK + (since < RANK and since or RANK - 1)
 end
 function placement.read(score)
   local rank = math.floor(score / RANK)
@@ -774,94 +830,104 @@ end)()
 
 M.reservation = (function()
 local amounts = M.amounts
+local record = M.record
 local reservation = {}
+local NOTHING = {}
+function reservation.left(f)
+  local left = (f.ao or f.gi) and (f.rv or f.es)
+  return left ~= "" and left or nil
+end
+function reservation.set(r, left)
+  left = left or ""
+  record.set(r, "rv", left ~= (r.f.es or "") and left or nil)
+end
 local function wanted_text(f)
-  if f.ao then
-    return f.rv
-  end
-  return f.es
+  return f.ao and f.rv or f.es
 end
 function reservation.wanted(r)
   return amounts.read(wanted_text(r.f))
 end
 local function is_limited(name, budgets)
   for i = 1, #budgets do
-    local limit = budgets[i].limits[name]
-    if limit and limit.hard then
-      return true
+    local b = budgets[i]
+    local limits = b and b.is.action ~= "r" and b.limits or NOTHING
+    for j = 1, #limits do
+      if limits[j].hard and limits[j].name == name then
+        return true
+      end
     end
   end
   return false
 end
-function reservation.text(r, wanted, budgets)
-  local found, all = {}, true
+local function limited(wanted, budgets)
+  local found = {}
   for name, amount in pairs(wanted) do
-    if amount > 0 and is_limited(name, budgets) then
-      found[name] = amount
-    else
-      all = false
+    found[name] = is_limited(name, budgets) and amount or 0
+  end
+  return amounts.text(found)
+end
+function reservation.text(r, wanted, budgets)
+  for name, amount in pairs(wanted) do
+    if amount == 0 or not is_limited(name, budgets) then
+      return limited(wanted, budgets)
     end
   end
-  return all and wanted_text(r.f) or amounts.text(found)
+  return wanted_text(r.f)
+end
+function reservation.settle(b, before, after)
+  local freed = false
+  if b.is.action == "r" then
+    return freed
+  end
+  for i = 1, #b.limits do
+    local limit = b.limits[i]
+    local was, is = before[limit.name] or 0, after[limit.name] or 0
+    limit.reserved = (limit.reserved > was and limit.reserved - was or 0) + is
+    freed = freed or is < was
+  end
+  return freed
 end
 return reservation
 end)()
 
 M.window = (function()
+local budget = M.budget
 local number = M.number
 local record = M.record
 local window = {}
 function window.start_at(b, now)
-  return now - (now - b.anchor) % b.every
+  return now - (now - b.is.anchor) % b.is.every
 end
 function window.renew(b)
-  b.generation = b.generation + 1
-  record.set_number(b, "ge", b.generation)
+  record.set_number(b, "ge", budget.generation(b) + 1)
 end
 function window.roll(b, now)
-  if b.every > 0 and window.start_at(b, now) > tonumber(b.f.w) then
+  if b.is.every > 0 and window.start_at(b, now) > tonumber(b.f.w) then
     record.set_number(b, "w", window.start_at(b, now))
     window.renew(b)
-    for _, limit in pairs(b.limits) do
+    for _, limit in ipairs(b.limits) do
       limit.used = 0
     end
   end
 end
 function window.end_of(b)
-  return b.every > 0 and number.text(number.later(tonumber(b.f.w), b.every)) or nil
+  return b.is.every > 0 and number.text(number.later(tonumber(b.f.w), b.is.every)) or nil
 end
 return window
 end)()
 
 M.admission = (function()
 local budget = M.budget
+local drawn = M.drawn
 local keys = M.keys
 local placement = M.placement
 local reservation = M.reservation
 local window = M.window
 local admission = {}
-local ID_BYTES = 32
-function admission.each(r, visit)
-  local ids = r.f.bu or ""
-  if #ids == ID_BYTES then
-    return visit(ids)
-  end
-  for at = 1, #ids, ID_BYTES do
-    visit(string.sub(ids, at, at + ID_BYTES - 1))
-  end
-end
-function admission.unknown(partition, ids)
-  for at = 1, #ids, ID_BYTES do
-    local id = string.sub(ids, at, at + ID_BYTES - 1)
-    if redis.call("EXISTS", keys.budget(partition, id)) == 0 then
-      return id
-    end
-  end
-  return nil
-end
 function admission.fits(b, wanted)
-  for name, limit in pairs(b.limits) do
-    local least = wanted[name] or 0
+  for i = 1, #b.limits do
+    local limit = b.limits[i]
+    local least = wanted[limit.name] or 0
     if limit.hard and limit.hard - limit.used - limit.reserved < (least < 1 and 1 or least) then
       return false
     end
@@ -869,8 +935,8 @@ function admission.fits(b, wanted)
   return true
 end
 function admission.used_up(b, wanted)
-  for _, name in ipairs(b.names) do
-    local limit, least = b.limits[name], math.max(wanted[name] or 0, 1)
+  for _, limit in ipairs(b.limits) do
+    local name, least = limit.name, math.max(wanted[limit.name] or 0, 1)
     if limit.hard and limit.used + least > limit.hard then
       return string.format("budget %s: %d %s asked for, %d of %d used, %d reserved",
         b.budget, least, name, limit.used, limit.hard, limit.reserved)
@@ -879,34 +945,28 @@ function admission.used_up(b, wanted)
   return nil
 end
 local function waits_behind(r, b)
-  if not b.f.wl then
-    return false
-  end
   local first = redis.call("ZRANGE", keys.budget_line(r.partition, b.budget), 0, 0, "WITHSCORES")
   if not first[1] then
     return false
   end
-  local own, score = placement.score(r) + 0, first[2] + 0
+  local own, score = placement.score(r), first[2] + 0
   return score < own or (score == own and first[1] < r.id)
 end
 function admission.refused(r, now)
-  local budgets = {}
-  r.drawn = {}
-  admission.each(r, function(id)
-    local b = budget.load(r.partition, id)
-    if b and b.action ~= "r" then
+  local ids, budgets, wanted = drawn.ids(r.f.bu), { nil }, reservation.wanted(r)
+  r.spent.drawn = budgets
+  for i = 1, #ids do
+    local b = budget.load(r.partition, ids[i])
+    budgets[i] = b or false
+    if b then
       window.roll(b, now)
-      budgets[#budgets + 1], r.drawn[id] = b, b
-    end
-  end)
-  local wanted = reservation.wanted(r)
-  for _, b in ipairs(budgets) do
-    if waits_behind(r, b) or not admission.fits(b, wanted) then
-      local why = admission.used_up(b, wanted)
-      if why and b.action == "f" then
-        return "fail", why
+      if b.is.action ~= "r" and ((b.f.wl and waits_behind(r, b)) or not admission.fits(b, wanted)) then
+        local why = admission.used_up(b, wanted)
+        if why and b.is.action == "f" then
+          return "fail", why
+        end
+        return "block", b.budget, why and budget.generation(b)
       end
-      return "block", b.budget, why and b.generation
     end
   end
   return nil, reservation.text(r, wanted, budgets)
@@ -920,7 +980,7 @@ local number = M.number
 local timers = M.timers
 local agenda = {}
 local function range(key, now, most)
-  return redis.call("ZRANGE", key, "-inf", number.text(now), "BYSCORE", "LIMIT", 0, most, "WITHSCORES")
+  return redis.call("ZRANGE", key, "-inf", now, "BYSCORE", "LIMIT", 0, most, "WITHSCORES")
 end
 function agenda.due(partition, tag, now, most)
   local ids, at, lists = {}, {}, { range(keys.due(partition, tag ~= "" and tag or nil), now, most) }
@@ -959,7 +1019,7 @@ function clock.set_until(_, key, value, ends_at)
   redis.call("SET", key, value, "PXAT", number.text(ends_at))
 end
 function clock.end_at(_, key, ends_at)
-  redis.call("PEXPIREAT", key, number.text(ends_at))
+  redis.call("PEXPIREAT", key, ends_at)
 end
 function clock.purge(_, _) end
 return clock
@@ -1002,7 +1062,6 @@ end)()
 
 M.arms = (function()
 local keys = M.keys
-local number = M.number
 local arms = {}
 local PATTERN = "^(%x+) (%d+) ([fac]) ([^\t]*)\t(.*)$"
 local SWEPT_MAX = 64
@@ -1010,7 +1069,7 @@ function arms.member(process, arm, mode, offered, tag)
   return process .. " " .. arm .. " " .. mode .. " " .. offered .. "\t" .. tag
 end
 function arms.add(partition, lane, member, now)
-  redis.call("ZADD", keys.waiters(partition, lane), number.text(now), member)
+  redis.call("ZADD", keys.waiters(partition, lane), now, member)
   redis.call("SADD", keys.waited_lanes(partition), lane)
 end
 function arms.remove(partition, lane, member)
@@ -1095,7 +1154,6 @@ end)()
 
 M.keyed = (function()
 local keys = M.keys
-local number = M.number
 local turns = M.turns
 local keyed = {}
 local CAPITAL = { f = "F", c = "C" }
@@ -1128,12 +1186,12 @@ function keyed.insert(r, kind, score, tag)
   redis.call("ZADD", keyed.queue(ring, r.f.lk), score, r.id)
   keyed.join(ring, r.f.lk)
   if not tag then
-    redis.call("ZADD", keys.keyed(r.partition, r.f.ln), number.text(tonumber(r.f.ra)), r.id)
+    redis.call("ZADD", keys.keyed(r.partition, r.f.ln), r.f.ra, r.id)
   end
 end
-function keyed.drop(ring, key, queue, id, followed)
+function keyed.drop(ring, key, queue, id, followed, last)
   redis.call("ZREM", queue, id)
-  if not followed and redis.call("EXISTS", queue) == 0 then
+  if last or (not followed and redis.call("EXISTS", queue) == 0) then
     keyed.leave(ring, key)
   end
   if not ring.tag then
@@ -1143,7 +1201,7 @@ end
 function keyed.remove(r, kind, tag)
   local head = r.head
   if head and head.ring and not tag and not head.ring.tag then
-    return keyed.drop(head.ring, r.f.lk, head.key, r.id, r.followed)
+    return keyed.drop(head.ring, r.f.lk, head.key, r.id, r.followed, head.last)
   end
   local ring = ring_of(r, kind, tag)
   keyed.drop(ring, r.f.lk, keyed.queue(ring, r.f.lk), r.id, r.followed and not tag)
@@ -1182,6 +1240,7 @@ return rate
 end)()
 
 M.lanes = (function()
+local changes = M.changes
 local keys = M.keys
 local looks = M.looks
 local memo = M.memo
@@ -1189,7 +1248,8 @@ local number = M.number
 local rate = M.rate
 local record = M.record
 local lanes = {}
-lanes.STEERED = 2 ^ 40
+local STEERED = 2 ^ 40
+lanes.STEERED = STEERED
 local SETTINGS = "^(%l) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$"
 lanes.settings = memo.of(function(text)
   local state, most, rl, rp, rb, key_most, kl, kp, kb, ageing, queued, ttl = string.match(text, SETTINGS)
@@ -1209,29 +1269,38 @@ function lanes.of(partition, name, looked)
 end
 function lanes.held(partition, name)
   local counts = redis.call("HMGET", keys.lane_run(partition, name), "l", "t")
-  return (counts[1] or 0) % lanes.STEERED, (counts[2] or 0) + 0
+  return (counts[1] or 0) % STEERED, (counts[2] or 0) + 0
 end
 function lanes.held_by_key(partition, name, key)
   local counts = redis.call("HMGET", keys.held_by_key(partition, name), "l" .. key, "t" .. key)
   return (counts[1] or 0) + (counts[2] or 0)
 end
-function lanes.open(partition, name, text)
-  local kept = redis.call("HMGET", keys.lane_run(partition, name), "ta", "cl", "la", "wt", "l", "t")
-  local f = {
-    ta = kept[1] or nil, cl = kept[2] or nil, la = kept[3] or nil, wt = kept[4] or nil,
-    l = kept[5] or nil, t = kept[6] or nil,
-  }
+local function in_hand(partition, name, is, l, t, cl, wt, ta, la)
   return {
-    partition = partition, lane = name, id = "l" .. name, f = f, due = f.la, is = lanes.settings(text), arrivals = {},
-    handed = 0, leased = 0, changed = nil,
+    partition = partition, lane = name, id = "l" .. name, is = is, due = la or nil, arrivals = nil,
+    f = { l = l or nil, t = t or nil, cl = cl or nil, wt = wt or nil, ta = ta or nil, la = la or nil },
+    handed = 0, l = 0, t = 0, changed = nil,
   }
+end
+function lanes.open(partition, name, text)
+  local kept = redis.call("HMGET", keys.lane_run(partition, name), "l", "t", "cl", "wt", "ta", "la")
+  return in_hand(partition, name, lanes.settings(text), unpack(kept))
+end
+function lanes.open_for_claim(partition, name, text)
+  local is = lanes.settings(text)
+  if is.rate or is.key_rate then
+    return lanes.open(partition, name, text)
+  end
+  local kept = redis.call("HMGET", keys.lane_run(partition, name), "l", "t", "cl", "wt")
+  return in_hand(partition, name, is, unpack(kept))
 end
 function lanes.room(ln, now)
   local is, room = ln.is, math.huge
   if is.state == "p" then
     return 0
   elseif is.most then
-    room = math.max(is.most - (ln.f.l or 0) % lanes.STEERED - (ln.f.t or 0), 0)
+    local held = (ln.f.l or 0) % STEERED + (ln.f.t or 0)
+    room = held < is.most and is.most - held or 0
   end
   if is.rate and room > 0 then
     room = math.min(room, rate.room(is.rate, ln.f.ta, now))
@@ -1242,6 +1311,7 @@ function lanes.room(ln, now)
   return room
 end
 function lanes.key_arrival(ln, key)
+  ln.arrivals = ln.arrivals or {}
   if ln.arrivals[key] == nil then
     ln.arrivals[key] = redis.call("ZSCORE", keys.key_arrivals(ln.partition, ln.lane), key)
   end
@@ -1286,14 +1356,25 @@ function lanes.look_on(ln, place, now)
   record.set(ln, "ls", place)
   record.set_number(ln, "la", now)
 end
-function lanes.save(ln, now)
-  local f, set, n = ln.f, nil, 0
-  if ln.handed > 0 then
-    f.cl, f.l = number.text((f.cl or 0) + ln.handed), number.text((f.l or 0) + ln.leased)
-    set, n = { "cl", f.cl, "l", f.l, nil, nil }, 4
-    ln.handed, ln.leased = 0, 0
+local function save_handed(ln, key)
+  local f = ln.f
+  f.cl, f.l = (f.cl or 0) + ln.handed, (f.l or 0) + ln.l
+  if ln.t > 0 then
+    record.set_number(ln, "t", (f.t or 0) + ln.t)
   end
-  looks.save(ln, keys.lane_run(ln.partition, ln.lane), now, set, n)
+  ln.handed, ln.l, ln.t = 0, 0, 0
+  if ln.changed then
+    changes.save(ln, key, { "cl", f.cl, "l", f.l, nil, nil }, 4)
+  else
+    redis.call("HSET", key, "cl", f.cl, "l", f.l)
+  end
+end
+function lanes.save(ln, now)
+  local key = keys.lane_run(ln.partition, ln.lane)
+  if ln.handed > 0 then
+    save_handed(ln, key)
+  end
+  looks.save(ln, key, now, nil, 0)
 end
 return lanes
 end)()
@@ -1308,7 +1389,7 @@ local RINGS_MAX = 1024
 function aside.put(ln, ring, key, barrier)
   keyed.leave(ring, key)
   local parked = keys.aside(ln.partition, ln.lane)
-  redis.call("ZADD", parked, barrier == "f" and "+inf" or number.text(barrier), key)
+  redis.call("ZADD", parked, barrier == "f" and "+inf" or barrier, key)
   redis.call("ZREM", keys.aside_before(ln.partition, ln.lane), key)
   local entry = ring.kind .. ring.class .. (ring.tag and "\t" .. ring.tag or "")
   redis.call("SADD", keys.aside_of(ln.partition, ln.lane, key), entry)
@@ -2449,8 +2530,8 @@ function sources.add(found, partition, lane, offer, fresh, reclaims, tag)
     local kind = KIND[letter]
     local wanted = kind == "f" and fresh or kind == "c" and reclaims
     if wanted and letter ~= kind and (class == "" or capabilities.covers(offer, class)) then
-      found.turned = found.turned or {}
-      table.insert(found.turned, keyed.ring(partition, lane, kind, class, tag))
+      local turned = found.turned or { nil }
+      found.turned, turned[#turned + 1] = turned, keyed.ring(partition, lane, kind, class, tag)
     elseif wanted and (class == "" or capabilities.covers(offer, class)) then
       local key = keys.queue(partition, kind, lane, class, tag)
       found[#found + 1] = { kind = kind, class = class, entry = entry, key = key, registry = registry }
@@ -2488,7 +2569,9 @@ local function first(key, ageing, now, left, alone)
   if alone then
     left.reads = left.reads + 1
     local ids = redis.call("ZRANGE", key, 0, 1)
-    return ids[1] and { id = ids[1], key = key, followed = ids[2] ~= nil, ring = nil, turn = nil, queue = nil } or nil
+    return ids[1] and {
+      id = ids[1], key = key, followed = ids[2] ~= nil, last = not ids[2], ring = nil, turn = nil, queue = nil,
+    }
   end
   local best
   local from = "-inf"
@@ -2518,23 +2601,26 @@ end
 local function of_ring(ln, ring, keyless, ageing, now, left, alone)
   if keyless then
     turns.join(ring.partition, ring.lane, ring.key, "")
+    keyless.ring, keyless.turn, keyless.queue = ring, "", ring.kind
   end
+  local limited = ln and (ln.is.key_most or ln.is.key_rate)
   while true do
     local key = turns.next(ring.key)
     if not key or (key == "" and keyless) then
-      return keyless and { head = keyless, key = "" }
+      return keyless
     elseif key == "" then
       turns.leave(ring.key, "")
     else
-      local barrier = ln and lanes.key_barrier(ln, key, now)
+      local barrier = limited and lanes.key_barrier(ln, key, now)
       local head = not barrier and first(keyed.queue(ring, key), ageing, now, left, alone)
       if head then
-        return { head = head, key = key }
+        head.ring, head.turn, head.queue = ring, key, ring.kind
+        return head
       elseif not barrier then
         keyed.leave(ring, key)
       elseif left.asides <= 0 then
         left.more = true
-        return keyless and { head = keyless, key = "" }
+        return keyless
       else
         aside.put(ln, ring, key, barrier)
         left.asides = left.asides - 1
@@ -2542,23 +2628,17 @@ local function of_ring(ln, ring, keyless, ageing, now, left, alone)
     end
   end
 end
-local function with_turn(turn, ring)
-  local head = turn.head
-  head.ring, head.turn, head.queue = ring, turn.key, ring.kind
-  return head
-end
 function picks.best(ln, found, now)
   local best
   local ageing, left = ln and ln.is.ageing, { asides = ASIDE_MAX, reads = 0 }
   if not (ageing or found[1] or found.turned[2]) then
-    local turn = of_ring(ln, found.turned[1], nil, nil, now, left, true)
-    return turn and with_turn(turn, found.turned[1]), left.more, left.reads
+    local head = of_ring(ln, found.turned[1], nil, nil, now, left, true)
+    return head, left.more, left.reads
   end
   for _, source in pairs(sources.grouped(found)) do
     local head = source.plain and first(source.plain.key, ageing, now, left)
-    local turn = source.ring and of_ring(ln, source.ring, head, ageing, now, left)
-    if turn then
-      head = with_turn(turn, source.ring)
+    if source.ring then
+      head = of_ring(ln, source.ring, head, ageing, now, left)
     end
     if head and (not best or picks.is_better(head, best)) then
       best = head
@@ -2584,7 +2664,7 @@ local CLASSES_MAX = 1024
 local KEYS_MAX = 64
 local CLASSES_PORTION = 64
 function heads.best(partition, lane, offer, ask, most, now)
-  local found = {}
+  local found = { turned = nil }
   local any_tag = ask.tag == ""
   if ask.fresh or any_tag then
     sources.add(found, partition, lane, offer, ask.fresh, ask.reclaims and any_tag)
@@ -2724,12 +2804,12 @@ local function add(key, field, by)
   end
   return count
 end
-function leases.flush(partition, name, tally, ln)
-  if ln then
-    ln.leased, tally.l = tally.l or 0, nil
+function leases.flush(partition, name, tally)
+  if tally.l > 0 then
+    add(keys.lane_run(partition, name), "l", tally.l)
   end
-  for letter, by in pairs(tally) do
-    add(keys.lane_run(partition, name), letter, by)
+  if tally.t > 0 then
+    add(keys.lane_run(partition, name), "t", tally.t)
   end
 end
 local function freed(r, now)
@@ -2753,7 +2833,7 @@ local function change(r, letter, by)
     add(keys.held_by_key(r.partition, r.f.ln), letter .. r.f.lk, by)
   end
   if r.tally then
-    r.tally[letter] = (r.tally[letter] or 0) + by
+    r.tally[letter] = r.tally[letter] + by
     return nil
   end
   return add(keys.lane_run(r.partition, r.f.ln), letter, by)
@@ -2841,41 +2921,27 @@ return queue
 end)()
 
 M.spending = (function()
-local admission = M.admission
 local amounts = M.amounts
 local budget = M.budget
+local drawn = M.drawn
 local keys = M.keys
 local number = M.number
 local placement = M.placement
 local reasons = M.reasons
 local record = M.record
+local reservation = M.reservation
 local window = M.window
 local spending = {}
+local NOTHING = {}
 local function holds_now(f)
   return f.li ~= nil or f.gi ~= nil
 end
-local function note(r, its)
-  local f = r.f
-  its.holds, its.reserved, its.awaits, its.aside, its.since = holds_now(f), f.rv, f.bo, f.ba, f.ra
-  its.kept_back, its.is_next = f.bo and reasons.has_others(r), f.st == "ready"
-  return its
-end
 function spending.note(r)
-  return note(r, {
-    holds = nil, reserved = nil, awaits = nil, aside = nil, since = nil, kept_back = nil, is_next = nil,
-  })
-end
-function spending.settle(b, before, after)
-  local freed = false
-  if b.action == "r" then
-    return freed
-  end
-  for name, limit in pairs(b.limits) do
-    local was, is = before[name] or 0, after[name] or 0
-    limit.reserved = math.max(limit.reserved - was, 0) + is
-    freed = freed or is < was
-  end
-  return freed
+  local f = r.f
+  return {
+    holds = holds_now(f), reserved = reservation.left(f), awaits = f.bo, aside = f.ba, since = f.ra,
+    kept_back = f.bo and reasons.has_others(r), is_next = f.st == "ready", drawn = nil,
+  }
 end
 local function line_up(r, was)
   local f, partition = r.f, r.partition
@@ -2892,27 +2958,37 @@ local function line_up(r, was)
     redis.call("ZADD", keys.budget_line(partition, f.bo), placement.score(r), r.id)
   end
 end
-local function follow(r, was, id, now)
+local function start(r, was, now)
+  local reserved, budgets = reservation.left(r.f), was.drawn
+  local wanted = amounts.read(reserved)
+  for i = 1, #budgets do
+    local b = budgets[i]
+    if b then
+      reservation.settle(b, NOTHING, wanted)
+      budget.save(b, now)
+    end
+  end
+  was.holds, was.reserved, was.is_next, was.drawn = true, reserved, false, nil
+end
+local function follow(r, was, id, b, now)
   local f = r.f
-  local holds = holds_now(f)
-  local starts, begins = holds and not was.holds, f.bo == id and was.awaits ~= id
+  local holds, begins = holds_now(f), f.bo == id and was.awaits ~= id
   local joins = f.bo == id and not f.ba and (begins or was.aside)
   local leaves = was.awaits == id and (f.ea or (reasons.has_others(r) and not was.kept_back))
   if was.is_next and not (was.holds or holds) and f.bo ~= id then
     leaves = leaves or f.ea or f.bo or reasons.has_others(r)
   end
   local ends = was.holds and not holds and was.reserved
-  if not (starts or begins or joins or leaves or ends) then
+  if not (begins or joins or leaves or ends) then
     return
   end
-  local b = r.drawn and r.drawn[id] or budget.load(r.partition, id)
+  b = b or budget.load(r.partition, id)
   if not b then
     return
-  elseif starts or begins then
+  elseif begins then
     window.roll(b, now)
   end
-  local before, after = amounts.read(was.holds and was.reserved or nil), amounts.read(holds and f.rv or nil)
-  local freed = spending.settle(b, before, after)
+  local freed = ends and reservation.settle(b, amounts.read(was.reserved), NOTHING)
   if joins then
     record.set(b, "wl", "1")
   end
@@ -2934,12 +3010,14 @@ local function follow(r, was, id, now)
 end
 function spending.follow(r, now)
   local was = r.spent
+  if was.drawn and holds_now(r.f) then
+    return start(r, was, now)
+  end
   line_up(r, was)
-  admission.each(r, function(id)
-    follow(r, was, id, now)
-  end)
-  r.drawn = nil
-  note(r, was)
+  for i, id in ipairs(drawn.ids(r.f.bu)) do
+    follow(r, was, id, was.drawn and was.drawn[i], now)
+  end
+  r.spent = spending.note(r)
 end
 return spending
 end)()
@@ -3265,18 +3343,18 @@ local places = M.places
 local reasons = M.reasons
 local record = M.record
 local reservation = M.reservation
-local spending = M.spending
 local budget_line = {}
 local MOVED_MAX = 32
 local function has_turn(r, b, wanted)
-  if reasons.has_others(r) or (b.action == "f" and admission.used_up(b, wanted)) then
+  if reasons.has_others(r) or (b.is.action == "f" and admission.used_up(b, wanted)) then
     return true
   end
   return r.f.nd ~= nil and not r.f.ao and flow.cancel_of(r) ~= nil
 end
 local function one_at_least(b, wanted)
   local takes = {}
-  for name, limit in pairs(b.limits) do
+  for _, limit in ipairs(b.limits) do
+    local name = limit.name
     takes[name] = limit.hard and math.max(wanted[name] or 0, 1) or wanted[name]
   end
   return takes
@@ -3311,14 +3389,14 @@ function budget_line.move(b, moved)
       go_on(r)
       admitted = true
     elseif admission.used_up(b, wanted) then
-      record.set_number(r, "ba", b.generation)
+      record.set_number(r, "ba", budget.generation(b))
       aside = true
     else
       local takes = one_at_least(b, wanted)
       if not admission.fits(full, takes) then
         return admitted, aside, "waits"
       end
-      spending.settle(full, {}, takes)
+      reservation.settle(full, {}, takes)
       go_on(r)
       admitted = true
     end
@@ -3328,7 +3406,7 @@ function budget_line.move(b, moved)
 end
 function budget_line.move_back(b, moved)
   local key = keys.budget_aside(b.partition, b.budget)
-  local before = "(" .. number.text(b.generation)
+  local before = "(" .. number.text(budget.generation(b))
   local found = waiting(b, key, redis.call("ZRANGE", key, "-inf", before, "BYSCORE", "LIMIT", 0, MOVED_MAX + 1))
   for _, r in ipairs(found) do
     if #moved == MOVED_MAX then
@@ -4317,6 +4395,7 @@ local kept = M.kept
 local lease = M.lease
 local number = M.number
 local record = M.record
+local reservation = M.reservation
 local handout = {}
 local GRANT_TTL_MS = 5000
 function handout.task(r, index)
@@ -4345,8 +4424,8 @@ function handout.issue(r, wanted, index, now)
     execution.commit(r, now)
     return nil, refused == "block" and "blocked" or nil
   end
-  if reserved or f.rv then
-    record.set(r, "rv", reserved)
+  if f.bu then
+    reservation.set(r, reserved)
   end
   if wanted.offered ~= "" or f.of or f.B then
     record.set_text(r, "of", wanted.offered ~= "" and wanted.offered or nil)
@@ -4396,12 +4475,15 @@ function handouts.count(ln, key, now)
 end
 local function forget_in_time(ln, now)
   local its = ln.is.key_rate
-  if its and next(ln.arrivals) then
+  if its and ln.arrivals then
     local at = number.later(now, math.ceil((its.burst + its.interval) / 1000) + 1)
     clock.end_at(ln.partition, keys.key_arrivals(ln.partition, ln.lane), at)
   end
 end
 function handouts.finish(ln, now)
+  if not (ln.is.rate or ln.is.key_rate) then
+    return
+  end
   forget_in_time(ln, now)
   if ln.f.la then
     local horizon = lanes.horizon(ln, now)
@@ -4435,16 +4517,8 @@ local EXPIRED_MAX = 64
 local HEADS_MAX = 64
 local READS_MAX = 256
 local BYTES_MAX = 4194304
-local function count_in_lane(ask, r, now)
-  if ask.ln then
-    handouts.count(ask.ln, r.f.lk, now)
-  end
-  if r.head.turn then
-    turns.took(r.partition, ask.lane, r.head.ring.key, r.head.turn, ask.ln and ask.ln.f.wt)
-  end
-end
 local function take(partition, ask, wanted, most, tally, now)
-  local ids, items, count, idle, bytes = {}, {}, 0, 0, 0
+  local ids, items, count, idle, bytes, ln = {}, {}, 0, 0, 0, ask.ln
   local offer, looked = ask.offered ~= "" and capabilities.offer(ask.offered) or NOTHING, {}
   while count < most do
     local best, followed = heads.best(partition, ask.lane, offer, ask, math.min(most - count, HEADS_MAX), now)
@@ -4459,8 +4533,12 @@ local function take(partition, ask, wanted, most, tally, now)
       if item then
         count = count + 1
         ids[count], items[count] = r.id, item
-        if ask.ln or r.head.turn then
-          count_in_lane(ask, r, now)
+        if ln then
+          handouts.count(ln, r.f.lk, now)
+        end
+        local head = r.head
+        if head.turn and not head.last then
+          turns.took(partition, ask.lane, head.ring.key, head.turn, ln and ln.f.wt)
         end
         bytes = bytes + (item[5] and #item[5] + #item[6] or 0)
       else
@@ -4480,15 +4558,18 @@ local function take(partition, ask, wanted, most, tally, now)
   return { ids = ids, items = items, cut_off = ask.more }
 end
 function claims.take(partition, ask, wanted, most, now)
-  local ln, tally = ask.ln, (most > 1 or ask.ln) and {} or nil
-  most = ln and math.min(most, lanes.room(ln, now)) or most
-  local taken = take(partition, ask, wanted, most, tally, now)
-  if tally then
-    leases.flush(partition, ask.lane, tally, ln)
+  local ln = ask.ln
+  local tally = ln or (most > 1 and { l = 0, t = 0 }) or nil
+  if ln then
+    local room = lanes.room(ln, now)
+    most = most < room and most or room
   end
+  local taken = take(partition, ask, wanted, most, tally, now)
   if ln then
     handouts.finish(ln, now)
     lanes.save(ln, now)
+  elseif tally then
+    leases.flush(partition, ask.lane, tally)
   end
   return taken
 end
@@ -5150,7 +5231,7 @@ return intake
 end)()
 
 M.planned = (function()
-local admission = M.admission
+local drawn = M.drawn
 local packed = M.packed
 local record = M.record
 local planned = {}
@@ -5167,7 +5248,7 @@ function planned.work(s)
   return values
 end
 function planned.unknown_budget(s)
-  return admission.unknown(s.partition, planned.work(s)[BUDGETS])
+  return drawn.unknown(s.partition, planned.work(s)[BUDGETS])
 end
 function planned.next_version(s)
   record.set_number(s, "ve", tonumber(s.f.ve) + 1)
@@ -5306,7 +5387,7 @@ return firing
 end)()
 
 M.nodes = (function()
-local admission = M.admission
+local drawn = M.drawn
 local intake = M.intake
 local joins = M.joins
 local keys = M.keys
@@ -5353,7 +5434,7 @@ function nodes.refused(partition, values, looked)
   for at = 1, #values, VALUES do
     local ids = values[at + SUBMISSION_AT + 12]
     if ids ~= "" and not known[ids] then
-      local unknown = admission.unknown(partition, ids)
+      local unknown = drawn.unknown(partition, ids)
       if unknown then
         return reply.err("BUDGET_NOT_FOUND", unknown)
       end
@@ -5391,7 +5472,7 @@ function nodes.stage(partition, flow, first, values, now)
     local r = new(partition, flow, index, values, at, true, looked, now)
     places.stage(r)
     if joins.of(r).total == 0 or r.f.du or r.f.dl then
-      redis.call("RPUSH", keys.backlog(partition, "x", flow), number.text(index))
+      redis.call("RPUSH", keys.backlog(partition, "x", flow), index)
     end
     index = index + 1
   end
@@ -5958,9 +6039,9 @@ function offers.made(partition, lane, offered, ttl, now)
   if last and ends_at - last < STEP_MS and last - now <= TTL_MAX_MS then
     return
   end
-  redis.call("ZADD", key, number.text(ends_at), offered)
+  redis.call("ZADD", key, ends_at, offered)
   if not last then
-    redis.call("ZREMRANGEBYSCORE", key, "-inf", number.text(now))
+    redis.call("ZREMRANGEBYSCORE", key, "-inf", now)
   end
   clock.end_at(partition, key, number.later(now, TTL_MAX_MS))
 end
@@ -6192,13 +6273,13 @@ return summary
 end)()
 
 M.usage = (function()
-local admission = M.admission
 local amounts = M.amounts
 local budget = M.budget
+local drawn = M.drawn
 local keys = M.keys
 local number = M.number
 local record = M.record
-local spending = M.spending
+local reservation = M.reservation
 local window = M.window
 local usage = {}
 local DIMENSIONS_MAX = 32
@@ -6222,7 +6303,7 @@ function usage.total(r, used)
 end
 function usage.left(r, used)
   local after = {}
-  for name, amount in pairs(amounts.read(r.f.rv)) do
+  for name, amount in pairs(amounts.read(reservation.left(r.f))) do
     after[name] = math.max(amount - (used[name] or 0), 0)
   end
   return after
@@ -6234,15 +6315,15 @@ local function breach(kind, b, name, limit, was, asked)
 end
 local function count(b, used, before, after)
   local stands = {}
-  for name, limit in pairs(b.limits) do
-    stands[name] = { used = limit.used, reserved = limit.reserved }
+  for i, limit in ipairs(b.limits) do
+    stands[i] = { used = limit.used, reserved = limit.reserved }
   end
-  spending.settle(b, before, after)
-  for _, name in ipairs(b.names) do
-    local limit, reported = b.limits[name], used[name] or 0
+  reservation.settle(b, before, after)
+  for i, limit in ipairs(b.limits) do
+    local reported = used[limit.name] or 0
     limit.used = limit.used + reported
     if limit.hard and reported > 0 and limit.used + limit.reserved > limit.hard then
-      return breach("hard", b, name, limit.hard, stands[name], reported)
+      return breach("hard", b, limit.name, limit.hard, stands[i], reported)
     elseif limit.used > amounts.MAX then
       return nil, number.text(limit.used)
     end
@@ -6250,8 +6331,8 @@ local function count(b, used, before, after)
   return nil
 end
 local function soft_breach(b, used)
-  for _, name in ipairs(b.names) do
-    local limit = b.limits[name]
+  for _, limit in ipairs(b.limits) do
+    local name = limit.name
     if limit.soft and (used[name] or 0) > 0 and limit.used > limit.soft then
       return breach("soft", b, name, limit.soft, limit, used[name])
     end
@@ -6259,22 +6340,22 @@ local function soft_breach(b, used)
   return nil
 end
 function usage.count(r, used, after, now)
-  local budgets, refused, too_large, soft = {}, nil, nil, nil
-  local before = amounts.read(r.f.rv)
-  admission.each(r, function(id)
-    local b = not refused and not too_large and budget.load(r.partition, id)
+  local budgets, soft = {}, nil
+  local before = amounts.read(reservation.left(r.f))
+  for _, id in ipairs(drawn.ids(r.f.bu or "")) do
+    local b = budget.load(r.partition, id)
     if b then
       window.roll(b, now)
-      refused, too_large = count(b, used, before, after)
+      local refused, too_large = count(b, used, before, after)
+      if refused or too_large then
+        return nil, refused, too_large
+      end
       soft = soft or soft_breach(b, used)
       if b.f.wl and redis.call("EXISTS", keys.budget_line(r.partition, id)) == 1 then
         record.set_number(b, "la", now)
       end
       budgets[#budgets + 1] = b
     end
-  end)
-  if refused or too_large then
-    return nil, refused, too_large
   end
   return budgets, nil, soft
 end
@@ -6284,6 +6365,7 @@ end)()
 F.adjust_budget = (function()
 local budget = M.budget
 local clock = M.clock
+local dimensions = M.dimensions
 local keys = M.keys
 local operator = M.operator
 local packed = M.packed
@@ -6301,16 +6383,16 @@ return function(partition, id, request, reset, limits)
   end
   local values = packed.read(limits)
   for at = 1, #values, 3 do
-    if not b.limits[values[at]] then
+    if not dimensions.of(b, values[at]) then
       return reply.err("BUDGET_DIMENSION")
     end
   end
   window.roll(b, now)
   for at = 1, #values, 3 do
-    budget.bound(b.limits[values[at]], values[at + 1], values[at + 2])
+    dimensions.bound(dimensions.of(b, values[at]), values[at + 1], values[at + 2])
   end
   if reset == "1" then
-    for _, limit in pairs(b.limits) do
+    for _, limit in ipairs(b.limits) do
       limit.used = 0
     end
   end
@@ -6658,7 +6740,7 @@ return function(
     return reply.ok(now, "0", "0", "0", {})
   end
   local ask = { fresh = true, reclaims = mode == "a", tag = tag, offered = offered, lane = lane }
-  ask.ln = settings and lanes.open(partition, lane, settings)
+  ask.ln = settings and lanes.open_for_claim(partition, lane, settings)
   offers.made(partition, lane, offered, ms, now)
   local lease = { request = request, holder = holder, ttl = ttl, offered = offered }
   local taken = claims.take(partition, ask, lease, most, now)
@@ -6759,7 +6841,7 @@ local window = M.window
 return function(partition, id, fingerprint, action, every, anchor, tags, limits)
   local now = clock.now_ms(partition)
   local there = budget.load(partition, id)
-  if there and there.fingerprint == fingerprint then
+  if there and there.is.fingerprint == fingerprint then
     return reply.ok("0")
   elseif there then
     return reply.err("BUDGET_ID")
@@ -6774,7 +6856,7 @@ return function(partition, id, fingerprint, action, every, anchor, tags, limits)
   local b = budget.in_hand(partition, id, flat)
   b.changed = changed
   record.set(b, "tg", tags ~= "" and tags or nil)
-  if b.every > 0 then
+  if b.is.every > 0 then
     record.set_number(b, "w", window.start_at(b, now))
   end
   redis.call("ZADD", keys.budgets(partition), 0, id)
@@ -7669,6 +7751,7 @@ local held = M.held
 local kept = M.kept
 local record = M.record
 local reply = M.reply
+local reservation = M.reservation
 local usage = M.usage
 return function(partition, id, attempt, epoch, lease_id, given, key, text)
   return held.by(partition, id, attempt, epoch, lease_id, nil, function(r, now)
@@ -7692,7 +7775,7 @@ return function(partition, id, attempt, epoch, lease_id, given, key, text)
     for _, b in ipairs(budgets) do
       budget.save(b, now)
     end
-    record.set(r, "rv", amounts.text(after))
+    reservation.set(r, amounts.text(after))
     record.set_text(r, "ug", amounts.text(total))
     if given == "1" then
       kept.add_report(r, key)
@@ -7908,8 +7991,8 @@ end
 end)()
 
 F.submit = (function()
-local admission = M.admission
 local clock = M.clock
+local drawn = M.drawn
 local execution = M.execution
 local idempotency = M.idempotency
 local intake = M.intake
@@ -7937,7 +8020,7 @@ local function one(partition, args, at, now, looked)
   if held then
     return held
   end
-  local unknown = admission.unknown(partition, args[at + 12])
+  local unknown = drawn.unknown(partition, args[at + 12])
   if unknown then
     return reply.err("BUDGET_NOT_FOUND", unknown)
   end
