@@ -25,6 +25,7 @@ mod replica;
 mod replicated;
 mod schedules;
 mod site;
+mod slices;
 mod streams;
 mod waits;
 mod workers;
