@@ -58,10 +58,12 @@ local function count(b, used, before, after)
   end
   reservation.settle(b, before, after)
   for i, limit in ipairs(b.limits) do
-    local reported = used[limit.name] or 0
+    local reported, was, hard = used[limit.name] or 0, stands[i], limit.hard
     limit.used = limit.used + reported
-    if limit.hard and reported > 0 and limit.used + limit.reserved > limit.hard then
-      return breach("hard", b, limit.name, limit.hard, stands[i], reported)
+    local sum = limit.used + limit.reserved
+    -- Within its own reservation it needs no room.
+    if hard and reported > 0 and (limit.used > hard or (sum > hard and sum > was.used + was.reserved)) then
+      return breach("hard", b, limit.name, hard, was, reported)
     elseif limit.used > amounts.MAX then
       return nil, number.text(limit.used)
     end

@@ -302,7 +302,9 @@ pub trait AttemptOps: Send + Sync + 'static {
     ///
     /// # Behavior
     /// - It takes from the reservation first, and what is over needs room of its own
-    ///   `[budget.report_takes_from_the_reservation]`. What a run has reported is shown with the execution,
+    ///   `[budget.report_takes_from_the_reservation]`. What is within the reservation needs none, also after the
+    ///   limit was lowered, as long as usage stays within it
+    ///   `[budget.report_within_its_reservation_needs_no_room]`. What a run has reported is shown with the execution,
     ///   also of one without budgets `[budget.report_is_counted]`.
     /// - When one dimension of one budget would pass a hard limit, nothing at all is counted
     ///   `[budget.report_is_all_or_nothing]`. Once a soft limit is passed, reports say so

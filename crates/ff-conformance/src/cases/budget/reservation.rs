@@ -16,6 +16,7 @@ pub(crate) const CASES: &[Case] = &cases!["budget":
     reservation_goes_with_the_lease,
     resumed_attempt_reserves_the_rest,
     token_not_used_leaves_no_reservation,
+    report_within_its_reservation_needs_no_room,
 ];
 
 /// A claim reserves what the execution is expected to use, of the dimensions that its budgets count, and
@@ -199,5 +200,24 @@ pub(crate) async fn token_not_used_leaves_no_reservation(fx: Fixture) -> CaseRes
     let token = fx.token().await?;
     fx.backend.claim_from_reclaim(&token, &fx.policy()).await?;
     ensure_eq!((fx.describe(id).await?.reservation, fx.spent(budget).await?), (six, (0, 6)));
+    fx.check().await
+}
+
+/// What a report takes of its reservation is granted already, also when the limit was lowered below what is reserved
+/// meanwhile. Usage stays within the limit as it is now, and what is not reserved needs room.
+pub(crate) async fn report_within_its_reservation_needs_no_room(fx: Fixture) -> CaseResult {
+    let budget = fx.budget_of(10).await?;
+    let one = fx.submit_and_claim(&fx.spending(budget, 5)?).await?;
+    let other = fx.submit_and_claim(&fx.spending(budget, 5)?).await?;
+    fx.raise(budget, 6).await?;
+
+    ensure_eq!(fx.usage(&one, &report(4, "a")).await?, UsageOutcome::Ok);
+    ensure_eq!(fx.spent(budget).await?, (4, 6));
+    let over = fx.usage(&one, &report(2, "b")).await?;
+    ensure!(matches!(over, UsageOutcome::HardBreach(_)), "one is reserved: {over:?}");
+    ensure_eq!(fx.usage(&other, &report(2, "a")).await?, UsageOutcome::Ok);
+    let beyond = fx.usage(&other, &report(1, "b")).await?;
+    ensure!(matches!(beyond, UsageOutcome::HardBreach(_)), "it is used up: {beyond:?}");
+    ensure_eq!(fx.spent(budget).await?, (6, 4));
     fx.check().await
 }

@@ -11,7 +11,7 @@ use crate::error::EngineError;
 use crate::fence::Fence;
 use crate::machine::fence_check::held;
 use crate::machine::record::{ExecutionRecord, RunState};
-use crate::requests::{Amounts, UsageOutcome, at_most, valid_usage};
+use crate::requests::{Amounts, BudgetDimension, UsageOutcome, at_most, valid_usage};
 
 /// What a report does.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,9 +65,11 @@ pub fn report_usage(
         for (name, dimension) in &mut next.dimensions {
             let reported = amount(&amounts, name);
             dimension.used = dimension.used.saturating_add(reported);
-            let sum = dimension.used.saturating_add(dimension.reserved);
-            if let Some(limit) = dimension.limit.hard.filter(|hard| reported > 0 && sum > *hard) {
-                let was = &stands.dimensions[name];
+            let was = &stands.dimensions[name];
+            let sum = |of: &BudgetDimension| of.used.saturating_add(of.reserved);
+            let grows = sum(dimension) > sum(was);
+            let passes = |hard: u64| dimension.used > hard || (grows && sum(dimension) > hard);
+            if let Some(limit) = dimension.limit.hard.filter(|hard| reported > 0 && passes(*hard)) {
                 let breach = stands.breach(name, was, limit, reported);
                 return Ok((None, UsageOutcome::HardBreach(breach)));
             }
