@@ -75,11 +75,12 @@ function claims.take(partition, ask, wanted, most, now)
     most = most < room and most or room
   end
   local taken = take(partition, ask, wanted, most, tally, now)
+  if tally then
+    leases.flush(partition, ask.lane, tally, ln)
+  end
   if ln then
     handouts.finish(ln, now)
     lanes.save(ln, now)
-  elseif tally then
-    leases.flush(partition, ask.lane, tally)
   end
   return taken
 end

@@ -19,7 +19,7 @@ end
 
 --- Lets a key be gone from `ends_at` on.
 function clock.end_at(_, key, ends_at)
-  redis.call("PEXPIREAT", key, ends_at)
+  redis.call("PEXPIREAT", key, number.text(ends_at))
 end
 
 --- Removes what has ended. The server does that by itself.

@@ -168,14 +168,13 @@ end
 local function save_handed(ln, key)
   local f = ln.f
   f.cl, f.l = (f.cl or 0) + ln.handed, (f.l or 0) + ln.l
-  if ln.t > 0 then
-    record.set_number(ln, "t", (f.t or 0) + ln.t)
-  end
   ln.handed, ln.l, ln.t = 0, 0, 0
+  -- The leases have the mark of 2^40, and so more digits than any number that is written with an exponent.
+  local claimed = number.text(f.cl)
   if ln.changed then
-    changes.save(ln, key, { "cl", f.cl, "l", f.l, nil, nil }, 4)
+    changes.save(ln, key, { "cl", claimed, "l", f.l, nil, nil }, 4)
   else
-    redis.call("HSET", key, "cl", f.cl, "l", f.l)
+    redis.call("HSET", key, "cl", claimed, "l", f.l)
   end
 end
 

@@ -16,14 +16,17 @@ local function add(key, field, by)
   return count
 end
 
---- Adds to the counts of a lane what a claim has tallied. One that is steered writes that with the rest of it: nothing
---- but the claim itself changes them meanwhile.
-function leases.flush(partition, name, tally)
-  if tally.l > 0 then
+--- Adds to the counts of a lane what a claim has tallied. The leases of one that is steered are written with the rest of
+--- it: nothing ends one meanwhile. A token may have been taken back, by the end of a flow that the claim found due.
+function leases.flush(partition, name, tally, ln)
+  if tally.l > 0 and not ln then
     add(keys.lane_run(partition, name), "l", tally.l)
   end
   if tally.t > 0 then
-    add(keys.lane_run(partition, name), "t", tally.t)
+    local tokens = add(keys.lane_run(partition, name), "t", tally.t)
+    if ln then
+      ln.f.t = tokens
+    end
   end
 end
 

@@ -101,7 +101,7 @@ function nodes.stage(partition, flow, first, values, now)
     local r = new(partition, flow, index, values, at, true, looked, now)
     places.stage(r)
     if joins.of(r).total == 0 or r.f.du or r.f.dl then
-      redis.call("RPUSH", keys.backlog(partition, "x", flow), index)
+      redis.call("RPUSH", keys.backlog(partition, "x", flow), number.text(index))
     end
     index = index + 1
   end

@@ -10,9 +10,9 @@ local small = {}
 --- One call often asks for the same time again.
 local last, last_text
 
---- The decimal digits of a whole number. An argument of a command need not be text: the server writes whole numbers
---- exactly, and for less. Lua's own conversion loses digits from 1e14 on, and a
---- conversion by way of a float costs several times as much.
+--- The decimal digits of a whole number. A score, or the bound of one, need not be text: the server writes it to the
+--- last digit, and for less; but some write 1e+12 where that is shorter, which nothing but a score may be. Lua's own
+--- conversion loses digits from 1e14 on, and a conversion by way of a float costs several times as much.
 function number.text(value)
   local text = value == last and last_text or small[value]
   if not text then

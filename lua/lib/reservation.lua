@@ -9,12 +9,15 @@ local NOTHING = {}
 
 --- What the open attempt, or the one that a token leads to, may still report within its reservation, as text or nil.
 function reservation.left(f)
-  local left = (f.ao or f.gi) and (f.rv or f.es)
+  local left = f.bu and (f.ao or f.gi) and (f.rv or f.es)
   return left ~= "" and left or nil
 end
 
 --- Sets what is left, as text or nil.
 function reservation.set(r, left)
+  if not r.f.bu then
+    return
+  end
   left = left or ""
   record.set(r, "rv", left ~= (r.f.es or "") and left or nil)
 end

@@ -109,17 +109,18 @@ async fn a_keyspace_keeps_its_number_of_partitions() {
     }
 }
 
-/// Functions give whole numbers to commands as they are: the server writes them to the last digit.
+/// Functions give scores to commands as numbers: the server keeps every digit.
 #[test]
-fn a_whole_number_is_an_argument_to_the_last_digit() {
-    const SET: &str =
-        "redis.call('SET', KEYS[1], tonumber(ARGV[1])) return redis.call('GET', KEYS[1])";
+fn a_score_keeps_every_digit() {
+    const ADD: &str = "return redis.call('ZADD', KEYS[1], tonumber(ARGV[1]), ARGV[1])";
     let server = server();
     let edges = (0..53).flat_map(|bit| [(1_u64 << bit) - 1, 1 << bit, (1 << bit) + 1]);
-    for number in edges.chain([(1 << 53) - 1, 99_999_999_999_999, 253_402_300_799_999]) {
+    for number in edges.chain([(1 << 53) - 1, 1_800_000_000_000, 253_402_300_799_999]) {
         let digits = number.to_string();
-        let stored = server.command(&["EVAL", SET, "1", "number", &digits]);
-        let stored = stored.expect("the server answers");
-        assert_eq!(stored.as_str(), Some(digits.as_str()));
+        server.command(&["EVAL", ADD, "1", "scores", &digits]).expect("it is added");
+        let found = server.command(&["ZRANGE", "scores", &digits, &digits, "BYSCORE"]);
+        let found = found.expect("the server answers");
+        let found = found.as_array().and_then(|found| found.first()?.as_str());
+        assert_eq!(found, Some(digits.as_str()));
     }
 }

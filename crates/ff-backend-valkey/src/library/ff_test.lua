@@ -10,7 +10,7 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "4722a22042de72196f0d438673524f1c" }
+M.library = { PROTOCOL = 1, HASH = "d204ff23519e7aaa4864c12e6418c772" }
 
 M.memo = (function()
 local memo = {}
@@ -834,10 +834,13 @@ local record = M.record
 local reservation = {}
 local NOTHING = {}
 function reservation.left(f)
-  local left = (f.ao or f.gi) and (f.rv or f.es)
+  local left = f.bu and (f.ao or f.gi) and (f.rv or f.es)
   return left ~= "" and left or nil
 end
 function reservation.set(r, left)
+  if not r.f.bu then
+    return
+  end
   left = left or ""
   record.set(r, "rv", left ~= (r.f.es or "") and left or nil)
 end
@@ -1365,14 +1368,12 @@ end
 local function save_handed(ln, key)
   local f = ln.f
   f.cl, f.l = (f.cl or 0) + ln.handed, (f.l or 0) + ln.l
-  if ln.t > 0 then
-    record.set_number(ln, "t", (f.t or 0) + ln.t)
-  end
   ln.handed, ln.l, ln.t = 0, 0, 0
+  local claimed = number.text(f.cl)
   if ln.changed then
-    changes.save(ln, key, { "cl", f.cl, "l", f.l, nil, nil }, 4)
+    changes.save(ln, key, { "cl", claimed, "l", f.l, nil, nil }, 4)
   else
-    redis.call("HSET", key, "cl", f.cl, "l", f.l)
+    redis.call("HSET", key, "cl", claimed, "l", f.l)
   end
 end
 function lanes.save(ln, now)
@@ -2810,12 +2811,15 @@ local function add(key, field, by)
   end
   return count
 end
-function leases.flush(partition, name, tally)
-  if tally.l > 0 then
+function leases.flush(partition, name, tally, ln)
+  if tally.l > 0 and not ln then
     add(keys.lane_run(partition, name), "l", tally.l)
   end
   if tally.t > 0 then
-    add(keys.lane_run(partition, name), "t", tally.t)
+    local tokens = add(keys.lane_run(partition, name), "t", tally.t)
+    if ln then
+      ln.f.t = tokens
+    end
   end
 end
 local function freed(r, now)
@@ -4571,11 +4575,12 @@ function claims.take(partition, ask, wanted, most, now)
     most = most < room and most or room
   end
   local taken = take(partition, ask, wanted, most, tally, now)
+  if tally then
+    leases.flush(partition, ask.lane, tally, ln)
+  end
   if ln then
     handouts.finish(ln, now)
     lanes.save(ln, now)
-  elseif tally then
-    leases.flush(partition, ask.lane, tally)
   end
   return taken
 end
@@ -5478,7 +5483,7 @@ function nodes.stage(partition, flow, first, values, now)
     local r = new(partition, flow, index, values, at, true, looked, now)
     places.stage(r)
     if joins.of(r).total == 0 or r.f.du or r.f.dl then
-      redis.call("RPUSH", keys.backlog(partition, "x", flow), index)
+      redis.call("RPUSH", keys.backlog(partition, "x", flow), number.text(index))
     end
     index = index + 1
   end

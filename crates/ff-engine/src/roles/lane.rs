@@ -15,7 +15,8 @@ use crate::requests::{AdjustLane, LaneView, ListLanes};
 /// - Concurrency counts leases: it goes up with a claim and down with the end of that lease, however it ends
 ///   `[lane.concurrency_is_leases]`, those from before there was a limit among them
 ///   `[lane.earlier_leases_count]`. A reclaim token counts as the lease that it leads to
-///   `[lane.tokens_count_as_leases]`.
+///   `[lane.tokens_count_as_leases]`, until it is taken back
+///   `[lane.token_taken_back_meanwhile_does_not_count]`.
 /// - A rate spreads claims evenly over its interval and lets a burst through
 ///   `[lane.rate_spreads_claims]`; a clock that steps back waits for a burst at the most
 ///   `[lane.clock_steps_do_not_stop_the_rate]`.

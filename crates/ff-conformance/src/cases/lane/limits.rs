@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ff_engine::{DelayRequest, FlowNode, LaneSettings, LaneState, Rate, SuspendCondition};
-use ff_types::ExecutionState::{Active, Ready};
-use ff_types::backend::{CapabilitySet, FailureClass};
-use ff_types::{NodeKey, TimestampMs, limits};
+use ff_engine::{
+    DelayRequest, FlowNode, FlowSpec, LaneSettings, LaneState, Rate, SuspendCondition,
+};
+use ff_types::ExecutionState::{Active, Cancelled, Expired, Ready};
+use ff_types::backend::{CapabilitySet, FailureClass, ScannerFilter};
+use ff_types::{FlowPolicy, NodeKey, TimestampMs, limits};
 use tokio::task::JoinHandle;
 
 use crate::Fixture;
@@ -20,6 +22,7 @@ pub(crate) const CASES: &[Case] = &cases!["lane":
     concurrency_is_leases,
     earlier_leases_count,
     tokens_count_as_leases,
+    token_taken_back_meanwhile_does_not_count,
     rate_spreads_claims,
     clock_steps_do_not_stop_the_rate,
     freed_lease_lets_go_on,
@@ -155,6 +158,44 @@ pub(crate) async fn tokens_count_as_leases(fx: Fixture) -> CaseResult {
     fx.backend.complete(&task.handle, None).await?;
     ensure_eq!(fx.claim_one().await?.execution_id, fresh);
     fx.check().await
+}
+
+/// A token that a claim takes back itself, because it finds that the flow of its execution has failed, counts no
+/// longer: neither one of before nor one that the same claim has given.
+pub(crate) async fn token_taken_back_meanwhile_does_not_count(fx: Fixture) -> CaseResult {
+    fx.set_lane(LaneSettings::unlimited().with_max_concurrency(5)).await?;
+    for given_before in [false, true] {
+        let deadline = fx.in_ms(LEASE_TTL_MS + 3_000).await;
+        let late = fx.laned()?.with_deadline(deadline).with_priority(20);
+        let id = fx.ids.together(0).flow_id();
+        let mut spec = FlowSpec::new(id).with_policy(FlowPolicy::FailFast);
+        spec.add_node(FlowNode::new(NodeKey::new("late")?, late));
+        spec.add_node(FlowNode::new(NodeKey::new("lost")?, fx.laned()?.with_priority(50)));
+        fx.backend.submit_flow(&spec).await?;
+        let late = fx.member(spec.id(), "late").await?;
+        fx.backend.hold(&fx.hold_request(late)).await?;
+        let other = fx.submit(&fx.laned()?.with_priority(10)).await?;
+        ensure_eq!(fx.claim_up_to(5).await?.len(), 2);
+        fx.advance(LEASE_TTL_MS).await;
+        fx.settle().await?;
+        fx.backend.release_hold(&fx.release_hold_request(late)).await?;
+        if given_before {
+            fx.token().await?;
+        }
+        fx.advance(3_000).await;
+
+        let mut request = fx.claim_request(LANE)?.with_reclaims(ScannerFilter::NOOP);
+        request.policy = request.policy.with_max_tasks(5);
+        ensure_eq!(fx.backend.claim(&request).await?.tasks.len(), 0);
+
+        fx.assert_is(late, Expired).await?;
+        fx.assert_is(fx.member(spec.id(), "lost").await?, Cancelled).await?;
+        let view = fx.lane_view().await?;
+        ensure_eq!((view.leases, view.tokens), (0, 1), "the token of the other is out");
+        fx.check().await?;
+        fx.backend.cancel_execution(&fx.cancel_request(other, "enough")).await?;
+    }
+    Ok(())
 }
 
 /// A burst goes through at once, and then one claim an interval, however many are asked for.
