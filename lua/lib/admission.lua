@@ -53,7 +53,9 @@ function admission.refused(r, now)
     local b = budget.load(r.partition, ids[i])
     budgets[i] = b or false
     if b then
-      window.roll(b, now)
+      if b.is.every > 0 then
+        window.roll(b, now)
+      end
       if b.is.action ~= "r" and ((b.f.wl and waits_behind(r, b)) or not admission.fits(b, wanted)) then
         local why = admission.used_up(b, wanted)
         if why and b.is.action == "f" then

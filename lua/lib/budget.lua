@@ -29,8 +29,8 @@ local made = memo.of(function(text)
 end)
 
 --- What stands in the due-index for a budget: no id of an execution or name of a flow starts like this.
-function budget.due_name(id)
-  return "g" .. id
+local function due_name(b)
+  return "g" .. b.budget
 end
 
 --- A budget from its stored fields, a list of names and values.
@@ -47,10 +47,13 @@ function budget.in_hand(partition, id, flat)
   if n > 1 then
     table.sort(limits, dimensions.in_order)
   end
-  return {
-    partition = partition, budget = id, id = budget.due_name(id), f = f, due = f.la, is = made(f.s), limits = limits,
-    changed = nil,
+  local b = {
+    partition = partition, budget = id, id = nil, f = f, due = f.la, is = made(f.s), limits = limits, changed = nil,
   }
+  if f.la then
+    b.id = due_name(b)
+  end
+  return b
 end
 
 --- In which generation it is.
@@ -93,7 +96,7 @@ function budget.save(b, now)
       f[field], set[n + 1], set[n + 2], n = text, field, text, n + 2
     end
   end
-  looks.save(b, keys.budget(b.partition, b.budget), now, set, n)
+  looks.save(b, keys.budget(b.partition, b.budget), due_name, now, set, n)
 end
 
 return budget

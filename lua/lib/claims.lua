@@ -40,7 +40,10 @@ local function take(partition, ask, wanted, most, tally, now)
         count = count + 1
         ids[count], items[count] = r.id, item
         if ln then
-          handouts.count(ln, r.f.lk, now)
+          ln.handed = ln.handed + 1
+          if ln.is.rate or ln.is.key_rate then
+            handouts.spend(ln, r.f.lk, now)
+          end
         end
         local head = r.head
         if head.turn and not head.last then

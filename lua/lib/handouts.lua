@@ -20,10 +20,9 @@ local function forget(ln, now)
   end
 end
 
---- An execution of this key, or of none, was handed out.
-function handouts.count(ln, key, now)
+--- An execution of this key, or of none, was handed out: what the rates allow is less by that.
+function handouts.spend(ln, key, now)
   local is = ln.is
-  ln.handed = ln.handed + 1
   if is.rate then
     record.set_number(ln, "ta", rate.after_claim(is.rate, ln.f.ta, now))
   end

@@ -61,12 +61,21 @@ function lanes.held_by_key(partition, name, key)
   return (counts[1] or 0) + (counts[2] or 0)
 end
 
+--- What stands in the due-index for a lane.
+local function due_name(ln)
+  return "l" .. ln.lane
+end
+
 local function in_hand(partition, name, is, l, t, cl, wt, ta, la)
-  return {
-    partition = partition, lane = name, id = "l" .. name, is = is, due = la or nil, arrivals = nil,
+  local ln = {
+    partition = partition, lane = name, id = nil, is = is, due = la or nil, arrivals = nil,
     f = { l = l or nil, t = t or nil, cl = cl or nil, wt = wt or nil, ta = ta or nil, la = la or nil },
     handed = 0, l = 0, t = 0, changed = nil,
   }
+  if la then
+    ln.id = due_name(ln)
+  end
+  return ln
 end
 
 --- A lane in hand, from the text of its settings. What is handed out of it is counted in `handed`, and in `l` and `t`
@@ -184,7 +193,7 @@ function lanes.save(ln, now)
   if ln.handed > 0 then
     save_handed(ln, key)
   end
-  looks.save(ln, key, now, nil, 0)
+  looks.save(ln, key, due_name, now, nil, 0)
 end
 
 return lanes

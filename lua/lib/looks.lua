@@ -5,8 +5,8 @@ local timers = require("timers")
 local looks = {}
 
 --- Writes the changed fields to a hash, behind the first `n` of `set`, a list of names and values, and brings the timer
---- along.
-function looks.save(r, key, now, set, n)
+--- along, which is set under the `name` of the record.
+function looks.save(r, key, name, now, set, n)
   if r.changed then
     changes.save(r, key, set, n)
   elseif n > 0 then
@@ -16,6 +16,7 @@ function looks.save(r, key, now, set, n)
   if at == due then
     return
   elseif at then
+    r.id = r.id or name(r)
     timers.set(r, at, now)
   else
     timers.remove(r)

@@ -14,16 +14,12 @@ local spending = {}
 
 local NOTHING = {}
 
---- Whether what it has reserved counts: it holds a lease, or a token that leads to one.
-local function holds_now(f)
-  return f.li ~= nil or f.gi ~= nil
-end
-
---- What its budgets have to know of a record before it is changed.
+--- What its budgets have to know of a record before it is changed. What it has reserved counts while it `holds` a lease,
+--- or a token that leads to one.
 function spending.note(r)
   local f = r.f
   return {
-    holds = holds_now(f), reserved = reservation.left(f), awaits = f.bo, aside = f.ba, since = f.ra,
+    holds = f.li ~= nil or f.gi ~= nil, reserved = reservation.left(f), awaits = f.bo, aside = f.ba, since = f.ra,
     kept_back = f.bo and reasons.has_others(r), is_next = f.st == "ready", drawn = nil,
   }
 end
@@ -61,7 +57,7 @@ end
 
 local function follow(r, was, id, b, now)
   local f = r.f
-  local holds, begins = holds_now(f), f.bo == id and was.awaits ~= id
+  local holds, begins = f.li ~= nil or f.gi ~= nil, f.bo == id and was.awaits ~= id
   local joins = f.bo == id and not f.ba and (begins or was.aside)
   local leaves = was.awaits == id and (f.ea or (reasons.has_others(r) and not was.kept_back))
   -- It was to start, perhaps in the room that it was let go on for, and does not.
@@ -103,7 +99,7 @@ end
 --- Brings the budgets of a record along that was as it was noted in `spent`, and notes it as it is.
 function spending.follow(r, now)
   local was = r.spent
-  if was.drawn and holds_now(r.f) then
+  if was.drawn and (r.f.li or r.f.gi) then
     return start(r, was, now)
   end
   line_up(r, was)

@@ -12,7 +12,8 @@ use ff_backend_valkey::ValkeyBackend;
 use ff_engine::{
     EngineBackend, Entropy as _, IdSource, SeededEntropy, Submission, SubmitOps as _, SystemClock,
 };
-use ff_types::{LaneId, Payload, TaskKind};
+use ff_types::backend::BackendConfig;
+use ff_types::{LaneId, Namespace, Payload, TaskKind};
 use ff_valkey_server::{Binary, Flavor, Options, Server};
 use fred::clients::Client;
 use fred::interfaces::ClientLike as _;
@@ -72,6 +73,13 @@ impl Rig {
     /// A connection of the backend, as another process would have.
     pub(super) async fn backend(&self) -> anyhow::Result<Arc<ValkeyBackend>> {
         Ok(Arc::new(ValkeyBackend::connect(&self.server.url()).await?))
+    }
+
+    /// A backend of a keyspace of its own.
+    pub(super) async fn backend_of(&self, namespace: &str) -> anyhow::Result<Arc<ValkeyBackend>> {
+        let config = BackendConfig::from_url(&self.server.url())?;
+        let config = config.with_namespace(Namespace::new(namespace)?);
+        Ok(Arc::new(ValkeyBackend::builder(&config)?.connect().await?))
     }
 
     /// A bare connection.

@@ -10,7 +10,7 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "63dbabf41eed48d01e24ca1ee70a6731" }
+M.library = { PROTOCOL = 1, HASH = "12dec566d72b0c03753682ac58220a54" }
 
 M.memo = (function()
 local memo = {}
@@ -401,7 +401,7 @@ M.looks = (function()
 local changes = M.changes
 local timers = M.timers
 local looks = {}
-function looks.save(r, key, now, set, n)
+function looks.save(r, key, name, now, set, n)
   if r.changed then
     changes.save(r, key, set, n)
   elseif n > 0 then
@@ -411,6 +411,7 @@ function looks.save(r, key, now, set, n)
   if at == due then
     return
   elseif at then
+    r.id = r.id or name(r)
     timers.set(r, at, now)
   else
     timers.remove(r)
@@ -433,8 +434,8 @@ local made = memo.of(function(text)
   local at, action, every, anchor, fingerprint = string.match(text, MADE)
   return { at = at, action = action, every = tonumber(every), anchor = tonumber(anchor), fingerprint = fingerprint }
 end)
-function budget.due_name(id)
-  return "g" .. id
+local function due_name(b)
+  return "g" .. b.budget
 end
 function budget.in_hand(partition, id, flat)
   local f, limits, n = { s = nil, w = nil }, { nil }, 0
@@ -449,10 +450,13 @@ function budget.in_hand(partition, id, flat)
   if n > 1 then
     table.sort(limits, dimensions.in_order)
   end
-  return {
-    partition = partition, budget = id, id = budget.due_name(id), f = f, due = f.la, is = made(f.s), limits = limits,
-    changed = nil,
+  local b = {
+    partition = partition, budget = id, id = nil, f = f, due = f.la, is = made(f.s), limits = limits, changed = nil,
   }
+  if f.la then
+    b.id = due_name(b)
+  end
+  return b
 end
 function budget.generation(b)
   return (b.f.ge or 0) + 0
@@ -485,7 +489,7 @@ function budget.save(b, now)
       f[field], set[n + 1], set[n + 2], n = text, field, text, n + 2
     end
   end
-  looks.save(b, keys.budget(b.partition, b.budget), now, set, n)
+  looks.save(b, keys.budget(b.partition, b.budget), due_name, now, set, n)
 end
 return budget
 end)()
@@ -962,7 +966,9 @@ function admission.refused(r, now)
     local b = budget.load(r.partition, ids[i])
     budgets[i] = b or false
     if b then
-      window.roll(b, now)
+      if b.is.every > 0 then
+        window.roll(b, now)
+      end
       if b.is.action ~= "r" and ((b.f.wl and waits_behind(r, b)) or not admission.fits(b, wanted)) then
         local why = admission.used_up(b, wanted)
         if why and b.is.action == "f" then
@@ -1278,12 +1284,19 @@ function lanes.held_by_key(partition, name, key)
   local counts = redis.call("HMGET", keys.held_by_key(partition, name), "l" .. key, "t" .. key)
   return (counts[1] or 0) + (counts[2] or 0)
 end
+local function due_name(ln)
+  return "l" .. ln.lane
+end
 local function in_hand(partition, name, is, l, t, cl, wt, ta, la)
-  return {
-    partition = partition, lane = name, id = "l" .. name, is = is, due = la or nil, arrivals = nil,
+  local ln = {
+    partition = partition, lane = name, id = nil, is = is, due = la or nil, arrivals = nil,
     f = { l = l or nil, t = t or nil, cl = cl or nil, wt = wt or nil, ta = ta or nil, la = la or nil },
     handed = 0, l = 0, t = 0, changed = nil,
   }
+  if la then
+    ln.id = due_name(ln)
+  end
+  return ln
 end
 function lanes.open(partition, name, text)
   local kept = redis.call("HMGET", keys.lane_run(partition, name), "l", "t", "cl", "wt", "ta", "la")
@@ -1375,7 +1388,7 @@ function lanes.save(ln, now)
   if ln.handed > 0 then
     save_handed(ln, key)
   end
-  looks.save(ln, key, now, nil, 0)
+  looks.save(ln, key, due_name, now, nil, 0)
 end
 return lanes
 end)()
@@ -2937,13 +2950,10 @@ local reservation = M.reservation
 local window = M.window
 local spending = {}
 local NOTHING = {}
-local function holds_now(f)
-  return f.li ~= nil or f.gi ~= nil
-end
 function spending.note(r)
   local f = r.f
   return {
-    holds = holds_now(f), reserved = reservation.left(f), awaits = f.bo, aside = f.ba, since = f.ra,
+    holds = f.li ~= nil or f.gi ~= nil, reserved = reservation.left(f), awaits = f.bo, aside = f.ba, since = f.ra,
     kept_back = f.bo and reasons.has_others(r), is_next = f.st == "ready", drawn = nil,
   }
 end
@@ -2976,7 +2986,7 @@ local function start(r, was, now)
 end
 local function follow(r, was, id, b, now)
   local f = r.f
-  local holds, begins = holds_now(f), f.bo == id and was.awaits ~= id
+  local holds, begins = f.li ~= nil or f.gi ~= nil, f.bo == id and was.awaits ~= id
   local joins = f.bo == id and not f.ba and (begins or was.aside)
   local leaves = was.awaits == id and (f.ea or (reasons.has_others(r) and not was.kept_back))
   if was.is_next and not (was.holds or holds) and f.bo ~= id then
@@ -3014,7 +3024,7 @@ local function follow(r, was, id, b, now)
 end
 function spending.follow(r, now)
   local was = r.spent
-  if was.drawn and holds_now(r.f) then
+  if was.drawn and (r.f.li or r.f.gi) then
     return start(r, was, now)
   end
   line_up(r, was)
@@ -4463,9 +4473,8 @@ local function forget(ln, now)
     redis.call("ZREM", arrivals, unpack(past))
   end
 end
-function handouts.count(ln, key, now)
+function handouts.spend(ln, key, now)
   local is = ln.is
-  ln.handed = ln.handed + 1
   if is.rate then
     record.set_number(ln, "ta", rate.after_claim(is.rate, ln.f.ta, now))
   end
@@ -4538,7 +4547,10 @@ local function take(partition, ask, wanted, most, tally, now)
         count = count + 1
         ids[count], items[count] = r.id, item
         if ln then
-          handouts.count(ln, r.f.lk, now)
+          ln.handed = ln.handed + 1
+          if ln.is.rate or ln.is.key_rate then
+            handouts.spend(ln, r.f.lk, now)
+          end
         end
         local head = r.head
         if head.turn and not head.last then
