@@ -4,7 +4,7 @@
 --- @arg request bytes  16 bytes of request id
 --- @arg reset   flag
 --- @arg limits  bytes  three values of each dimension, packed: its name, and the soft and the hard limit, each `-` for none
---- @ok adjusted flag
+--- @ok shares text  the numbers of the partitions that have shares of it, joined by spaces
 --- @err BUDGET_NOT_FOUND BUDGET_DIMENSION
 local budget = require("budget")
 local clock = require("clock")
@@ -14,6 +14,7 @@ local operator = require("operator")
 local packed = require("packed")
 local record = require("record")
 local reply = require("reply")
+local shares = require("shares")
 local window = require("window")
 
 local OWN = { adjusted = true }
@@ -24,7 +25,7 @@ return function(partition, id, request, reset, limits)
   if not b then
     return reply.err("BUDGET_NOT_FOUND", id)
   elseif operator.done_by(b, request, OWN) then
-    return reply.ok("0")
+    return reply.ok(shares.names(b))
   end
   local values = packed.read(limits)
   for at = 1, #values, 3 do
@@ -43,9 +44,10 @@ return function(partition, id, request, reset, limits)
   end
   operator.remember(b, request, "adjusted")
   window.renew(b)
-  if redis.call("EXISTS", keys.budget_line(partition, id), keys.budget_aside(partition, id)) > 0 then
+  local waiting = redis.call("EXISTS", keys.budget_line(partition, id), keys.budget_aside(partition, id))
+  if waiting > 0 or b.f.sa then
     record.set_number(b, "la", now)
   end
   budget.save(b, now)
-  return reply.ok("1")
+  return reply.ok(shares.names(b))
 end

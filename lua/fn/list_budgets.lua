@@ -11,13 +11,13 @@ local budget = require("budget")
 local clock = require("clock")
 local keys = require("keys")
 local reply = require("reply")
+local shares = require("shares")
 
 return function(partition, after, most)
   local from, items = after == "" and "-" or "(" .. after, {}
   for _, id in ipairs(redis.call("ZRANGE", keys.budgets(partition), from, "+", "BYLEX", "LIMIT", 0, most)) do
-    local line, aside = keys.budget_line(partition, id), keys.budget_aside(partition, id)
-    local waiting = redis.call("ZCARD", line) + redis.call("ZCARD", aside)
-    items[#items + 1] = { id, waiting, budget.flat(budget.load(partition, id)) }
+    local b = budget.load(partition, id)
+    items[#items + 1] = { id, shares.waiting(b), budget.flat(b) }
   end
   return reply.ok(clock.now_ms(partition), items)
 end

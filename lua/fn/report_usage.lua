@@ -1,6 +1,7 @@
 --- Counts what an attempt has used, in all budgets of the execution or in none. The outcome is `ok`, `already`
 --- when a report with this key was counted before, or `soft` or `hard` and which limit is passed: budget,
---- limit, what is used, what is reserved, what was asked for, and the dimension.
+--- limit, what is used, what is reserved, what was asked for, and the dimension; or `short`, which budget has a share
+--- here that does not hold enough, and how much is missing, see `amounts`.
 ---
 --- @arg id      id
 --- @arg attempt int
@@ -9,6 +10,7 @@
 --- @arg given   flag   whether there is a key
 --- @arg key     text   of the report
 --- @arg used    text   see `amounts`
+--- @arg last    flag   whether what a share does not hold is a breach
 --- @ok outcome text
 --- @err NOT_FOUND STALE_LEASE LEASE_EXPIRED LEASE_REVOKED ALREADY_TERMINAL ALREADY_RELEASED USAGE_DIMENSIONS USAGE_SUM
 local amounts = require("amounts")
@@ -20,7 +22,7 @@ local reply = require("reply")
 local reservation = require("reservation")
 local usage = require("usage")
 
-return function(partition, id, attempt, epoch, lease_id, given, key, text)
+return function(partition, id, attempt, epoch, lease_id, given, key, text, last)
   return held.by(partition, id, attempt, epoch, lease_id, nil, function(r, now)
     if given == "1" and kept.is_reported(r, key) then
       return reply.ok("already"), false
@@ -33,7 +35,7 @@ return function(partition, id, attempt, epoch, lease_id, given, key, text)
       return reply.err("USAGE_DIMENSIONS", reached), false
     end
     local after = usage.left(r, used)
-    local budgets, refused, soft = usage.count(r, used, after, now)
+    local budgets, refused, soft = usage.count(r, used, after, now, last == "1")
     if not budgets and soft then
       return reply.err("USAGE_SUM", soft), false
     elseif not budgets then

@@ -24,6 +24,7 @@
 --- @ok cut_off   flag  the call stopped early because it had done enough
 --- @ok broken    text  what could not be handled and is tried again later, a line each
 --- @ok schedules list  those that are due, for the client to plan: id, and fields that say when it recurs
+--- @ok shares    list  those to advance: a budget, and the numbers of their partitions joined by spaces, or empty for this one
 local agenda = require("agenda")
 local budget = require("budget")
 local budget_due = require("budget_due")
@@ -44,7 +45,7 @@ local ID_DIGITS = 32
 
 --- Handles what is due of an execution, a flow, a budget or a lane; of a schedule it is left to the client. Answers
 --- that, and what it was.
-local function handle(partition, id, now, looked, schedules)
+local function handle(partition, id, now, looked, schedules, shares)
   local schedule_id = string.match(id, "^s(%x+)$")
   if schedule_id then
     local s, planned = schedule.planned(partition, schedule_id)
@@ -57,7 +58,11 @@ local function handle(partition, id, now, looked, schedules)
   local budget_id = string.match(id, "^g(%x+)$")
   if budget_id then
     local b = budget.load(partition, budget_id)
-    return b, b and budget_due.handle(b, now, effort.of(looked))
+    local event = b and budget_due.handle(b, now, effort.of(looked))
+    if event and (b.f.fi or b.f.nw) then
+      shares[#shares + 1] = { budget_id, b.f.fi and "" or b.f.nw }
+    end
+    return b, event
   end
   local name = string.match(id, "^l(.*)$")
   if name then
@@ -84,9 +89,9 @@ return function(partition, most, tag, process, wait)
   counts.waits, counts.waitpoints = 0, 0
   counts.flows_expired, counts.flows_removed, counts.flows_advanced, counts.budgets, counts.lanes = 0, 0, 0, 0, 0
   counts.schedules = 0
-  local handled, looked, cut_off, broken, schedules = 0, {}, false, "", {}
+  local handled, looked, cut_off, broken, schedules, shares = 0, {}, false, "", {}, {}
   for _, id in ipairs(agenda.due(partition, tag, now, most)) do
-    local is_sound, r, event = pcall(handle, partition, id, now, looked, schedules)
+    local is_sound, r, event = pcall(handle, partition, id, now, looked, schedules, shares)
     if not is_sound then
       timers.postpone(partition, tag, id, now)
       broken = broken .. id .. ": " .. tostring(r) .. "\n"
@@ -111,5 +116,5 @@ return function(partition, most, tag, process, wait)
   return reply.ok(
     now, next_due or "", c.delays, c.leases, c.timeouts, c.expired, c.grants, c.removed,
     c.waits, c.waitpoints, c.flows_expired, c.flows_removed, c.flows_advanced, c.budgets, c.lanes,
-    repaired, cut_off and "1" or "0", broken, schedules)
+    repaired, cut_off and "1" or "0", broken, schedules, shares)
 end

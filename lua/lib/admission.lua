@@ -5,6 +5,7 @@ local drawn = require("drawn")
 local keys = require("keys")
 local placement = require("placement")
 local reservation = require("reservation")
+local share = require("share")
 local window = require("window")
 
 local admission = {}
@@ -21,26 +22,29 @@ function admission.fits(b, wanted)
   return true
 end
 
---- What says that usage alone leaves no room, also when everything that is reserved came back, or nil.
-function admission.used_up(b, wanted)
+--- What says that usage alone leaves no room, also when everything that is reserved came back, or nil. Of a share the
+--- home says so, as far as it has been heard of lately.
+function admission.used_up(b, wanted, now)
+  local home = b.f.fi and (share.is_fresh(b, now) and share.home(b) or {})
   for _, limit in ipairs(b.limits) do
     local name, least = limit.name, math.max(wanted[limit.name] or 0, 1)
-    if limit.hard and limit.used + least > limit.hard then
+    local is = home and (home[name] or {}) or limit
+    if limit.hard and is.hard and is.used + least > is.hard then
       return string.format("budget %s: %d %s asked for, %d of %d used, %d reserved",
-        b.budget, least, name, limit.used, limit.hard, limit.reserved)
+        b.budget, least, name, is.used, is.hard, is.reserved)
     end
   end
   return nil
 end
 
---- Whether one stands in front of a record in the line of those that wait for room.
-local function waits_behind(r, b)
-  local first = redis.call("ZRANGE", keys.budget_line(r.partition, b.budget), 0, 0, "WITHSCORES")
+--- Whether another stands in front of this place in the line of those that wait for room.
+function admission.stands_behind(b, score, member)
+  local first = redis.call("ZRANGE", keys.budget_line(b.partition, b.budget), 0, 0, "WITHSCORES")
   if not first[1] then
     return false
   end
-  local own, score = placement.score(r), first[2] + 0
-  return score < own or (score == own and first[1] < r.id)
+  local other = first[2] + 0
+  return other < score or (other == score and first[1] < member)
 end
 
 --- Of one that draws on budgets: nil and what it reserves, as text or nil, when it may start; else `block`, the budget that it waits for
@@ -56,8 +60,9 @@ function admission.refused(r, now)
       if b.is.every > 0 then
         window.roll(b, now)
       end
-      if b.is.action ~= "r" and ((b.f.wl and waits_behind(r, b)) or not admission.fits(b, wanted)) then
-        local why = admission.used_up(b, wanted)
+      local stands_behind = b.f.wl and admission.stands_behind(b, placement.score(r), r.id)
+      if b.is.action ~= "r" and (stands_behind or not admission.fits(b, wanted)) then
+        local why = admission.used_up(b, wanted, now)
         if why and b.is.action == "f" then
           return "fail", why
         end

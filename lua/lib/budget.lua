@@ -6,9 +6,25 @@
 --- @field la when it has to be looked at
 --- @field ge how often limits were changed and usage started from nothing
 --- @field wl set while somebody may wait in its line
+--- @field sh set when it has shares in other partitions
+--- @field sa set while some may be set aside in one of them
+--- @field nw the shares that have to be told something
 --- @field tg tags, one `<key> <value>` a line
 --- @field on how many requests changed it
 --- @field o0 to `o7`: the latest of them
+---
+--- A share of a budget that lies in another partition, its home, is kept like one: see `share`. Its soft limits are none,
+--- its hard limits what it was granted, and it has
+---
+--- @field fi how the home stood when it was last heard of: see `open_share`
+--- @field fa when that was
+--- @field we when the window ended that the home was in
+--- @field su what was settled in all, see `amounts`
+--- @field gb when it gives back what nobody uses
+--- @field sn the number of its latest message
+--- @field so that message until it is answered
+--- @field sw what that said of those that wait
+--- @field co set while others wait that have what comes back
 local dimensions = require("dimensions")
 local keys = require("keys")
 local looks = require("looks")
@@ -21,6 +37,7 @@ budget.LINE_LOOK_MS = 60000
 
 --- Fields other than those of dimensions have names no longer than this.
 local OTHERS_BYTES = 2
+
 
 local MADE = "^(%d+) (%l) (%d+) (%d+) (%x+)$"
 local made = memo.of(function(text)

@@ -47,6 +47,14 @@ function dimensions.of(b, name)
   return nil
 end
 
+--- What says that a limit of a kind would be, or is, passed by what was asked for, see `report_usage`. `is` has what is
+--- used and reserved.
+function dimensions.passed(kind, b, name, limit, is, asked)
+  return table.concat({
+    kind, b.budget, number.text(limit), number.text(is.used), number.text(is.reserved), number.text(asked), name,
+  }, " ")
+end
+
 --- Sets the bounds of a dimension, each as text and `-` for none.
 function dimensions.bound(one, soft, hard)
   one.bounds = soft .. " " .. hard

@@ -135,6 +135,11 @@ function keys.budget_aside(partition, id)
   return partition .. "V:" .. id
 end
 
+--- The shares of a budget in other partitions, a hash by the number of their partition.
+function keys.budget_shares(partition, id)
+  return partition .. "X:" .. id
+end
+
 --- The keys of the latest reports of usage that were counted for an execution, a sorted set in their order.
 function keys.reports(partition, id)
   return partition .. "U:" .. id

@@ -8,11 +8,11 @@ local placement = require("placement")
 local reasons = require("reasons")
 local record = require("record")
 local reservation = require("reservation")
+local share = require("share")
+local share_news = require("share_news")
 local window = require("window")
 
-local spending = {}
-
-local NOTHING = {}
+local spending, NOTHING = {}, {}
 
 --- What its budgets have to know of a record before it is changed. What it has reserved counts while it `holds` a lease,
 --- or a token that leads to one.
@@ -75,7 +75,11 @@ local function follow(r, was, id, b, now)
     window.roll(b, now)
   end
   local freed = ends and reservation.settle(b, amounts.read(was.reserved), NOTHING)
+  if freed and b.f.co then
+    share.let_go(b, amounts.read(was.reserved))
+  end
   if joins then
+    share_news.line_begins(b, now)
     record.set(b, "wl", "1")
   end
   if b.f.wl and (freed or leaves or joins) then
@@ -92,6 +96,9 @@ local function follow(r, was, id, b, now)
     if not f.ba then
       record.set(b, "la", number.earlier(b.f.la, number.text(number.later(now, budget.LINE_LOOK_MS))))
     end
+  end
+  if b.f.fi then
+    share.note(b, now, begins or joins or leaves or (freed and (b.f.wl or b.f.co)))
   end
   budget.save(b, now)
 end

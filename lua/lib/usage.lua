@@ -1,11 +1,14 @@
 --- A report of usage: what it does to the execution and to its budgets. Nothing here writes.
 local amounts = require("amounts")
 local budget = require("budget")
+local dimensions = require("dimensions")
 local drawn = require("drawn")
 local keys = require("keys")
 local number = require("number")
 local record = require("record")
 local reservation = require("reservation")
+local share = require("share")
+local share_usage = require("share_usage")
 local window = require("window")
 
 local usage = {}
@@ -43,12 +46,6 @@ function usage.left(r, used)
   return after
 end
 
-local function breach(kind, b, name, limit, was, asked)
-  return table.concat({
-    kind, b.budget, number.text(limit), number.text(was.used), number.text(was.reserved), number.text(asked), name,
-  }, " ")
-end
-
 --- Counts a report in one budget. Answers what would pass a hard limit, or nil and the sum that is too
 --- large.
 local function count(b, used, before, after)
@@ -63,7 +60,7 @@ local function count(b, used, before, after)
     local sum = limit.used + limit.reserved
     -- Within its own reservation it needs no room.
     if hard and reported > 0 and (limit.used > hard or (sum > hard and sum > was.used + was.reserved)) then
-      return breach("hard", b, limit.name, hard, was, reported)
+      return dimensions.passed("hard", b, limit.name, hard, was, reported)
     elseif limit.used > amounts.MAX then
       return nil, number.text(limit.used)
     end
@@ -73,9 +70,9 @@ end
 
 local function soft_breach(b, used)
   for _, limit in ipairs(b.limits) do
-    local name = limit.name
-    if limit.soft and (used[name] or 0) > 0 and limit.used > limit.soft then
-      return breach("soft", b, name, limit.soft, limit, used[name])
+    local name, is = limit.name, share.in_all(b, limit)
+    if is.soft and (used[name] or 0) > 0 and is.used > is.soft then
+      return dimensions.passed("soft", b, name, is.soft, is, used[name])
     end
   end
   return nil
@@ -83,19 +80,25 @@ end
 
 --- The budgets of a record with a report counted in them, and as a third value the soft limit that it
 --- passes, if any. Nil when it is not counted: with what it would pass, or a third value, the sum that is
---- too large.
-function usage.count(r, used, after, now)
+--- too large. Whether it is the `last` try decides what is said when a share does not hold enough.
+function usage.count(r, used, after, now, last)
   local budgets, soft = {}, nil
   local before = amounts.read(reservation.left(r.f))
   for _, id in ipairs(drawn.ids(r.f.bu or "")) do
     local b = budget.load(r.partition, id)
     if b then
       window.roll(b, now)
-      local refused, too_large = count(b, used, before, after)
+      local refused, too_large = b.f.fi and share_usage.refused(b, used, before, after, last), nil
+      if not refused then
+        refused, too_large = count(b, used, before, after)
+      end
       if refused or too_large then
         return nil, refused, too_large
       end
       soft = soft or soft_breach(b, used)
+      if b.f.fi and next(used) then
+        share.note(b, now)
+      end
       if b.f.wl and redis.call("EXISTS", keys.budget_line(r.partition, id)) == 1 then
         record.set_number(b, "la", now)
       end

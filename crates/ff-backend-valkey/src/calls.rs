@@ -168,15 +168,15 @@ impl Call for AdjustBudget {
     }
 
     fn decode(values: &mut Values) -> Result<AdjustBudgetAnswer, BadReply> {
-        Ok(AdjustBudgetAnswer { adjusted: values.flag()? })
+        Ok(AdjustBudgetAnswer { shares: values.text()? })
     }
 }
 
 /// What `adjust_budget` answers.
 #[derive(Debug)]
 pub(crate) struct AdjustBudgetAnswer {
-    /// `adjusted`.
-    pub(crate) adjusted: bool,
+    /// `shares`: the numbers of the partitions that have shares of it, joined by spaces.
+    pub(crate) shares: String,
 }
 
 /// Changes the state of a lane, its settings, or both.
@@ -284,6 +284,43 @@ pub(crate) struct AdvanceFlowAnswer {
     pub(crate) open: u64,
     /// `left`: flows in which something is left to do, joined by commas.
     pub(crate) left: String,
+}
+
+/// Lets those go on that wait in a share of a budget, as far as it has room, and says what its home is to be told: an
+/// answer of the home leads to the next message, until there is none.
+#[derive(Debug, Clone)]
+pub(crate) struct AdvanceShare<'a> {
+    /// `budget`.
+    pub(crate) budget: u128,
+    /// `answer`: of the home to the message before, see `share_messages`; empty for the first call.
+    pub(crate) answer: Bytes,
+    /// `urgent`: what is needed at once, see `amounts`.
+    pub(crate) urgent: &'a str,
+}
+
+impl Call for AdvanceShare<'_> {
+    const NAME: &'static str = "advance_share";
+    const READS_ONLY: bool = false;
+    type Answer = AdvanceShareAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.budget);
+        args.bytes(self.answer);
+        args.text(self.urgent);
+    }
+
+    fn decode(values: &mut Values) -> Result<AdvanceShareAnswer, BadReply> {
+        Ok(AdvanceShareAnswer { message: values.bytes()?, asked: values.flag()? })
+    }
+}
+
+/// What `advance_share` answers.
+#[derive(Debug)]
+pub(crate) struct AdvanceShareAnswer {
+    /// `message`: for the home, or empty.
+    pub(crate) message: Bytes,
+    /// `asked`: whether it says what is needed at once.
+    pub(crate) asked: bool,
 }
 
 /// Appends frames to the stream of an execution, all or none. A number that the attempt has used before
@@ -1999,6 +2036,46 @@ pub(crate) struct OpenAnswer {
     pub(crate) protocol: u64,
 }
 
+/// Makes the share of a budget that lies in another partition, unless it is there. It holds nothing yet.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenShare<'a> {
+    /// `budget`.
+    pub(crate) budget: u128,
+    /// `made`: see `budget`.
+    pub(crate) made: &'a str,
+    /// `generation`: of the budget, or empty.
+    pub(crate) generation: &'a str,
+    /// `tags`: `<key> <value>` a line.
+    pub(crate) tags: &'a str,
+    /// `figures`: name, soft and hard limit, what is used and what is reserved of each dimension, joined by spaces.
+    pub(crate) figures: &'a str,
+}
+
+impl Call for OpenShare<'_> {
+    const NAME: &'static str = "open_share";
+    const READS_ONLY: bool = false;
+    type Answer = OpenShareAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.budget);
+        args.text(self.made);
+        args.text(self.generation);
+        args.text(self.tags);
+        args.text(self.figures);
+    }
+
+    fn decode(values: &mut Values) -> Result<OpenShareAnswer, BadReply> {
+        Ok(OpenShareAnswer { made: values.flag()? })
+    }
+}
+
+/// What `open_share` answers.
+#[derive(Debug)]
+pub(crate) struct OpenShareAnswer {
+    /// `made`.
+    pub(crate) made: bool,
+}
+
 /// Wakes another process for an execution whose wake-up came to one that has nobody waiting.
 #[derive(Debug, Clone)]
 pub(crate) struct PassOn {
@@ -2480,7 +2557,8 @@ pub(crate) struct ReplayAnswer {
 
 /// Counts what an attempt has used, in all budgets of the execution or in none. The outcome is `ok`, `already`
 /// when a report with this key was counted before, or `soft` or `hard` and which limit is passed: budget,
-/// limit, what is used, what is reserved, what was asked for, and the dimension.
+/// limit, what is used, what is reserved, what was asked for, and the dimension; or `short`, which budget has a share
+/// here that does not hold enough, and how much is missing, see `amounts`.
 #[derive(Debug, Clone)]
 pub(crate) struct ReportUsage<'a> {
     /// `id`.
@@ -2497,6 +2575,8 @@ pub(crate) struct ReportUsage<'a> {
     pub(crate) key: &'a str,
     /// `used`: see `amounts`.
     pub(crate) used: &'a str,
+    /// `last`: whether what a share does not hold is a breach.
+    pub(crate) last: bool,
 }
 
 impl Call for ReportUsage<'_> {
@@ -2512,6 +2592,7 @@ impl Call for ReportUsage<'_> {
         args.flag(self.given);
         args.text(self.key);
         args.text(self.used);
+        args.flag(self.last);
     }
 
     fn decode(values: &mut Values) -> Result<ReportUsageAnswer, BadReply> {
@@ -2664,6 +2745,41 @@ impl Call for SetTags {
 pub(crate) struct SetTagsAnswer {
     /// `tags`: as they are then, one `<key> <value>` a line.
     pub(crate) tags: String,
+}
+
+/// Takes the message of a share of a budget that lies in another partition: counts what it has used, and grants it what
+/// there is room for.
+#[derive(Debug, Clone)]
+pub(crate) struct SettleShare<'a> {
+    /// `budget`.
+    pub(crate) budget: u128,
+    /// `share`: the number of its partition.
+    pub(crate) share: &'a str,
+    /// `message`: see `share_messages`.
+    pub(crate) message: Bytes,
+}
+
+impl Call for SettleShare<'_> {
+    const NAME: &'static str = "settle_share";
+    const READS_ONLY: bool = false;
+    type Answer = SettleShareAnswer;
+
+    fn encode(self, args: &mut Args) {
+        args.id(self.budget);
+        args.text(self.share);
+        args.bytes(self.message);
+    }
+
+    fn decode(values: &mut Values) -> Result<SettleShareAnswer, BadReply> {
+        Ok(SettleShareAnswer { answer: values.bytes()? })
+    }
+}
+
+/// What `settle_share` answers.
+#[derive(Debug)]
+pub(crate) struct SettleShareAnswer {
+    /// `answer`.
+    pub(crate) answer: Bytes,
 }
 
 /// The key that signs waitpoint tokens where none is configured: the one that stands, or else the one
@@ -3039,6 +3155,7 @@ impl Call for Tick<'_> {
             cut_off: values.flag()?,
             broken: values.text()?,
             schedules: values.list()?,
+            shares: values.list()?,
         })
     }
 }
@@ -3084,6 +3201,8 @@ pub(crate) struct TickAnswer {
     pub(crate) broken: String,
     /// `schedules`: those that are due, for the client to plan: id, and fields that say when it recurs.
     pub(crate) schedules: Vec<Reply>,
+    /// `shares`: those to advance: a budget, and the numbers of their partitions joined by spaces, or empty for this one.
+    pub(crate) shares: Vec<Reply>,
 }
 
 /// Replaces the running summary of an execution when it is still of a version. The outcome is `updated`, also

@@ -7,7 +7,7 @@ mod lanes;
 mod schedules;
 mod waits;
 
-pub(crate) use budgets::{amounts_text, budget, limits_text};
+pub(crate) use budgets::{amounts_text, budget, figures_text, limits_text};
 pub(crate) use flows::{flow, letter, links, node_view};
 pub(crate) use lanes::{lane_settings, lane_settings_text, lane_state_text, lane_weights_text};
 pub(crate) use schedules::{schedule, schedule_fields, schedule_times};
@@ -93,7 +93,8 @@ impl Fields {
         self.0.extend(others.0);
     }
 
-    fn get(&self, name: &str) -> Option<&Bytes> {
+    /// The value of a field.
+    pub(crate) fn get(&self, name: &str) -> Option<&Bytes> {
         self.0.iter().find(|(known, _)| known.as_ref() == name.as_bytes()).map(|(_, value)| value)
     }
 }
@@ -214,7 +215,7 @@ fn submission(
         submission = submission.with_tags(tags(lines).ok_or_else(|| r.corrupt("tg"))?);
     }
     for budget in budgets::drawn_on(r)? {
-        submission = submission.with_budget(budget);
+        submission = submission.with_shared_budget(budget);
     }
     submission.lane_key = r.parsed("lk")?;
     if let Some(estimate) = budgets::amounts(r, "es")? {

@@ -9,7 +9,7 @@ use ff_engine::{Clock, EngineError, KeyRing};
 use ff_types::{BudgetId, ExecutionId, FlowId, Namespace, ScheduleId};
 
 use crate::codec::{self, Fields};
-use crate::{ValkeyBackend, library};
+use crate::{ValkeyBackend, library, ops};
 
 impl ValkeyBackend {
     /// Another namespace over the same connections, with a manual clock and keys of its own.
@@ -85,6 +85,11 @@ pub fn decode_budget(
     fields: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
 ) -> Result<BudgetRecord, EngineError> {
     codec::budget(id, &all(fields))
+}
+
+/// The values that the library has packed in these bytes.
+pub fn decode_packed(bytes: &[u8]) -> Option<Vec<Bytes>> {
+    ops::unpacked(&Bytes::copy_from_slice(bytes))
 }
 
 /// The record of a schedule with these fields.

@@ -56,6 +56,7 @@ struct Parts {
     deadline: Option<At>,
     idempotency: Option<Idempotency>,
     budgets: Vec<BudgetId>,
+    shared_budgets: Vec<BudgetId>,
     estimate: UsageDimensions,
 }
 
@@ -221,7 +222,7 @@ impl Job {
         })
     }
 
-    /// Draws on a budget, beside those that were named before: at most 4, which lie in one place. An
+    /// Draws on a budget, beside others: at most 4. The job lies where the first of these budgets does, and an
     /// idempotency key counts among the jobs that name the same budget first.
     ///
     /// ```
@@ -237,6 +238,16 @@ impl Job {
     pub fn budget(self, budget: BudgetId) -> Self {
         self.set(|parts| {
             parts.budgets.push(budget);
+            Ok(())
+        })
+    }
+
+    /// Draws on a budget as well, behind those of [`Job::budget`], and does not lie where it does: for one that
+    /// jobs all over a cluster draw on. What is atomic is less then: see the guide to budgets.
+    #[must_use]
+    pub fn shared_budget(self, budget: BudgetId) -> Self {
+        self.set(|parts| {
+            parts.shared_budgets.push(budget);
             Ok(())
         })
     }
@@ -314,6 +325,7 @@ impl Parts {
             deadline: None,
             idempotency: None,
             budgets: Vec::new(),
+            shared_budgets: Vec::new(),
             estimate: UsageDimensions::new(),
         })
     }
@@ -329,6 +341,9 @@ impl Parts {
         submission.deadline = self.deadline.map(|at| at.resolve(now));
         for budget in &self.budgets {
             submission = submission.with_budget(*budget);
+        }
+        for budget in &self.shared_budgets {
+            submission = submission.with_shared_budget(*budget);
         }
         submission.estimate = self.estimate.clone();
         submission.lane_key.clone_from(&self.lane_key);

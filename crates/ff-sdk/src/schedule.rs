@@ -76,8 +76,9 @@ impl Schedule {
     /// schedule of this name makes the same one. Without a name the first making gives it an id of its own.
     /// The name is the [`note`](Self::note), too, unless that is set.
     ///
-    /// A schedule lies where the budgets do that its jobs draw on, and the id says where: with another
-    /// first budget, or none any more, it is another schedule. Delete the one before.
+    /// A schedule lies where the first budget does that its jobs draw on, and the id says where: with another
+    /// first budget, or none any more, it is another schedule. Delete the one before. A
+    /// [shared budget](crate::Job::shared_budget) does not count.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
@@ -200,8 +201,8 @@ impl Schedule {
             Some(name) => ScheduleId::from_u128(xxh3_128(name.as_bytes())),
             None => *self.minted.get_or_init(|| ids.schedule_id()),
         };
-        // It lies where the budgets do that its jobs draw on.
-        if let Some(budget) = spec.work.budgets().first() {
+        // It lies where the budget does that places its jobs.
+        if let Some(budget) = spec.work.placed_by() {
             id = id.with_shard(budget.shard());
         }
         let tags = self.tags.as_ref().map_err(|error| again(&error.clone().into()))?;

@@ -34,7 +34,17 @@ const OWNED: &[(&str, &[&str])] = &[
     ("XADD", &["events", "frames"]),
     (
         "HGETALL",
-        &["record", "describe", "flow", "waits", "steps", "budget", "schedule", "describe_lane"],
+        &[
+            "record",
+            "describe",
+            "flow",
+            "waits",
+            "steps",
+            "budget",
+            "shares",
+            "schedule",
+            "describe_lane",
+        ],
     ),
     ("LRANGE", &["backlog"]),
     ("SRANDMEMBER", &["heads", "repair", "sources"]),

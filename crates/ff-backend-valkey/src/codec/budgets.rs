@@ -135,6 +135,15 @@ pub(crate) fn budget(id: BudgetId, fields: &Fields) -> Result<BudgetRecord, Engi
     })
 }
 
+/// How the dimensions of a budget stand, as its shares are told: see `open_share.lua`.
+pub(crate) fn figures_text(fields: &Fields) -> String {
+    let figure = |(name, value): &(bytes::Bytes, bytes::Bytes)| {
+        let name = std::str::from_utf8(name).ok()?.strip_prefix("d:")?;
+        Some(format!("{name} {}", std::str::from_utf8(value).ok()?))
+    };
+    fields.0.iter().filter_map(figure).collect::<Vec<_>>().join(" ")
+}
+
 fn dimension(value: &str) -> Option<BudgetDimension> {
     let words: Vec<_> = value.split(' ').collect();
     let [soft, hard, used, reserved] = words[..] else { return None };

@@ -10,7 +10,7 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "12dec566d72b0c03753682ac58220a54" }
+M.library = { PROTOCOL = 1, HASH = "750d9a22bbcb664ecbd54e8af6cd6675" }
 
 M.memo = (function()
 local memo = {}
@@ -94,6 +94,11 @@ function dimensions.of(b, name)
     end
   end
   return nil
+end
+function dimensions.passed(kind, b, name, limit, is, asked)
+  return table.concat({
+    kind, b.budget, number.text(limit), number.text(is.used), number.text(is.reserved), number.text(asked), name,
+  }, " ")
 end
 function dimensions.bound(one, soft, hard)
   one.bounds = soft .. " " .. hard
@@ -179,6 +184,9 @@ function keys.budget_line(partition, id)
 end
 function keys.budget_aside(partition, id)
   return partition .. "V:" .. id
+end
+function keys.budget_shares(partition, id)
+  return partition .. "X:" .. id
 end
 function keys.reports(partition, id)
   return partition .. "U:" .. id
@@ -897,6 +905,74 @@ end
 return reservation
 end)()
 
+M.share = (function()
+local dimensions = M.dimensions
+local memo = M.memo
+local number = M.number
+local record = M.record
+local share = {}
+share.KEPT_MS = 1000
+local FRESH_MS = 1000
+local FIGURE = "(%S+) (%S+) (%S+) (%d+) (%d+)"
+local figures = memo.of(function(text)
+  local found = {}
+  for name, soft, hard, used, reserved in string.gmatch(text, FIGURE) do
+    found[name] = {
+      name = name, soft = tonumber(soft), hard = tonumber(hard), used = used + 0, reserved = reserved + 0,
+    }
+  end
+  return found
+end)
+function share.home(b)
+  return figures(b.f.fi)
+end
+function share.in_all(b, limit)
+  local home = b.f.fi and share.home(b)[limit.name]
+  if not home then
+    return limit
+  end
+  return { soft = home.soft, hard = home.hard, used = home.used + limit.used, reserved = home.reserved }
+end
+function share.is_fresh(b, now)
+  local age = now - (b.f.fa or 0)
+  return age >= 0 and age <= FRESH_MS and (b.f.we == nil or now < tonumber(b.f.we))
+end
+function share.note(b, now, waiting)
+  if waiting then
+    record.set_number(b, "la", now)
+  elseif not b.f.gb then
+    record.set_number(b, "gb", number.later(now, share.KEPT_MS))
+    record.set(b, "la", number.earlier(b.f.la, b.f.gb))
+  end
+end
+function share.hold(limit, hard)
+  dimensions.bound(limit, "-", hard and number.text(hard) or "-")
+end
+function share.free(b)
+  local free = {}
+  for _, limit in ipairs(b.limits) do
+    free[limit.name] = limit.hard and math.max(limit.hard - limit.used - limit.reserved, 0) or nil
+  end
+  return free
+end
+function share.let_go(b, left)
+  for _, limit in ipairs(b.limits) do
+    local free = limit.hard and math.min(left[limit.name] or 0, limit.hard - limit.used - limit.reserved) or 0
+    if free > 0 then
+      share.hold(limit, limit.hard - free)
+    end
+  end
+end
+function share.give_back(b)
+  for _, limit in ipairs(b.limits) do
+    if limit.hard then
+      share.hold(limit, limit.used + limit.reserved)
+    end
+  end
+end
+return share
+end)()
+
 M.window = (function()
 local budget = M.budget
 local number = M.number
@@ -929,6 +1005,7 @@ local drawn = M.drawn
 local keys = M.keys
 local placement = M.placement
 local reservation = M.reservation
+local share = M.share
 local window = M.window
 local admission = {}
 function admission.fits(b, wanted)
@@ -941,23 +1018,25 @@ function admission.fits(b, wanted)
   end
   return true
 end
-function admission.used_up(b, wanted)
+function admission.used_up(b, wanted, now)
+  local home = b.f.fi and (share.is_fresh(b, now) and share.home(b) or {})
   for _, limit in ipairs(b.limits) do
     local name, least = limit.name, math.max(wanted[limit.name] or 0, 1)
-    if limit.hard and limit.used + least > limit.hard then
+    local is = home and (home[name] or {}) or limit
+    if limit.hard and is.hard and is.used + least > is.hard then
       return string.format("budget %s: %d %s asked for, %d of %d used, %d reserved",
-        b.budget, least, name, limit.used, limit.hard, limit.reserved)
+        b.budget, least, name, is.used, is.hard, is.reserved)
     end
   end
   return nil
 end
-local function waits_behind(r, b)
-  local first = redis.call("ZRANGE", keys.budget_line(r.partition, b.budget), 0, 0, "WITHSCORES")
+function admission.stands_behind(b, score, member)
+  local first = redis.call("ZRANGE", keys.budget_line(b.partition, b.budget), 0, 0, "WITHSCORES")
   if not first[1] then
     return false
   end
-  local own, score = placement.score(r), first[2] + 0
-  return score < own or (score == own and first[1] < r.id)
+  local other = first[2] + 0
+  return other < score or (other == score and first[1] < member)
 end
 function admission.refused(r, now)
   local ids, budgets, wanted = drawn.ids(r.f.bu), { nil }, reservation.wanted(r)
@@ -969,8 +1048,9 @@ function admission.refused(r, now)
       if b.is.every > 0 then
         window.roll(b, now)
       end
-      if b.is.action ~= "r" and ((b.f.wl and waits_behind(r, b)) or not admission.fits(b, wanted)) then
-        local why = admission.used_up(b, wanted)
+      local stands_behind = b.f.wl and admission.stands_behind(b, placement.score(r), r.id)
+      if b.is.action ~= "r" and (stands_behind or not admission.fits(b, wanted)) then
+        local why = admission.used_up(b, wanted, now)
         if why and b.is.action == "f" then
           return "fail", why
         end
@@ -2210,6 +2290,209 @@ end
 return breach
 end)()
 
+M.packed = (function()
+local packed = {}
+function packed.read(text)
+  return text ~= "" and cmsgpack.unpack(text) or {}
+end
+return packed
+end)()
+
+M.shares = (function()
+local keys = M.keys
+local packed = M.packed
+local record = M.record
+local shares = {}
+local ENTRY = "^@(%d+)$"
+local FIELDS = {
+  "number", "granted", "settled", "held", "news", "least", "all", "free", "waiting", "in_line", "told", "contended",
+}
+local function unpacked(text)
+  local one, values = {}, packed.read(text)
+  for at, field in ipairs(FIELDS) do
+    one[field] = values[at] or ""
+  end
+  return one
+end
+function shares.load(b, name)
+  local one = unpacked(redis.call("HGET", keys.budget_shares(b.partition, b.budget), name) or "")
+  one.name, one.number = name, one.number ~= "" and one.number or "0"
+  return one
+end
+function shares.save(b, one)
+  local values = {}
+  for at, field in ipairs(FIELDS) do
+    values[at] = one[field]
+  end
+  record.set(b, "sh", "1")
+  redis.call("HSET", keys.budget_shares(b.partition, b.budget), one.name, cmsgpack.pack(values))
+end
+function shares.each(b, each)
+  local flat = b.f.sh and redis.call("HGETALL", keys.budget_shares(b.partition, b.budget)) or {}
+  for at = 1, #flat, 2 do
+    local one = unpacked(flat[at + 1])
+    one.name = flat[at]
+    each(one)
+  end
+end
+function shares.in_line(b, entry)
+  local name = string.match(entry, ENTRY)
+  return name and shares.load(b, name)
+end
+function shares.entry(one)
+  return "@" .. one.name
+end
+function shares.waiting(b)
+  local line, aside = keys.budget_line(b.partition, b.budget), keys.budget_aside(b.partition, b.budget)
+  local count = redis.call("ZCARD", line) + redis.call("ZCARD", aside)
+  shares.each(b, function(one)
+    count = count + one.waiting - (one.in_line ~= "" and 1 or 0)
+  end)
+  return count
+end
+function shares.others_wait(b, one)
+  local count = b.f.wl and redis.call("ZCARD", keys.budget_line(b.partition, b.budget)) or 0
+  return count > (one.in_line ~= "" and 1 or 0)
+end
+function shares.names(b)
+  local names = {}
+  shares.each(b, function(one)
+    names[#names + 1] = one.name
+  end)
+  return table.concat(names, " ")
+end
+return shares
+end)()
+
+M.share_news = (function()
+local budget = M.budget
+local record = M.record
+local shares = M.shares
+local share_news = {}
+function share_news.has(b, name)
+  return b.f.nw and string.find(" " .. b.f.nw .. " ", " " .. name .. " ", 1, true) ~= nil
+end
+function share_news.tell(b, name)
+  if not share_news.has(b, name) then
+    record.set(b, "nw", (b.f.nw and b.f.nw .. " " or "") .. name)
+  end
+end
+function share_news.tell_those_aside(b)
+  if not b.f.sa then
+    return
+  end
+  record.set(b, "sa", nil)
+  shares.each(b, function(one)
+    if one.told ~= "" then
+      record.set(b, "sa", "1")
+      if one.told + 0 < budget.generation(b) then
+        share_news.tell(b, one.name)
+      end
+    end
+  end)
+end
+function share_news.line_begins(b, now)
+  if b.f.wl or not b.f.sh then
+    return
+  end
+  shares.each(b, function(one)
+    if one.held ~= "" and one.contended == "" then
+      share_news.tell(b, one.name)
+      record.set_number(b, "la", now)
+    end
+  end)
+end
+function share_news.heard(b, name)
+  if share_news.has(b, name) then
+    local names = {}
+    for other in string.gmatch(b.f.nw, "%d+") do
+      if other ~= name then
+        names[#names + 1] = other
+      end
+    end
+    record.set(b, "nw", names[1] and table.concat(names, " "))
+  end
+end
+return share_news
+end)()
+
+M.granting = (function()
+local admission = M.admission
+local amounts = M.amounts
+local keys = M.keys
+local share_news = M.share_news
+local shares = M.shares
+local granting = {}
+function granting.sum(one, other)
+  local total = {}
+  for _, found in ipairs({ amounts.read(one), amounts.read(other) }) do
+    for name, amount in pairs(found) do
+      total[name] = (total[name] or 0) + amount
+    end
+  end
+  return amounts.text(total) or ""
+end
+function granting.reserve(b, before, after)
+  local was, is, freed = amounts.read(before), amounts.read(after), false
+  for _, limit in ipairs(b.limits) do
+    local had, has = was[limit.name] or 0, is[limit.name] or 0
+    limit.reserved = math.max(limit.reserved - had, 0) + has
+    freed = freed or has < had
+  end
+  return freed
+end
+function granting.room_for(b, one, others_wait)
+  local least, free = amounts.read(one.least), amounts.read(one.free)
+  local all = others_wait and least or amounts.read(one.all)
+  local grants = {}
+  for _, limit in ipairs(b.limits) do
+    if limit.hard then
+      local name, room = limit.name, math.max(limit.hard - limit.used - limit.reserved, 0)
+      local has = free[name] or 0
+      if room < (least[name] or 0) - has then
+        return nil
+      end
+      grants[name] = math.min(math.max((all[name] or 0) - has, 0), room)
+    end
+  end
+  return amounts.text(grants) or ""
+end
+function granting.at_once(b, urgent)
+  local wanted = amounts.read(urgent)
+  for _, limit in ipairs(b.limits) do
+    local need = wanted[limit.name] or 0
+    if limit.hard and need > 0 and limit.used + limit.reserved + need > limit.hard then
+      return ""
+    end
+  end
+  return urgent
+end
+function granting.leave_line(b, one)
+  if one.in_line ~= "" then
+    redis.call("ZREM", keys.budget_line(b.partition, b.budget), shares.entry(one))
+    one.in_line = ""
+  end
+end
+function granting.offer(b, full, one)
+  local grants = ""
+  if not admission.used_up(b, amounts.read(one.least)) then
+    grants = granting.room_for(full, one, shares.others_wait(b, one))
+    if not grants then
+      return false
+    end
+  end
+  local held = granting.sum(one.held, grants)
+  granting.reserve(b, one.held, held)
+  granting.reserve(full, "", grants)
+  one.held, one.news = held, granting.sum(one.news, grants)
+  granting.leave_line(b, one)
+  shares.save(b, one)
+  share_news.tell(b, one.name)
+  return true
+end
+return granting
+end)()
+
 M.children = (function()
 local keys = M.keys
 local record = M.record
@@ -2947,9 +3230,10 @@ local placement = M.placement
 local reasons = M.reasons
 local record = M.record
 local reservation = M.reservation
+local share = M.share
+local share_news = M.share_news
 local window = M.window
-local spending = {}
-local NOTHING = {}
+local spending, NOTHING = {}, {}
 function spending.note(r)
   local f = r.f
   return {
@@ -3003,7 +3287,11 @@ local function follow(r, was, id, b, now)
     window.roll(b, now)
   end
   local freed = ends and reservation.settle(b, amounts.read(was.reserved), NOTHING)
+  if freed and b.f.co then
+    share.let_go(b, amounts.read(was.reserved))
+  end
   if joins then
+    share_news.line_begins(b, now)
     record.set(b, "wl", "1")
   end
   if b.f.wl and (freed or leaves or joins) then
@@ -3019,6 +3307,9 @@ local function follow(r, was, id, b, now)
     if not f.ba then
       record.set(b, "la", number.earlier(b.f.la, number.text(number.later(now, budget.LINE_LOOK_MS))))
     end
+  end
+  if b.f.fi then
+    share.note(b, now, begins or joins or leaves or (freed and (b.f.wl or b.f.co)))
   end
   budget.save(b, now)
 end
@@ -3351,21 +3642,23 @@ M.budget_line = (function()
 local admission = M.admission
 local budget = M.budget
 local flow = M.flow
+local granting = M.granting
 local keys = M.keys
 local number = M.number
 local places = M.places
 local reasons = M.reasons
 local record = M.record
 local reservation = M.reservation
+local shares = M.shares
 local budget_line = {}
-local MOVED_MAX = 32
-local function has_turn(r, b, wanted)
-  if reasons.has_others(r) or (b.is.action == "f" and admission.used_up(b, wanted)) then
+budget_line.MOVED_MAX = 32
+local function has_turn(r, b, wanted, now)
+  if reasons.has_others(r) or (b.is.action == "f" and admission.used_up(b, wanted, now)) then
     return true
   end
   return r.f.nd ~= nil and not r.f.ao and flow.cancel_of(r) ~= nil
 end
-local function one_at_least(b, wanted)
+function budget_line.takes(b, wanted)
   local takes = {}
   for _, limit in ipairs(b.limits) do
     local name = limit.name
@@ -3380,11 +3673,14 @@ local function go_on(r)
     r.f.st = reasons.state(r)
   end
 end
-local function waiting(b, key, ids)
+function budget_line.waiting(b, key, ids)
   local found = {}
   for _, id in ipairs(ids) do
-    local r = places.open(b.partition, id)
-    if r and r.f.bo == b.budget then
+    local one = shares.in_line(b, id)
+    local r = not one and places.open(b.partition, id)
+    if one then
+      found[#found + 1] = one
+    elseif r and r.f.bo == b.budget then
       found[#found + 1] = r
     else
       redis.call("ZREM", key, id)
@@ -3392,38 +3688,50 @@ local function waiting(b, key, ids)
   end
   return found
 end
-function budget_line.move(b, moved)
+local function move(b, full, r, now)
+  if r.in_line then
+    return granting.offer(b, full, r) and "told" or nil
+  end
+  local wanted = reservation.wanted(r)
+  if not has_turn(r, b, wanted, now) then
+    if admission.used_up(b, wanted, now) then
+      record.set_number(r, "ba", budget.generation(b))
+      return "aside"
+    end
+    local takes = budget_line.takes(b, wanted)
+    if not admission.fits(full, takes) then
+      return nil
+    end
+    reservation.settle(full, {}, takes)
+  end
+  go_on(r)
+  return "on"
+end
+function budget_line.move(b, moved, now)
   local full, admitted, aside = budget.copy(b), false, false
   local key = keys.budget_line(b.partition, b.budget)
-  for _, r in ipairs(waiting(b, key, redis.call("ZRANGE", key, 0, MOVED_MAX))) do
-    local wanted = reservation.wanted(r)
-    if #moved == MOVED_MAX then
-      return admitted, aside, "full"
-    elseif has_turn(r, b, wanted) then
-      go_on(r)
-      admitted = true
-    elseif admission.used_up(b, wanted) then
-      record.set_number(r, "ba", budget.generation(b))
-      aside = true
-    else
-      local takes = one_at_least(b, wanted)
-      if not admission.fits(full, takes) then
-        return admitted, aside, "waits"
-      end
-      reservation.settle(full, {}, takes)
-      go_on(r)
-      admitted = true
+  local ids = redis.call("ZRANGE", key, 0, budget_line.MOVED_MAX)
+  for at, one in ipairs(budget_line.waiting(b, key, ids)) do
+    if at > budget_line.MOVED_MAX then
+      return admitted, aside, "full", full
     end
-    moved[#moved + 1] = r
+    local went = move(b, full, one, now)
+    if not went then
+      return admitted, aside, "waits", full
+    end
+    admitted, aside = admitted or went == "on", aside or went == "aside"
+    moved[#moved + 1] = went ~= "told" and one or nil
   end
-  return admitted, aside, nil
+  return admitted, aside, nil, full
 end
 function budget_line.move_back(b, moved)
   local key = keys.budget_aside(b.partition, b.budget)
   local before = "(" .. number.text(budget.generation(b))
-  local found = waiting(b, key, redis.call("ZRANGE", key, "-inf", before, "BYSCORE", "LIMIT", 0, MOVED_MAX + 1))
+  local most = budget_line.MOVED_MAX
+  local ids = redis.call("ZRANGE", key, "-inf", before, "BYSCORE", "LIMIT", 0, most + 1)
+  local found = budget_line.waiting(b, key, ids)
   for _, r in ipairs(found) do
-    if #moved == MOVED_MAX then
+    if #moved == most then
       break
     end
     record.set(r, "ba", nil)
@@ -3441,21 +3749,27 @@ local keys = M.keys
 local number = M.number
 local places = M.places
 local record = M.record
+local share_news = M.share_news
 local window = M.window
 local budget_due = {}
 local LOOK_AGAIN_MS = 1000
+local TELL_AGAIN_MS = 1000
 local function look(b, now, looked)
   window.roll(b, now)
+  share_news.tell_those_aside(b)
   local moved = {}
-  local admitted, aside, stopped = budget_line.move(b, moved)
+  local admitted, aside, stopped = budget_line.move(b, moved, now)
   local at
   if budget_line.move_back(b, moved) or stopped == "full" then
     at = number.text(now)
   elseif stopped then
     at = number.text(number.later(now, admitted and LOOK_AGAIN_MS or budget.LINE_LOOK_MS))
     at = number.earlier(at, window.end_of(b))
-  elseif aside or redis.call("EXISTS", keys.budget_aside(b.partition, b.budget)) == 1 then
+  elseif aside or b.f.sa or redis.call("EXISTS", keys.budget_aside(b.partition, b.budget)) == 1 then
     at = window.end_of(b)
+  end
+  if b.f.nw then
+    at = number.earlier(at, number.text(number.later(now, TELL_AGAIN_MS)))
   end
   record.set(b, "la", at)
   budget.save(b, now)
@@ -3468,6 +3782,8 @@ end
 function budget_due.handle(b, now, looked)
   if not b.due or tonumber(b.due) > now then
     return nil
+  elseif b.f.fi then
+    return "budgets"
   end
   look(b, now, looked)
   if b.due and tonumber(b.due) <= now and looked.visits > 0 then
@@ -5099,14 +5415,6 @@ end
 return due
 end)()
 
-M.packed = (function()
-local packed = {}
-function packed.read(text)
-  return text ~= "" and cmsgpack.unpack(text) or {}
-end
-return packed
-end)()
-
 M.extension = (function()
 local backlog = M.backlog
 local joins = M.joins
@@ -6182,6 +6490,241 @@ end
 return repair
 end)()
 
+M.settling = (function()
+local admission = M.admission
+local amounts = M.amounts
+local budget = M.budget
+local dimensions = M.dimensions
+local granting = M.granting
+local keys = M.keys
+local number = M.number
+local packed = M.packed
+local record = M.record
+local share_news = M.share_news
+local shares = M.shares
+local window = M.window
+local settling = {}
+local function count(b, one, settled)
+  local before, after, some = amounts.read(one.settled), amounts.read(settled), false
+  for _, limit in ipairs(b.limits) do
+    local more = (after[limit.name] or 0) - (before[limit.name] or 0)
+    if more > 0 then
+      limit.used, some = math.min(limit.used + more, amounts.MAX), true
+    end
+  end
+  one.settled = settled
+  return some
+end
+local function line_up(b, one, score, now)
+  if score == "" or admission.used_up(b, amounts.read(one.least)) then
+    return ""
+  end
+  local is_first = not (b.f.wl and admission.stands_behind(b, score + 0, shares.entry(one)))
+  local grants = is_first and granting.room_for(b, one, shares.others_wait(b, one))
+  if grants then
+    return grants
+  end
+  redis.call("ZADD", keys.budget_line(b.partition, b.budget), score, shares.entry(one))
+  one.in_line = score
+  share_news.line_begins(b, now)
+  record.set(b, "wl", "1")
+  local at = number.text(number.later(now, budget.LINE_LOOK_MS))
+  record.set(b, "la", number.earlier(number.earlier(b.f.la, at), window.end_of(b)))
+  return ""
+end
+local function look_at_line(b, now)
+  if not b.f.wl then
+    return
+  elseif redis.call("EXISTS", keys.budget_line(b.partition, b.budget)) == 1 then
+    record.set_number(b, "la", now)
+  else
+    record.set(b, "wl", nil)
+  end
+end
+local function answer(b, one, granted)
+  local figures = {}
+  for at, limit in ipairs(b.limits) do
+    figures[at] = limit.name .. " " .. dimensions.text(limit)
+  end
+  return cmsgpack.pack({
+    one.number, granted, table.concat(figures, " "), window.end_of(b) or "", number.text(budget.generation(b)),
+    one.contended,
+  })
+end
+function settling.hear(b, name, message, now)
+  local values = packed.read(message)
+  local one = shares.load(b, name)
+  local ahead = values[1] - one.number
+  if ahead <= 0 then
+    return answer(b, one, ahead == 0 and one.granted or "")
+  end
+  local was_in_line, held, news = one.in_line ~= "", one.held, one.news
+  local used = count(b, one, values[2])
+  one.number, one.free, one.least, one.all = values[1], values[4], values[5], values[6]
+  one.waiting, one.news = values[8], ""
+  granting.leave_line(b, one)
+  one.held = granting.sum(values[3], news)
+  local freed = granting.reserve(b, held, one.held)
+  local urgent = granting.at_once(b, values[10])
+  one.held = granting.sum(one.held, urgent)
+  granting.reserve(b, "", urgent)
+  one.free = granting.sum(one.free, news)
+  local grants = line_up(b, one, values[7], now)
+  granting.reserve(b, "", grants)
+  one.held = granting.sum(one.held, grants)
+  one.granted = granting.sum(granting.sum(news, urgent), grants)
+  one.told = values[9] ~= "" and number.text(budget.generation(b)) or ""
+  if one.told ~= "" then
+    record.set(b, "sa", "1")
+    record.set(b, "la", number.earlier(b.f.la, window.end_of(b)))
+  end
+  if freed or used or was_in_line then
+    look_at_line(b, now)
+  end
+  one.contended = shares.others_wait(b, one) and "1" or ""
+  share_news.heard(b, name)
+  shares.save(b, one)
+  return answer(b, one, one.granted)
+end
+return settling
+end)()
+
+M.share_line = (function()
+local budget_line = M.budget_line
+local keys = M.keys
+local placement = M.placement
+local reservation = M.reservation
+local share_line = {}
+function share_line.waiting(b)
+  local line, aside = keys.budget_line(b.partition, b.budget), keys.budget_aside(b.partition, b.budget)
+  local set_aside = redis.call("ZCARD", aside)
+  local waiting = {
+    count = redis.call("ZCARD", line) + set_aside, aside = set_aside > 0, score = nil, least = {}, all = {},
+  }
+  local ids = redis.call("ZRANGE", line, 0, budget_line.MOVED_MAX - 1)
+  for at, r in ipairs(budget_line.waiting(b, line, ids)) do
+    local takes = budget_line.takes(b, reservation.wanted(r))
+    for _, limit in ipairs(b.limits) do
+      local name = limit.name
+      waiting.all[name] = (waiting.all[name] or 0) + (limit.hard and takes[name] or 0)
+    end
+    if at == 1 then
+      waiting.least, waiting.score = takes, string.format("%d", placement.score(r))
+    end
+  end
+  return waiting
+end
+return share_line
+end)()
+
+M.share_messages = (function()
+local amounts = M.amounts
+local number = M.number
+local packed = M.packed
+local record = M.record
+local share = M.share
+local share_messages = {}
+local AGAIN_MS = 1000
+local function text(found)
+  return amounts.text(found) or ""
+end
+function share_messages.wants(waiting)
+  local wants = waiting.score and waiting.score .. " " .. text(waiting.least)
+  return wants or waiting.aside and "aside" or nil
+end
+local function settle(b)
+  local all, held = {}, {}
+  for name, amount in pairs(amounts.read(b.f.su)) do
+    all[name] = amount
+  end
+  for _, limit in ipairs(b.limits) do
+    local name, used = limit.name, limit.used
+    all[name] = math.min((all[name] or 0) + used, amounts.MAX)
+    limit.used = 0
+    if limit.hard then
+      share.hold(limit, math.max(limit.hard - used, limit.reserved))
+    end
+    held[name] = limit.hard or limit.reserved
+  end
+  return all, held
+end
+function share_messages.next(b, waiting, free, urgent, now)
+  local all, held = settle(b)
+  record.set(b, "su", amounts.text(all))
+  record.set(b, "gb", nil)
+  record.set_number(b, "sn", (b.f.sn or 0) + 1)
+  record.set(b, "sw", share_messages.wants(waiting))
+  record.set(b, "so", cmsgpack.pack({
+    b.f.sn, text(all), text(held), text(free), text(waiting.least), text(waiting.all), waiting.score or "",
+    number.text(waiting.count), waiting.aside and "1" or "", urgent,
+  }))
+  share_messages.again(b, now)
+  for _, unused in pairs(share.free(b)) do
+    if unused > 0 then
+      share.note(b, now)
+    end
+  end
+  return b.f.so
+end
+function share_messages.again(b, now)
+  record.set_number(b, "la", number.later(now, AGAIN_MS))
+end
+function share_messages.hear(b, answer, now)
+  local values = packed.read(answer)
+  local ahead = values[1] - (b.f.sn or 0)
+  if ahead < 0 or (ahead == 0 and not b.f.so) then
+    return
+  end
+  record.set(b, "sn", values[1])
+  record.set(b, "so", nil)
+  record.set(b, "fi", values[3])
+  record.set_number(b, "fa", now)
+  record.set(b, "we", values[4] ~= "" and values[4] or nil)
+  record.set(b, "ge", values[5])
+  record.set(b, "co", values[6] ~= "" and values[6] or nil)
+  local granted, home = amounts.read(ahead == 0 and values[2] or nil), share.home(b)
+  for _, limit in ipairs(b.limits) do
+    local held = (limit.hard or limit.reserved) + (granted[limit.name] or 0)
+    share.hold(limit, home[limit.name].hard and held or nil)
+  end
+  if next(granted) then
+    share.note(b, now)
+  end
+end
+return share_messages
+end)()
+
+M.share_usage = (function()
+local amounts = M.amounts
+local dimensions = M.dimensions
+local share = M.share
+local share_usage = {}
+local function missing(b, used, before, after)
+  local amount, reserves = {}, b.is.action ~= "r"
+  for _, limit in ipairs(b.limits) do
+    local name = limit.name
+    local reserved = reserves and math.max(limit.reserved - (before[name] or 0), 0) + (after[name] or 0) or 0
+    if limit.hard and (used[name] or 0) > 0 then
+      amount[name] = math.max(limit.used + used[name] + reserved - limit.hard, 0)
+    end
+  end
+  return amount
+end
+function share_usage.refused(b, used, before, after, last)
+  local amount = missing(b, used, before, after)
+  local needed = amounts.text(amount)
+  if not needed then
+    return nil
+  elseif not last then
+    return "short " .. b.budget .. " " .. needed
+  end
+  local name = string.match(needed, "^%S+")
+  local is = share.in_all(b, dimensions.of(b, name))
+  return dimensions.passed("hard", b, name, is.hard or 0, is, used[name])
+end
+return share_usage
+end)()
+
 M.specs = (function()
 local packed = M.packed
 local specs = {}
@@ -6292,11 +6835,14 @@ end)()
 M.usage = (function()
 local amounts = M.amounts
 local budget = M.budget
+local dimensions = M.dimensions
 local drawn = M.drawn
 local keys = M.keys
 local number = M.number
 local record = M.record
 local reservation = M.reservation
+local share = M.share
+local share_usage = M.share_usage
 local window = M.window
 local usage = {}
 local DIMENSIONS_MAX = 32
@@ -6325,11 +6871,6 @@ function usage.left(r, used)
   end
   return after
 end
-local function breach(kind, b, name, limit, was, asked)
-  return table.concat({
-    kind, b.budget, number.text(limit), number.text(was.used), number.text(was.reserved), number.text(asked), name,
-  }, " ")
-end
 local function count(b, used, before, after)
   local stands = {}
   for i, limit in ipairs(b.limits) do
@@ -6341,7 +6882,7 @@ local function count(b, used, before, after)
     limit.used = limit.used + reported
     local sum = limit.used + limit.reserved
     if hard and reported > 0 and (limit.used > hard or (sum > hard and sum > was.used + was.reserved)) then
-      return breach("hard", b, limit.name, hard, was, reported)
+      return dimensions.passed("hard", b, limit.name, hard, was, reported)
     elseif limit.used > amounts.MAX then
       return nil, number.text(limit.used)
     end
@@ -6350,25 +6891,31 @@ local function count(b, used, before, after)
 end
 local function soft_breach(b, used)
   for _, limit in ipairs(b.limits) do
-    local name = limit.name
-    if limit.soft and (used[name] or 0) > 0 and limit.used > limit.soft then
-      return breach("soft", b, name, limit.soft, limit, used[name])
+    local name, is = limit.name, share.in_all(b, limit)
+    if is.soft and (used[name] or 0) > 0 and is.used > is.soft then
+      return dimensions.passed("soft", b, name, is.soft, is, used[name])
     end
   end
   return nil
 end
-function usage.count(r, used, after, now)
+function usage.count(r, used, after, now, last)
   local budgets, soft = {}, nil
   local before = amounts.read(reservation.left(r.f))
   for _, id in ipairs(drawn.ids(r.f.bu or "")) do
     local b = budget.load(r.partition, id)
     if b then
       window.roll(b, now)
-      local refused, too_large = count(b, used, before, after)
+      local refused, too_large = b.f.fi and share_usage.refused(b, used, before, after, last), nil
+      if not refused then
+        refused, too_large = count(b, used, before, after)
+      end
       if refused or too_large then
         return nil, refused, too_large
       end
       soft = soft or soft_breach(b, used)
+      if b.f.fi and next(used) then
+        share.note(b, now)
+      end
       if b.f.wl and redis.call("EXISTS", keys.budget_line(r.partition, id)) == 1 then
         record.set_number(b, "la", now)
       end
@@ -6389,6 +6936,7 @@ local operator = M.operator
 local packed = M.packed
 local record = M.record
 local reply = M.reply
+local shares = M.shares
 local window = M.window
 local OWN = { adjusted = true }
 return function(partition, id, request, reset, limits)
@@ -6397,7 +6945,7 @@ return function(partition, id, request, reset, limits)
   if not b then
     return reply.err("BUDGET_NOT_FOUND", id)
   elseif operator.done_by(b, request, OWN) then
-    return reply.ok("0")
+    return reply.ok(shares.names(b))
   end
   local values = packed.read(limits)
   for at = 1, #values, 3 do
@@ -6416,11 +6964,12 @@ return function(partition, id, request, reset, limits)
   end
   operator.remember(b, request, "adjusted")
   window.renew(b)
-  if redis.call("EXISTS", keys.budget_line(partition, id), keys.budget_aside(partition, id)) > 0 then
+  local waiting = redis.call("EXISTS", keys.budget_line(partition, id), keys.budget_aside(partition, id))
+  if waiting > 0 or b.f.sa then
     record.set_number(b, "la", now)
   end
   budget.save(b, now)
-  return reply.ok("1")
+  return reply.ok(shares.names(b))
 end
 end)()
 
@@ -6524,6 +7073,61 @@ return function(partition, id)
   local w = work.on(fl, clock.now_ms(partition))
   propagate.run(w)
   return reply.ok(fl.open, effort.left(w.looked))
+end
+end)()
+
+F.advance_share = (function()
+local budget = M.budget
+local budget_line = M.budget_line
+local clock = M.clock
+local number = M.number
+local places = M.places
+local record = M.record
+local reply = M.reply
+local share = M.share
+local share_line = M.share_line
+local share_messages = M.share_messages
+local LOOK_AGAIN_MS = 1000
+local function next_look(b, now, admitted, stopped, more)
+  if more or stopped == "full" then
+    return number.text(now), false
+  end
+  local at = stopped and number.text(number.later(now, admitted and LOOK_AGAIN_MS or budget.LINE_LOOK_MS))
+  return number.earlier(at, b.f.gb), b.f.gb ~= nil and tonumber(b.f.gb) <= now and not admitted
+end
+return function(partition, id, answer, urgent)
+  local now = clock.now_ms(partition)
+  local b = budget.load(partition, id)
+  if not b or not b.f.fi then
+    return reply.ok("", "0")
+  elseif answer ~= "" then
+    share_messages.hear(b, answer, now)
+  end
+  if b.f.so then
+    share_messages.again(b, now)
+    budget.save(b, now)
+    return reply.ok(b.f.so, "0")
+  end
+  local moved = {}
+  local admitted, _, stopped, full = budget_line.move(b, moved, now)
+  local more = budget_line.move_back(b, moved)
+  local at, gives_back = next_look(b, now, admitted, stopped, more)
+  record.set(b, "la", at)
+  budget.save(b, now)
+  for _, r in ipairs(moved) do
+    places.commit(r, now)
+  end
+  b = budget.load(partition, id)
+  local waiting, message = share_line.waiting(b), ""
+  if answer == "" or urgent ~= "" or gives_back or share_messages.wants(waiting) ~= b.f.sw then
+    if gives_back then
+      share.give_back(b)
+      full = b
+    end
+    message = share_messages.next(b, waiting, share.free(full), urgent, now)
+    budget.save(b, now)
+  end
+  return reply.ok(message, urgent ~= "" and "1" or "0")
 end
 end)()
 
@@ -7054,16 +7658,14 @@ end)()
 F.describe_budget = (function()
 local budget = M.budget
 local clock = M.clock
-local keys = M.keys
 local reply = M.reply
+local shares = M.shares
 return function(partition, id)
   local b = budget.load(partition, id)
   if not b then
     return reply.err("BUDGET_NOT_FOUND", id)
   end
-  local line, aside = keys.budget_line(partition, id), keys.budget_aside(partition, id)
-  local waiting = redis.call("ZCARD", line) + redis.call("ZCARD", aside)
-  return reply.ok(clock.now_ms(partition), waiting, budget.flat(b))
+  return reply.ok(clock.now_ms(partition), shares.waiting(b), budget.flat(b))
 end
 end)()
 
@@ -7335,12 +7937,12 @@ local budget = M.budget
 local clock = M.clock
 local keys = M.keys
 local reply = M.reply
+local shares = M.shares
 return function(partition, after, most)
   local from, items = after == "" and "-" or "(" .. after, {}
   for _, id in ipairs(redis.call("ZRANGE", keys.budgets(partition), from, "+", "BYLEX", "LIMIT", 0, most)) do
-    local line, aside = keys.budget_line(partition, id), keys.budget_aside(partition, id)
-    local waiting = redis.call("ZCARD", line) + redis.call("ZCARD", aside)
-    items[#items + 1] = { id, waiting, budget.flat(budget.load(partition, id)) }
+    local b = budget.load(partition, id)
+    items[#items + 1] = { id, shares.waiting(b), budget.flat(b) }
   end
   return reply.ok(clock.now_ms(partition), items)
 end
@@ -7491,6 +8093,37 @@ return function(partition, partitions, protocol)
   redis.call("HSETNX", mark, "protocol", protocol)
   local stands = redis.call("HMGET", mark, "partitions", "protocol")
   return reply.ok(stands[1], stands[2])
+end
+end)()
+
+F.open_share = (function()
+local budget = M.budget
+local clock = M.clock
+local keys = M.keys
+local reply = M.reply
+local share = M.share
+return function(partition, id, made, generation, tags, figures)
+  if redis.call("EXISTS", keys.budget(partition, id)) == 1 then
+    return reply.ok("0")
+  end
+  local at, action, fingerprint = string.match(made, "^(%d+) (%l) %d+ %d+ (%x+)$")
+  local flat, changed = { "s", at .. " " .. action .. " 0 0 " .. fingerprint, "fi", figures }, { s = true, fi = true }
+  if tags ~= "" then
+    flat[5], flat[6], changed.tg = "tg", tags, true
+  end
+  if generation ~= "" then
+    flat[#flat + 1], flat[#flat + 2], changed.ge = "ge", generation, true
+  end
+  local b = budget.in_hand(partition, id, flat)
+  for name, home in pairs(share.home(b)) do
+    local field = "d:" .. name
+    flat[#flat + 1], flat[#flat + 2] = field, (home.hard and "- 0" or "- -") .. " 0 0"
+    changed[field] = true
+  end
+  b = budget.in_hand(partition, id, flat)
+  b.changed = changed
+  budget.save(b, clock.now_ms(partition))
+  return reply.ok("1")
 end
 end)()
 
@@ -7771,7 +8404,7 @@ local record = M.record
 local reply = M.reply
 local reservation = M.reservation
 local usage = M.usage
-return function(partition, id, attempt, epoch, lease_id, given, key, text)
+return function(partition, id, attempt, epoch, lease_id, given, key, text, last)
   return held.by(partition, id, attempt, epoch, lease_id, nil, function(r, now)
     if given == "1" and kept.is_reported(r, key) then
       return reply.ok("already"), false
@@ -7784,7 +8417,7 @@ return function(partition, id, attempt, epoch, lease_id, given, key, text)
       return reply.err("USAGE_DIMENSIONS", reached), false
     end
     local after = usage.left(r, used)
-    local budgets, refused, soft = usage.count(r, used, after, now)
+    local budgets, refused, soft = usage.count(r, used, after, now, last == "1")
     if not budgets and soft then
       return reply.err("USAGE_SUM", soft), false
     elseif not budgets then
@@ -7912,6 +8545,25 @@ return function(partition, id, request, changes)
   operator.remember(r, request, "tagged")
   execution.commit(r, now)
   return reply.ok(text)
+end
+end)()
+
+F.settle_share = (function()
+local budget = M.budget
+local clock = M.clock
+local reply = M.reply
+local settling = M.settling
+local window = M.window
+return function(partition, id, name, message)
+  local now = clock.now_ms(partition)
+  local b = budget.load(partition, id)
+  if not b then
+    return reply.err("BUDGET_NOT_FOUND", id)
+  end
+  window.roll(b, now)
+  local answer = settling.hear(b, name, message, now)
+  budget.save(b, now)
+  return reply.ok(answer)
 end
 end)()
 
@@ -8223,7 +8875,7 @@ local reply = M.reply
 local schedule = M.schedule
 local timers = M.timers
 local ID_DIGITS = 32
-local function handle(partition, id, now, looked, schedules)
+local function handle(partition, id, now, looked, schedules, shares)
   local schedule_id = string.match(id, "^s(%x+)$")
   if schedule_id then
     local s, planned = schedule.planned(partition, schedule_id)
@@ -8236,7 +8888,11 @@ local function handle(partition, id, now, looked, schedules)
   local budget_id = string.match(id, "^g(%x+)$")
   if budget_id then
     local b = budget.load(partition, budget_id)
-    return b, b and budget_due.handle(b, now, effort.of(looked))
+    local event = b and budget_due.handle(b, now, effort.of(looked))
+    if event and (b.f.fi or b.f.nw) then
+      shares[#shares + 1] = { budget_id, b.f.fi and "" or b.f.nw }
+    end
+    return b, event
   end
   local name = string.match(id, "^l(.*)$")
   if name then
@@ -8262,9 +8918,9 @@ return function(partition, most, tag, process, wait)
   counts.waits, counts.waitpoints = 0, 0
   counts.flows_expired, counts.flows_removed, counts.flows_advanced, counts.budgets, counts.lanes = 0, 0, 0, 0, 0
   counts.schedules = 0
-  local handled, looked, cut_off, broken, schedules = 0, {}, false, "", {}
+  local handled, looked, cut_off, broken, schedules, shares = 0, {}, false, "", {}, {}
   for _, id in ipairs(agenda.due(partition, tag, now, most)) do
-    local is_sound, r, event = pcall(handle, partition, id, now, looked, schedules)
+    local is_sound, r, event = pcall(handle, partition, id, now, looked, schedules, shares)
     if not is_sound then
       timers.postpone(partition, tag, id, now)
       broken = broken .. id .. ": " .. tostring(r) .. "\n"
@@ -8289,7 +8945,7 @@ return function(partition, most, tag, process, wait)
   return reply.ok(
     now, next_due or "", c.delays, c.leases, c.timeouts, c.expired, c.grants, c.removed,
     c.waits, c.waitpoints, c.flows_expired, c.flows_removed, c.flows_advanced, c.budgets, c.lanes,
-    repaired, cut_off and "1" or "0", broken, schedules)
+    repaired, cut_off and "1" or "0", broken, schedules, shares)
 end
 end)()
 
@@ -8447,6 +9103,7 @@ redis.register_function({ function_name = "ff_adjust_budget", callback = call("a
 redis.register_function({ function_name = "ff_adjust_lane", callback = call("adjust_lane"), flags = {  } })
 redis.register_function({ function_name = "ff_adjust_schedule", callback = call("adjust_schedule"), flags = {  } })
 redis.register_function({ function_name = "ff_advance_flow", callback = call("advance_flow"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "ff_advance_share", callback = call("advance_share"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_append_frames", callback = call("append_frames"), flags = {  } })
 redis.register_function({ function_name = "ff_await", callback = call("await"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_await_completions", callback = call("await_completions"), flags = { "allow-oom" } })
@@ -8486,6 +9143,7 @@ redis.register_function({ function_name = "ff_list_waitpoints", callback = call(
 redis.register_function({ function_name = "ff_now", callback = call("now"), flags = { "no-writes" } })
 redis.register_function({ function_name = "ff_observe_signals", callback = call("observe_signals"), flags = { "no-writes" } })
 redis.register_function({ function_name = "ff_open", callback = call("open"), flags = {  } })
+redis.register_function({ function_name = "ff_open_share", callback = call("open_share"), flags = {  } })
 redis.register_function({ function_name = "ff_pass_on", callback = call("pass_on"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_postpone_schedules", callback = call("postpone_schedules"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_progress", callback = call("progress"), flags = { "allow-oom" } })
@@ -8502,6 +9160,7 @@ redis.register_function({ function_name = "ff_resume_execution", callback = call
 redis.register_function({ function_name = "ff_revoke", callback = call("revoke"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_save_state", callback = call("save_state"), flags = {  } })
 redis.register_function({ function_name = "ff_set_tags", callback = call("set_tags"), flags = { "allow-oom" } })
+redis.register_function({ function_name = "ff_settle_share", callback = call("settle_share"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_signing_key", callback = call("signing_key"), flags = { "allow-oom" } })
 redis.register_function({ function_name = "ff_stage_flow", callback = call("stage_flow"), flags = {  } })
 redis.register_function({ function_name = "ff_steps", callback = call("steps"), flags = { "no-writes" } })

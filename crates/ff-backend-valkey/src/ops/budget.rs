@@ -54,8 +54,13 @@ impl BudgetOps for ValkeyBackend {
             reset: request.reset,
             limits: codec::limits_text(&request.limits),
         };
-        let made = self.inner.call(OPERATION, self.inner.partition_of_budget(id), call);
-        made.await?.map(drop).map_err(|refusal| refused(OPERATION, &refusal, id))
+        let made = self.inner.call(OPERATION, self.inner.partition_of_budget(id), call).await?;
+        let made = made.map_err(|refusal| refused(OPERATION, &refusal, id))?;
+        // Who waits elsewhere hears of it now; a timer tells those that this does not reach.
+        if let Err(error) = self.inner.advance_shares(OPERATION, &made.shares, id).await {
+            tracing::warn!(%error, budget = %id, "a timer tells the shares of a budget");
+        }
+        Ok(())
     }
 
     async fn describe_budget(&self, id: BudgetId) -> Result<BudgetView, EngineError> {
@@ -121,7 +126,7 @@ impl Inner {
         const OPERATION: &str = "report_usage";
         let fence = Fence::of(handle, BackendTag::Valkey)?;
         let amounts = valid_usage("usage", usage)?;
-        let call = calls::ReportUsage {
+        let mut call = calls::ReportUsage {
             id: fence.execution.as_u128(),
             attempt: fence.attempt.0.into(),
             epoch: fence.epoch.0,
@@ -129,10 +134,23 @@ impl Inner {
             given: usage.dedup_key.is_some(),
             key: usage.dedup_key.as_deref().unwrap_or(""),
             used: &codec::amounts_text(&amounts),
+            last: false,
         };
-        let outcome = self.about(OPERATION, fence.execution, call).await?.outcome;
+        let mut outcome = self.about(OPERATION, fence.execution, call.clone()).await?.outcome;
+        if let Some((budget, missing)) = short(&outcome) {
+            let partition = self.keyspace.of(fence.execution);
+            self.advance_share(OPERATION, partition, budget, missing).await?;
+            call.last = true;
+            outcome = self.about(OPERATION, fence.execution, call).await?.outcome;
+        }
         outcome_of(&outcome).ok_or_else(|| bad_reply(OPERATION, BadReply("outcome")))
     }
+}
+
+/// The budget of which a share does not hold enough, and what is missing, if the outcome says that.
+fn short(outcome: &str) -> Option<(BudgetId, &str)> {
+    let (budget, missing) = outcome.strip_prefix("short ")?.split_once(' ')?;
+    Some((budget.parse().ok()?, missing))
 }
 
 /// Reads an outcome as `report_usage.lua` writes it.

@@ -41,96 +41,15 @@ impl FlowOps for ValkeyBackend {
     async fn submit_flow(&self, spec: &FlowSpec) -> Result<SubmittedFlow, EngineError> {
         const OPERATION: &str = "submit_flow";
         spec.validate()?;
-        let starter = spec.parent().map(starter).transpose()?;
-        let edges = edges_by_node(spec.nodes().iter().map(|node| &node.key), spec.edges());
-        let fingerprint = format!("{:016x}", spec.fingerprint());
-        let stager = Stager {
-            operation: OPERATION,
-            flow: spec.id(),
-            fingerprint: &fingerprint,
-            by: &fingerprint,
-            first: 0,
-        };
-        let nodes = self.inner.one_step(&stager, spec.nodes(), &edges).await?;
-        let call = calls::SubmitFlow {
-            flow: spec.id().as_u128(),
-            fingerprint: &fingerprint,
-            policy: &policy_text(spec),
-            retention: u64::try_from(spec.retention.as_millis()).unwrap_or(u64::MAX),
-            deadline: &spec.deadline.map_or_else(String::new, |at: TimestampMs| at.to_string()),
-            tags: &tag_lines(&spec.tags),
-            count: spec.nodes().len() as u64,
-            edges: spec.edges().len() as u64,
-            parent: &starter.map_or_else(String::new, |fence| fence.execution.to_string()),
-            attempt: starter.map_or(0, |fence| fence.attempt.0.into()),
-            epoch: starter.map_or(0, |fence| fence.epoch.0),
-            lease: starter.map_or_else(Bytes::new, |fence| bits(fence.lease.to_bytes())),
-            staged: nodes.is_none(),
-            nodes: nodes.unwrap_or_default(),
-        };
-        let partition = self.inner.partition_of_flow(spec.id());
-        let execution = starter.map(|fence| fence.execution);
-        let answer = self.inner.call(OPERATION, partition, call).await?;
-        let answer =
-            answer.map_err(|refusal| refused_flow(OPERATION, refusal, spec.id(), execution))?;
-        self.inner.advance(OPERATION, &answer.left).await?;
-        Ok(SubmittedFlow::new(spec.id()))
+        let partition = self.inner.keyspace.of_flow(spec.id());
+        self.inner.sharing(OPERATION, partition, || self.inner.hand_in(OPERATION, spec)).await
     }
 
     async fn extend_flow(&self, request: &ExtendFlow) -> Result<ExtendOutcome, EngineError> {
         const OPERATION: &str = "extend_flow";
         request.validate()?;
-        let flow = request.flow_id();
-        let by = request.request_id.to_string();
-        let mut call = calls::ExtendFlow {
-            flow: flow.as_u128(),
-            request: bits(request.request_id.to_bytes()),
-            by: &by,
-            revision: request.expected_revision(),
-            first: request.node_count().into(),
-            count: request.nodes().len() as u64,
-            edges: request.edges().len() as u64,
-            staged: false,
-            nodes: Bytes::new(),
-            touched: Bytes::new(),
-        };
-        let graph = self.inner.whole_graph(flow).await?;
-        let as_expected = graph.revision == request.expected_revision()
-            && graph.nodes.len() == request.node_count() as usize;
-        if as_expected {
-            let known: Vec<_> =
-                graph.nodes.iter().map(|node| (node.key.clone(), node.join)).collect();
-            let known_edges: Vec<_> = graph.edges.iter().map(|edge| (edge.from, edge.to)).collect();
-            let as_it_is = self.inner.flow_record(OPERATION, flow).await?;
-            if let Some(revision) = extended_before(&as_it_is, request) {
-                return Ok(ExtendOutcome::new(revision));
-            }
-            if as_it_is.run.state.is_terminal() || as_it_is.run.cancel.is_some() {
-                return self.inner.extend(call).await;
-            }
-            let request = &*request.drawing_on(&as_it_is.budgets)?;
-            check_graph(&known, &known_edges, request.nodes(), request.edges())?;
-            let keys = known.iter().map(|(key, _)| key);
-            let keys = keys.chain(request.nodes().iter().map(|node| &node.key));
-            let edges = edges_by_node(keys, request.edges());
-            let there = edges.range(..u16::try_from(known.len()).unwrap_or(u16::MAX));
-            let there: Vec<_> = there.collect();
-            at_most("touched_nodes", there.len(), limits::FLOW_EXTENSION_TOUCHED_MAX)?;
-            let mut touched = Packed::default();
-            for (index, edges) in there {
-                touched.push(index.to_string().as_bytes());
-                touched.push(known[usize::from(*index)].0.as_str().as_bytes());
-                touched.push(&edges.children);
-                touched.push(&edges.parents);
-            }
-            call.touched = touched.freeze();
-            let first = request.node_count();
-            let stager = Stager { operation: OPERATION, flow, fingerprint: "", by: &by, first };
-            let nodes = self.inner.one_step(&stager, request.nodes(), &edges).await?;
-            call.staged = nodes.is_none();
-            call.nodes = nodes.unwrap_or_default();
-        }
-        self.inner.extend(call).await
+        let partition = self.inner.keyspace.of_flow(request.flow_id());
+        self.inner.sharing(OPERATION, partition, || self.inner.add_to(OPERATION, request)).await
     }
 
     async fn cancel_flow(&self, request: &CancelFlow) -> Result<CancelFlowOutcome, EngineError> {
@@ -221,6 +140,107 @@ struct Stager<'s> {
 }
 
 impl Inner {
+    /// Hands in a flow whose budgets all have a share where it lies.
+    async fn hand_in(
+        &self,
+        operation: &'static str,
+        spec: &FlowSpec,
+    ) -> Result<SubmittedFlow, EngineError> {
+        let starter = spec.parent().map(starter).transpose()?;
+        let edges = edges_by_node(spec.nodes().iter().map(|node| &node.key), spec.edges());
+        let fingerprint = format!("{:016x}", spec.fingerprint());
+        let stager = Stager {
+            operation,
+            flow: spec.id(),
+            fingerprint: &fingerprint,
+            by: &fingerprint,
+            first: 0,
+        };
+        let nodes = self.one_step(&stager, spec.nodes(), &edges).await?;
+        let call = calls::SubmitFlow {
+            flow: spec.id().as_u128(),
+            fingerprint: &fingerprint,
+            policy: &policy_text(spec),
+            retention: u64::try_from(spec.retention.as_millis()).unwrap_or(u64::MAX),
+            deadline: &spec.deadline.map_or_else(String::new, |at: TimestampMs| at.to_string()),
+            tags: &tag_lines(&spec.tags),
+            count: spec.nodes().len() as u64,
+            edges: spec.edges().len() as u64,
+            parent: &starter.map_or_else(String::new, |fence| fence.execution.to_string()),
+            attempt: starter.map_or(0, |fence| fence.attempt.0.into()),
+            epoch: starter.map_or(0, |fence| fence.epoch.0),
+            lease: starter.map_or_else(Bytes::new, |fence| bits(fence.lease.to_bytes())),
+            staged: nodes.is_none(),
+            nodes: nodes.unwrap_or_default(),
+        };
+        let partition = self.partition_of_flow(spec.id());
+        let execution = starter.map(|fence| fence.execution);
+        let answer = self.call(operation, partition, call).await?;
+        let answer =
+            answer.map_err(|refusal| refused_flow(operation, refusal, spec.id(), execution))?;
+        self.advance(operation, &answer.left).await?;
+        Ok(SubmittedFlow::new(spec.id()))
+    }
+
+    /// Extends a flow by nodes whose budgets all have a share where it lies.
+    async fn add_to(
+        &self,
+        operation: &'static str,
+        request: &ExtendFlow,
+    ) -> Result<ExtendOutcome, EngineError> {
+        let flow = request.flow_id();
+        let by = request.request_id.to_string();
+        let mut call = calls::ExtendFlow {
+            flow: flow.as_u128(),
+            request: bits(request.request_id.to_bytes()),
+            by: &by,
+            revision: request.expected_revision(),
+            first: request.node_count().into(),
+            count: request.nodes().len() as u64,
+            edges: request.edges().len() as u64,
+            staged: false,
+            nodes: Bytes::new(),
+            touched: Bytes::new(),
+        };
+        let graph = self.whole_graph(flow).await?;
+        let as_expected = graph.revision == request.expected_revision()
+            && graph.nodes.len() == request.node_count() as usize;
+        if as_expected {
+            let known: Vec<_> =
+                graph.nodes.iter().map(|node| (node.key.clone(), node.join)).collect();
+            let known_edges: Vec<_> = graph.edges.iter().map(|edge| (edge.from, edge.to)).collect();
+            let as_it_is = self.flow_record(operation, flow).await?;
+            if let Some(revision) = extended_before(&as_it_is, request) {
+                return Ok(ExtendOutcome::new(revision));
+            }
+            if as_it_is.run.state.is_terminal() || as_it_is.run.cancel.is_some() {
+                return self.extend(call).await;
+            }
+            let request = &*request.drawing_on(&as_it_is.budgets)?;
+            check_graph(&known, &known_edges, request.nodes(), request.edges())?;
+            let keys = known.iter().map(|(key, _)| key);
+            let keys = keys.chain(request.nodes().iter().map(|node| &node.key));
+            let edges = edges_by_node(keys, request.edges());
+            let there = edges.range(..u16::try_from(known.len()).unwrap_or(u16::MAX));
+            let there: Vec<_> = there.collect();
+            at_most("touched_nodes", there.len(), limits::FLOW_EXTENSION_TOUCHED_MAX)?;
+            let mut touched = Packed::default();
+            for (index, edges) in there {
+                touched.push(index.to_string().as_bytes());
+                touched.push(known[usize::from(*index)].0.as_str().as_bytes());
+                touched.push(&edges.children);
+                touched.push(&edges.parents);
+            }
+            call.touched = touched.freeze();
+            let first = request.node_count();
+            let stager = Stager { operation, flow, fingerprint: "", by: &by, first };
+            let nodes = self.one_step(&stager, request.nodes(), &edges).await?;
+            call.staged = nodes.is_none();
+            call.nodes = nodes.unwrap_or_default();
+        }
+        self.extend(call).await
+    }
+
     /// The nodes as one argument when they are few; otherwise stages them and answers nothing.
     async fn one_step(
         &self,
@@ -238,8 +258,13 @@ impl Inner {
         }
         // Nothing is staged of a flow that would be refused for them.
         let budgets = nodes.iter().flat_map(|node| node.submission.budgets());
+        let partition = self.keyspace.of_flow(stager.flow);
         for budget in budgets.collect::<BTreeSet<_>>() {
-            self.budget(*budget).await?;
+            if self.keyspace.of_budget(*budget) == partition {
+                self.budget(*budget).await?;
+            } else {
+                self.open_share(stager.operation, partition, *budget).await?;
+            }
         }
         let lanes = nodes.iter().map(|node| &node.submission.lane).collect::<BTreeSet<_>>();
         for lane in lanes {

@@ -13,6 +13,7 @@ mod operator;
 mod packed;
 mod read;
 mod schedule;
+mod share;
 mod signal;
 mod step;
 mod stream;

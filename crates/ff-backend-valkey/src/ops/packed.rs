@@ -10,6 +10,12 @@ const STRING: u8 = 0xdb;
 /// The first byte of an empty string; it has the length of a short one in its low bits.
 const SHORT_STRING: u8 = 0xa0;
 const SHORT_MAX: usize = 31;
+/// The first byte of an empty array, as the library writes it, and most values of such a one.
+const SHORT_ARRAY: u8 = 0x90;
+const SHORT_ARRAY_MAX: u8 = 15;
+/// The first byte of a string whose length follows in two bytes, and in one.
+const STRING_16: u8 = 0xda;
+const STRING_8: u8 = 0xd9;
 const HEAD: usize = 5;
 
 /// What is packed so far.
@@ -50,15 +56,21 @@ impl Packed {
     }
 }
 
-/// The values that are packed in these bytes; `None` when they are not packed values.
+/// The values that are packed in these bytes, here or by the library, which writes shorter heads; `None` when they are
+/// not packed values.
 pub(crate) fn unpacked(bytes: &Bytes) -> Option<Vec<Bytes>> {
     let (mut rest, mut values) = (bytes.clone(), Vec::new());
-    if take(&mut rest, 1)?[0] != ARRAY {
-        return None;
-    }
-    for _ in 0..take(&mut rest, 4)?.get_u32() {
+    let count = match take(&mut rest, 1)?[0] {
+        ARRAY => take(&mut rest, 4)?.get_u32(),
+        short => {
+            u32::from(short.checked_sub(SHORT_ARRAY).filter(|count| *count <= SHORT_ARRAY_MAX)?)
+        }
+    };
+    for _ in 0..count {
         let length = match take(&mut rest, 1)?[0] {
             STRING => usize::try_from(take(&mut rest, 4)?.get_u32()).ok()?,
+            STRING_16 => usize::from(take(&mut rest, 2)?.get_u16()),
+            STRING_8 => usize::from(take(&mut rest, 1)?.get_u8()),
             short => usize::from(short.checked_sub(SHORT_STRING)?),
         };
         values.push(take(&mut rest, length)?);

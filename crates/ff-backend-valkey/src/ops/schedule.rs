@@ -38,31 +38,21 @@ impl ScheduleOps for ValkeyBackend {
             tags: &tag_lines(&request.tags),
             fields: codec::schedule_fields(&made)?,
         };
-        let answer = self.inner.call(OPERATION, partition, call).await?;
-        answer.map(drop).map_err(|refusal| refused(OPERATION, refusal, request.id))
+        let place = self.inner.keyspace.of_schedule(request.id);
+        let create = || async {
+            let answer = self.inner.call(OPERATION, partition, call.clone()).await?;
+            answer.map(drop).map_err(|refusal| refused(OPERATION, refusal, request.id))
+        };
+        self.inner.sharing(OPERATION, place, create).await
     }
 
     async fn adjust_schedule(&self, request: &AdjustSchedule) -> Result<(), EngineError> {
         const OPERATION: &str = "adjust_schedule";
         request.validate()?;
-        let id = request.schedule_id;
-        for _ in 0..TRIES_MAX {
-            let (schedule, now) = self.inner.schedule(OPERATION, id).await?;
-            let next = machine::changed_schedule(&schedule, request, now)?;
-            let call = calls::AdjustSchedule {
-                schedule: id.as_u128(),
-                request: bits(request.request_id.to_bytes()),
-                version: schedule.version,
-                fields: codec::schedule_fields(&next)?,
-            };
-            let partition = self.inner.partition_of_schedule(id);
-            match self.inner.call(OPERATION, partition, call).await? {
-                Ok(_) => return Ok(()),
-                Err(Refusal { code: Code::ScheduleVersion, .. }) => {}
-                Err(refusal) => return Err(refused(OPERATION, refusal, id)),
-            }
-        }
-        Err(EngineError::Contention { operation: OPERATION })
+        let place = self.inner.keyspace.of_schedule(request.schedule_id);
+        self.inner
+            .sharing(OPERATION, place, || self.inner.change_schedule(OPERATION, request))
+            .await
     }
 
     async fn backfill_schedule(
@@ -170,6 +160,32 @@ fn refusal(schedule: &ScheduleRecord, told: &Told, code: &str) -> EngineError {
 }
 
 impl Inner {
+    /// Changes a schedule whose budgets all have a share where it lies.
+    async fn change_schedule(
+        &self,
+        operation: &'static str,
+        request: &AdjustSchedule,
+    ) -> Result<(), EngineError> {
+        let id = request.schedule_id;
+        for _ in 0..TRIES_MAX {
+            let (schedule, now) = self.schedule(operation, id).await?;
+            let next = machine::changed_schedule(&schedule, request, now)?;
+            let call = calls::AdjustSchedule {
+                schedule: id.as_u128(),
+                request: bits(request.request_id.to_bytes()),
+                version: schedule.version,
+                fields: codec::schedule_fields(&next)?,
+            };
+            let partition = self.partition_of_schedule(id);
+            match self.call(operation, partition, call).await? {
+                Ok(_) => return Ok(()),
+                Err(Refusal { code: Code::ScheduleVersion, .. }) => {}
+                Err(refusal) => return Err(refused(operation, refusal, id)),
+            }
+        }
+        Err(EngineError::Contention { operation })
+    }
+
     /// How a schedule stands, and the present of the store.
     async fn schedule(
         &self,

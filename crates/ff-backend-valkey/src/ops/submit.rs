@@ -25,7 +25,7 @@ const OPERATION: &str = "submit";
 impl SubmitOps for ValkeyBackend {
     async fn submit(&self, submission: &Submission) -> Result<Submitted, EngineError> {
         submission.validate()?;
-        let mut outcomes = self.inner.submit_some(&[submission]).await?;
+        let mut outcomes = self.inner.submit_sharing(&[submission]).await?;
         outcomes.pop().unwrap_or_else(|| Err(bad_reply(OPERATION, BadReply("outcome"))))
     }
 
@@ -38,7 +38,7 @@ impl SubmitOps for ValkeyBackend {
             submissions.iter().map(|one| one.validate().err().map(Err)).collect();
         for calls in self.inner.portions(submissions, &outcomes) {
             let some: Vec<&Submission> = calls.iter().map(|index| &submissions[*index]).collect();
-            let answered = self.inner.submit_some(&some).await?;
+            let answered = self.inner.submit_sharing(&some).await?;
             for (index, outcome) in calls.into_iter().zip(answered) {
                 outcomes[index] = Some(outcome);
             }
@@ -71,6 +71,27 @@ impl Inner {
             }
         }
         portions
+    }
+
+    /// Submits to one partition, and once more what draws on budgets that had no share there.
+    async fn submit_sharing(
+        &self,
+        submissions: &[&Submission],
+    ) -> Result<Vec<Result<Submitted, EngineError>>, EngineError> {
+        let mut outcomes = self.submit_some(submissions).await?;
+        for (outcome, one) in outcomes.iter_mut().zip(submissions) {
+            let partition = self.keyspace.of(one.id());
+            while let Err(refused) = outcome {
+                match self.opened_for(OPERATION, partition, refused).await {
+                    Ok(true) => {}
+                    Ok(false) | Err(EngineError::NotFound { .. }) => break,
+                    Err(error) => return Err(error),
+                }
+                let again = self.submit_some(&[one]).await?.pop();
+                *outcome = again.ok_or_else(|| bad_reply(OPERATION, BadReply("outcome")))?;
+            }
+        }
+        Ok(outcomes)
     }
 
     /// Submits to one partition.

@@ -9,10 +9,11 @@ use ff_types::TimestampMs;
 
 use super::firing::Fired;
 use crate::ValkeyBackend;
-use crate::call::BadReply;
+use crate::call::{BadReply, Values};
 use crate::calls::{Tick, TickAnswer};
 use crate::failures::bad_reply;
 use crate::inner::Inner;
+use crate::reply::Reply;
 use crate::waits::{Rest, within};
 
 /// Most executions that one call of the function handles: it holds the server up.
@@ -107,7 +108,7 @@ impl Inner {
     ) -> Result<Ticked, EngineError> {
         let (outcome, broken) = (TickOutcome::default(), String::new());
         let mut ticked = Ticked { outcome, until_due: None, broken, has_schedules: false };
-        for partition in &self.keyspace.partitions {
+        for (number, partition) in self.keyspace.partitions.iter().enumerate() {
             loop {
                 let left = u64::from(limit.saturating_sub(ticked.outcome.handled()));
                 let most = left.min(PER_CALL);
@@ -126,6 +127,12 @@ impl Inner {
                 if !due.is_empty() {
                     fired = Some(self.fire(partition, tag, due, answer.now).await?);
                 }
+                for due in std::mem::take(&mut answer.shares) {
+                    // Its timer is set for another try, and the rest of this partition is not held up.
+                    if let Err(error) = self.advance_due(number, due).await {
+                        tracing::warn!(%error, "a share of a budget is advanced later");
+                    }
+                }
                 let handled = ticked.add(&answer, fired.as_ref())?;
                 let done = u64::from(handled) < most && !answer.cut_off;
                 if done || most < PER_CALL {
@@ -138,6 +145,21 @@ impl Inner {
         }
         // Everything else was handled, and these are tried again after a while.
         Err(EngineError::Corrupt { what: format!("due entries: {}", ticked.broken.trim_end()) })
+    }
+}
+
+impl Inner {
+    /// Advances what one call of `tick` found: the share of a budget in that partition, or the shares of one that
+    /// lies there.
+    async fn advance_due(&self, number: usize, due: Reply) -> Result<(), EngineError> {
+        let mut values = Values::new(due.into_array().unwrap_or_default());
+        let bad = |bad| bad_reply(OPERATION, bad);
+        let budget = values.text().map_err(bad)?.parse();
+        let budget = budget.map_err(|_| bad_reply(OPERATION, BadReply("id")))?;
+        match values.text().map_err(bad)?.as_str() {
+            "" => self.advance_share(OPERATION, number, budget, "").await,
+            others => self.advance_shares(OPERATION, others, budget).await,
+        }
     }
 }
 

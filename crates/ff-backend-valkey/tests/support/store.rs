@@ -139,7 +139,7 @@ impl Store {
 
     fn is_constant(key: &str) -> bool {
         let stays = key.rsplit_once("}:").is_some_and(|(_, rest)| {
-            ["B", "L", "M:", "N:"].iter().any(|start| rest.starts_with(start))
+            ["B", "L", "M:", "N:", "X:"].iter().any(|start| rest.starts_with(start))
         });
         key.ends_with(":mark") || key.ends_with(":clock") || key.ends_with(":h") || stays
     }
@@ -165,6 +165,7 @@ impl Store {
                 .collect();
             check_partition(&part, &mut faults);
         }
+        budgets::check_shares(&self.partitions, &all, &mut faults);
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 }

@@ -135,7 +135,7 @@ impl BudgetWindow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CreateBudget {
-    /// The id. Executions that draw on the budget take its placement bits.
+    /// The id. Executions that name the budget first take its placement bits.
     pub id: BudgetId,
     /// What it counts, 1..=16 dimensions, and the limits of each.
     pub limits: BTreeMap<String, BudgetLimit>,

@@ -157,25 +157,34 @@ impl FlowSpec {
         &self.edges
     }
 
-    /// Lets every node that is added from now on, also by an extension, draw on these budgets, which have one
-    /// placement. The id takes its placement bits from the first.
+    /// Lets every node that is added from now on, also by an extension, draw on these budgets. The id takes its
+    /// placement bits from the first, unless that of a parent is given.
     ///
     /// # Errors
-    /// [`EngineError::Validation`] when the flow has nodes, or is a child flow that is placed elsewhere.
+    /// [`EngineError::Validation`] when the flow has nodes.
     pub fn with_budgets(
         mut self,
         budgets: impl IntoIterator<Item = BudgetId>,
     ) -> Result<Self, EngineError> {
-        self.budgets.extend(budgets);
-        let Some(first) = self.budgets.first() else { return Ok(self) };
-        if self.id.shard() != first.shard() {
-            if self.parent.is_some() || !self.nodes.is_empty() {
-                let problem = "are placed elsewhere than the parent or the nodes of the flow";
-                return Err(EngineError::validation("budgets", problem));
-            }
+        let places = self.budgets.is_empty() && self.parent.is_none();
+        self = self.with_shared_budgets(budgets)?;
+        if let Some(first) = self.budgets.first().filter(|_| places) {
             self.id = self.id.with_shard(first.shard());
         }
-        named_before(&self.nodes, &self.budgets).map(|()| self)
+        Ok(self)
+    }
+
+    /// The same, and the flow stays where it is placed without them.
+    ///
+    /// # Errors
+    /// [`EngineError::Validation`] when the flow has nodes.
+    pub fn with_shared_budgets(
+        mut self,
+        budgets: impl IntoIterator<Item = BudgetId>,
+    ) -> Result<Self, EngineError> {
+        let before = self.budgets.len();
+        self.budgets.extend(budgets);
+        named_before(&self.nodes, &self.budgets[before..]).map(|()| self)
     }
 
     /// The budgets that every node draws on.

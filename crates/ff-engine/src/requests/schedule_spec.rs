@@ -185,7 +185,7 @@ pub struct ScheduleSpec {
     /// When it recurs.
     pub recurrence: Recurrence,
     /// What is submitted at each occurrence. Its id does not count: each occurrence has its own. It has no
-    /// idempotency key, delay or deadline, and draws on budgets that have the placement of the schedule.
+    /// idempotency key, delay or deadline.
     pub work: Submission,
     /// Each occurrence is put off by a part of this, which follows from the schedule and the occurrence;
     /// at most 24 h and at most the interval.

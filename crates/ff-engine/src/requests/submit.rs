@@ -44,6 +44,9 @@ pub struct Submission {
     idempotency: Option<Idempotency>,
     #[serde(default)]
     budgets: Vec<BudgetId>,
+    /// The budget whose placement it took.
+    #[serde(default)]
+    placed_by: Option<BudgetId>,
     /// What an attempt is expected to use: reserved on the budgets when one starts.
     #[serde(default)]
     pub estimate: UsageDimensions,
@@ -120,6 +123,7 @@ impl Submission {
             deadline: None,
             idempotency: None,
             budgets: Vec::new(),
+            placed_by: None,
             estimate: UsageDimensions::default(),
             occurrence: None,
         }
@@ -195,7 +199,7 @@ impl Submission {
     /// the execution it names.
     #[must_use]
     pub fn with_idempotency(mut self, idempotency: Idempotency) -> Self {
-        if self.budgets.is_empty() {
+        if self.placed_by.is_none() {
             let mut hash = Xxh3::new();
             feed(&mut hash, self.kind.as_str().as_bytes());
             feed(&mut hash, idempotency.key.as_str().as_bytes());
@@ -205,16 +209,23 @@ impl Submission {
         self
     }
 
-    /// Draws on a budget, beside those that were named before: at most 4, which have the same placement
-    /// bits.
+    /// Draws on a budget, beside those that were named before: at most 4.
     ///
-    /// The id takes its placement bits from the first, so that a store can take lease and budget in one
-    /// step. An idempotency key counts among the submissions that name the same budget first.
+    /// The id takes its placement bits from the first that is named so, and a store can take lease and budget in
+    /// one step. An idempotency key counts among the submissions that name the same budget first.
     #[must_use]
     pub fn with_budget(mut self, budget: BudgetId) -> Self {
-        if self.budgets.is_empty() {
+        if self.placed_by.is_none() {
+            self.placed_by = Some(budget);
             self.id = self.id.with_shard(budget.shard());
         }
+        self.with_shared_budget(budget)
+    }
+
+    /// Draws on a budget as well, and stays where it is placed without it. A divided store reserves in two
+    /// phases then, when the two lie apart.
+    #[must_use]
+    pub fn with_shared_budget(mut self, budget: BudgetId) -> Self {
         self.budgets.push(budget);
         self
     }
@@ -231,10 +242,15 @@ impl Submission {
         &self.budgets
     }
 
-    /// In which the idempotency key is unique, beside the namespace: kind, key, and the first budget.
+    /// The budget whose placement it took, if any.
+    pub const fn placed_by(&self) -> Option<BudgetId> {
+        self.placed_by
+    }
+
+    /// In which the idempotency key is unique, beside the namespace: kind, key, and the budget that places it.
     pub fn key_scope(&self) -> Option<(&TaskKind, &IdempotencyKey, Option<BudgetId>)> {
         let idempotency = self.idempotency.as_ref()?;
-        Some((&self.kind, &idempotency.key, self.budgets.first().copied()))
+        Some((&self.kind, &idempotency.key, self.placed_by))
     }
 
     /// The occurrence of a schedule that it is, if it is one.
@@ -301,10 +317,6 @@ impl Submission {
         for (index, budget) in self.budgets.iter().enumerate() {
             if self.budgets[..index].contains(budget) {
                 return Err(EngineError::validation("budgets", "names a budget twice"));
-            }
-            if budget.shard() != self.id.shard() {
-                let problem = "names one whose placement is not that of the execution";
-                return Err(EngineError::validation("budgets", problem));
             }
         }
         if self.estimate.dedup_key.is_some() {

@@ -9,9 +9,29 @@ use crate::requests::{AdjustBudget, BudgetView, CreateBudget, ListBudgets};
 /// Budgets: how much the executions that draw on them may use.
 ///
 /// An execution names its budgets when it is submitted, alone or as a member of a flow
-/// `[budget.flow_members_draw_on_it]`, and its id takes their placement; another is refused
-/// `[budget.placement_is_checked]`. An idempotency key counts beside the first budget
+/// `[budget.flow_members_draw_on_it]`, and its id takes the placement of the first, unless that is shared
+/// `[budget.first_budget_places]`. An idempotency key counts beside the budget that places it
 /// `[budget.idempotency_key_counts_beside_the_budget]`.
+///
+/// What follows holds at once of a budget that has the placement of what draws on it. A divided store may keep others
+/// elsewhere, and reserves of those in two phases: first the place of the execution is granted some of the budget, which
+/// counts as reserved from then on, and then a claim takes lease and reservation together. Of these the same holds, the
+/// order among places included, within some milliseconds of maintenance, or a second and those where it says a while:
+///
+/// - An attempt starts when its estimate is reserved, and what it reports is used within a while
+///   `[budget.shared_is_reserved_and_settled]`, as in flows, by extensions and by schedules
+///   `[budget.shared_flow_draws_on_it]`. Without room it is blocked until there is some
+///   `[budget.shared_without_room_blocks]`, as when a lease ends elsewhere `[budget.shared_goes_back_with_the_lease]`, or a window
+///   begins `[budget.shared_window_lets_go_on]`, in the order of places `[budget.shared_waits_in_order]`.
+/// - A report over the reservation is counted when the budget has room, and else a breach
+///   `[budget.shared_report_needs_room]`; of a soft limit it says what is known at its place
+///   `[budget.shared_soft_limit_is_told]`.
+/// - One that cannot have room fails, if the budget says so `[budget.shared_used_up_fails_them]`, or holds up nobody
+///   `[budget.shared_impossible_is_set_aside]`.
+/// - What is used and reserved never pass a hard limit together, not for a moment
+///   `[budget.shared_never_overshoots]`. An unknown budget is not found `[budget.shared_unknown_is_not_found]`.
+///
+/// Of all of them:
 ///
 /// - A claim takes the lease and reserves the estimate of the execution in one step
 ///   `[budget.estimate_is_reserved_with_the_lease]`, once, however often it is repeated

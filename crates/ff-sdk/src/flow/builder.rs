@@ -39,6 +39,7 @@ struct Parts {
     retention: Option<Duration>,
     tags: Tags,
     budgets: Vec<BudgetId>,
+    shared_budgets: Vec<BudgetId>,
 }
 
 impl Default for Flow {
@@ -110,11 +111,20 @@ impl Flow {
     }
 
     /// Lets every node, also one that an extension adds, draw on a budget, in front of those that its job names:
-    /// at most 4, which lie in one place.
+    /// at most 4 in all. The flow lies where the first of these budgets does, unless it is a child flow.
     #[must_use]
     pub fn budget(self, budget: BudgetId) -> Self {
         self.set(|parts| {
             parts.budgets.push(budget);
+            Ok(())
+        })
+    }
+
+    /// The same for a budget that the flow does not lie beside: see [`Job::shared_budget`](crate::Job::shared_budget).
+    #[must_use]
+    pub fn shared_budget(self, budget: BudgetId) -> Self {
+        self.set(|parts| {
+            parts.shared_budgets.push(budget);
             Ok(())
         })
     }
@@ -196,9 +206,10 @@ impl Parts {
         let spec = empty.with_policy(self.policy).with_tags(self.tags.clone());
         let mut spec = spec.with_budgets(self.budgets.iter().copied())?;
         if given.is_some_and(|id| id != spec.id()) {
-            let problem = "is placed elsewhere than the budgets: take one of `new_flow_id_beside`";
+            let problem = "is placed elsewhere than its budget: take one of `new_flow_id_beside`, or share the budget";
             return Err(EngineError::validation("id", problem));
         }
+        spec = spec.with_shared_budgets(self.shared_budgets.iter().copied())?;
         spec.deadline = self.deadline.map(|at| at.resolve(now));
         if let Some(retention) = self.retention {
             spec.retention = retention;

@@ -1,5 +1,5 @@
 //! Budgets, by theme.
 
 areas! {
-    flow report reservation spec waiting window
+    flow report reservation sharing spec waiting window
 }

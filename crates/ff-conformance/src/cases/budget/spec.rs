@@ -21,7 +21,7 @@ pub(crate) const CASES: &[Case] = &cases!["budget":
     describe_shows_all,
     listing_is_stable,
     adjust_repeat_is_harmless,
-    placement_is_checked,
+    first_budget_places,
     idempotency_key_counts_beside_the_budget,
     report_only_hands_out,
 ];
@@ -238,23 +238,34 @@ pub(crate) async fn adjust_repeat_is_harmless(fx: Fixture) -> CaseResult {
     Ok(())
 }
 
-/// An execution is placed where its first budget is; another budget has to be placed there too.
-pub(crate) async fn placement_is_checked(fx: Fixture) -> CaseResult {
+/// An execution and a flow are placed where the budget is that they name first, and one that is shared places
+/// nothing: an idempotency key does then, whichever budgets are shared.
+pub(crate) async fn first_budget_places(fx: Fixture) -> CaseResult {
     let here = CreateBudget::new(fx.ids.together(1).budget_id());
     let there = CreateBudget::new(fx.ids.together(2).budget_id());
     for request in [&here, &there] {
         fx.make(&request.clone().with_limit(TOKENS, BudgetLimit::hard(1))).await?;
     }
-    let one = fx.submission("task")?.with_budget(here.id);
-    ensure_eq!(one.id().shard(), here.id.shard());
-    fx.submit(&one).await?;
+    let both = fx.submission("task")?.with_shared_budget(there.id).with_budget(here.id);
+    let both = both.with_budget(fx.budget_of(1).await?);
+    ensure_eq!(both.id().shard(), here.id.shard());
+    let id = fx.submit(&both).await?;
+    ensure_eq!(fx.describe(id).await?.budgets, both.budgets());
 
-    let both = fx.submission("task")?.with_budget(here.id).with_budget(there.id);
-    assert_invalid(fx.backend.submit(&both).await, "budgets")?;
-    let spec = FlowSpec::new(fx.ids.flow_id()).with_budgets([here.id])?;
+    let spec = FlowSpec::new(fx.ids.together(7).flow_id()).with_shared_budgets([there.id])?;
+    ensure_eq!(spec.id().shard(), 7);
+    let spec = FlowSpec::new(spec.id()).with_budgets([here.id, there.id])?;
     ensure_eq!(spec.id().shard(), here.id.shard());
-    let node = FlowNode::new(NodeKey::new("a")?, fx.submission("node")?.with_budget(there.id));
-    assert_invalid(fx.backend.submit_flow(&spec.with_node(node)).await, "budgets")
+
+    let keyed = |budget| -> CaseResult<Submission> {
+        let key = Idempotency::new(IdempotencyKey::new("order-8")?);
+        Ok(fx.submission("task")?.with_shared_budget(budget).with_idempotency(key))
+    };
+    let (one, other) = (keyed(here.id)?, keyed(there.id)?);
+    ensure_eq!(one.id().shard(), other.id().shard());
+    let first = fx.submit(&one).await?;
+    ensure_eq!(fx.submit(&other).await?, first, "a shared budget takes no part in the key");
+    Ok(())
 }
 
 /// One key names one execution among those that name the same budget first, and another beside another.

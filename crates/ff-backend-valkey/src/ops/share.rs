@@ -1,0 +1,135 @@
+//! Shares: what a partition holds of a budget that lies in another, its home. A reservation of it has two
+//! phases: the home grants, and then a claim takes lease and reservation from the share in one step.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use ff_engine::{EngineError, Entity};
+use ff_types::BudgetId;
+
+use crate::call::BadReply;
+use crate::calls::{self, Code};
+use crate::codec::{self, Fields};
+use crate::failures::bad_reply;
+use crate::inner::Inner;
+
+/// Most messages in a row. What is left is said by the next tick.
+const MESSAGES_MAX: usize = 16;
+
+impl Inner {
+    /// Makes a call about the partition of this number, again once it has the shares of budgets that it
+    /// was refused for: one that lies elsewhere is not found there before.
+    pub(super) async fn sharing<T, F>(
+        &self,
+        operation: &'static str,
+        partition: usize,
+        call: impl Fn() -> F,
+    ) -> Result<T, EngineError>
+    where
+        F: Future<Output = Result<T, EngineError>>,
+    {
+        loop {
+            match call().await {
+                Err(error) if self.opened_for(operation, partition, &error).await? => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Whether a share was opened by which a call that was refused with this goes on.
+    pub(super) async fn opened_for(
+        &self,
+        operation: &'static str,
+        partition: usize,
+        refused: &EngineError,
+    ) -> Result<bool, EngineError> {
+        let EngineError::NotFound { entity: Entity::Budget, id: Some(id) } = refused else {
+            return Ok(false);
+        };
+        let Ok(budget) = id.parse() else { return Ok(false) };
+        self.open_share(operation, partition, budget).await
+    }
+
+    /// Makes the share of a budget in a partition. Answers whether it was not there before: never where the
+    /// budget lies.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`] when there is no such budget.
+    pub(super) async fn open_share(
+        &self,
+        operation: &'static str,
+        partition: usize,
+        budget: BudgetId,
+    ) -> Result<bool, EngineError> {
+        if self.keyspace.of_budget(budget) == partition {
+            return Ok(false);
+        }
+        let home = calls::DescribeBudget { budget: budget.as_u128() };
+        let home = self.call(operation, self.partition_of_budget(budget), home).await?;
+        let home = home.map_err(|_| EngineError::budget_not_found(budget))?;
+        let fields = Fields::of(home.fields);
+        let fields = fields.ok_or_else(|| bad_reply(operation, BadReply("list of fields")))?;
+        let text = |name: &str| {
+            let value = fields.get(name).map_or(Ok(""), |value| std::str::from_utf8(value));
+            value.map_err(|_| bad_reply(operation, BadReply("text")))
+        };
+        let call = calls::OpenShare {
+            budget: budget.as_u128(),
+            made: text("s")?,
+            generation: text("ge")?,
+            tags: text("tg")?,
+            figures: &codec::figures_text(&fields),
+        };
+        let opened = self.call(operation, &self.keyspace.partitions[partition], call).await?;
+        opened.map(|opened| opened.made).map_err(|_| bad_reply(operation, BadReply("flag")))
+    }
+
+    /// Lets the share of a budget in a partition tell its home how it stands, and get what it needs: for
+    /// those that wait in it, and `urgent` amounts, as text. Harmless when somebody else does the same.
+    pub(super) async fn advance_share(
+        &self,
+        operation: &'static str,
+        partition: usize,
+        budget: BudgetId,
+        urgent: &str,
+    ) -> Result<(), EngineError> {
+        let (mut answer, mut urgent) = (Bytes::new(), urgent);
+        for _ in 0..MESSAGES_MAX {
+            let call = calls::AdvanceShare { budget: budget.as_u128(), answer, urgent };
+            let said = self.call(operation, &self.keyspace.partitions[partition], call).await?;
+            let said = said.map_err(|_| bad_reply(operation, BadReply("message")))?;
+            if said.message.is_empty() {
+                return Ok(());
+            } else if said.asked {
+                urgent = "";
+            }
+            let share = partition.to_string();
+            let (budget_id, message) = (budget.as_u128(), said.message);
+            let call = calls::SettleShare { budget: budget_id, share: &share, message };
+            let heard = self.call(operation, self.partition_of_budget(budget), call).await?;
+            answer = match heard {
+                Ok(heard) => heard.answer,
+                Err(refusal) if refusal.code == Code::BudgetNotFound => {
+                    return Err(EngineError::budget_not_found(budget));
+                }
+                Err(_) => return Err(bad_reply(operation, BadReply("answer"))),
+            };
+        }
+        Ok(())
+    }
+
+    /// The same for shares in the partitions of these numbers, joined by spaces.
+    pub(super) async fn advance_shares(
+        &self,
+        operation: &'static str,
+        partitions: &str,
+        budget: BudgetId,
+    ) -> Result<(), EngineError> {
+        for number in partitions.split_ascii_whitespace() {
+            let known = number.parse().ok().filter(|at| *at < self.keyspace.partitions.len());
+            let partition = known.ok_or_else(|| bad_reply(operation, BadReply("partition")))?;
+            self.advance_share(operation, partition, budget, "").await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,66 @@
+--- Lets those go on that wait in a share of a budget, as far as it has room, and says what its home is to be told: an
+--- answer of the home leads to the next message, until there is none.
+---
+--- @flags allow-oom
+--- @arg budget id
+--- @arg answer bytes  of the home to the message before, see `share_messages`; empty for the first call
+--- @arg urgent text   what is needed at once, see `amounts`
+--- @ok message bytes  for the home, or empty
+--- @ok asked   flag   whether it says what is needed at once
+local budget = require("budget")
+local budget_line = require("budget_line")
+local clock = require("clock")
+local number = require("number")
+local places = require("places")
+local record = require("record")
+local reply = require("reply")
+local share = require("share")
+local share_line = require("share_line")
+local share_messages = require("share_messages")
+
+--- How much later it is looked at again when some went on.
+local LOOK_AGAIN_MS = 1000
+
+--- When it is looked at next, unless it says something, and whether what nobody uses is to go back now.
+local function next_look(b, now, admitted, stopped, more)
+  if more or stopped == "full" then
+    return number.text(now), false
+  end
+  local at = stopped and number.text(number.later(now, admitted and LOOK_AGAIN_MS or budget.LINE_LOOK_MS))
+  return number.earlier(at, b.f.gb), b.f.gb ~= nil and tonumber(b.f.gb) <= now and not admitted
+end
+
+return function(partition, id, answer, urgent)
+  local now = clock.now_ms(partition)
+  local b = budget.load(partition, id)
+  if not b or not b.f.fi then
+    return reply.ok("", "0")
+  elseif answer ~= "" then
+    share_messages.hear(b, answer, now)
+  end
+  if b.f.so then
+    share_messages.again(b, now)
+    budget.save(b, now)
+    return reply.ok(b.f.so, "0")
+  end
+  local moved = {}
+  local admitted, _, stopped, full = budget_line.move(b, moved, now)
+  local more = budget_line.move_back(b, moved)
+  local at, gives_back = next_look(b, now, admitted, stopped, more)
+  record.set(b, "la", at)
+  budget.save(b, now)
+  for _, r in ipairs(moved) do
+    places.commit(r, now)
+  end
+  b = budget.load(partition, id)
+  local waiting, message = share_line.waiting(b), ""
+  if answer == "" or urgent ~= "" or gives_back or share_messages.wants(waiting) ~= b.f.sw then
+    if gives_back then
+      share.give_back(b)
+      full = b
+    end
+    message = share_messages.next(b, waiting, share.free(full), urgent, now)
+    budget.save(b, now)
+  end
+  return reply.ok(message, urgent ~= "" and "1" or "0")
+end

@@ -1,0 +1,90 @@
+--- The share of a budget that lies elsewhere, its home: what the home has granted to this partition, in hand as a budget
+--- whose hard limits are just that. What is used of it is told to the home and taken off again: see `share_messages`.
+local dimensions = require("dimensions")
+local memo = require("memo")
+local number = require("number")
+local record = require("record")
+
+local share = {}
+
+--- How long it keeps what nobody uses, and does not tell what is used.
+share.KEPT_MS = 1000
+--- How old what is known of the home may be to decide that it is used up.
+local FRESH_MS = 1000
+
+local FIGURE = "(%S+) (%S+) (%S+) (%d+) (%d+)"
+local figures = memo.of(function(text)
+  local found = {}
+  for name, soft, hard, used, reserved in string.gmatch(text, FIGURE) do
+    found[name] = {
+      name = name, soft = tonumber(soft), hard = tonumber(hard), used = used + 0, reserved = reserved + 0,
+    }
+  end
+  return found
+end)
+
+--- How each dimension stood at home when it was last heard of, by its name.
+function share.home(b)
+  return figures(b.f.fi)
+end
+
+--- How a dimension of a budget in hand stands in all of it: of a share, as the home was last heard of and with what it
+--- has not been told yet.
+function share.in_all(b, limit)
+  local home = b.f.fi and share.home(b)[limit.name]
+  if not home then
+    return limit
+  end
+  return { soft = home.soft, hard = home.hard, used = home.used + limit.used, reserved = home.reserved }
+end
+
+--- Whether what is known of the home is so fresh that it decides.
+function share.is_fresh(b, now)
+  local age = now - (b.f.fa or 0)
+  return age >= 0 and age <= FRESH_MS and (b.f.we == nil or now < tonumber(b.f.we))
+end
+
+--- Notes that what it holds is used or came back, or that others wait now than before, for which it is looked at once.
+function share.note(b, now, waiting)
+  if waiting then
+    record.set_number(b, "la", now)
+  elseif not b.f.gb then
+    record.set_number(b, "gb", number.later(now, share.KEPT_MS))
+    record.set(b, "la", number.earlier(b.f.la, b.f.gb))
+  end
+end
+
+--- Holds this much of a dimension, or whatever is used when that is nil.
+function share.hold(limit, hard)
+  dimensions.bound(limit, "-", hard and number.text(hard) or "-")
+end
+
+--- What nobody uses of each limited dimension of a budget in hand, by its name.
+function share.free(b)
+  local free = {}
+  for _, limit in ipairs(b.limits) do
+    free[limit.name] = limit.hard and math.max(limit.hard - limit.used - limit.reserved, 0) or nil
+  end
+  return free
+end
+
+--- Gives back what a lease has left, as amounts, when others wait for it: they have it before those that come later here.
+function share.let_go(b, left)
+  for _, limit in ipairs(b.limits) do
+    local free = limit.hard and math.min(left[limit.name] or 0, limit.hard - limit.used - limit.reserved) or 0
+    if free > 0 then
+      share.hold(limit, limit.hard - free)
+    end
+  end
+end
+
+--- Gives back what nobody uses.
+function share.give_back(b)
+  for _, limit in ipairs(b.limits) do
+    if limit.hard then
+      share.hold(limit, limit.used + limit.reserved)
+    end
+  end
+end
+
+return share

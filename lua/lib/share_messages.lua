@@ -1,0 +1,95 @@
+--- What a share tells its home, and hears from it.
+---
+--- A message is packed: number, what was settled in all, what the share holds, how much of that is free, what the first
+--- in line needs, and all of them together, the place of the first, how many wait, whether some are set aside, and what
+--- is needed at once. The answer is number, what is granted, how the home stands, when its window ends, its generation, and
+--- whether others wait. The home answers one message always alike, and no other is sent before that.
+local amounts = require("amounts")
+local number = require("number")
+local packed = require("packed")
+local record = require("record")
+local share = require("share")
+
+local share_messages = {}
+
+--- When a message that is not answered is sent again.
+local AGAIN_MS = 1000
+
+local function text(found)
+  return amounts.text(found) or ""
+end
+
+--- What is told of those that wait, as text or nil.
+function share_messages.wants(waiting)
+  local wants = waiting.score and waiting.score .. " " .. text(waiting.least)
+  return wants or waiting.aside and "aside" or nil
+end
+
+--- Settles what is used; answers what was settled in all, and what the share holds.
+local function settle(b)
+  local all, held = {}, {}
+  for name, amount in pairs(amounts.read(b.f.su)) do
+    all[name] = amount
+  end
+  for _, limit in ipairs(b.limits) do
+    local name, used = limit.name, limit.used
+    all[name] = math.min((all[name] or 0) + used, amounts.MAX)
+    limit.used = 0
+    if limit.hard then
+      share.hold(limit, math.max(limit.hard - used, limit.reserved))
+    end
+    held[name] = limit.hard or limit.reserved
+  end
+  return all, held
+end
+
+--- The next message: who is `waiting`, how much is `free`, and what is `urgent`, as text.
+function share_messages.next(b, waiting, free, urgent, now)
+  local all, held = settle(b)
+  record.set(b, "su", amounts.text(all))
+  record.set(b, "gb", nil)
+  record.set_number(b, "sn", (b.f.sn or 0) + 1)
+  record.set(b, "sw", share_messages.wants(waiting))
+  record.set(b, "so", cmsgpack.pack({
+    b.f.sn, text(all), text(held), text(free), text(waiting.least), text(waiting.all), waiting.score or "",
+    number.text(waiting.count), waiting.aside and "1" or "", urgent,
+  }))
+  share_messages.again(b, now)
+  for _, unused in pairs(share.free(b)) do
+    if unused > 0 then
+      share.note(b, now)
+    end
+  end
+  return b.f.so
+end
+
+--- Has the message sent again later, unless it is answered.
+function share_messages.again(b, now)
+  record.set_number(b, "la", number.later(now, AGAIN_MS))
+end
+
+--- Takes an answer. One to an earlier message says nothing new; a home that is ahead has heard of what is lost here.
+function share_messages.hear(b, answer, now)
+  local values = packed.read(answer)
+  local ahead = values[1] - (b.f.sn or 0)
+  if ahead < 0 or (ahead == 0 and not b.f.so) then
+    return
+  end
+  record.set(b, "sn", values[1])
+  record.set(b, "so", nil)
+  record.set(b, "fi", values[3])
+  record.set_number(b, "fa", now)
+  record.set(b, "we", values[4] ~= "" and values[4] or nil)
+  record.set(b, "ge", values[5])
+  record.set(b, "co", values[6] ~= "" and values[6] or nil)
+  local granted, home = amounts.read(ahead == 0 and values[2] or nil), share.home(b)
+  for _, limit in ipairs(b.limits) do
+    local held = (limit.hard or limit.reserved) + (granted[limit.name] or 0)
+    share.hold(limit, home[limit.name].hard and held or nil)
+  end
+  if next(granted) then
+    share.note(b, now)
+  end
+end
+
+return share_messages

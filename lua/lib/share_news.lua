@@ -1,0 +1,62 @@
+--- What a budget has to tell its shares: their names are in its field `nw` until they ask.
+local budget = require("budget")
+local record = require("record")
+local shares = require("shares")
+
+local share_news = {}
+
+--- Whether there is something to tell a share.
+function share_news.has(b, name)
+  return b.f.nw and string.find(" " .. b.f.nw .. " ", " " .. name .. " ", 1, true) ~= nil
+end
+
+--- Notes that a share has to be told something. It stays until it asks.
+function share_news.tell(b, name)
+  if not share_news.has(b, name) then
+    record.set(b, "nw", (b.f.nw and b.f.nw .. " " or "") .. name)
+  end
+end
+
+--- Has those told that have set some aside in an earlier generation of the budget.
+function share_news.tell_those_aside(b)
+  if not b.f.sa then
+    return
+  end
+  record.set(b, "sa", nil)
+  shares.each(b, function(one)
+    if one.told ~= "" then
+      record.set(b, "sa", "1")
+      if one.told + 0 < budget.generation(b) then
+        share_news.tell(b, one.name)
+      end
+    end
+  end)
+end
+
+--- Has those told that hold some of a budget, when the first is about to wait in its line.
+function share_news.line_begins(b, now)
+  if b.f.wl or not b.f.sh then
+    return
+  end
+  shares.each(b, function(one)
+    if one.held ~= "" and one.contended == "" then
+      share_news.tell(b, one.name)
+      record.set_number(b, "la", now)
+    end
+  end)
+end
+
+--- Notes that it has asked.
+function share_news.heard(b, name)
+  if share_news.has(b, name) then
+    local names = {}
+    for other in string.gmatch(b.f.nw, "%d+") do
+      if other ~= name then
+        names[#names + 1] = other
+      end
+    end
+    record.set(b, "nw", names[1] and table.concat(names, " "))
+  end
+end
+
+return share_news
