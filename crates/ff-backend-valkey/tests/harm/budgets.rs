@@ -9,7 +9,7 @@ use std::time::Duration;
 use ff_conformance::{CaseError, CaseResult};
 use ff_engine::{
     AdjustBudget, AdjustLane, BudgetLimit, CreateBudget, EngineBackend, EngineError, LaneSettings,
-    UsageOutcome,
+    Submission, UsageOutcome,
 };
 use ff_types::backend::UsageDimensions;
 use ff_types::{BudgetId, LaneKey};
@@ -30,6 +30,9 @@ const AT_ONCE_IN_LANE: u32 = 3;
 const AT_ONCE_OF_KEY: u32 = 2;
 /// For how many there is room before the limit is raised, again and again.
 const AT_ONCE: u64 = 6;
+/// How a submission draws on the budget.
+type Drawing = fn(Submission, BudgetId) -> Submission;
+
 const TOKENS: &str = "output_tokens";
 const MAX_WAIT: Duration = Duration::from_secs(1);
 const GOES_ON: Duration = Duration::from_secs(30);
@@ -78,9 +81,19 @@ async fn work(site: Site, done: Arc<AtomicU64>) -> CaseResult {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_budget_is_exact_over_kills_and_lost_leases() -> CaseResult {
+    is_exact(1, Submission::with_budget).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shared_budget_is_exact_over_kills_and_lost_leases() -> CaseResult {
+    is_exact(3, Submission::with_shared_budget).await
+}
+
+/// Drains a lane of as many partitions, whose executions draw on one budget, while the server is killed.
+async fn is_exact(partitions: u16, drawing: Drawing) -> CaseResult {
     let options = Options::new().config("appendonly", "yes").config("appendfsync", "always");
     let mut server = Server::start(&options)?;
-    let site = Site::new(server.url(), 1)?;
+    let site = Site::new(server.url(), partitions)?;
     let backend = site.connect().await?;
     // Room for a part of it; the rest waits until it is raised, step by step.
     let budget = CreateBudget::new(site.ids.budget_id())
@@ -94,7 +107,7 @@ async fn a_budget_is_exact_over_kills_and_lost_leases() -> CaseResult {
     for number in 0..EXECUTIONS {
         let key = LaneKey::new(format!("key-{}", number % 3))?;
         let submission = site.submission()?.with_lane_key(key);
-        let submission = submission.with_budget(budget.id).with_estimate(tokens(ESTIMATE));
+        let submission = drawing(submission, budget.id).with_estimate(tokens(ESTIMATE));
         patiently(|| backend.submit(&submission)).await?;
     }
     let done = Arc::new(AtomicU64::new(0));
@@ -113,7 +126,9 @@ async fn a_budget_is_exact_over_kills_and_lost_leases() -> CaseResult {
             ensure(used + reserved <= hard, || format!("{used} + {reserved} of {hard}"))?;
             let view = patiently(|| backend.describe_lane(&lane)).await?;
             let held = view.leases + view.tokens;
-            ensure(held <= AT_ONCE_IN_LANE.into(), || format!("{view:?}"))?;
+            ensure(held <= u64::from(AT_ONCE_IN_LANE) * u64::from(partitions), || {
+                format!("{view:?}")
+            })?;
             let is_over = done.load(Ordering::Relaxed) >= EXECUTIONS;
             Ok((is_over || used + ESTIMATE > hard).then_some(()))
         })
@@ -134,9 +149,14 @@ async fn a_budget_is_exact_over_kills_and_lost_leases() -> CaseResult {
     while let Some(worker) = working.join_next().await {
         worker??;
     }
+    until("everything is settled", GOES_ON, || async {
+        let [used, reserved, _] = stands(backend.as_ref(), budget.id).await?;
+        ensure(used <= EXECUTIONS * ESTIMATE, || format!("{used} + {reserved}"))?;
+        Ok(((used, reserved) == (EXECUTIONS * ESTIMATE, 0)).then_some(()))
+    })
+    .await?;
     maintenance.abort();
-
-    let [used, reserved, _] = stands(backend.as_ref(), budget.id).await?;
-    ensure((used, reserved) == (EXECUTIONS * ESTIMATE, 0), || format!("{used} + {reserved}"))?;
+    // What it was about is done.
+    let _aborted = maintenance.await;
     site.store()?.check().map_err(|faults| CaseError::new(format!("{faults:#?}")))
 }
