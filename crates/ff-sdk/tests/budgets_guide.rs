@@ -56,6 +56,12 @@ fn job(questions: &[&str], tenant: BudgetId) -> Job {
 }
 // endregion
 
+// region: share
+fn tenants_job(questions: &[&str], tenant: BudgetId, everybody: BudgetId) -> Job {
+    job(questions, tenant).shared_budget(everybody)
+}
+// endregion
+
 #[tokio::test]
 async fn the_job_of_the_guide_stops_at_the_limit_and_goes_on() {
     let rig = Rig::new();
@@ -82,6 +88,34 @@ async fn the_job_of_the_guide_stops_at_the_limit_and_goes_on() {
     assert_eq!(rig.state(id).await, ExecutionState::Completed);
     let view = rig.client.describe(id).await.unwrap();
     assert_eq!((view.usage[TOKENS], view.budgets), (1_400, vec![tenant]));
+    tokio::join!(worker.shutdown(), rig.pass(SECOND));
+}
+
+#[tokio::test]
+async fn a_shared_budget_limits_and_does_not_place() {
+    let rig = Rig::new();
+    let worker = rig.worker().handler("answer", answer).build().unwrap().start();
+    let tenant = tenant(&rig.client).await.unwrap();
+    let everybody = rig.client.new_budget().with_limit(TOKENS, BudgetLimit::hard(500));
+    rig.client.create_budget(&everybody).await.unwrap();
+    let long = "q".repeat(400);
+    let first = rig.submit(tenants_job(&[&long], tenant, everybody.id)).await;
+    rig.pass(SECOND).await;
+    let second = rig.submit(tenants_job(&[&long], tenant, everybody.id)).await;
+    rig.pass(SECOND).await;
+
+    assert_eq!(first.shard(), tenant.shard());
+    assert_eq!(rig.state(first).await, ExecutionState::Completed);
+    let explained = rig.client.explain(second).await.unwrap();
+    let reason = ExplainReason::AwaitingBudget { budget_id: everybody.id, used_up: true };
+    assert_eq!(explained.reason, reason, "{:?}", rig.state(second).await);
+    let client = &rig.client;
+    let id = client.new_flow_id();
+    let mut flow = Flow::new().shared_budget(everybody.id).id(id);
+    flow.node("a", Job::new("answer", &[""]));
+    assert_eq!(client.submit_flow(&flow).await.unwrap(), id, "it keeps the id that it was given");
+    let view = client.flow(id).describe().await.unwrap();
+    assert_eq!(view.budgets, [everybody.id]);
     tokio::join!(worker.shutdown(), rig.pass(SECOND));
 }
 

@@ -208,6 +208,8 @@ pub const BUDGET_MOVED_MAX: usize = 32;
 pub const BUDGET_LOOK_AGAIN_MS: u64 = 1_000;
 /// How often a budget is looked at whose line does not move: every minute.
 pub const BUDGET_LINE_LOOK_MS: u64 = MINUTE_MS;
+/// For how long a place apart from a budget keeps what it was granted and nobody uses, and does not tell what is used.
+pub const BUDGET_SHARE_KEPT_MS: u64 = 1_000;
 
 // Schedules
 

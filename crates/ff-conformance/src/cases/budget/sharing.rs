@@ -5,7 +5,7 @@ use ff_engine::{
     Breach, BudgetLimit, BudgetWindow, FlowNode, FlowSpec, OnBreach, Submission, Task, UsageOutcome,
 };
 use ff_types::ExecutionState::{Blocked, Failed};
-use ff_types::{BudgetId, ExecutionId, NodeKey};
+use ff_types::{BudgetId, ExecutionId, NodeKey, limits};
 
 use crate::Fixture;
 use crate::budgets::{TOKENS, report, tokens};
@@ -30,7 +30,7 @@ pub(crate) const CASES: &[Case] = &cases!["budget":
 /// Where the budgets of these cases lie.
 const HOME: u16 = 1;
 /// For how long a divided store may keep what nobody uses, and then some.
-const A_WHILE_MS: u64 = 1_500;
+const A_WHILE_MS: u64 = limits::BUDGET_SHARE_KEPT_MS + 500;
 /// How often, and in what steps, a case waits for something that takes two phases.
 const TRIES: u32 = 30;
 const STEP_MS: u64 = 100;
