@@ -17,16 +17,16 @@ use ff_types::{BudgetId, LaneId, limits};
 use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
-use super::Common;
 use super::parts::{Found, part};
 use super::report::{Report, real};
 use super::rig::{LANE, Rig, server_version};
+use super::{Common, budget_shares};
 
 pub(super) const WORKERS: usize = 16;
 pub(super) const PAYLOAD_BYTES: usize = 200;
-const TOKENS: &str = "output_tokens";
+pub(super) const TOKENS: &str = "output_tokens";
 /// What an attempt reserves and reports.
-const ESTIMATE: u64 = 10;
+pub(super) const ESTIMATE: u64 = 10;
 /// Of a claim that reserves, against one that does not.
 pub(super) const CLAIM_RATIO_TARGET: f64 = 1.6;
 /// How long a raise may take to be felt before the bench gives up.
@@ -37,13 +37,13 @@ const LOST_AFTER: Duration = Duration::from_secs(30);
 pub(super) struct BudgetArgs {
     /// Executions that are submitted, claimed, reported on and completed.
     #[arg(long, default_value_t = 10_000)]
-    executions: usize,
+    pub(super) executions: usize,
     /// On how many budgets they draw, in turn.
     #[arg(long, value_delimiter = ',', default_value = "1,100")]
     budgets: Vec<usize>,
     /// Raises whose way to a waiting worker is measured.
     #[arg(long, default_value_t = 200)]
-    samples: usize,
+    pub(super) samples: usize,
     #[command(flatten)]
     common: Common,
 }
@@ -57,6 +57,8 @@ pub(super) fn run(args: &BudgetArgs) -> anyhow::Result<ExitCode> {
     println!("| what | | unit | note |\n|:--|--:|:--|:--|");
     part(&mut report, &args.common, &async |rig| costs(rig, args).await)?;
     part(&mut report, &args.common, &async |rig| raises(rig, args).await)?;
+    part(&mut report, &args.common, &async |rig| budget_shares::drains(rig, args).await)?;
+    part(&mut report, &args.common, &async |rig| budget_shares::first_grants(rig, args).await)?;
     report.finish(&args.common)
 }
 

@@ -6,6 +6,7 @@
 
 mod all;
 mod budget;
+mod budget_shares;
 mod fairness;
 mod flow;
 mod idle;

@@ -28,30 +28,36 @@ impl Inner {
     where
         F: Future<Output = Result<T, EngineError>>,
     {
+        let mut opened = None;
         loop {
             match call().await {
-                Err(error) if self.opened_for(operation, partition, &error).await? => {}
+                Err(error)
+                    if self.opened_for(operation, partition, &error, &mut opened).await? => {}
                 answer => return answer,
             }
         }
     }
 
-    /// Whether a share was opened by which a call that was refused with this goes on.
+    /// Whether a call that was refused with this can go on by a share that is there now. `opened` is the budget
+    /// for which that was said before: it is not said twice.
     pub(super) async fn opened_for(
         &self,
         operation: &'static str,
         partition: usize,
         refused: &EngineError,
+        opened: &mut Option<BudgetId>,
     ) -> Result<bool, EngineError> {
         let EngineError::NotFound { entity: Entity::Budget, id: Some(id) } = refused else {
             return Ok(false);
         };
         let Ok(budget) = id.parse() else { return Ok(false) };
-        self.open_share(operation, partition, budget).await
+        if self.keyspace.of_budget(budget) == partition || opened.replace(budget) == Some(budget) {
+            return Ok(false);
+        }
+        self.open_share(operation, partition, budget).await.map(|()| true)
     }
 
-    /// Makes the share of a budget in a partition. Answers whether it was not there before: never where the
-    /// budget lies.
+    /// Makes the share of a budget in a partition other than its own, unless it is there.
     ///
     /// # Errors
     /// [`EngineError::NotFound`] when there is no such budget.
@@ -60,10 +66,7 @@ impl Inner {
         operation: &'static str,
         partition: usize,
         budget: BudgetId,
-    ) -> Result<bool, EngineError> {
-        if self.keyspace.of_budget(budget) == partition {
-            return Ok(false);
-        }
+    ) -> Result<(), EngineError> {
         let home = calls::DescribeBudget { budget: budget.as_u128() };
         let home = self.call(operation, self.partition_of_budget(budget), home).await?;
         let home = home.map_err(|_| EngineError::budget_not_found(budget))?;
@@ -81,7 +84,7 @@ impl Inner {
             figures: &codec::figures_text(&fields),
         };
         let opened = self.call(operation, &self.keyspace.partitions[partition], call).await?;
-        opened.map(|opened| opened.made).map_err(|_| bad_reply(operation, BadReply("flag")))
+        opened.map(drop).map_err(|_| bad_reply(operation, BadReply("flag")))
     }
 
     /// Lets the share of a budget in a partition tell its home how it stands, and get what it needs: for

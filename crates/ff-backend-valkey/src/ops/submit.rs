@@ -81,8 +81,9 @@ impl Inner {
         let mut outcomes = self.submit_some(submissions).await?;
         for (outcome, one) in outcomes.iter_mut().zip(submissions) {
             let partition = self.keyspace.of(one.id());
+            let mut opened = None;
             while let Err(refused) = outcome {
-                match self.opened_for(OPERATION, partition, refused).await {
+                match self.opened_for(OPERATION, partition, refused, &mut opened).await {
                     Ok(true) => {}
                     Ok(false) | Err(EngineError::NotFound { .. }) => break,
                     Err(error) => return Err(error),

@@ -359,6 +359,14 @@ pub(crate) async fn shared_unknown_is_not_found(fx: Fixture) -> CaseResult {
     assert_code(fx.backend.submit_flow(&spec).await, code)?;
 
     ensure_eq!(fx.snapshot().await, before, "a refused call left something");
+    // One that is known is found for each of a batch, in whatever order.
+    let known = fx.home(1).await?;
+    let batch = [2, 3, 2].map(|place| fx.drawing(place, known, 1));
+    let mut batch = batch.into_iter().collect::<CaseResult<Vec<_>>>()?;
+    batch.insert(1, fx.drawing(2, unknown, 1)?);
+    let outcomes = fx.backend.submit_batch(&batch).await?;
+    let are_known: Vec<_> = outcomes.iter().map(Result::is_ok).collect();
+    ensure_eq!(are_known, [true, false, true, true]);
     Ok(())
 }
 
