@@ -55,6 +55,7 @@ return function(partition, id, answer, urgent)
   b = budget.load(partition, id)
   local waiting, message = share_line.waiting(b), ""
   if answer == "" or urgent ~= "" or gives_back or share_messages.wants(waiting) ~= b.f.sw then
+    share.count(b)
     if gives_back then
       share.give_back(b)
       full = b

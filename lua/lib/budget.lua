@@ -21,6 +21,7 @@
 --- @field we when the window ended that the home was in
 --- @field su what was settled in all, see `amounts`
 --- @field gb when it gives back what nobody uses
+--- @field us what was used since it did that last, as far as it is told, and `ah` what was between that and the time before
 --- @field sn the number of its latest message
 --- @field so that message until it is answered
 --- @field sw what that said of those that wait

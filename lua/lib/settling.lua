@@ -27,9 +27,12 @@ local function count(b, one, settled)
   return some
 end
 
---- What those that wait in a share are granted at once. When there is no room for the first it waits in line.
+--- What those that wait in a share, or come next, are granted at once. When there is no room for the first it waits in
+--- line.
 local function line_up(b, one, score, now)
-  if score == "" or admission.used_up(b, amounts.read(one.least)) then
+  if score == "" then
+    return not b.f.wl and granting.room_for(b, one) or ""
+  elseif admission.used_up(b, amounts.read(one.least)) then
     return ""
   end
   local is_first = not (b.f.wl and admission.stands_behind(b, score + 0, shares.entry(one)))

@@ -1,5 +1,6 @@
 --- The share of a budget that lies elsewhere, its home: what the home has granted to this partition, in hand as a budget
 --- whose hard limits are just that. What is used of it is told to the home and taken off again: see `share_messages`.
+local amounts = require("amounts")
 local dimensions = require("dimensions")
 local memo = require("memo")
 local number = require("number")
@@ -78,11 +79,39 @@ function share.let_go(b, left)
   end
 end
 
---- Gives back what nobody uses.
+--- Counts what was used since the last message, which is about to be told.
+function share.count(b)
+  local some = {}
+  for name, amount in pairs(amounts.read(b.f.us)) do
+    some[name] = amount
+  end
+  for _, limit in ipairs(b.limits) do
+    some[limit.name] = math.min((some[limit.name] or 0) + limit.used, amounts.MAX)
+  end
+  record.set(b, "us", amounts.text(some))
+end
+
+--- How much may be used soon: as much as lately, unless others wait for it.
+function share.ahead(b)
+  local ahead = {}
+  if not b.f.co then
+    local before, since = amounts.read(b.f.ah), amounts.read(b.f.us)
+    for _, limit in ipairs(b.limits) do
+      ahead[limit.name] = limit.hard and math.max(before[limit.name] or 0, since[limit.name] or 0) or nil
+    end
+  end
+  return ahead
+end
+
+--- Gives back what nobody uses, but for what may be used soon.
 function share.give_back(b)
+  record.set(b, "ah", b.f.us)
+  record.set(b, "us", nil)
+  record.set(b, "gb", nil)
+  local free, ahead = share.free(b), share.ahead(b)
   for _, limit in ipairs(b.limits) do
     if limit.hard then
-      share.hold(limit, limit.used + limit.reserved)
+      share.hold(limit, limit.used + limit.reserved + math.min(free[limit.name], ahead[limit.name] or 0))
     end
   end
 end

@@ -1,9 +1,10 @@
 --- What a share tells its home, and hears from it.
 ---
 --- A message is packed: number, what was settled in all, what the share holds, how much of that is free, what the first
---- in line needs, and all of them together, the place of the first, how many wait, whether some are set aside, and what
---- is needed at once. The answer is number, what is granted, how the home stands, when its window ends, its generation, and
---- whether others wait. The home answers one message always alike, and no other is sent before that.
+--- in line needs, and all of them together and those that come next, the place of the first, how many wait, whether some
+--- are set aside, and what is needed at once. The answer is number, what is granted, how the home stands, when its window
+--- ends, its generation, and whether others wait. The home answers one message always alike, and no other is sent before
+--- that.
 local amounts = require("amounts")
 local number = require("number")
 local packed = require("packed")
@@ -23,6 +24,15 @@ end
 function share_messages.wants(waiting)
   local wants = waiting.score and waiting.score .. " " .. text(waiting.least)
   return wants or waiting.aside and "aside" or nil
+end
+
+--- What all that wait need, and those that come next.
+local function wanted(b, waiting)
+  local all = share.ahead(b)
+  for _, limit in ipairs(b.limits) do
+    all[limit.name] = (all[limit.name] or 0) + (waiting.all[limit.name] or 0)
+  end
+  return all
 end
 
 --- Settles what is used; answers what was settled in all, and what the share holds.
@@ -45,13 +55,13 @@ end
 
 --- The next message: who is `waiting`, how much is `free`, and what is `urgent`, as text.
 function share_messages.next(b, waiting, free, urgent, now)
+  local wants = wanted(b, waiting)
   local all, held = settle(b)
   record.set(b, "su", amounts.text(all))
-  record.set(b, "gb", nil)
   record.set_number(b, "sn", (b.f.sn or 0) + 1)
   record.set(b, "sw", share_messages.wants(waiting))
   record.set(b, "so", cmsgpack.pack({
-    b.f.sn, text(all), text(held), text(free), text(waiting.least), text(waiting.all), waiting.score or "",
+    b.f.sn, text(all), text(held), text(free), text(waiting.least), text(wants), waiting.score or "",
     number.text(waiting.count), waiting.aside and "1" or "", urgent,
   }))
   share_messages.again(b, now)

@@ -60,8 +60,10 @@ pub(super) async fn drains(rig: &Rig, args: &BudgetArgs) -> anyhow::Result<Found
         drain(rig, &backend, count, !is_tight).await?;
         let rate = real(count as u64) / start.elapsed().as_secs_f64();
         maintenance.abort();
-        let calls = rig.counts()?.get("fcall").context("functions are counted")?.calls;
-        let note = format!("{:.2} calls each", real(calls) / real(count as u64));
+        let counts = rig.counts()?;
+        let counted = counts.get("fcall").context("functions are counted")?;
+        let [calls, micros] = [counted.calls, counted.micros].map(|n| real(n) / real(count as u64));
+        let note = format!("{calls:.2} calls and {micros:.0} µs of the server each");
         found.noted(format!("drain with {what}"), "1/s", rate, note);
         if let (true, Some(own)) = (is_shared, own) {
             found.ratio(format!("drain with {what} / in each partition"), rate / own);

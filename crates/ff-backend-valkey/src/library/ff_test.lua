@@ -10,7 +10,7 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "04b641842b901a9d1c223bacd50daa34" }
+M.library = { PROTOCOL = 1, HASH = "db93addeada84b9715f2101cb53b0840" }
 
 M.memo = (function()
 local memo = {}
@@ -906,6 +906,7 @@ return reservation
 end)()
 
 M.share = (function()
+local amounts = M.amounts
 local dimensions = M.dimensions
 local memo = M.memo
 local number = M.number
@@ -963,10 +964,34 @@ function share.let_go(b, left)
     end
   end
 end
+function share.count(b)
+  local some = {}
+  for name, amount in pairs(amounts.read(b.f.us)) do
+    some[name] = amount
+  end
+  for _, limit in ipairs(b.limits) do
+    some[limit.name] = math.min((some[limit.name] or 0) + limit.used, amounts.MAX)
+  end
+  record.set(b, "us", amounts.text(some))
+end
+function share.ahead(b)
+  local ahead = {}
+  if not b.f.co then
+    local before, since = amounts.read(b.f.ah), amounts.read(b.f.us)
+    for _, limit in ipairs(b.limits) do
+      ahead[limit.name] = limit.hard and math.max(before[limit.name] or 0, since[limit.name] or 0) or nil
+    end
+  end
+  return ahead
+end
 function share.give_back(b)
+  record.set(b, "ah", b.f.us)
+  record.set(b, "us", nil)
+  record.set(b, "gb", nil)
+  local free, ahead = share.free(b), share.ahead(b)
   for _, limit in ipairs(b.limits) do
     if limit.hard then
-      share.hold(limit, limit.used + limit.reserved)
+      share.hold(limit, limit.used + limit.reserved + math.min(free[limit.name], ahead[limit.name] or 0))
     end
   end
 end
@@ -6522,7 +6547,9 @@ local function count(b, one, settled)
   return some
 end
 local function line_up(b, one, score, now)
-  if score == "" or admission.used_up(b, amounts.read(one.least)) then
+  if score == "" then
+    return not b.f.wl and granting.room_for(b, one) or ""
+  elseif admission.used_up(b, amounts.read(one.least)) then
     return ""
   end
   local is_first = not (b.f.wl and admission.stands_behind(b, score + 0, shares.entry(one)))
@@ -6638,6 +6665,13 @@ function share_messages.wants(waiting)
   local wants = waiting.score and waiting.score .. " " .. text(waiting.least)
   return wants or waiting.aside and "aside" or nil
 end
+local function wanted(b, waiting)
+  local all = share.ahead(b)
+  for _, limit in ipairs(b.limits) do
+    all[limit.name] = (all[limit.name] or 0) + (waiting.all[limit.name] or 0)
+  end
+  return all
+end
 local function settle(b)
   local all, held = {}, {}
   for name, amount in pairs(amounts.read(b.f.su)) do
@@ -6655,13 +6689,13 @@ local function settle(b)
   return all, held
 end
 function share_messages.next(b, waiting, free, urgent, now)
+  local wants = wanted(b, waiting)
   local all, held = settle(b)
   record.set(b, "su", amounts.text(all))
-  record.set(b, "gb", nil)
   record.set_number(b, "sn", (b.f.sn or 0) + 1)
   record.set(b, "sw", share_messages.wants(waiting))
   record.set(b, "so", cmsgpack.pack({
-    b.f.sn, text(all), text(held), text(free), text(waiting.least), text(waiting.all), waiting.score or "",
+    b.f.sn, text(all), text(held), text(free), text(waiting.least), text(wants), waiting.score or "",
     number.text(waiting.count), waiting.aside and "1" or "", urgent,
   }))
   share_messages.again(b, now)
@@ -7126,6 +7160,7 @@ return function(partition, id, answer, urgent)
   b = budget.load(partition, id)
   local waiting, message = share_line.waiting(b), ""
   if answer == "" or urgent ~= "" or gives_back or share_messages.wants(waiting) ~= b.f.sw then
+    share.count(b)
     if gives_back then
       share.give_back(b)
       full = b
