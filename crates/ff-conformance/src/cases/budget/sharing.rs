@@ -227,15 +227,16 @@ pub(crate) async fn shared_waits_in_order(fx: Fixture) -> CaseResult {
         fx.settle().await?;
     }
     fx.backend.complete(&task.handle, None).await?;
-    for (index, expected) in waiting.iter().take(3).enumerate() {
+    for expected in &waiting[..2] {
         let task = fx.soon().await?;
         ensure_eq!(task.execution_id, *expected);
-        let is_last = index == 2;
-        ensure!(is_last || fx.claim_soon().await?.is_none(), "another overtook those in front");
+        ensure!(fx.claim_soon().await?.is_none(), "another overtook those in front");
         fx.backend.complete(&task.handle, None).await?;
     }
-    let rest = [fx.soon().await?, fx.soon().await?];
-    ensure!(rest.iter().all(|task| waiting[3..].contains(&task.execution_id)), "the others");
+    // There is room for all that are left.
+    for _ in &waiting[2..] {
+        ensure!(waiting[2..].contains(&fx.soon().await?.execution_id), "the others");
+    }
     fx.check().await
 }
 
@@ -374,7 +375,9 @@ pub(crate) async fn shared_unknown_is_not_found(fx: Fixture) -> CaseResult {
 /// everything that was reported is used in the end, and nothing reserved.
 pub(crate) async fn shared_never_overshoots(fx: Fixture) -> CaseResult {
     let (budget, hard) = (fx.home(40).await?, 40);
-    let mut seed = 7_u64;
+    // Another run with another seed.
+    let random = fx.ids.request_id().to_bytes();
+    let mut seed = random.into_iter().fold(0_u64, |seed, byte| seed << 4 ^ u64::from(byte));
     let mut next = |most: u64| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) % most
