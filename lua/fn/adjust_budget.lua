@@ -14,6 +14,7 @@ local operator = require("operator")
 local packed = require("packed")
 local record = require("record")
 local reply = require("reply")
+local share_news = require("share_news")
 local shares = require("shares")
 local window = require("window")
 
@@ -45,7 +46,7 @@ return function(partition, id, request, reset, limits)
   operator.remember(b, request, "adjusted")
   window.renew(b)
   local waiting = redis.call("EXISTS", keys.budget_line(partition, id), keys.budget_aside(partition, id))
-  if waiting > 0 or b.f.sa then
+  if share_news.tell_all(b) or waiting > 0 then
     record.set_number(b, "la", now)
   end
   budget.save(b, now)

@@ -17,6 +17,7 @@ local reply = require("reply")
 local share = require("share")
 local share_line = require("share_line")
 local share_messages = require("share_messages")
+local share_rest = require("share_rest")
 
 --- How much later it is looked at again when some went on.
 local LOOK_AGAIN_MS = 1000
@@ -35,8 +36,12 @@ return function(partition, id, answer, urgent)
   local b = budget.load(partition, id)
   if not b or not b.f.fi then
     return reply.ok("", "0")
-  elseif answer ~= "" then
-    share_messages.hear(b, answer, now)
+  end
+  local tells, tells_of_line = answer == "" or urgent ~= "", false
+  if answer ~= "" then
+    local doubts
+    doubts, tells_of_line = share_messages.hear(b, answer, now)
+    tells = tells or doubts
   end
   if b.f.so then
     share_messages.again(b, now)
@@ -46,6 +51,9 @@ return function(partition, id, answer, urgent)
   local moved = {}
   local admitted, _, stopped, full = budget_line.move(b, moved, now)
   local more = budget_line.move_back(b, moved)
+  if admitted then
+    share_rest.keep(b, now)
+  end
   local at, gives_back = next_look(b, now, admitted, stopped, more)
   record.set(b, "la", at)
   budget.save(b, now)
@@ -54,10 +62,11 @@ return function(partition, id, answer, urgent)
   end
   b = budget.load(partition, id)
   local waiting, message = share_line.waiting(b), ""
-  if answer == "" or urgent ~= "" or gives_back or share_messages.wants(waiting) ~= b.f.sw then
-    share.count(b)
+  tells = tells or gives_back or (tells_of_line and waiting.score ~= nil)
+  if tells or share_messages.wants(waiting) ~= b.f.sw then
+    share_rest.count(b)
     if gives_back then
-      share.give_back(b)
+      share_rest.give_back(b)
       full = b
     end
     message = share_messages.next(b, waiting, share.free(full), urgent, now)

@@ -1,4 +1,5 @@
---- Makes the share of a budget that lies in another partition, unless it is there. It holds nothing yet.
+--- Makes the share of a budget that lies in another partition, unless it is there. It holds nothing, also of what the
+--- budget does not limit, until the home has heard of it.
 ---
 --- @arg budget     id
 --- @arg made       text  see `budget`
@@ -25,13 +26,15 @@ return function(partition, id, made, generation, tags, figures)
     flat[#flat + 1], flat[#flat + 2], changed.ge = "ge", generation, true
   end
   local b = budget.in_hand(partition, id, flat)
-  for name, home in pairs(share.home(b)) do
+  for name in pairs(share.home(b)) do
     local field = "d:" .. name
-    flat[#flat + 1], flat[#flat + 2] = field, (home.hard and "- 0" or "- -") .. " 0 0"
+    flat[#flat + 1], flat[#flat + 2] = field, "- 0 0 0"
     changed[field] = true
   end
   b = budget.in_hand(partition, id, flat)
   b.changed = changed
-  budget.save(b, clock.now_ms(partition))
+  local now = clock.now_ms(partition)
+  share.note(b, now, true)
+  budget.save(b, now)
   return reply.ok("1")
 end

@@ -58,11 +58,7 @@ local function handle(partition, id, now, looked, schedules, shares)
   local budget_id = string.match(id, "^g(%x+)$")
   if budget_id then
     local b = budget.load(partition, budget_id)
-    local event = b and budget_due.handle(b, now, effort.of(looked))
-    if event and (b.f.fi or b.f.nw) then
-      shares[#shares + 1] = { budget_id, b.f.fi and "" or b.f.nw }
-    end
-    return b, event
+    return b, b and budget_due.handle(b, now, effort.of(looked), shares)
   end
   local name = string.match(id, "^l(.*)$")
   if name then

@@ -47,26 +47,52 @@ function admission.stands_behind(b, score, member)
   return other < score or (other == score and first[1] < member)
 end
 
+--- What keeps a record that wants this from starting, as `admission.refused` answers it, or nil.
+local function refused_by(r, b, wanted, now)
+  if b.is.every > 0 then
+    window.roll(b, now)
+  end
+  local stands_behind = b.f.wl and admission.stands_behind(b, placement.score(r), r.id)
+  if b.is.action == "r" or not (stands_behind or not admission.fits(b, wanted)) then
+    return nil
+  end
+  local why = admission.used_up(b, wanted, now)
+  if why and b.is.action == "f" then
+    return "fail", why
+  end
+  return "block", b.budget, why and budget.generation(b)
+end
+
+local function by_id(one, other)
+  return one.budget < other.budget
+end
+
 --- Of one that draws on budgets: nil and what it reserves, as text or nil, when it may start; else `block`, the budget that it waits for
 --- and the generation in which it is set aside when there can be no room, or `fail` and why. The budgets in
---- hand are `drawn` of what is noted of the record, for what is then written.
+--- hand are `drawn` of what is noted of the record, for what is then written. Shares come last, and all in one order: what
+--- one has been granted is kept while the next is waited for, and no two wait for each other.
 function admission.refused(r, now)
-  local ids, budgets, wanted = drawn.ids(r.f.bu), { nil }, reservation.wanted(r)
+  local ids, budgets, wanted, foreign = drawn.ids(r.f.bu), { nil }, reservation.wanted(r), nil
   r.spent.drawn = budgets
   for i = 1, #ids do
     local b = budget.load(r.partition, ids[i])
     budgets[i] = b or false
-    if b then
-      if b.is.every > 0 then
-        window.roll(b, now)
+    if b and b.f.fi then
+      foreign = foreign or {}
+      foreign[#foreign + 1] = b
+    elseif b then
+      local refused, what, aside = refused_by(r, b, wanted, now)
+      if refused then
+        return refused, what, aside
       end
-      local stands_behind = b.f.wl and admission.stands_behind(b, placement.score(r), r.id)
-      if b.is.action ~= "r" and (stands_behind or not admission.fits(b, wanted)) then
-        local why = admission.used_up(b, wanted, now)
-        if why and b.is.action == "f" then
-          return "fail", why
-        end
-        return "block", b.budget, why and budget.generation(b)
+    end
+  end
+  if foreign then
+    table.sort(foreign, by_id)
+    for _, b in ipairs(foreign) do
+      local refused, what, aside = refused_by(r, b, wanted, now)
+      if refused then
+        return refused, what, aside
       end
     end
   end

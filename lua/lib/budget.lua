@@ -13,8 +13,7 @@
 --- @field on how many requests changed it
 --- @field o0 to `o7`: the latest of them
 ---
---- A share of a budget that lies in another partition, its home, is kept like one: see `share`. Its soft limits are none,
---- its hard limits what it was granted, and it has
+--- A share of a budget that lies elsewhere, see `share`, is kept like one, its hard limits being what it was granted, and has
 ---
 --- @field fi how the home stood when it was last heard of: see `open_share`
 --- @field fa when that was
@@ -22,6 +21,7 @@
 --- @field su what was settled in all, see `amounts`
 --- @field gb when it gives back what nobody uses
 --- @field us what was used since it did that last, as far as it is told, and `ah` what was between that and the time before
+--- @field kp how long it was to keep what those may take that were let go on, ms
 --- @field sn the number of its latest message
 --- @field so that message until it is answered
 --- @field sw what that said of those that wait

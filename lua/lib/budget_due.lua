@@ -41,17 +41,29 @@ local function look(b, now, looked)
   end
 end
 
+--- The budget as it stands. What those brought along that were moved is only looked for where shares are told of it.
+local function as_it_is(b)
+  return b.f.sh and budget.load(b.partition, b.budget) or b
+end
+
 --- Looks at a budget, and once more when it is due again at once: those that are back in line may go on. Answers
---- what was done, or nil when nothing is due. A share is left to the client, which asks its home.
-function budget_due.handle(b, now, looked)
+--- what was done, or nil when nothing is due. A share that is due, and those that have to be told something, are added to
+--- `shares`, see `tick`: they are left to the client.
+function budget_due.handle(b, now, looked, shares)
   if not b.due or tonumber(b.due) > now then
     return nil
   elseif b.f.fi then
+    shares[#shares + 1] = { b.budget, "" }
     return "budgets"
   end
   look(b, now, looked)
+  b = as_it_is(b)
   if b.due and tonumber(b.due) <= now and looked.visits > 0 then
     look(b, now, looked)
+    b = as_it_is(b)
+  end
+  if b.f.nw then
+    shares[#shares + 1] = { b.budget, b.f.nw }
   end
   return "budgets"
 end

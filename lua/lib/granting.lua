@@ -2,7 +2,9 @@
 --- told what became of it, so that what is used and reserved never pass a hard limit together.
 local admission = require("admission")
 local amounts = require("amounts")
+local budget = require("budget")
 local keys = require("keys")
+local number = require("number")
 local share_news = require("share_news")
 local shares = require("shares")
 
@@ -59,6 +61,22 @@ function granting.at_once(b, urgent)
     end
   end
   return urgent
+end
+
+--- Whether more is used and reserved than there is since the limit was lowered.
+function granting.is_over(b)
+  for _, limit in ipairs(b.limits) do
+    if limit.hard and limit.used + limit.reserved > limit.hard then
+      return true
+    end
+  end
+  return false
+end
+
+--- Whether some were set aside in an earlier generation, and will be back in line.
+function granting.is_renewed(b)
+  local before = "(" .. number.text(budget.generation(b))
+  return redis.call("ZCOUNT", keys.budget_aside(b.partition, b.budget), "-inf", before) > 0
 end
 
 --- Takes a share out of the line.

@@ -35,7 +35,8 @@ local function line_up(b, one, score, now)
   elseif admission.used_up(b, amounts.read(one.least)) then
     return ""
   end
-  local is_first = not (b.f.wl and admission.stands_behind(b, score + 0, shares.entry(one)))
+  local stands_behind = b.f.wl and admission.stands_behind(b, score + 0, shares.entry(one))
+  local is_first = not stands_behind and not granting.is_renewed(b)
   local grants = is_first and granting.room_for(b, one, shares.others_wait(b, one))
   if grants then
     return grants
@@ -60,14 +61,15 @@ local function look_at_line(b, now)
   end
 end
 
-local function answer(b, one, granted)
+--- The answer to the message of a number.
+local function answer(b, one, granted, message)
   local figures = {}
   for at, limit in ipairs(b.limits) do
     figures[at] = limit.name .. " " .. dimensions.text(limit)
   end
   return cmsgpack.pack({
-    one.number, granted, table.concat(figures, " "), window.end_of(b) or "", number.text(budget.generation(b)),
-    one.contended,
+    message, granted, table.concat(figures, " "), window.end_of(b) or "", number.text(budget.generation(b)),
+    one.contended, one.in_line, one.number,
   })
 end
 
@@ -78,7 +80,7 @@ function settling.hear(b, name, message, now)
   local one = shares.load(b, name)
   local ahead = values[1] - one.number
   if ahead <= 0 then
-    return answer(b, one, ahead == 0 and one.granted or "")
+    return answer(b, one, ahead == 0 and one.granted or "", values[1])
   end
   local was_in_line, held, news = one.in_line ~= "", one.held, one.news
   local used = count(b, one, values[2])
@@ -103,10 +105,10 @@ function settling.hear(b, name, message, now)
   if freed or used or was_in_line then
     look_at_line(b, now)
   end
-  one.contended = shares.others_wait(b, one) and "1" or ""
+  one.contended = (shares.others_wait(b, one) or granting.is_over(b)) and "1" or ""
   share_news.heard(b, name)
   shares.save(b, one)
-  return answer(b, one, one.granted)
+  return answer(b, one, one.granted, one.number)
 end
 
 return settling

@@ -1,6 +1,5 @@
 --- The share of a budget that lies elsewhere, its home: what the home has granted to this partition, in hand as a budget
 --- whose hard limits are just that. What is used of it is told to the home and taken off again: see `share_messages`.
-local amounts = require("amounts")
 local dimensions = require("dimensions")
 local memo = require("memo")
 local number = require("number")
@@ -10,8 +9,8 @@ local share = {}
 
 --- How long it keeps what nobody uses, and does not tell what is used.
 share.KEPT_MS = 1000
---- How old what is known of the home may be to decide that it is used up.
-local FRESH_MS = 1000
+--- How old what is known of the home may be to decide that it is used up: a change of limits is told at once.
+local FRESH_MS = 10000
 
 local FIGURE = "(%S+) (%S+) (%S+) (%d+) (%d+)"
 local figures = memo.of(function(text)
@@ -41,6 +40,9 @@ end
 
 --- Whether what is known of the home is so fresh that it decides.
 function share.is_fresh(b, now)
+  if b.has_heard then
+    return true
+  end
   local age = now - (b.f.fa or 0)
   return age >= 0 and age <= FRESH_MS and (b.f.we == nil or now < tonumber(b.f.we))
 end
@@ -75,43 +77,6 @@ function share.let_go(b, left)
     local free = limit.hard and math.min(left[limit.name] or 0, limit.hard - limit.used - limit.reserved) or 0
     if free > 0 then
       share.hold(limit, limit.hard - free)
-    end
-  end
-end
-
---- Counts what was used since the last message, which is about to be told.
-function share.count(b)
-  local some = {}
-  for name, amount in pairs(amounts.read(b.f.us)) do
-    some[name] = amount
-  end
-  for _, limit in ipairs(b.limits) do
-    some[limit.name] = math.min((some[limit.name] or 0) + limit.used, amounts.MAX)
-  end
-  record.set(b, "us", amounts.text(some))
-end
-
---- How much may be used soon: as much as lately, unless others wait for it.
-function share.ahead(b)
-  local ahead = {}
-  if not b.f.co then
-    local before, since = amounts.read(b.f.ah), amounts.read(b.f.us)
-    for _, limit in ipairs(b.limits) do
-      ahead[limit.name] = limit.hard and math.max(before[limit.name] or 0, since[limit.name] or 0) or nil
-    end
-  end
-  return ahead
-end
-
---- Gives back what nobody uses, but for what may be used soon.
-function share.give_back(b)
-  record.set(b, "ah", b.f.us)
-  record.set(b, "us", nil)
-  record.set(b, "gb", nil)
-  local free, ahead = share.free(b), share.ahead(b)
-  for _, limit in ipairs(b.limits) do
-    if limit.hard then
-      share.hold(limit, limit.used + limit.reserved + math.min(free[limit.name], ahead[limit.name] or 0))
     end
   end
 end

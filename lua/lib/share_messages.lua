@@ -2,14 +2,15 @@
 ---
 --- A message is packed: number, what was settled in all, what the share holds, how much of that is free, what the first
 --- in line needs, and all of them together and those that come next, the place of the first, how many wait, whether some
---- are set aside, and what is needed at once. The answer is number, what is granted, how the home stands, when its window
---- ends, its generation, and whether others wait. The home answers one message always alike, and no other is sent before
---- that.
+--- are set aside, and what is needed at once. The answer is that number, what is granted, how the home stands, when its window
+--- ends, its generation, whether others wait, whether the share stands in line, and the number of the latest message heard.
+--- The home answers one message always alike, and no other is sent before that.
 local amounts = require("amounts")
 local number = require("number")
 local packed = require("packed")
 local record = require("record")
 local share = require("share")
+local share_rest = require("share_rest")
 
 local share_messages = {}
 
@@ -22,13 +23,13 @@ end
 
 --- What is told of those that wait, as text or nil.
 function share_messages.wants(waiting)
-  local wants = waiting.score and waiting.score .. " " .. text(waiting.least)
-  return wants or waiting.aside and "aside" or nil
+  local wants = (waiting.score or "") .. " " .. text(waiting.least) .. (waiting.aside and " aside" or "")
+  return wants ~= " " and wants or nil
 end
 
 --- What all that wait need, and those that come next.
 local function wanted(b, waiting)
-  local all = share.ahead(b)
+  local all = share_rest.ahead(b)
   for _, limit in ipairs(b.limits) do
     all[limit.name] = (all[limit.name] or 0) + (waiting.all[limit.name] or 0)
   end
@@ -79,27 +80,32 @@ function share_messages.again(b, now)
 end
 
 --- Takes an answer. One to an earlier message says nothing new; a home that is ahead has heard of what is lost here.
+--- Answers whether the home has to hear how things stand, and whether it has to when somebody waits.
 function share_messages.hear(b, answer, now)
   local values = packed.read(answer)
-  local ahead = values[1] - (b.f.sn or 0)
-  if ahead < 0 or (ahead == 0 and not b.f.so) then
-    return
+  local said = b.f.sn or "0"
+  local is_ahead = values[8] - said > 0
+  if not is_ahead and (values[1] ~= said or not b.f.so) then
+    return false, false
   end
-  record.set(b, "sn", values[1])
+  record.set(b, "sn", is_ahead and values[8] or said)
   record.set(b, "so", nil)
   record.set(b, "fi", values[3])
   record.set_number(b, "fa", now)
   record.set(b, "we", values[4] ~= "" and values[4] or nil)
   record.set(b, "ge", values[5])
   record.set(b, "co", values[6] ~= "" and values[6] or nil)
-  local granted, home = amounts.read(ahead == 0 and values[2] or nil), share.home(b)
+  b.has_heard = true
+  local granted, home, limited = amounts.read(not is_ahead and values[2] or nil), share.home(b), false
   for _, limit in ipairs(b.limits) do
-    local held = (limit.hard or limit.reserved) + (granted[limit.name] or 0)
-    share.hold(limit, home[limit.name].hard and held or nil)
+    local hard, held = home[limit.name].hard, limit.hard or limit.reserved
+    limited = limited or (hard and not limit.hard)
+    share.hold(limit, hard and held + (granted[limit.name] or 0) or nil)
   end
   if next(granted) then
     share.note(b, now)
   end
+  return is_ahead or limited, values[7] == ""
 end
 
 return share_messages

@@ -17,6 +17,14 @@ function share_news.tell(b, name)
   end
 end
 
+--- Has all told. Answers whether there are any.
+function share_news.tell_all(b)
+  shares.each(b, function(one)
+    share_news.tell(b, one.name)
+  end)
+  return b.f.nw ~= nil
+end
+
 --- Has those told that have set some aside in an earlier generation of the budget.
 function share_news.tell_those_aside(b)
   if not b.f.sa then

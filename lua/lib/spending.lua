@@ -49,6 +49,7 @@ local function start(r, was, now)
     local b = budgets[i]
     if b then
       reservation.settle(b, NOTHING, wanted)
+      record.set(b, "kp", nil)
       budget.save(b, now)
     end
   end

@@ -2036,7 +2036,8 @@ pub(crate) struct OpenAnswer {
     pub(crate) protocol: u64,
 }
 
-/// Makes the share of a budget that lies in another partition, unless it is there. It holds nothing yet.
+/// Makes the share of a budget that lies in another partition, unless it is there. It holds nothing, also of what the
+/// budget does not limit, until the home has heard of it.
 #[derive(Debug, Clone)]
 pub(crate) struct OpenShare<'a> {
     /// `budget`.

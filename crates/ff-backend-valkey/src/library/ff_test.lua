@@ -10,7 +10,7 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "db93addeada84b9715f2101cb53b0840" }
+M.library = { PROTOCOL = 1, HASH = "6b5de42fa57807c9b2289e07c56ecec6" }
 
 M.memo = (function()
 local memo = {}
@@ -906,14 +906,13 @@ return reservation
 end)()
 
 M.share = (function()
-local amounts = M.amounts
 local dimensions = M.dimensions
 local memo = M.memo
 local number = M.number
 local record = M.record
 local share = {}
 share.KEPT_MS = 1000
-local FRESH_MS = 1000
+local FRESH_MS = 10000
 local FIGURE = "(%S+) (%S+) (%S+) (%d+) (%d+)"
 local figures = memo.of(function(text)
   local found = {}
@@ -935,6 +934,9 @@ function share.in_all(b, limit)
   return { soft = home.soft, hard = home.hard, used = home.used + limit.used, reserved = home.reserved }
 end
 function share.is_fresh(b, now)
+  if b.has_heard then
+    return true
+  end
   local age = now - (b.f.fa or 0)
   return age >= 0 and age <= FRESH_MS and (b.f.we == nil or now < tonumber(b.f.we))
 end
@@ -961,37 +963,6 @@ function share.let_go(b, left)
     local free = limit.hard and math.min(left[limit.name] or 0, limit.hard - limit.used - limit.reserved) or 0
     if free > 0 then
       share.hold(limit, limit.hard - free)
-    end
-  end
-end
-function share.count(b)
-  local some = {}
-  for name, amount in pairs(amounts.read(b.f.us)) do
-    some[name] = amount
-  end
-  for _, limit in ipairs(b.limits) do
-    some[limit.name] = math.min((some[limit.name] or 0) + limit.used, amounts.MAX)
-  end
-  record.set(b, "us", amounts.text(some))
-end
-function share.ahead(b)
-  local ahead = {}
-  if not b.f.co then
-    local before, since = amounts.read(b.f.ah), amounts.read(b.f.us)
-    for _, limit in ipairs(b.limits) do
-      ahead[limit.name] = limit.hard and math.max(before[limit.name] or 0, since[limit.name] or 0) or nil
-    end
-  end
-  return ahead
-end
-function share.give_back(b)
-  record.set(b, "ah", b.f.us)
-  record.set(b, "us", nil)
-  record.set(b, "gb", nil)
-  local free, ahead = share.free(b), share.ahead(b)
-  for _, limit in ipairs(b.limits) do
-    if limit.hard then
-      share.hold(limit, limit.used + limit.reserved + math.min(free[limit.name], ahead[limit.name] or 0))
     end
   end
 end
@@ -1063,23 +1034,45 @@ function admission.stands_behind(b, score, member)
   local other = first[2] + 0
   return other < score or (other == score and first[1] < member)
 end
+local function refused_by(r, b, wanted, now)
+  if b.is.every > 0 then
+    window.roll(b, now)
+  end
+  local stands_behind = b.f.wl and admission.stands_behind(b, placement.score(r), r.id)
+  if b.is.action == "r" or not (stands_behind or not admission.fits(b, wanted)) then
+    return nil
+  end
+  local why = admission.used_up(b, wanted, now)
+  if why and b.is.action == "f" then
+    return "fail", why
+  end
+  return "block", b.budget, why and budget.generation(b)
+end
+local function by_id(one, other)
+  return one.budget < other.budget
+end
 function admission.refused(r, now)
-  local ids, budgets, wanted = drawn.ids(r.f.bu), { nil }, reservation.wanted(r)
+  local ids, budgets, wanted, foreign = drawn.ids(r.f.bu), { nil }, reservation.wanted(r), nil
   r.spent.drawn = budgets
   for i = 1, #ids do
     local b = budget.load(r.partition, ids[i])
     budgets[i] = b or false
-    if b then
-      if b.is.every > 0 then
-        window.roll(b, now)
+    if b and b.f.fi then
+      foreign = foreign or {}
+      foreign[#foreign + 1] = b
+    elseif b then
+      local refused, what, aside = refused_by(r, b, wanted, now)
+      if refused then
+        return refused, what, aside
       end
-      local stands_behind = b.f.wl and admission.stands_behind(b, placement.score(r), r.id)
-      if b.is.action ~= "r" and (stands_behind or not admission.fits(b, wanted)) then
-        local why = admission.used_up(b, wanted, now)
-        if why and b.is.action == "f" then
-          return "fail", why
-        end
-        return "block", b.budget, why and budget.generation(b)
+    end
+  end
+  if foreign then
+    table.sort(foreign, by_id)
+    for _, b in ipairs(foreign) do
+      local refused, what, aside = refused_by(r, b, wanted, now)
+      if refused then
+        return refused, what, aside
       end
     end
   end
@@ -2408,6 +2401,12 @@ function share_news.tell(b, name)
     record.set(b, "nw", (b.f.nw and b.f.nw .. " " or "") .. name)
   end
 end
+function share_news.tell_all(b)
+  shares.each(b, function(one)
+    share_news.tell(b, one.name)
+  end)
+  return b.f.nw ~= nil
+end
 function share_news.tell_those_aside(b)
   if not b.f.sa then
     return
@@ -2450,7 +2449,9 @@ end)()
 M.granting = (function()
 local admission = M.admission
 local amounts = M.amounts
+local budget = M.budget
 local keys = M.keys
+local number = M.number
 local share_news = M.share_news
 local shares = M.shares
 local granting = {}
@@ -2497,6 +2498,18 @@ function granting.at_once(b, urgent)
     end
   end
   return urgent
+end
+function granting.is_over(b)
+  for _, limit in ipairs(b.limits) do
+    if limit.hard and limit.used + limit.reserved > limit.hard then
+      return true
+    end
+  end
+  return false
+end
+function granting.is_renewed(b)
+  local before = "(" .. number.text(budget.generation(b))
+  return redis.call("ZCOUNT", keys.budget_aside(b.partition, b.budget), "-inf", before) > 0
 end
 function granting.leave_line(b, one)
   if one.in_line ~= "" then
@@ -3294,6 +3307,7 @@ local function start(r, was, now)
     local b = budgets[i]
     if b then
       reservation.settle(b, NOTHING, wanted)
+      record.set(b, "kp", nil)
       budget.save(b, now)
     end
   end
@@ -3810,15 +3824,24 @@ local function look(b, now, looked)
     places.commit(r, now)
   end
 end
-function budget_due.handle(b, now, looked)
+local function as_it_is(b)
+  return b.f.sh and budget.load(b.partition, b.budget) or b
+end
+function budget_due.handle(b, now, looked, shares)
   if not b.due or tonumber(b.due) > now then
     return nil
   elseif b.f.fi then
+    shares[#shares + 1] = { b.budget, "" }
     return "budgets"
   end
   look(b, now, looked)
+  b = as_it_is(b)
   if b.due and tonumber(b.due) <= now and looked.visits > 0 then
     look(b, now, looked)
+    b = as_it_is(b)
+  end
+  if b.f.nw then
+    shares[#shares + 1] = { b.budget, b.f.nw }
   end
   return "budgets"
 end
@@ -6552,7 +6575,8 @@ local function line_up(b, one, score, now)
   elseif admission.used_up(b, amounts.read(one.least)) then
     return ""
   end
-  local is_first = not (b.f.wl and admission.stands_behind(b, score + 0, shares.entry(one)))
+  local stands_behind = b.f.wl and admission.stands_behind(b, score + 0, shares.entry(one))
+  local is_first = not stands_behind and not granting.is_renewed(b)
   local grants = is_first and granting.room_for(b, one, shares.others_wait(b, one))
   if grants then
     return grants
@@ -6574,14 +6598,14 @@ local function look_at_line(b, now)
     record.set(b, "wl", nil)
   end
 end
-local function answer(b, one, granted)
+local function answer(b, one, granted, message)
   local figures = {}
   for at, limit in ipairs(b.limits) do
     figures[at] = limit.name .. " " .. dimensions.text(limit)
   end
   return cmsgpack.pack({
-    one.number, granted, table.concat(figures, " "), window.end_of(b) or "", number.text(budget.generation(b)),
-    one.contended,
+    message, granted, table.concat(figures, " "), window.end_of(b) or "", number.text(budget.generation(b)),
+    one.contended, one.in_line, one.number,
   })
 end
 function settling.hear(b, name, message, now)
@@ -6589,7 +6613,7 @@ function settling.hear(b, name, message, now)
   local one = shares.load(b, name)
   local ahead = values[1] - one.number
   if ahead <= 0 then
-    return answer(b, one, ahead == 0 and one.granted or "")
+    return answer(b, one, ahead == 0 and one.granted or "", values[1])
   end
   local was_in_line, held, news = one.in_line ~= "", one.held, one.news
   local used = count(b, one, values[2])
@@ -6614,10 +6638,10 @@ function settling.hear(b, name, message, now)
   if freed or used or was_in_line then
     look_at_line(b, now)
   end
-  one.contended = shares.others_wait(b, one) and "1" or ""
+  one.contended = (shares.others_wait(b, one) or granting.is_over(b)) and "1" or ""
   share_news.heard(b, name)
   shares.save(b, one)
-  return answer(b, one, one.granted)
+  return answer(b, one, one.granted, one.number)
 end
 return settling
 end)()
@@ -6650,23 +6674,72 @@ end
 return share_line
 end)()
 
+M.share_rest = (function()
+local amounts = M.amounts
+local number = M.number
+local record = M.record
+local share = M.share
+local share_rest = {}
+local KEPT_MAX_MS = 8000
+function share_rest.keep(b, now)
+  local ms = b.f.kp and math.min(b.f.kp * 2, KEPT_MAX_MS) or share.KEPT_MS
+  if b.f.kp or not b.f.gb then
+    record.set_number(b, "gb", number.later(now, ms))
+  end
+  record.set_number(b, "kp", ms)
+end
+function share_rest.count(b)
+  local some = {}
+  for name, amount in pairs(amounts.read(b.f.us)) do
+    some[name] = amount
+  end
+  for _, limit in ipairs(b.limits) do
+    some[limit.name] = math.min((some[limit.name] or 0) + limit.used, amounts.MAX)
+  end
+  record.set(b, "us", amounts.text(some))
+end
+function share_rest.ahead(b)
+  local ahead = {}
+  if not b.f.co then
+    local before, since = amounts.read(b.f.ah), amounts.read(b.f.us)
+    for _, limit in ipairs(b.limits) do
+      ahead[limit.name] = limit.hard and math.max(before[limit.name] or 0, since[limit.name] or 0) or nil
+    end
+  end
+  return ahead
+end
+function share_rest.give_back(b)
+  record.set(b, "ah", b.f.us)
+  record.set(b, "us", nil)
+  record.set(b, "gb", nil)
+  local free, ahead = share.free(b), share_rest.ahead(b)
+  for _, limit in ipairs(b.limits) do
+    if limit.hard then
+      share.hold(limit, limit.used + limit.reserved + math.min(free[limit.name], ahead[limit.name] or 0))
+    end
+  end
+end
+return share_rest
+end)()
+
 M.share_messages = (function()
 local amounts = M.amounts
 local number = M.number
 local packed = M.packed
 local record = M.record
 local share = M.share
+local share_rest = M.share_rest
 local share_messages = {}
 local AGAIN_MS = 1000
 local function text(found)
   return amounts.text(found) or ""
 end
 function share_messages.wants(waiting)
-  local wants = waiting.score and waiting.score .. " " .. text(waiting.least)
-  return wants or waiting.aside and "aside" or nil
+  local wants = (waiting.score or "") .. " " .. text(waiting.least) .. (waiting.aside and " aside" or "")
+  return wants ~= " " and wants or nil
 end
 local function wanted(b, waiting)
-  local all = share.ahead(b)
+  local all = share_rest.ahead(b)
   for _, limit in ipairs(b.limits) do
     all[limit.name] = (all[limit.name] or 0) + (waiting.all[limit.name] or 0)
   end
@@ -6711,25 +6784,29 @@ function share_messages.again(b, now)
 end
 function share_messages.hear(b, answer, now)
   local values = packed.read(answer)
-  local ahead = values[1] - (b.f.sn or 0)
-  if ahead < 0 or (ahead == 0 and not b.f.so) then
-    return
+  local said = b.f.sn or "0"
+  local is_ahead = values[8] - said > 0
+  if not is_ahead and (values[1] ~= said or not b.f.so) then
+    return false, false
   end
-  record.set(b, "sn", values[1])
+  record.set(b, "sn", is_ahead and values[8] or said)
   record.set(b, "so", nil)
   record.set(b, "fi", values[3])
   record.set_number(b, "fa", now)
   record.set(b, "we", values[4] ~= "" and values[4] or nil)
   record.set(b, "ge", values[5])
   record.set(b, "co", values[6] ~= "" and values[6] or nil)
-  local granted, home = amounts.read(ahead == 0 and values[2] or nil), share.home(b)
+  b.has_heard = true
+  local granted, home, limited = amounts.read(not is_ahead and values[2] or nil), share.home(b), false
   for _, limit in ipairs(b.limits) do
-    local held = (limit.hard or limit.reserved) + (granted[limit.name] or 0)
-    share.hold(limit, home[limit.name].hard and held or nil)
+    local hard, held = home[limit.name].hard, limit.hard or limit.reserved
+    limited = limited or (hard and not limit.hard)
+    share.hold(limit, hard and held + (granted[limit.name] or 0) or nil)
   end
   if next(granted) then
     share.note(b, now)
   end
+  return is_ahead or limited, values[7] == ""
 end
 return share_messages
 end)()
@@ -6976,6 +7053,7 @@ local operator = M.operator
 local packed = M.packed
 local record = M.record
 local reply = M.reply
+local share_news = M.share_news
 local shares = M.shares
 local window = M.window
 local OWN = { adjusted = true }
@@ -7005,7 +7083,7 @@ return function(partition, id, request, reset, limits)
   operator.remember(b, request, "adjusted")
   window.renew(b)
   local waiting = redis.call("EXISTS", keys.budget_line(partition, id), keys.budget_aside(partition, id))
-  if waiting > 0 or b.f.sa then
+  if share_news.tell_all(b) or waiting > 0 then
     record.set_number(b, "la", now)
   end
   budget.save(b, now)
@@ -7127,6 +7205,7 @@ local reply = M.reply
 local share = M.share
 local share_line = M.share_line
 local share_messages = M.share_messages
+local share_rest = M.share_rest
 local LOOK_AGAIN_MS = 1000
 local function next_look(b, now, admitted, stopped, more)
   if more or stopped == "full" then
@@ -7140,8 +7219,12 @@ return function(partition, id, answer, urgent)
   local b = budget.load(partition, id)
   if not b or not b.f.fi then
     return reply.ok("", "0")
-  elseif answer ~= "" then
-    share_messages.hear(b, answer, now)
+  end
+  local tells, tells_of_line = answer == "" or urgent ~= "", false
+  if answer ~= "" then
+    local doubts
+    doubts, tells_of_line = share_messages.hear(b, answer, now)
+    tells = tells or doubts
   end
   if b.f.so then
     share_messages.again(b, now)
@@ -7151,6 +7234,9 @@ return function(partition, id, answer, urgent)
   local moved = {}
   local admitted, _, stopped, full = budget_line.move(b, moved, now)
   local more = budget_line.move_back(b, moved)
+  if admitted then
+    share_rest.keep(b, now)
+  end
   local at, gives_back = next_look(b, now, admitted, stopped, more)
   record.set(b, "la", at)
   budget.save(b, now)
@@ -7159,10 +7245,11 @@ return function(partition, id, answer, urgent)
   end
   b = budget.load(partition, id)
   local waiting, message = share_line.waiting(b), ""
-  if answer == "" or urgent ~= "" or gives_back or share_messages.wants(waiting) ~= b.f.sw then
-    share.count(b)
+  tells = tells or gives_back or (tells_of_line and waiting.score ~= nil)
+  if tells or share_messages.wants(waiting) ~= b.f.sw then
+    share_rest.count(b)
     if gives_back then
-      share.give_back(b)
+      share_rest.give_back(b)
       full = b
     end
     message = share_messages.next(b, waiting, share.free(full), urgent, now)
@@ -8156,14 +8243,16 @@ return function(partition, id, made, generation, tags, figures)
     flat[#flat + 1], flat[#flat + 2], changed.ge = "ge", generation, true
   end
   local b = budget.in_hand(partition, id, flat)
-  for name, home in pairs(share.home(b)) do
+  for name in pairs(share.home(b)) do
     local field = "d:" .. name
-    flat[#flat + 1], flat[#flat + 2] = field, (home.hard and "- 0" or "- -") .. " 0 0"
+    flat[#flat + 1], flat[#flat + 2] = field, "- 0 0 0"
     changed[field] = true
   end
   b = budget.in_hand(partition, id, flat)
   b.changed = changed
-  budget.save(b, clock.now_ms(partition))
+  local now = clock.now_ms(partition)
+  share.note(b, now, true)
+  budget.save(b, now)
   return reply.ok("1")
 end
 end)()
@@ -8929,11 +9018,7 @@ local function handle(partition, id, now, looked, schedules, shares)
   local budget_id = string.match(id, "^g(%x+)$")
   if budget_id then
     local b = budget.load(partition, budget_id)
-    local event = b and budget_due.handle(b, now, effort.of(looked))
-    if event and (b.f.fi or b.f.nw) then
-      shares[#shares + 1] = { budget_id, b.f.fi and "" or b.f.nw }
-    end
-    return b, event
+    return b, b and budget_due.handle(b, now, effort.of(looked), shares)
   end
   local name = string.match(id, "^l(.*)$")
   if name then

@@ -137,11 +137,14 @@ impl Inner {
             last: false,
         };
         let mut outcome = self.about(OPERATION, fence.execution, call.clone()).await?.outcome;
-        if let Some((budget, missing)) = short(&outcome) {
+        let mut asked = Vec::new();
+        while let Some((budget, missing)) = short(&outcome) {
             let partition = self.keyspace.of(fence.execution);
-            self.advance_share(OPERATION, partition, budget, missing).await?;
-            call.last = true;
-            outcome = self.about(OPERATION, fence.execution, call).await?.outcome;
+            let granted = self.advance_share(OPERATION, partition, budget, missing).await?;
+            // Somebody else may have taken it meanwhile, which is tried once more.
+            call.last = !granted || asked.iter().filter(|other| **other == budget).count() > 1;
+            asked.push(budget);
+            outcome = self.about(OPERATION, fence.execution, call.clone()).await?.outcome;
         }
         outcome_of(&outcome).ok_or_else(|| bad_reply(OPERATION, BadReply("outcome")))
     }

@@ -12,6 +12,7 @@ use crate::calls::{self, Code};
 use crate::codec::{self, Fields};
 use crate::failures::bad_reply;
 use crate::inner::Inner;
+use crate::ops::unpacked;
 
 /// Most messages in a row. What is left is said by the next tick.
 const MESSAGES_MAX: usize = 16;
@@ -84,25 +85,31 @@ impl Inner {
             figures: &codec::figures_text(&fields),
         };
         let opened = self.call(operation, &self.keyspace.partitions[partition], call).await?;
-        opened.map(drop).map_err(|_| bad_reply(operation, BadReply("flag")))
+        let opened = opened.map_err(|_| bad_reply(operation, BadReply("flag")))?;
+        if opened.made {
+            // It hands nothing out before; a timer does it when this fails.
+            self.advance_share(operation, partition, budget, "").await?;
+        }
+        Ok(())
     }
 
     /// Lets the share of a budget in a partition tell its home how it stands, and get what it needs: for
-    /// those that wait in it, and `urgent` amounts, as text. Harmless when somebody else does the same.
+    /// those that wait in it, and `urgent` amounts, as text. Answers whether something was granted to the message that
+    /// asked for these. Harmless when somebody else does the same.
     pub(super) async fn advance_share(
         &self,
         operation: &'static str,
         partition: usize,
         budget: BudgetId,
         urgent: &str,
-    ) -> Result<(), EngineError> {
-        let (mut answer, mut urgent) = (Bytes::new(), urgent);
+    ) -> Result<bool, EngineError> {
+        let (mut answer, mut urgent, mut granted) = (Bytes::new(), urgent, false);
         for _ in 0..MESSAGES_MAX {
             let call = calls::AdvanceShare { budget: budget.as_u128(), answer, urgent };
             let said = self.call(operation, &self.keyspace.partitions[partition], call).await?;
             let said = said.map_err(|_| bad_reply(operation, BadReply("message")))?;
             if said.message.is_empty() {
-                return Ok(());
+                break;
             } else if said.asked {
                 urgent = "";
             }
@@ -117,8 +124,12 @@ impl Inner {
                 }
                 Err(_) => return Err(bad_reply(operation, BadReply("answer"))),
             };
+            if said.asked {
+                granted =
+                    grants(&answer).ok_or_else(|| bad_reply(operation, BadReply("answer")))?;
+            }
         }
-        Ok(())
+        Ok(granted)
     }
 
     /// The same for shares in the partitions of these numbers, joined by spaces.
@@ -128,11 +139,18 @@ impl Inner {
         partitions: &str,
         budget: BudgetId,
     ) -> Result<(), EngineError> {
+        let mut told = Ok(());
         for number in partitions.split_ascii_whitespace() {
             let known = number.parse().ok().filter(|at| *at < self.keyspace.partitions.len());
             let partition = known.ok_or_else(|| bad_reply(operation, BadReply("partition")))?;
-            self.advance_share(operation, partition, budget, "").await?;
+            // One that cannot be reached holds up no other.
+            told = told.and(self.advance_share(operation, partition, budget, "").await.map(drop));
         }
-        Ok(())
+        told
     }
+}
+
+/// Whether an answer of a home grants something, see `share_messages.lua`.
+fn grants(answer: &Bytes) -> Option<bool> {
+    unpacked(answer)?.get(1).map(|granted| !granted.is_empty())
 }

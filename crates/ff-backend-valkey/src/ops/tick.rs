@@ -157,7 +157,7 @@ impl Inner {
         let budget = values.text().map_err(bad)?.parse();
         let budget = budget.map_err(|_| bad_reply(OPERATION, BadReply("id")))?;
         match values.text().map_err(bad)?.as_str() {
-            "" => self.advance_share(OPERATION, number, budget, "").await,
+            "" => self.advance_share(OPERATION, number, budget, "").await.map(drop),
             others => self.advance_shares(OPERATION, others, budget).await,
         }
     }

@@ -27,7 +27,11 @@ use crate::requests::{AdjustBudget, BudgetView, CreateBudget, ListBudgets};
 ///   `[budget.shared_report_needs_room]`; of a soft limit it says what is known at its place
 ///   `[budget.shared_soft_limit_is_told]`.
 /// - One that cannot have room fails, if the budget says so `[budget.shared_used_up_fails_them]`, or holds up nobody
-///   `[budget.shared_impossible_is_set_aside]`.
+///   `[budget.shared_impossible_is_set_aside]`. Two that draw on the same budgets do not wait for each other
+///   `[budget.shared_two_are_taken_in_one_order]`, and what one was let go on for is there when a worker comes
+///   `[budget.shared_waits_for_slow_workers]`.
+/// - Other limits hold wherever the budget is drawn on, but for what was granted before
+///   `[budget.shared_new_limits_are_told]`.
 /// - What is used and reserved never pass a hard limit together, not for a moment
 ///   `[budget.shared_never_overshoots]`. An unknown budget is not found `[budget.shared_unknown_is_not_found]`.
 ///

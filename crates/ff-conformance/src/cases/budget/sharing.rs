@@ -24,6 +24,9 @@ pub(crate) const CASES: &[Case] = &cases!["budget":
     shared_window_lets_go_on,
     shared_flow_draws_on_it,
     shared_unknown_is_not_found,
+    shared_two_are_taken_in_one_order,
+    shared_new_limits_are_told,
+    shared_waits_for_slow_workers,
     shared_never_overshoots,
 ];
 
@@ -369,6 +372,89 @@ pub(crate) async fn shared_unknown_is_not_found(fx: Fixture) -> CaseResult {
     let are_known: Vec<_> = outcomes.iter().map(Result::is_ok).collect();
     ensure_eq!(are_known, [true, false, true, true]);
     Ok(())
+}
+
+/// Two that draw on the same two budgets and name them in another order do not wait for each other, and what is reported
+/// has room in both.
+pub(crate) async fn shared_two_are_taken_in_one_order(fx: Fixture) -> CaseResult {
+    let [one, other] = [fx.home(6).await?, fx.home(6).await?];
+    let crossed = [
+        fx.drawing(2, one, 4)?.with_shared_budget(other),
+        fx.drawing(3, other, 4)?.with_shared_budget(one),
+    ];
+    for submission in &crossed {
+        fx.submit(submission).await?;
+    }
+
+    for _ in crossed {
+        let task = fx.soon().await?;
+        ensure_eq!((fx.spent(one).await?.1, fx.spent(other).await?.1), (4, 4));
+        fx.backend.complete(&task.handle, None).await?;
+    }
+
+    fx.rest().await?;
+    fx.submit(&fx.drawing(2, one, 1)?.with_shared_budget(other)).await?;
+    let task = fx.soon().await?;
+    ensure_eq!(fx.usage(&task, &report(5, "a")).await?, UsageOutcome::Ok);
+    ensure!(matches!(fx.usage(&task, &report(2, "b")).await?, UsageOutcome::HardBreach(_)), "2");
+    fx.rest().await?;
+    ensure_eq!((fx.spent(one).await?.0, fx.spent(other).await?.0), (5, 5));
+    Ok(())
+}
+
+/// A limit that a budget is given later holds wherever it is drawn on, and one that is lowered lets nobody start until
+/// there is room under it.
+pub(crate) async fn shared_new_limits_are_told(fx: Fixture) -> CaseResult {
+    let mut request = fx.budget(1).with_limit(TOKENS, BudgetLimit::COUNTED);
+    request.id = request.id.with_shard(HOME);
+    let budget = fx.make(&request).await?;
+    fx.submit_drawing(2, budget, 2).await?;
+    fx.raise(budget, 10).await?;
+    let task = fx.soon().await?;
+    ensure_eq!(fx.spent(budget).await?, (0, 2), "it reserves of what is limited now");
+    let over = fx.usage(&task, &report(11, "a")).await?;
+    ensure!(matches!(over, UsageOutcome::HardBreach(_)), "{over:?}");
+
+    let mut running = vec![task];
+    for _ in 0..8 {
+        fx.submit_drawing(2, budget, 2).await?;
+    }
+    while running.len() < 5 {
+        running.push(fx.soon().await?);
+    }
+    fx.raise(budget, 4).await?;
+    fx.settle().await?;
+    for left in (0..5_u64).rev() {
+        let task = running.pop().ok_or_else(|| CaseError::new("five run"))?;
+        fx.backend.complete(&task.handle, None).await?;
+        let next = fx.claim_soon().await?;
+        ensure_eq!(next.is_some(), left < 2, "{left} are left of those that ran before");
+        running.splice(0..0, next);
+    }
+    fx.check().await
+}
+
+/// What one was let go on for is there when a worker comes that is slow to come.
+pub(crate) async fn shared_waits_for_slow_workers(fx: Fixture) -> CaseResult {
+    let budget = fx.home(10).await?;
+    let id = fx.submit_drawing(2, budget, 1).await?;
+    for _ in 0..TRIES {
+        let other = fx.submission("task")?;
+        let (lane, kind, payload) =
+            (other.lane.clone(), other.kind().clone(), other.payload.clone());
+        let place = other.id().with_shard(2);
+        fx.submit(&Submission::new(place, lane, kind, payload)).await?;
+        let task = fx.claim_one().await?;
+        fx.backend.complete(&task.handle, None).await?;
+        if task.execution_id == id {
+            return fx.check().await;
+        }
+        for _ in 0..3 {
+            fx.settle().await?;
+            fx.advance(limits::BUDGET_SHARE_KEPT_MS / 2).await;
+        }
+    }
+    Err(CaseError::new("it was never there when the worker came"))
 }
 
 /// Whoever claims, reports, ends or loses a lease, wherever: what is used and reserved never passes the hard limit, and
