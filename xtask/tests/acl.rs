@@ -40,7 +40,7 @@ const WAIT: Duration = Duration::from_secs(10);
 /// Long enough to wait for, and short.
 const MOMENT: Duration = Duration::from_millis(20);
 /// What is used on a cluster, once something has gone wrong, at a limit, and when retention is over or a day.
-const ELSEWHERE: [&str; 12] = [
+const ELSEWHERE: [&str; 13] = [
     "cluster|info",
     "cluster|slots",
     "ping",
@@ -50,6 +50,7 @@ const ELSEWHERE: [&str; 12] = [
     "sscan",
     "xinfo",
     "xtrim",
+    "zcount",
     "zscore",
     "zremrangebyrank",
     "zunionstore",
