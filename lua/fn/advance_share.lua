@@ -37,13 +37,16 @@ return function(partition, id, answer, urgent)
   if not b or not b.f.fi then
     return reply.ok("", "0")
   end
-  local tells, tells_of_line = answer == "" or urgent ~= "", false
+  -- Something has happened here, perhaps since the message was made that is under way.
+  local is_due = b.f.la ~= nil and tonumber(b.f.la) <= now
+  local tells, tells_of_line = answer == "" or urgent ~= "" or is_due, false
   if answer ~= "" then
     local doubts
     doubts, tells_of_line = share_messages.hear(b, answer, now)
     tells = tells or doubts
   end
   if b.f.so then
+    record.set(b, "sw", is_due and share_messages.UNTOLD or b.f.sw)
     share_messages.again(b, now)
     budget.save(b, now)
     return reply.ok(b.f.so, "0")

@@ -14,6 +14,8 @@ local share_rest = require("share_rest")
 
 local share_messages = {}
 
+--- What stands for what was told of those that wait when the home has to be told more than that.
+share_messages.UNTOLD = "?"
 --- When a message that is not answered is sent again.
 local AGAIN_MS = 1000
 

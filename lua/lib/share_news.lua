@@ -1,5 +1,6 @@
 --- What a budget has to tell its shares: their names are in its field `nw` until they ask.
 local budget = require("budget")
+local keys = require("keys")
 local record = require("record")
 local shares = require("shares")
 
@@ -41,9 +42,9 @@ function share_news.tell_those_aside(b)
   end)
 end
 
---- Has those told that hold some of a budget, when the first is about to wait in its line.
+--- Has those told that hold some of a budget, when one waits in its line that is the first.
 function share_news.line_begins(b, now)
-  if b.f.wl or not b.f.sh then
+  if not b.f.sh or redis.call("ZCARD", keys.budget_line(b.partition, b.budget)) > 1 then
     return
   end
   shares.each(b, function(one)

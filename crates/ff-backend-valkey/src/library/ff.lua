@@ -10,7 +10,7 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "c6ffe7e344f4b271900257f4bb32505d" }
+M.library = { PROTOCOL = 1, HASH = "8cde7175bdfceec8567f140c1841a077" }
 
 M.memo = (function()
 local memo = {}
@@ -2384,6 +2384,7 @@ end)()
 
 M.share_news = (function()
 local budget = M.budget
+local keys = M.keys
 local record = M.record
 local shares = M.shares
 local share_news = {}
@@ -2416,7 +2417,7 @@ function share_news.tell_those_aside(b)
   end)
 end
 function share_news.line_begins(b, now)
-  if b.f.wl or not b.f.sh then
+  if not b.f.sh or redis.call("ZCARD", keys.budget_line(b.partition, b.budget)) > 1 then
     return
   end
   shares.each(b, function(one)
@@ -6724,6 +6725,7 @@ local record = M.record
 local share = M.share
 local share_rest = M.share_rest
 local share_messages = {}
+share_messages.UNTOLD = "?"
 local AGAIN_MS = 1000
 local function text(found)
   return amounts.text(found) or ""
@@ -7214,13 +7216,15 @@ return function(partition, id, answer, urgent)
   if not b or not b.f.fi then
     return reply.ok("", "0")
   end
-  local tells, tells_of_line = answer == "" or urgent ~= "", false
+  local is_due = b.f.la ~= nil and tonumber(b.f.la) <= now
+  local tells, tells_of_line = answer == "" or urgent ~= "" or is_due, false
   if answer ~= "" then
     local doubts
     doubts, tells_of_line = share_messages.hear(b, answer, now)
     tells = tells or doubts
   end
   if b.f.so then
+    record.set(b, "sw", is_due and share_messages.UNTOLD or b.f.sw)
     share_messages.again(b, now)
     budget.save(b, now)
     return reply.ok(b.f.so, "0")
