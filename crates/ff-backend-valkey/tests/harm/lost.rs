@@ -5,64 +5,22 @@
 //! end both namespaces have to hold the same, byte for byte.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
-use ff_conformance::fixture::{LANE, Setup};
-use ff_conformance::{CaseError, CaseResult, Coverage, Fixture};
-use ff_engine::{EngineError, ListRequest};
+use ff_conformance::fixture::LANE;
+use ff_conformance::{CaseError, CaseResult, Fixture};
+use ff_engine::ListRequest;
 use ff_types::ExecutionState;
-use ff_valkey_server::{Options, Server};
 
 use crate::call::{Call, Situation};
-use crate::support::harness::ValkeyHarness;
-use crate::support::proxy::{Fault, Proxy};
-use crate::support::servers::Servers;
+use crate::lab::Lab;
+use crate::support::proxy::Fault;
 
-/// Fixes the ids that both plays of a situation use.
-const SEED: u64 = 7;
 /// How long a backend may take to be connected again.
 const RECONNECT: Duration = Duration::from_secs(10);
 /// Of the keyspaces in which a call can be lost half way.
 const PARTITIONS: u16 = 4;
 const PAUSE: Duration = Duration::from_millis(2);
-
-/// A server behind a proxy.
-struct Lab {
-    proxy: Proxy,
-    harness: Arc<ValkeyHarness>,
-    _server: Server,
-}
-
-impl Lab {
-    fn start(partitions: u16) -> CaseResult<Self> {
-        let server = Server::start(&Options::new())?;
-        let proxy = Proxy::start(([127, 0, 0, 1], server.port()).into())?;
-        let servers = Servers::Named(proxy.url());
-        let harness = Arc::new(ValkeyHarness::new("valkey", servers, partitions));
-        Ok(Self { proxy, harness, _server: server })
-    }
-
-    async fn fixture(&self, spread: bool) -> CaseResult<Fixture> {
-        let coverage = Arc::new(Coverage::new());
-        let setup = Setup { coverage, faults: None, seed: SEED, spread };
-        Fixture::open(self.harness.clone(), setup).await
-    }
-
-    /// Makes a call whose request or reply is lost, behind `skipped` others of its function.
-    async fn lose(&self, fault: Fault, skipped: u32, call: &Call, fx: &Fixture) -> CaseResult {
-        let fired = self.proxy.fired();
-        self.proxy.lose(fault, &format!("fft_{}", call.function()), skipped);
-        let lost = call.make(fx.backend.as_ref()).await;
-        if self.proxy.fired() != fired + 1 {
-            return Err(CaseError::new("the fault was not met"));
-        }
-        match lost {
-            Err(EngineError::Unavailable { .. }) => Ok(()),
-            other => Err(CaseError::new(format!("the lost call answers {other:?}"))),
-        }
-    }
-}
 
 /// Repeats a call until it is answered.
 async fn repeat(call: &Call, fx: &Fixture) -> CaseResult<String> {
