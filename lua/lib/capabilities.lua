@@ -1,6 +1,9 @@
 --- Sets of capabilities as canonical text: tokens in order, joined by commas.
 local capabilities = {}
 
+--- Most capabilities of an offer whose classes are listed.
+local LISTED_MAX = 8
+
 --- A worker's offer, prepared for `covers`.
 function capabilities.offer(text)
   local offer = {}
@@ -18,6 +21,21 @@ function capabilities.covers(offer, class)
     end
   end
   return true
+end
+
+--- All requirement classes that an offer covers, or nil when they are too many.
+function capabilities.classes(text)
+  local classes, tokens = { "" }, 0
+  for token in string.gmatch(text, "[^,]+") do
+    tokens = tokens + 1
+    if tokens > LISTED_MAX then
+      return nil
+    end
+    for at = 1, #classes do
+      classes[#classes + 1] = at == 1 and token or classes[at] .. "," .. token
+    end
+  end
+  return classes
 end
 
 return capabilities

@@ -8,7 +8,7 @@ local sources = require("sources")
 
 local heads = {}
 
---- Most requirement classes of a lane that one call looks at; of more, a random choice.
+--- Most requirement classes of a lane whose depth is counted; of more, those of a random choice.
 local CLASSES_MAX = 1024
 --- Most keys of a ring that one call looks at for one within its limits.
 local KEYS_MAX = 64
@@ -24,10 +24,10 @@ function heads.best(partition, lane, offer, ask, most, now)
   local found = { turned = nil }
   local any_tag = ask.tag == ""
   if ask.fresh or any_tag then
-    sources.add(found, partition, lane, offer, ask.fresh, ask.reclaims and any_tag)
+    sources.add(found, partition, lane, offer, ask.offered, ask.fresh, ask.reclaims and any_tag)
   end
   if ask.reclaims and not any_tag then
-    sources.add(found, partition, lane, offer, false, true, ask.tag)
+    sources.add(found, partition, lane, offer, ask.offered, false, true, ask.tag)
   end
   if found.turned or (ask.ln and ask.ln.is.ageing) then
     local best, more, reads = picks.best(ask.ln, found, now)

@@ -10,7 +10,7 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "20251bff1760f448123311fdc47b0165" }
+M.library = { PROTOCOL = 1, HASH = "8e0d8cc7a9f2476ee77e0e9b3c3ac7de" }
 
 M.memo = (function()
 local memo = {}
@@ -2654,6 +2654,7 @@ end)()
 
 M.capabilities = (function()
 local capabilities = {}
+local LISTED_MAX = 8
 function capabilities.offer(text)
   local offer = {}
   for token in string.gmatch(text, "[^,]+") do
@@ -2668,6 +2669,19 @@ function capabilities.covers(offer, class)
     end
   end
   return true
+end
+function capabilities.classes(text)
+  local classes, tokens = { "" }, 0
+  for token in string.gmatch(text, "[^,]+") do
+    tokens = tokens + 1
+    if tokens > LISTED_MAX then
+      return nil
+    end
+    for at = 1, #classes do
+      classes[#classes + 1] = at == 1 and token or classes[at] .. "," .. token
+    end
+  end
+  return classes
 end
 return capabilities
 end)()
@@ -2860,9 +2874,30 @@ local keys = M.keys
 local sources = {}
 local CLASSES_MAX = 1024
 local KIND = { f = "f", F = "f", c = "c", C = "c" }
-function sources.add(found, partition, lane, offer, fresh, reclaims, tag)
+local function listed(registry, classes, fresh, reclaims)
+  local entries, found = {}, {}
+  for letter, kind in pairs(KIND) do
+    if kind == "f" and fresh or kind == "c" and reclaims then
+      for i = 1, #classes do
+        entries[#entries + 1] = letter .. classes[i]
+      end
+    end
+  end
+  local are_there = redis.call("SMISMEMBER", registry, unpack(entries))
+  for i = 1, #entries do
+    if are_there[i] == 1 then
+      found[#found + 1] = entries[i]
+    end
+  end
+  return found
+end
+function sources.add(found, partition, lane, offer, offered, fresh, reclaims, tag)
   local registry = keys.lane(partition, lane, tag)
   local entries = redis.call("SRANDMEMBER", registry, CLASSES_MAX)
+  local classes = #entries == CLASSES_MAX and capabilities.classes(offered)
+  if classes then
+    entries = listed(registry, classes, fresh, reclaims)
+  end
   for i = 1, #entries do
     local entry = entries[i]
     local letter, class = entry, ""
@@ -3009,10 +3044,10 @@ function heads.best(partition, lane, offer, ask, most, now)
   local found = { turned = nil }
   local any_tag = ask.tag == ""
   if ask.fresh or any_tag then
-    sources.add(found, partition, lane, offer, ask.fresh, ask.reclaims and any_tag)
+    sources.add(found, partition, lane, offer, ask.offered, ask.fresh, ask.reclaims and any_tag)
   end
   if ask.reclaims and not any_tag then
-    sources.add(found, partition, lane, offer, false, true, ask.tag)
+    sources.add(found, partition, lane, offer, ask.offered, false, true, ask.tag)
   end
   if found.turned or (ask.ln and ask.ln.is.ageing) then
     local best, more, reads = picks.best(ask.ln, found, now)

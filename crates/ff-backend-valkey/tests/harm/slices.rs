@@ -199,7 +199,7 @@ async fn a_key_is_back_in_all_of_its_queues() -> CaseResult {
         Ok(backend.claim(&request).await?.tasks)
     };
 
-    // Of more than 1,024 classes a claim looks at a random choice, and each has a good chance to be among them.
+    // An offer of so much looks at a random choice of more than 1,024 classes; each has a good chance to be in it.
     let take_one = async |offered: &[String]| -> CaseResult<Task> {
         for _ in 0..CLAIMS_MAX {
             if let Some(task) = take(offered, 1).await?.pop() {

@@ -16,7 +16,8 @@ pub trait ClaimOps: Send + Sync + 'static {
     ///   `[claim.priority_then_fifo]`. Lanes are separate `[claim.lanes_are_separate]`.
     /// - Only executions whose required capabilities the worker offers
     ///   `[claim.capabilities_are_a_subset]`; others neither block those behind them nor are
-    ///   touched `[claim.mismatch_is_invisible]`.
+    ///   touched `[claim.mismatch_is_invisible]`, and however many they are, an offer of a few
+    ///   capabilities finds what it covers `[claim.class_is_found_among_many]`.
     /// - At most one live lease an execution, however many workers ask `[lease.single_owner]`; the
     ///   epoch rises by one with every lease and never resets `[lease.epoch_rises]`.
     /// - Up to `max_tasks` in one call `[claim.takes_up_to_max_tasks]`; none is an outcome, not an

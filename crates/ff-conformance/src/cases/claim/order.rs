@@ -13,6 +13,7 @@ pub(crate) const CASES: &[Case] = &cases!["claim":
     priority_then_fifo,
     lanes_are_separate,
     capabilities_are_a_subset,
+    class_is_found_among_many,
     mismatch_is_invisible,
     looks_past_expired,
 ];
@@ -77,6 +78,28 @@ pub(crate) async fn capabilities_are_a_subset(fx: Fixture) -> CaseResult {
     ensure_eq!(ids(&more_offered), [both]);
     ensure_eq!(ids(&rest), [longer, other]);
     Ok(())
+}
+
+/// However many others there are that a worker cannot run, it finds what requires one of the few things that it offers.
+pub(crate) async fn class_is_found_among_many(fx: Fixture) -> CaseResult {
+    const CLASSES: usize = 1_500;
+    let mut submissions = Vec::new();
+    for class in 0..CLASSES {
+        let required = CapabilitySet::from_tokens([format!("tenant-{class}").as_str(), "gpu"])?;
+        submissions.push(fx.submission("task")?.with_capabilities(required));
+    }
+    for batch in submissions.chunks(limits::SUBMIT_BATCH_MAX) {
+        for one in fx.backend.submit_batch(batch).await? {
+            one?;
+        }
+    }
+
+    for class in (0..CLASSES).step_by(CLASSES / 20) {
+        let tenant = format!("tenant-{class}");
+        let outcome = fx.backend.claim(&offering(&fx, ["eu", "gpu", &tenant])?).await?;
+        ensure_eq!(ids(&outcome), [submissions[class].id()], "{tenant}");
+    }
+    fx.check().await
 }
 
 /// What a worker cannot run, however much of it and however urgent, neither blocks what is behind
