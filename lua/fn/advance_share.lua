@@ -28,7 +28,9 @@ local function next_look(b, now, admitted, stopped, more)
     return number.text(now), false
   end
   local at = stopped and number.text(number.later(now, admitted and LOOK_AGAIN_MS or budget.LINE_LOOK_MS))
-  return number.earlier(at, b.f.gb), b.f.gb ~= nil and tonumber(b.f.gb) <= now and not admitted
+  local is_over = b.f.gb ~= nil and tonumber(b.f.gb) <= now
+  local yields = b.yields and not b.f.kp and share.has_free(b)
+  return number.earlier(number.earlier(at, b.f.gb), b.f.ut), (is_over or yields) and not admitted
 end
 
 return function(partition, id, answer, urgent)
@@ -65,7 +67,7 @@ return function(partition, id, answer, urgent)
   end
   b = budget.load(partition, id)
   local waiting, message = share_line.waiting(b), ""
-  tells = tells or gives_back or (tells_of_line and waiting.score ~= nil)
+  tells = tells or gives_back or (tells_of_line and waiting.score ~= nil) or (b.f.ut ~= nil and tonumber(b.f.ut) <= now)
   if tells or share_messages.wants(waiting) ~= b.f.sw then
     share_rest.count(b)
     if gives_back then

@@ -1,7 +1,8 @@
 --- Counts what an attempt has used, in all budgets of the execution or in none. The outcome is `ok`, `already`
 --- when a report with this key was counted before, or `soft` or `hard` and which limit is passed: budget,
 --- limit, what is used, what is reserved, what was asked for, and the dimension; or `short`, which budget has a share
---- here that does not hold enough, and how much is missing, see `amounts`.
+--- here that does not hold enough, and how much is missing, see `amounts`; or `recall`, which budget has too little room
+--- here while its shares may hold some that nobody uses, and the names of these.
 ---
 --- @arg id      id
 --- @arg attempt int
@@ -10,7 +11,7 @@
 --- @arg given   flag   whether there is a key
 --- @arg key     text   of the report
 --- @arg used    text   see `amounts`
---- @arg last    flag   whether what a share does not hold is a breach
+--- @arg last    flag   whether to say what is passed where more room may be had
 --- @ok outcome text
 --- @err NOT_FOUND STALE_LEASE LEASE_EXPIRED LEASE_REVOKED ALREADY_TERMINAL ALREADY_RELEASED USAGE_DIMENSIONS USAGE_SUM
 local amounts = require("amounts")

@@ -5,7 +5,9 @@
 --- @arg budget  id
 --- @arg share   text   the number of its partition
 --- @arg message bytes  see `share_messages`
---- @ok answer bytes
+--- @ok answer   bytes
+--- @ok recalled text   the shares that are to give back what nobody uses, joined by spaces: what is needed at once is not
+---                     there otherwise
 --- @err BUDGET_NOT_FOUND
 local budget = require("budget")
 local clock = require("clock")
@@ -20,7 +22,7 @@ return function(partition, id, name, message)
     return reply.err("BUDGET_NOT_FOUND", id)
   end
   window.roll(b, now)
-  local answer = settling.hear(b, name, message, now)
+  local answer, recalled = settling.hear(b, name, message, now)
   budget.save(b, now)
-  return reply.ok(answer)
+  return reply.ok(answer, recalled)
 end

@@ -20,6 +20,7 @@
 --- @field we when the window ended that the home was in
 --- @field su what was settled in all, see `amounts`
 --- @field gb when it gives back what nobody uses
+--- @field ut when it tells what is used, if that is before
 --- @field us what was used since it did that last, as far as it is told, and `ah` what was between that and the time before
 --- @field kp how long it was to keep what those may take that were let go on, ms
 --- @field sn the number of its latest message
@@ -38,7 +39,6 @@ budget.LINE_LOOK_MS = 60000
 
 --- Fields other than those of dimensions have names no longer than this.
 local OTHERS_BYTES = 2
-
 
 local MADE = "^(%d+) (%l) (%d+) (%d+) (%x+)$"
 local made = memo.of(function(text)

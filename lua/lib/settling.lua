@@ -74,15 +74,16 @@ local function answer(b, one, granted, message)
 end
 
 --- Takes a message, and answers it. One that was heard before is answered as then, and a share that has lost messages
---- with the number of the last.
+--- with the number of the last. The second value names the shares that may hold what is needed at once and not there.
 function settling.hear(b, name, message, now)
   local values = packed.read(message)
   local one = shares.load(b, name)
   local ahead = values[1] - one.number
   if ahead <= 0 then
-    return answer(b, one, ahead == 0 and one.granted or "", values[1])
+    return answer(b, one, ahead == 0 and one.granted or "", values[1]), ""
   end
   local was_in_line, held, news = one.in_line ~= "", one.held, one.news
+  local is_recalled = one.contended == shares.RECALLED
   local used = count(b, one, values[2])
   one.number, one.free, one.least, one.all = values[1], values[4], values[5], values[6]
   one.waiting, one.news = values[8], ""
@@ -93,7 +94,7 @@ function settling.hear(b, name, message, now)
   one.held = granting.sum(one.held, urgent)
   granting.reserve(b, "", urgent)
   one.free = granting.sum(one.free, news)
-  local grants = line_up(b, one, values[7], now)
+  local grants = is_recalled and values[7] == "" and "" or line_up(b, one, values[7], now)
   granting.reserve(b, "", grants)
   one.held = granting.sum(one.held, grants)
   one.granted = granting.sum(granting.sum(news, urgent), grants)
@@ -105,10 +106,14 @@ function settling.hear(b, name, message, now)
   if freed or used or was_in_line then
     look_at_line(b, now)
   end
-  one.contended = (shares.others_wait(b, one) or granting.is_over(b)) and "1" or ""
+  one.contended = (is_recalled or shares.others_wait(b, one) or granting.is_over(b)) and "1" or ""
   share_news.heard(b, name)
   shares.save(b, one)
-  return answer(b, one, one.granted, one.number)
+  local recalled = ""
+  if urgent == "" and values[10] ~= "" and not admission.used_up(b, amounts.read(values[10])) then
+    recalled = share_news.recall(b, name)
+  end
+  return answer(b, one, one.granted, one.number), recalled
 end
 
 return settling

@@ -61,6 +61,7 @@ function share_messages.next(b, waiting, free, urgent, now)
   local wants = wanted(b, waiting)
   local all, held = settle(b)
   record.set(b, "su", amounts.text(all))
+  record.set(b, "ut", nil)
   record.set_number(b, "sn", (b.f.sn or 0) + 1)
   record.set(b, "sw", share_messages.wants(waiting))
   record.set(b, "so", cmsgpack.pack({
@@ -68,10 +69,8 @@ function share_messages.next(b, waiting, free, urgent, now)
     number.text(waiting.count), waiting.aside and "1" or "", urgent,
   }))
   share_messages.again(b, now)
-  for _, unused in pairs(share.free(b)) do
-    if unused > 0 then
-      share.note(b, now)
-    end
+  if share.has_free(b) then
+    share.note(b, now)
   end
   return b.f.so
 end
@@ -82,7 +81,8 @@ function share_messages.again(b, now)
 end
 
 --- Takes an answer. One to an earlier message says nothing new; a home that is ahead has heard of what is lost here.
---- Answers whether the home has to hear how things stand, and whether it has to when somebody waits.
+--- Answers whether the home has to hear how things stand, and whether it has to when somebody waits. The share `yields`
+--- when others wait for what it has, unless that was granted just now.
 function share_messages.hear(b, answer, now)
   local values = packed.read(answer)
   local said = b.f.sn or "0"
@@ -107,6 +107,7 @@ function share_messages.hear(b, answer, now)
   if next(granted) then
     share.note(b, now)
   end
+  b.yields = b.f.co ~= nil and not next(granted)
   return is_ahead or limited, values[7] == ""
 end
 

@@ -6,6 +6,9 @@ local shares = require("shares")
 
 local share_news = {}
 
+--- Most shares that are to give back what they do not use for one report.
+local RECALLED_MAX = 32
+
 --- Whether there is something to tell a share.
 function share_news.has(b, name)
   return b.f.nw and string.find(" " .. b.f.nw .. " ", " " .. name .. " ", 1, true) ~= nil
@@ -48,11 +51,24 @@ function share_news.line_begins(b, now)
     return
   end
   shares.each(b, function(one)
-    if one.held ~= "" and one.contended == "" then
+    if one.held ~= "" and one.contended ~= "1" then
       share_news.tell(b, one.name)
       record.set_number(b, "la", now)
     end
   end)
+end
+
+--- Has those shares, but for one, give back what nobody uses that may hold some. Answers their names, joined by spaces.
+function share_news.recall(b, name)
+  local names = {}
+  shares.each(b, function(other)
+    if other.name ~= name and other.held ~= "" and #names < RECALLED_MAX then
+      other.contended = shares.RECALLED
+      shares.save(b, other)
+      names[#names + 1] = other.name
+    end
+  end)
+  return table.concat(names, " ")
 end
 
 --- Notes that it has asked.

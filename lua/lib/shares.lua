@@ -13,6 +13,9 @@ local shares = {}
 --- What stands in line for a share: no id of an execution starts like this.
 local ENTRY = "^@(%d+)$"
 
+--- What is said to one that is to give back what nobody uses, although nobody waits in line.
+shares.RECALLED = "r"
+
 local FIELDS = {
   "number", "granted", "settled", "held", "news", "least", "all", "free", "waiting", "in_line", "told", "contended",
 }

@@ -49,7 +49,7 @@ local function start(r, was, now)
     local b = budgets[i]
     if b then
       reservation.settle(b, NOTHING, wanted)
-      record.set(b, "kp", nil)
+      share.started(b, now)
       budget.save(b, now)
     end
   end
@@ -99,7 +99,7 @@ local function follow(r, was, id, b, now)
     end
   end
   if b.f.fi then
-    share.note(b, now, begins or joins or leaves or (freed and (b.f.wl or b.f.co)))
+    share.note(b, now, begins or joins or leaves or (freed and (b.f.wl or b.f.co)), leaves)
   end
   budget.save(b, now)
 end

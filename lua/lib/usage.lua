@@ -1,4 +1,5 @@
---- A report of usage: what it does to the execution and to its budgets. Nothing here writes.
+--- A report of usage: what it does to the execution and to its budgets. Nothing here writes, but that shares are to
+--- give back what they do not use.
 local amounts = require("amounts")
 local budget = require("budget")
 local dimensions = require("dimensions")
@@ -8,6 +9,7 @@ local number = require("number")
 local record = require("record")
 local reservation = require("reservation")
 local share = require("share")
+local share_news = require("share_news")
 local share_usage = require("share_usage")
 local window = require("window")
 
@@ -47,7 +49,7 @@ function usage.left(r, used)
 end
 
 --- Counts a report in one budget. Answers what would pass a hard limit, or nil and the sum that is too
---- large.
+--- large; and whether there may be room once what is reserved comes back.
 local function count(b, used, before, after)
   local stands = {}
   for i, limit in ipairs(b.limits) do
@@ -60,7 +62,7 @@ local function count(b, used, before, after)
     local sum = limit.used + limit.reserved
     -- Within its own reservation it needs no room.
     if hard and reported > 0 and (limit.used > hard or (sum > hard and sum > was.used + was.reserved)) then
-      return dimensions.passed("hard", b, limit.name, hard, was, reported)
+      return dimensions.passed("hard", b, limit.name, hard, was, reported), nil, limit.used <= hard
     elseif limit.used > amounts.MAX then
       return nil, number.text(limit.used)
     end
@@ -80,7 +82,7 @@ end
 
 --- The budgets of a record with a report counted in them, and as a third value the soft limit that it
 --- passes, if any. Nil when it is not counted: with what it would pass, or a third value, the sum that is
---- too large. Whether it is the `last` try decides what is said when a share does not hold enough.
+--- too large. Whether it is the `last` try decides what is said when there may be room.
 function usage.count(r, used, after, now, last)
   local budgets, soft = {}, nil
   local before = amounts.read(reservation.left(r.f))
@@ -90,7 +92,10 @@ function usage.count(r, used, after, now, last)
       window.roll(b, now)
       local refused, too_large = b.f.fi and share_usage.refused(b, used, before, after, last), nil
       if not refused then
-        refused, too_large = count(b, used, before, after)
+        local may_fit
+        refused, too_large, may_fit = count(b, used, before, after)
+        local recalled = may_fit and b.f.sh and not last and share_news.recall(b) or ""
+        refused = recalled ~= "" and "recall " .. id .. " " .. recalled or refused
       end
       if refused or too_large then
         return nil, refused, too_large

@@ -2559,7 +2559,8 @@ pub(crate) struct ReplayAnswer {
 /// Counts what an attempt has used, in all budgets of the execution or in none. The outcome is `ok`, `already`
 /// when a report with this key was counted before, or `soft` or `hard` and which limit is passed: budget,
 /// limit, what is used, what is reserved, what was asked for, and the dimension; or `short`, which budget has a share
-/// here that does not hold enough, and how much is missing, see `amounts`.
+/// here that does not hold enough, and how much is missing, see `amounts`; or `recall`, which budget has too little room
+/// here while its shares may hold some that nobody uses, and the names of these.
 #[derive(Debug, Clone)]
 pub(crate) struct ReportUsage<'a> {
     /// `id`.
@@ -2576,7 +2577,7 @@ pub(crate) struct ReportUsage<'a> {
     pub(crate) key: &'a str,
     /// `used`: see `amounts`.
     pub(crate) used: &'a str,
-    /// `last`: whether what a share does not hold is a breach.
+    /// `last`: whether to say what is passed where more room may be had.
     pub(crate) last: bool,
 }
 
@@ -2750,6 +2751,8 @@ pub(crate) struct SetTagsAnswer {
 
 /// Takes the message of a share of a budget that lies in another partition: counts what it has used, and grants it what
 /// there is room for.
+///
+/// there otherwise
 #[derive(Debug, Clone)]
 pub(crate) struct SettleShare<'a> {
     /// `budget`.
@@ -2772,7 +2775,7 @@ impl Call for SettleShare<'_> {
     }
 
     fn decode(values: &mut Values) -> Result<SettleShareAnswer, BadReply> {
-        Ok(SettleShareAnswer { answer: values.bytes()? })
+        Ok(SettleShareAnswer { answer: values.bytes()?, recalled: values.text()? })
     }
 }
 
@@ -2781,6 +2784,8 @@ impl Call for SettleShare<'_> {
 pub(crate) struct SettleShareAnswer {
     /// `answer`.
     pub(crate) answer: Bytes,
+    /// `recalled`: the shares that are to give back what nobody uses, joined by spaces: what is needed at once is not.
+    pub(crate) recalled: String,
 }
 
 /// The key that signs waitpoint tokens where none is configured: the one that stands, or else the one

@@ -10,7 +10,7 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "2721b5b0862b0b4c9d0671c6202a6db4" }
+M.library = { PROTOCOL = 1, HASH = "0e2246381cd37f8af6a9da99f0b8cb98" }
 
 M.memo = (function()
 local memo = {}
@@ -931,7 +931,8 @@ function share.in_all(b, limit)
   if not home then
     return limit
   end
-  return { soft = home.soft, hard = home.hard, used = home.used + limit.used, reserved = home.reserved }
+  local reserved = limit.hard and math.max(home.reserved - limit.used, 0) or home.reserved
+  return { soft = home.soft, hard = home.hard, used = home.used + limit.used, reserved = reserved }
 end
 function share.is_fresh(b, now)
   if b.has_heard then
@@ -940,12 +941,32 @@ function share.is_fresh(b, now)
   local age = now - (b.f.fa or 0)
   return age >= 0 and age <= FRESH_MS and (b.f.we == nil or now < tonumber(b.f.we))
 end
-function share.note(b, now, waiting)
+local function keep_less(b, now)
+  local at = number.later(now, share.KEPT_MS)
+  if b.f.gb and b.f.gb - at > 0 then
+    record.set_number(b, "gb", at)
+    record.set(b, "la", number.earlier(b.f.la, b.f.gb))
+  end
+end
+function share.note(b, now, waiting, left)
+  local at = number.later(now, share.KEPT_MS)
+  if left then
+    keep_less(b, now)
+  end
   if waiting then
     record.set_number(b, "la", now)
   elseif not b.f.gb then
-    record.set_number(b, "gb", number.later(now, share.KEPT_MS))
+    record.set_number(b, "gb", at)
     record.set(b, "la", number.earlier(b.f.la, b.f.gb))
+  elseif not b.f.ut and b.f.gb - at > 0 then
+    record.set_number(b, "ut", at)
+    record.set(b, "la", number.earlier(b.f.la, b.f.ut))
+  end
+end
+function share.started(b, now)
+  if b.f.kp then
+    record.set(b, "kp", nil)
+    keep_less(b, now)
   end
 end
 function share.hold(limit, hard)
@@ -957,6 +978,14 @@ function share.free(b)
     free[limit.name] = limit.hard and math.max(limit.hard - limit.used - limit.reserved, 0) or nil
   end
   return free
+end
+function share.has_free(b)
+  for _, unused in pairs(share.free(b)) do
+    if unused > 0 then
+      return true
+    end
+  end
+  return false
 end
 function share.let_go(b, left)
   for _, limit in ipairs(b.limits) do
@@ -2322,6 +2351,7 @@ local packed = M.packed
 local record = M.record
 local shares = {}
 local ENTRY = "^@(%d+)$"
+shares.RECALLED = "r"
 local FIELDS = {
   "number", "granted", "settled", "held", "news", "least", "all", "free", "waiting", "in_line", "told", "contended",
 }
@@ -2388,6 +2418,7 @@ local keys = M.keys
 local record = M.record
 local shares = M.shares
 local share_news = {}
+local RECALLED_MAX = 32
 function share_news.has(b, name)
   return b.f.nw and string.find(" " .. b.f.nw .. " ", " " .. name .. " ", 1, true) ~= nil
 end
@@ -2421,11 +2452,22 @@ function share_news.line_begins(b, now)
     return
   end
   shares.each(b, function(one)
-    if one.held ~= "" and one.contended == "" then
+    if one.held ~= "" and one.contended ~= "1" then
       share_news.tell(b, one.name)
       record.set_number(b, "la", now)
     end
   end)
+end
+function share_news.recall(b, name)
+  local names = {}
+  shares.each(b, function(other)
+    if other.name ~= name and other.held ~= "" and #names < RECALLED_MAX then
+      other.contended = shares.RECALLED
+      shares.save(b, other)
+      names[#names + 1] = other.name
+    end
+  end)
+  return table.concat(names, " ")
 end
 function share_news.heard(b, name)
   if share_news.has(b, name) then
@@ -3337,7 +3379,7 @@ local function start(r, was, now)
     local b = budgets[i]
     if b then
       reservation.settle(b, NOTHING, wanted)
-      record.set(b, "kp", nil)
+      share.started(b, now)
       budget.save(b, now)
     end
   end
@@ -3384,7 +3426,7 @@ local function follow(r, was, id, b, now)
     end
   end
   if b.f.fi then
-    share.note(b, now, begins or joins or leaves or (freed and (b.f.wl or b.f.co)))
+    share.note(b, now, begins or joins or leaves or (freed and (b.f.wl or b.f.co)), leaves)
   end
   budget.save(b, now)
 end
@@ -6643,9 +6685,10 @@ function settling.hear(b, name, message, now)
   local one = shares.load(b, name)
   local ahead = values[1] - one.number
   if ahead <= 0 then
-    return answer(b, one, ahead == 0 and one.granted or "", values[1])
+    return answer(b, one, ahead == 0 and one.granted or "", values[1]), ""
   end
   local was_in_line, held, news = one.in_line ~= "", one.held, one.news
+  local is_recalled = one.contended == shares.RECALLED
   local used = count(b, one, values[2])
   one.number, one.free, one.least, one.all = values[1], values[4], values[5], values[6]
   one.waiting, one.news = values[8], ""
@@ -6656,7 +6699,7 @@ function settling.hear(b, name, message, now)
   one.held = granting.sum(one.held, urgent)
   granting.reserve(b, "", urgent)
   one.free = granting.sum(one.free, news)
-  local grants = line_up(b, one, values[7], now)
+  local grants = is_recalled and values[7] == "" and "" or line_up(b, one, values[7], now)
   granting.reserve(b, "", grants)
   one.held = granting.sum(one.held, grants)
   one.granted = granting.sum(granting.sum(news, urgent), grants)
@@ -6668,10 +6711,14 @@ function settling.hear(b, name, message, now)
   if freed or used or was_in_line then
     look_at_line(b, now)
   end
-  one.contended = (shares.others_wait(b, one) or granting.is_over(b)) and "1" or ""
+  one.contended = (is_recalled or shares.others_wait(b, one) or granting.is_over(b)) and "1" or ""
   share_news.heard(b, name)
   shares.save(b, one)
-  return answer(b, one, one.granted, one.number)
+  local recalled = ""
+  if urgent == "" and values[10] ~= "" and not admission.used_up(b, amounts.read(values[10])) then
+    recalled = share_news.recall(b, name)
+  end
+  return answer(b, one, one.granted, one.number), recalled
 end
 return settling
 end)()
@@ -6796,6 +6843,7 @@ function share_messages.next(b, waiting, free, urgent, now)
   local wants = wanted(b, waiting)
   local all, held = settle(b)
   record.set(b, "su", amounts.text(all))
+  record.set(b, "ut", nil)
   record.set_number(b, "sn", (b.f.sn or 0) + 1)
   record.set(b, "sw", share_messages.wants(waiting))
   record.set(b, "so", cmsgpack.pack({
@@ -6803,10 +6851,8 @@ function share_messages.next(b, waiting, free, urgent, now)
     number.text(waiting.count), waiting.aside and "1" or "", urgent,
   }))
   share_messages.again(b, now)
-  for _, unused in pairs(share.free(b)) do
-    if unused > 0 then
-      share.note(b, now)
-    end
+  if share.has_free(b) then
+    share.note(b, now)
   end
   return b.f.so
 end
@@ -6837,6 +6883,7 @@ function share_messages.hear(b, answer, now)
   if next(granted) then
     share.note(b, now)
   end
+  b.yields = b.f.co ~= nil and not next(granted)
   return is_ahead or limited, values[7] == ""
 end
 return share_messages
@@ -6990,6 +7037,7 @@ local number = M.number
 local record = M.record
 local reservation = M.reservation
 local share = M.share
+local share_news = M.share_news
 local share_usage = M.share_usage
 local window = M.window
 local usage = {}
@@ -7030,7 +7078,7 @@ local function count(b, used, before, after)
     limit.used = limit.used + reported
     local sum = limit.used + limit.reserved
     if hard and reported > 0 and (limit.used > hard or (sum > hard and sum > was.used + was.reserved)) then
-      return dimensions.passed("hard", b, limit.name, hard, was, reported)
+      return dimensions.passed("hard", b, limit.name, hard, was, reported), nil, limit.used <= hard
     elseif limit.used > amounts.MAX then
       return nil, number.text(limit.used)
     end
@@ -7055,7 +7103,10 @@ function usage.count(r, used, after, now, last)
       window.roll(b, now)
       local refused, too_large = b.f.fi and share_usage.refused(b, used, before, after, last), nil
       if not refused then
-        refused, too_large = count(b, used, before, after)
+        local may_fit
+        refused, too_large, may_fit = count(b, used, before, after)
+        local recalled = may_fit and b.f.sh and not last and share_news.recall(b) or ""
+        refused = recalled ~= "" and "recall " .. id .. " " .. recalled or refused
       end
       if refused or too_large then
         return nil, refused, too_large
@@ -7243,7 +7294,9 @@ local function next_look(b, now, admitted, stopped, more)
     return number.text(now), false
   end
   local at = stopped and number.text(number.later(now, admitted and LOOK_AGAIN_MS or budget.LINE_LOOK_MS))
-  return number.earlier(at, b.f.gb), b.f.gb ~= nil and tonumber(b.f.gb) <= now and not admitted
+  local is_over = b.f.gb ~= nil and tonumber(b.f.gb) <= now
+  local yields = b.yields and not b.f.kp and share.has_free(b)
+  return number.earlier(number.earlier(at, b.f.gb), b.f.ut), (is_over or yields) and not admitted
 end
 return function(partition, id, answer, urgent)
   local now = clock.now_ms(partition)
@@ -7278,7 +7331,7 @@ return function(partition, id, answer, urgent)
   end
   b = budget.load(partition, id)
   local waiting, message = share_line.waiting(b), ""
-  tells = tells or gives_back or (tells_of_line and waiting.score ~= nil)
+  tells = tells or gives_back or (tells_of_line and waiting.score ~= nil) or (b.f.ut ~= nil and tonumber(b.f.ut) <= now)
   if tells or share_messages.wants(waiting) ~= b.f.sw then
     share_rest.count(b)
     if gives_back then
@@ -8724,9 +8777,9 @@ return function(partition, id, name, message)
     return reply.err("BUDGET_NOT_FOUND", id)
   end
   window.roll(b, now)
-  local answer = settling.hear(b, name, message, now)
+  local answer, recalled = settling.hear(b, name, message, now)
   budget.save(b, now)
-  return reply.ok(answer)
+  return reply.ok(answer, recalled)
 end
 end)()
 

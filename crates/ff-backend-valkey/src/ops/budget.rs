@@ -18,6 +18,9 @@ use crate::failures::{Refusal, bad_reply};
 use crate::inner::Inner;
 use crate::reply::Reply;
 
+/// How often room is made for one report before it is a breach.
+const TRIES_MAX: u32 = 4;
+
 #[async_trait]
 impl BudgetOps for ValkeyBackend {
     async fn create_budget(&self, request: &CreateBudget) -> Result<(), EngineError> {
@@ -137,23 +140,58 @@ impl Inner {
             last: false,
         };
         let mut outcome = self.about(OPERATION, fence.execution, call.clone()).await?.outcome;
-        let mut asked = Vec::new();
-        while let Some((budget, missing)) = short(&outcome) {
-            let partition = self.keyspace.of(fence.execution);
-            let granted = self.advance_share(OPERATION, partition, budget, missing).await?;
-            // Somebody else may have taken it meanwhile, which is tried once more.
-            call.last = !granted || asked.iter().filter(|other| **other == budget).count() > 1;
-            asked.push(budget);
+        let mut tried = 0;
+        while let Some(lack) = Lack::of(&outcome) {
+            // Somebody else may take meanwhile what was made room for here.
+            tried += 1;
+            call.last = !self.make_room(OPERATION, fence, lack).await? || tried >= TRIES_MAX;
             outcome = self.about(OPERATION, fence.execution, call.clone()).await?.outcome;
         }
         outcome_of(&outcome).ok_or_else(|| bad_reply(OPERATION, BadReply("outcome")))
     }
+
+    /// Gets room for a report that could not be counted yet. Answers whether there may be some now.
+    async fn make_room(
+        &self,
+        operation: &'static str,
+        fence: Fence,
+        lack: Lack<'_>,
+    ) -> Result<bool, EngineError> {
+        let (budget, recalled) = match lack {
+            Lack::AtHome(budget, recalled) => (budget, recalled.to_owned()),
+            Lack::InShare(budget, missing) => {
+                let partition = self.keyspace.of(fence.execution);
+                let became = self.advance_share(operation, partition, budget, missing).await?;
+                if became.granted {
+                    return Ok(true);
+                }
+                (budget, became.recalled)
+            }
+        };
+        self.advance_shares(operation, &recalled, budget).await?;
+        Ok(!recalled.is_empty())
+    }
 }
 
-/// The budget of which a share does not hold enough, and what is missing, if the outcome says that.
-fn short(outcome: &str) -> Option<(BudgetId, &str)> {
-    let (budget, missing) = outcome.strip_prefix("short ")?.split_once(' ')?;
-    Some((budget.parse().ok()?, missing))
+/// Why a report could not be counted yet.
+enum Lack<'a> {
+    /// The share of a budget does not hold these amounts.
+    InShare(BudgetId, &'a str),
+    /// A budget has no room here, while its shares in these partitions may hold some that nobody uses.
+    AtHome(BudgetId, &'a str),
+}
+
+impl<'a> Lack<'a> {
+    /// Reads an outcome as `report_usage.lua` writes it.
+    fn of(outcome: &'a str) -> Option<Self> {
+        let (word, rest) = outcome.split_once(' ')?;
+        let (budget, what) = rest.split_once(' ')?;
+        match word {
+            "short" => Some(Self::InShare(budget.parse().ok()?, what)),
+            "recall" => Some(Self::AtHome(budget.parse().ok()?, what)),
+            _ => None,
+        }
+    }
 }
 
 /// Reads an outcome as `report_usage.lua` writes it.

@@ -17,6 +17,15 @@ use crate::ops::unpacked;
 /// Most messages in a row. What is left is said by the next tick.
 const MESSAGES_MAX: usize = 16;
 
+/// What became of an amount that a share needed at once.
+#[derive(Debug, Default)]
+pub(super) struct Urgent {
+    /// Whether something was granted to the message that asked for it.
+    pub(super) granted: bool,
+    /// The partitions whose shares may hold it and not use it, joined by spaces, when there is no room otherwise.
+    pub(super) recalled: String,
+}
+
 impl Inner {
     /// Makes a call about the partition of this number, again once it has the shares of budgets that it
     /// was refused for: one that lies elsewhere is not found there before.
@@ -94,16 +103,15 @@ impl Inner {
     }
 
     /// Lets the share of a budget in a partition tell its home how it stands, and get what it needs: for
-    /// those that wait in it, and `urgent` amounts, as text. Answers whether something was granted to the message that
-    /// asked for these. Harmless when somebody else does the same.
+    /// those that wait in it, and `urgent` amounts, as text. Harmless when somebody else does the same.
     pub(super) async fn advance_share(
         &self,
         operation: &'static str,
         partition: usize,
         budget: BudgetId,
         urgent: &str,
-    ) -> Result<bool, EngineError> {
-        let (mut answer, mut urgent, mut granted) = (Bytes::new(), urgent, false);
+    ) -> Result<Urgent, EngineError> {
+        let (mut answer, mut urgent, mut became) = (Bytes::new(), urgent, Urgent::default());
         for _ in 0..MESSAGES_MAX {
             let call = calls::AdvanceShare { budget: budget.as_u128(), answer, urgent };
             let said = self.call(operation, &self.keyspace.partitions[partition], call).await?;
@@ -117,19 +125,21 @@ impl Inner {
             let (budget_id, message) = (budget.as_u128(), said.message);
             let call = calls::SettleShare { budget: budget_id, share: &share, message };
             let heard = self.call(operation, self.partition_of_budget(budget), call).await?;
-            answer = match heard {
-                Ok(heard) => heard.answer,
+            let recalled;
+            (answer, recalled) = match heard {
+                Ok(heard) => (heard.answer, heard.recalled),
                 Err(refusal) if refusal.code == Code::BudgetNotFound => {
                     return Err(EngineError::budget_not_found(budget));
                 }
                 Err(_) => return Err(bad_reply(operation, BadReply("answer"))),
             };
             if said.asked {
-                granted =
-                    grants(&answer).ok_or_else(|| bad_reply(operation, BadReply("answer")))?;
+                let granted = grants(&answer);
+                let granted = granted.ok_or_else(|| bad_reply(operation, BadReply("answer")))?;
+                became = Urgent { granted, recalled };
             }
         }
-        Ok(granted)
+        Ok(became)
     }
 
     /// The same for shares in the partitions of these numbers, joined by spaces.

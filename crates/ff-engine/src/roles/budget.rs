@@ -24,12 +24,14 @@ use crate::requests::{AdjustBudget, BudgetView, CreateBudget, ListBudgets};
 ///   `[budget.shared_without_room_blocks]`, as when a lease ends elsewhere `[budget.shared_goes_back_with_the_lease]`, or a window
 ///   begins `[budget.shared_window_lets_go_on]`, in the order of places `[budget.shared_waits_in_order]`.
 /// - A report over the reservation is counted when the budget has room, and else a breach
-///   `[budget.shared_report_needs_room]`; of a soft limit it says what is known at its place
+///   `[budget.shared_report_needs_room]`; what places hold and nobody uses is called in for it before
+///   `[budget.shared_idle_is_called_in]`; of a soft limit it says what is known at its place
 ///   `[budget.shared_soft_limit_is_told]`.
 /// - One that cannot have room fails, if the budget says so `[budget.shared_used_up_fails_them]`, or holds up nobody
 ///   `[budget.shared_impossible_is_set_aside]`. Two that draw on the same budgets do not wait for each other
 ///   `[budget.shared_two_are_taken_in_one_order]`, and what one was let go on for is there when a worker comes
-///   `[budget.shared_waits_for_slow_workers]`.
+///   `[budget.shared_waits_for_slow_workers]`, and what is used is told soon all the same
+///   `[budget.shared_usage_is_told_soon]`.
 /// - Other limits hold wherever the budget is drawn on, but for what was granted before
 ///   `[budget.shared_new_limits_are_told]`.
 /// - What is used and reserved never pass a hard limit together, not for a moment

@@ -17,6 +17,7 @@ pub(crate) const CASES: &[Case] = &cases!["budget":
     shared_without_room_blocks,
     shared_goes_back_with_the_lease,
     shared_report_needs_room,
+    shared_idle_is_called_in,
     shared_soft_limit_is_told,
     shared_waits_in_order,
     shared_used_up_fails_them,
@@ -27,6 +28,7 @@ pub(crate) const CASES: &[Case] = &cases!["budget":
     shared_two_are_taken_in_one_order,
     shared_new_limits_are_told,
     shared_waits_for_slow_workers,
+    shared_usage_is_told_soon,
     shared_never_overshoots,
 ];
 
@@ -193,6 +195,29 @@ pub(crate) async fn shared_report_needs_room(fx: Fixture) -> CaseResult {
         fx.backend.complete(&task.handle, None).await?;
         fx.rest().await?;
         ensure_eq!(fx.spent(budget).await?, (10, 0));
+    }
+    Ok(())
+}
+
+/// What a place keeps and nobody uses is no reason to refuse a report, wherever that is made.
+pub(crate) async fn shared_idle_is_called_in(fx: Fixture) -> CaseResult {
+    for (place, is_refused) in [(3, true), (3, false), (HOME, true), (HOME, false)] {
+        let budget = fx.home(10).await?;
+        fx.submit_drawing(place, budget, 0).await?;
+        let reporter = fx.soon().await?;
+        fx.submit_drawing(2, budget, 6).await?;
+        let idle = fx.soon().await?;
+        if is_refused {
+            let refused = fx.usage(&reporter, &report(8, "a")).await?;
+            ensure!(matches!(refused, UsageOutcome::HardBreach(_)), "{refused:?}");
+        }
+        fx.backend.complete(&idle.handle, None).await?;
+
+        ensure_eq!(fx.usage(&reporter, &report(8, "b")).await?, UsageOutcome::Ok, "in {place}");
+
+        fx.backend.complete(&reporter.handle, None).await?;
+        fx.rest().await?;
+        ensure_eq!(fx.spent(budget).await?, (8, 0));
     }
     Ok(())
 }
@@ -455,6 +480,43 @@ pub(crate) async fn shared_waits_for_slow_workers(fx: Fixture) -> CaseResult {
         }
     }
     Err(CaseError::new("it was never there when the worker came"))
+}
+
+/// However long room was kept for work that nobody took, what is used is told soon once somebody does, and what is left
+/// goes back.
+pub(crate) async fn shared_usage_is_told_soon(fx: Fixture) -> CaseResult {
+    let budget = fx.home(10).await?;
+    fx.submit_drawing(2, budget, 3).await?;
+    let running = fx.soon().await?;
+    fx.submit_drawing(2, budget, 5).await?;
+    // An empty share blocks it, and lets it go on; whoever comes for it comes too late.
+    let mut at_once = fx.claim_if_any().await?;
+    for kept in [1, 2, 4] {
+        fx.settle().await?;
+        fx.advance(kept * limits::BUDGET_SHARE_KEPT_MS + STEP_MS).await;
+        fx.settle().await?;
+        if at_once.is_none() {
+            at_once = fx.claim_if_any().await?;
+        }
+    }
+    fx.settle().await?;
+
+    ensure_eq!(fx.usage(&running, &report(2, "a")).await?, UsageOutcome::Ok);
+    fx.rest().await?;
+    ensure_eq!(fx.spent(budget).await?.0, 2, "nobody has come yet");
+    let task = match at_once {
+        Some(task) => task,
+        None => fx.soon().await?,
+    };
+    ensure_eq!(fx.usage(&task, &report(3, "a")).await?, UsageOutcome::Ok);
+    for ended in [running, task] {
+        fx.backend.renew(&ended.handle).await?;
+        fx.backend.complete(&ended.handle, None).await?;
+    }
+
+    fx.rest().await?;
+    ensure_eq!(fx.spent(budget).await?, (5, 0));
+    Ok(())
 }
 
 /// Whoever claims, reports, ends or loses a lease, wherever: what is used and reserved never passes the hard limit, and
