@@ -31,7 +31,7 @@ return function(partition, id, request, reset, limits)
   local values = packed.read(limits)
   for at = 1, #values, 3 do
     if not dimensions.of(b, values[at]) then
-      return reply.err("BUDGET_DIMENSION")
+      return reply.err("BUDGET_DIMENSION", values[at])
     end
   end
   window.roll(b, now)

@@ -12,7 +12,7 @@ function rate.of(limit, per, burst)
   if not tonumber(limit) then
     return nil
   end
-  local interval = math.max(math.floor(tonumber(per) * US_PER_MS / tonumber(limit)), 1)
+  local interval = math.max(math.ceil(tonumber(per) * US_PER_MS / tonumber(limit)), 1)
   return { interval = interval, burst = tonumber(burst) * interval }
 end
 

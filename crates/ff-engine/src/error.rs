@@ -322,6 +322,11 @@ impl EngineError {
         Self::Validation { field: field.into(), problem: problem.into() }
     }
 
+    /// A budget is given a limit in a dimension that it does not count. For backends.
+    pub fn dimension_not_counted(name: &str) -> Self {
+        Self::validation(format!("limits.{name}"), "is no dimension that the budget counts")
+    }
+
     /// The number of a frame does not rise above the highest, and is none of those remembered. For
     /// backends.
     pub fn frame_number(highest: impl fmt::Display) -> Self {

@@ -46,13 +46,13 @@ async fn make_up_for(
     mut from: TimestampMs,
     to: TimestampMs,
 ) -> Result<usize, EngineError> {
-    let mut made = 0;
+    let mut occurrences = 0;
     loop {
         let outcome = client.backfill_schedule(id, from, to).await?;
-        made += outcome.runs.len();
+        occurrences += outcome.runs.len();
         match outcome.next_from {
             Some(next) => from = next,
-            None => return Ok(made),
+            None => return Ok(occurrences),
         }
     }
 }

@@ -10,7 +10,7 @@ local function take_globals()
   has_globals = true
 end
 local M, F = {}, {}
-M.library = { PROTOCOL = 1, HASH = "0e2246381cd37f8af6a9da99f0b8cb98" }
+M.library = { PROTOCOL = 1, HASH = "ac785ae37588684c0fabed2da46727f5" }
 
 M.memo = (function()
 local memo = {}
@@ -1352,7 +1352,7 @@ function rate.of(limit, per, burst)
   if not tonumber(limit) then
     return nil
   end
-  local interval = math.max(math.floor(tonumber(per) * US_PER_MS / tonumber(limit)), 1)
+  local interval = math.max(math.ceil(tonumber(per) * US_PER_MS / tonumber(limit)), 1)
   return { interval = interval, burst = tonumber(burst) * interval }
 end
 function rate.arrival(its, kept, now)
@@ -7150,7 +7150,7 @@ return function(partition, id, request, reset, limits)
   local values = packed.read(limits)
   for at = 1, #values, 3 do
     if not dimensions.of(b, values[at]) then
-      return reply.err("BUDGET_DIMENSION")
+      return reply.err("BUDGET_DIMENSION", values[at])
     end
   end
   window.roll(b, now)

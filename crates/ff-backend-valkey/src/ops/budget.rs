@@ -44,7 +44,7 @@ impl BudgetOps for ValkeyBackend {
             limits: codec::limits_text(&request.limits),
         };
         let made = self.inner.call(OPERATION, self.inner.partition_of_budget(request.id), call);
-        made.await?.map(drop).map_err(|refusal| refused(OPERATION, &refusal, request.id))
+        made.await?.map(drop).map_err(|refusal| refused(OPERATION, refusal, request.id))
     }
 
     async fn adjust_budget(&self, request: &AdjustBudget) -> Result<(), EngineError> {
@@ -58,7 +58,7 @@ impl BudgetOps for ValkeyBackend {
             limits: codec::limits_text(&request.limits),
         };
         let made = self.inner.call(OPERATION, self.inner.partition_of_budget(id), call).await?;
-        let made = made.map_err(|refusal| refused(OPERATION, &refusal, id))?;
+        let made = made.map_err(|refusal| refused(OPERATION, refusal, id))?;
         // Who waits elsewhere hears of it now; a timer tells those that this does not reach.
         if let Err(error) = self.inner.advance_shares(OPERATION, &made.shares, id).await {
             tracing::warn!(%error, budget = %id, "a timer tells the shares of a budget");
@@ -98,13 +98,15 @@ fn listed(reply: Reply) -> Option<(BudgetId, u64, Fields)> {
 }
 
 /// The error that a refusal about a budget means.
-fn refused(operation: &'static str, refusal: &Refusal, id: BudgetId) -> EngineError {
-    match refusal.code {
+fn refused(operation: &'static str, refusal: Refusal, id: BudgetId) -> EngineError {
+    let Refusal { code, mut details } = refusal;
+    match code {
         Code::BudgetNotFound => EngineError::budget_not_found(id),
         Code::BudgetId => EngineError::BudgetConflict { budget: id },
-        Code::BudgetDimension => {
-            EngineError::validation("limits", "name a dimension it does not count")
-        }
+        Code::BudgetDimension => match details.text() {
+            Ok(name) => EngineError::dimension_not_counted(&name),
+            Err(bad) => bad_reply(operation, bad),
+        },
         _ => bad_reply(operation, BadReply("code of a budget")),
     }
 }
@@ -115,7 +117,7 @@ impl Inner {
         const OPERATION: &str = "describe_budget";
         let call = calls::DescribeBudget { budget: id.as_u128() };
         let answer = self.call(OPERATION, self.partition_of_budget(id), call).await?;
-        let answer = answer.map_err(|refusal| refused(OPERATION, &refusal, id))?;
+        let answer = answer.map_err(|refusal| refused(OPERATION, refusal, id))?;
         let fields = Fields::of(answer.fields);
         let fields = fields.ok_or_else(|| bad_reply(OPERATION, BadReply("list of fields")))?;
         Ok(codec::budget(id, &fields)?.view(answer.blocked, answer.now))

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::submit::{feed, feed_time};
-use super::{millis, valid_time};
+use super::{millis, valid_time, whole_ms};
 use crate::error::EngineError;
 
 /// Amounts by dimension. A dimension that is not in it has none.
@@ -198,12 +198,8 @@ impl CreateBudget {
         super::at_most("limits", self.limits.len(), limits::BUDGET_DIMENSIONS_MAX)?;
         self.limits.iter().try_for_each(|(name, limit)| valid_limit(name, *limit))?;
         if let Some(window) = &self.window {
-            let (every, max) = (millis(window.every), limits::BUDGET_WINDOW_MAX_MS);
-            let min = limits::BUDGET_WINDOW_MIN_MS;
-            if !(min..=max).contains(&every) {
-                let problem = format!("must be within {min}..={max} ms, is {every}");
-                return Err(EngineError::validation("window.every", problem));
-            }
+            let (min, max) = (limits::BUDGET_WINDOW_MIN_MS, limits::BUDGET_WINDOW_MAX_MS);
+            whole_ms("window.every", window.every, min, max)?;
             valid_time("window.anchor", window.anchor)?;
         }
         Ok(())
@@ -233,8 +229,9 @@ impl CreateBudget {
 fn valid_limit(dimension: &str, limit: BudgetLimit) -> Result<(), EngineError> {
     let (length, max) = (dimension.len(), limits::USAGE_DIMENSION_MAX_BYTES);
     if !(1..=max).contains(&length) || !dimension.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let problem =
-            format!("names a dimension that is not 1..={max} printable ASCII bytes without space");
+        let problem = format!(
+            "names {dimension:?}, which is not 1..={max} printable ASCII bytes without space"
+        );
         return Err(EngineError::validation("limits", problem));
     }
     let field = || format!("limits.{dimension}");
@@ -253,10 +250,11 @@ fn valid_limit(dimension: &str, limit: BudgetLimit) -> Result<(), EngineError> {
     }
 }
 
-fn valid_amount(field: &'static str, actual: u64) -> Result<(), EngineError> {
+fn valid_amount(field: &'static str, dimension: &str, actual: u64) -> Result<(), EngineError> {
     let limit = limits::USAGE_AMOUNT_MAX;
     if actual > limit {
-        return Err(EngineError::LimitExceeded { field: field.into(), limit, actual });
+        let field = format!("{field}.{dimension}").into();
+        return Err(EngineError::LimitExceeded { field, limit, actual });
     }
     Ok(())
 }
@@ -269,7 +267,7 @@ fn valid_amount(field: &'static str, actual: u64) -> Result<(), EngineError> {
 pub fn valid_usage(field: &'static str, usage: &UsageDimensions) -> Result<Amounts, EngineError> {
     usage.validate()?;
     let amounts = usage.amounts();
-    amounts.values().try_for_each(|amount| valid_amount(field, *amount))?;
+    amounts.iter().try_for_each(|(name, amount)| valid_amount(field, name, *amount))?;
     Ok(amounts)
 }
 
@@ -516,8 +514,9 @@ mod tests {
             (many, "limits is 17, the limit is 16"),
             (of(BudgetLimit::hard(1 << 53)), "limits.input_tokens is 9007199254740992"),
             (of(BudgetLimit::soft_and_hard(2, 1)), "limits.input_tokens has a soft limit of 2"),
-            (budget().with_limit("a b", BudgetLimit::COUNTED), "limits names a dimension"),
+            (budget().with_limit("a b", BudgetLimit::COUNTED), "limits names \"a b\""),
             (window(Duration::from_millis(999)), "window.every must be within 1000"),
+            (window(Duration::from_micros(1_000_900)), "window.every must be within 1000"),
         ];
 
         for (budget, problem) in cases {

@@ -1,5 +1,6 @@
 //! Lanes: how they are steered and read.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use ff_types::{LaneId, LaneKey, RequestId, TimestampMs, limits};
 use serde::{Deserialize, Serialize};
 
-use super::{at_most, millis};
+use super::{at_most, millis, whole_ms};
 use crate::error::EngineError;
 
 /// What a lane takes in and hands out.
@@ -78,9 +79,9 @@ impl Rate {
         self
     }
 
-    /// The time from one claim to the next at the full rate, in µs.
+    /// The time from one claim to the next at the full rate, in µs, rounded up.
     pub fn interval_us(&self) -> u64 {
-        (millis(self.per).saturating_mul(1_000) / u64::from(self.limit.max(1))).max(1)
+        millis(self.per).saturating_mul(1_000).div_ceil(u64::from(self.limit.max(1))).max(1)
     }
 
     fn validate(&self, field: &'static str) -> Result<(), EngineError> {
@@ -96,10 +97,11 @@ impl Rate {
             let (limit, burst) = (self.limit, self.burst);
             return refuse(format!("has a burst of {burst}, which must be within 1..={limit}"));
         }
-        let per = millis(self.per);
-        if !(1..=longest).contains(&per) {
+        let whole = self.per.subsec_nanos().is_multiple_of(1_000_000);
+        if !(1..=longest).contains(&millis(self.per)) || !whole {
+            let per = self.per;
             return refuse(format!(
-                "has an interval of {per} ms, which must be within 1..={longest} ms"
+                "has an interval of {per:?}, which must be within 1..={longest} whole ms"
             ));
         }
         Ok(())
@@ -208,15 +210,20 @@ impl LaneSettings {
         self.rate.map_or(Ok(()), |rate| rate.validate("rate"))?;
         self.key_rate.map_or(Ok(()), |rate| rate.validate("key_rate"))?;
         at_most("weights", self.weights.len(), limits::LANE_WEIGHTS_MAX)?;
-        let weights = self.weights.values();
-        weights.copied().try_for_each(|w| within("weights", Some(w), limits::LANE_WEIGHT_MAX))?;
+        for (key, weight) in &self.weights {
+            within(format!("weights.{key}"), Some(*weight), limits::LANE_WEIGHT_MAX)?;
+        }
         within_ms("ageing", self.ageing, limits::LANE_AGEING_MAX_MS)?;
         within("max_queued", self.max_queued, limits::LANE_QUEUED_MAX)?;
         within_ms("time_to_live", self.time_to_live, limits::LANE_TIME_TO_LIVE_MAX_MS)
     }
 }
 
-fn within(field: &'static str, value: Option<u32>, max: u32) -> Result<(), EngineError> {
+fn within(
+    field: impl Into<Cow<'static, str>>,
+    value: Option<u32>,
+    max: u32,
+) -> Result<(), EngineError> {
     match value {
         Some(value) if !(1..=max).contains(&value) => {
             Err(EngineError::validation(field, format!("must be within 1..={max}, is {value}")))
@@ -226,12 +233,7 @@ fn within(field: &'static str, value: Option<u32>, max: u32) -> Result<(), Engin
 }
 
 fn within_ms(field: &'static str, value: Option<Duration>, max: u64) -> Result<(), EngineError> {
-    match value.map(millis) {
-        Some(ms) if !(1..=max).contains(&ms) => {
-            Err(EngineError::validation(field, format!("must be within 1..={max} ms, is {ms}")))
-        }
-        _ => Ok(()),
-    }
+    value.map_or(Ok(()), |value| whole_ms(field, value, 1, max))
 }
 
 /// Changes the state of a lane, its settings, or both.
@@ -443,10 +445,12 @@ mod tests {
             (none().with_key_max_concurrency(1_000_001), "key_max_concurrency must be within"),
             (none().with_rate(Rate::new(0, minute)), "rate has a limit of 0"),
             (none().with_key_rate(Rate::new(5, minute).with_burst(6)), "key_rate has a burst of 6"),
-            (none().with_rate(Rate::new(1, Duration::ZERO)), "rate has an interval of 0 ms"),
+            (none().with_rate(Rate::new(1, Duration::ZERO)), "rate has an interval of 0ns"),
             (many, "weights is 257, the limit is 256"),
-            (none().with_weight(key(0), 0), "weights must be within 1..=1000"),
+            (none().with_weight(key(0), 0), "weights.k0 must be within 1..=1000"),
             (none().with_ageing(Duration::ZERO), "ageing must be within 1..="),
+            (none().with_ageing(Duration::from_micros(1_900)), "ageing must be within 1..="),
+            (none().with_rate(Rate::new(1, Duration::from_micros(1_900))), "rate has an interval"),
             (none().with_max_queued(0), "max_queued must be within"),
             (none().with_time_to_live(Duration::from_hours(24 * 367)), "time_to_live must be"),
         ];

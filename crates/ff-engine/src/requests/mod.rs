@@ -94,6 +94,21 @@ pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Refuses a duration that is not whole ms within these bounds.
+pub(crate) fn whole_ms(
+    field: &'static str,
+    given: Duration,
+    min: u64,
+    max: u64,
+) -> Result<(), EngineError> {
+    let ms = millis(given);
+    if (min..=max).contains(&ms) && given.subsec_nanos().is_multiple_of(1_000_000) {
+        return Ok(());
+    }
+    let problem = format!("must be within {min}..={max} whole ms, is {given:?}");
+    Err(EngineError::validation(field, problem))
+}
+
 /// Refuses a text or byte field that is longer than its limit in bytes.
 pub(crate) fn at_most(field: &'static str, actual: usize, limit: usize) -> Result<(), EngineError> {
     if actual > limit {

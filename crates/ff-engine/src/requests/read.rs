@@ -392,8 +392,11 @@ impl fmt::Display for ExplainReason {
                 write!(f, "it waits for room in budget {budget_id}")
             }
             Self::AwaitingBudget { budget_id, used_up: true } => {
-                write!(f, "it needs more than is left of budget {budget_id}, until that is ")?;
-                f.write_str("raised or starts from nothing")
+                write!(
+                    f,
+                    "it needs more than is left of budget {budget_id}, which has to be raised "
+                )?;
+                f.write_str("or to start from nothing")
             }
             Self::Delayed => f.write_str("it is delayed"),
             Self::Suspended { waitpoints: 1 } => {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::submit::{feed, feed_time};
-use super::{Submission, at_most, millis, valid_time};
+use super::{Submission, at_most, millis, valid_time, whole_ms};
 use crate::error::EngineError;
 use crate::machine::Timetable;
 
@@ -316,8 +316,8 @@ impl ScheduleSpec {
     pub fn validate(&self, id: ScheduleId) -> Result<(), EngineError> {
         self.validate_recurrence()?;
         at_most("note", self.note.len(), limits::SCHEDULE_NOTE_MAX_BYTES)?;
-        within("jitter", self.jitter, 0, limits::SCHEDULE_JITTER_MAX_MS)?;
-        within("grace", self.grace, 0, limits::SCHEDULE_GRACE_MAX_MS)?;
+        whole_ms("jitter", self.jitter, 0, limits::SCHEDULE_JITTER_MAX_MS)?;
+        whole_ms("grace", self.grace, 0, limits::SCHEDULE_GRACE_MAX_MS)?;
         if let Misfire::All { at_most } = self.misfire {
             let max = limits::SCHEDULE_CATCH_UP_MAX;
             if !(1..=max).contains(&at_most) {
@@ -343,7 +343,7 @@ impl ScheduleSpec {
             Recurrence::Every { interval, anchor } => {
                 let (min, max) =
                     (limits::SCHEDULE_INTERVAL_MIN_MS, limits::SCHEDULE_INTERVAL_MAX_MS);
-                within("recurrence.interval", *interval, min, max)?;
+                whole_ms("recurrence.interval", *interval, min, max)?;
                 valid_time("recurrence.anchor", *anchor)?;
                 if self.jitter > *interval {
                     let problem = "must not be longer than the interval";
@@ -395,13 +395,4 @@ impl ScheduleSpec {
         feed_time(hash, self.ends_at);
         hash.update(&xxh3_64(self.note.as_bytes()).to_le_bytes());
     }
-}
-
-fn within(field: &'static str, given: Duration, min: u64, max: u64) -> Result<(), EngineError> {
-    let ms = millis(given);
-    if (min..=max).contains(&ms) && given.subsec_nanos().is_multiple_of(1_000_000) {
-        return Ok(());
-    }
-    let problem = format!("must be within {min}..={max} whole ms, is {given:?}");
-    Err(EngineError::validation(field, problem))
 }

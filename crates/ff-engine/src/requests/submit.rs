@@ -316,7 +316,7 @@ impl Submission {
         at_most("budgets", self.budgets.len(), limits::BUDGETS_PER_EXECUTION_MAX)?;
         for (index, budget) in self.budgets.iter().enumerate() {
             if self.budgets[..index].contains(budget) {
-                return Err(EngineError::validation("budgets", "names a budget twice"));
+                return Err(EngineError::validation("budgets", format!("names {budget} twice")));
             }
         }
         if self.estimate.dedup_key.is_some() {

@@ -1,5 +1,7 @@
 //! What a budget is, and what may draw on it.
 
+use std::time::Duration;
+
 use ff_engine::{
     Breach, BudgetLimit, BudgetWindow, CreateBudget, FlowNode, FlowSpec, Idempotency, ListBudgets,
     OnBreach, Submission, UsageOutcome,
@@ -82,14 +84,16 @@ pub(crate) async fn limits_are_enforced(fx: Fixture) -> CaseResult {
     let many =
         (0..=most).fold(nothing, |one, i| one.with_limit(format!("d{i}"), BudgetLimit::COUNTED));
     assert_too_large(fx.backend.create_budget(&many).await, most, most + 1)?;
-    for every in [limits::BUDGET_WINDOW_MIN_MS - 1, limits::BUDGET_WINDOW_MAX_MS + 1] {
-        let window = fx.budget(1).with_window(BudgetWindow::every(ms(every)));
+    let (shortest, longest) = (limits::BUDGET_WINDOW_MIN_MS, limits::BUDGET_WINDOW_MAX_MS);
+    let no_whole_ms = ms(shortest) + Duration::from_micros(1);
+    for every in [ms(shortest - 1), ms(longest + 1), no_whole_ms] {
+        let window = fx.budget(1).with_window(BudgetWindow::every(every));
         assert_invalid(fx.backend.create_budget(&window).await, "window.every")?;
     }
 
     let adjust = || fx.adjusting(budget);
     let unknown = adjust().with_limit("pages", BudgetLimit::hard(1));
-    assert_invalid(fx.backend.adjust_budget(&unknown).await, "limits")?;
+    assert_invalid(fx.backend.adjust_budget(&unknown).await, "limits.pages")?;
     let inverted = adjust().with_limit(TOKENS, limit);
     assert_invalid(fx.backend.adjust_budget(&inverted).await, &field)?;
     for limit in [0, limits::LIST_LIMIT_MAX + 1] {

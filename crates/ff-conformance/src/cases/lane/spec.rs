@@ -51,8 +51,10 @@ pub(crate) async fn settings_are_checked(fx: Fixture) -> CaseResult {
         ("key_max_concurrency", none().with_key_max_concurrency(0)),
         ("rate", none().with_rate(Rate::new(1, second).with_burst(2))),
         ("key_rate", none().with_key_rate(Rate::new(0, second))),
-        ("weights", none().with_weight(key("a")?, limits::LANE_WEIGHT_MAX + 1)),
+        ("weights.a", none().with_weight(key("a")?, limits::LANE_WEIGHT_MAX + 1)),
         ("ageing", none().with_ageing(Duration::ZERO)),
+        ("ageing", none().with_ageing(Duration::from_micros(1_500))),
+        ("rate", none().with_rate(Rate::new(1, Duration::from_micros(1_500)))),
         ("max_queued", none().with_max_queued(0)),
         ("time_to_live", none().with_time_to_live(Duration::ZERO)),
     ];

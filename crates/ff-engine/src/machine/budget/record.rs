@@ -94,7 +94,7 @@ pub fn adjust_budget(
     next.roll(now);
     for (name, limit) in &request.limits {
         let Some(dimension) = next.dimensions.get_mut(name) else {
-            return Err(EngineError::validation("limits", "name a dimension it does not count"));
+            return Err(EngineError::dimension_not_counted(name));
         };
         dimension.limit = *limit;
     }

@@ -65,6 +65,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn no_rate_is_passed_by_rounding() {
+        let second = Duration::from_secs(1);
+        for limit in [1, 3, 7, 700_000, 1_000_000] {
+            let in_a_second = 1_000_000 / Rate::new(limit, second).interval_us();
+            assert!(in_a_second <= u64::from(limit), "{in_a_second} of {limit}");
+        }
+    }
+
+    #[test]
     fn a_burst_is_followed_by_one_claim_an_interval() {
         let rate = Rate::new(10, Duration::from_secs(1)).with_burst(3);
         let mut kept = 0;

@@ -90,7 +90,8 @@ impl Span {
 
 fn next_by_clock(cron: &Cron, zone: &TimeZone, after: TimestampMs) -> Option<TimestampMs> {
     (0..SEARCHES_MAX).find_map(|second| {
-        let from = Timestamp::from_millisecond(after.as_i64() + second * 1_000).ok()?;
+        let from = after.as_i64().checked_add(second * 1_000)?;
+        let from = Timestamp::from_millisecond(from).ok()?;
         let found = cron.find_next_occurrence(&Zoned::new(from, zone.clone()), false).ok()?;
         Some(TimestampMs(found.timestamp().as_millisecond())).filter(|next| *next > after)
     })
@@ -155,6 +156,17 @@ mod tests {
 
     fn at(text: &str) -> TimestampMs {
         TimestampMs(text.parse::<Timestamp>().unwrap().as_millisecond())
+    }
+
+    #[test]
+    fn nothing_comes_behind_the_end_of_time() {
+        let every = Recurrence::every(Duration::from_mins(1));
+        for recurrence in [Recurrence::cron("* * * * *"), every] {
+            for after in [i64::MAX, i64::MAX - 2_000, TimestampMs::MAX.as_i64()] {
+                let found = spec(recurrence.clone()).upcoming(TimestampMs(after), 1).unwrap();
+                assert_eq!(found, [], "behind {after}");
+            }
+        }
     }
 
     fn times(expression: &str, zone: &str, after: &str, count: usize) -> Vec<String> {
