@@ -184,14 +184,15 @@ pub(crate) async fn shared_report_needs_room(fx: Fixture) -> CaseResult {
         fx.submit_drawing(2, budget, 2).await?;
         let task = fx.soon().await?;
 
-        ensure_eq!(fx.usage(&task, &report(5, "a")).await?, UsageOutcome::Ok);
+        ensure_eq!(fx.usage(&task, &report(6, "a")).await?, UsageOutcome::Ok);
         let over = fx.usage(&task, &report(6, "b")).await?;
         let is = |breach: &Breach| (breach.budget_id, breach.limit, breach.requested);
         let UsageOutcome::HardBreach(breach) = &over else {
             return Err(CaseError::new(format!("it was counted: {over:?}")));
         };
         ensure_eq!((is(breach), breach.dimension.as_str()), ((budget, 10, 6), TOKENS));
-        ensure_eq!(fx.usage(&task, &report(5, "c")).await?, UsageOutcome::Ok);
+        ensure!(breach.used == 6 && breach.used + breach.reserved <= 10, "{breach}");
+        ensure_eq!(fx.usage(&task, &report(4, "c")).await?, UsageOutcome::Ok);
         fx.backend.complete(&task.handle, None).await?;
         fx.rest().await?;
         ensure_eq!(fx.spent(budget).await?, (10, 0));

@@ -112,7 +112,11 @@ fn cron(expression: &str) -> Result<Cron, EngineError> {
     let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Optional).build();
     let cron = parser.parse(expression).map_err(|error| {
         let text = error.to_string();
-        invalid(format!("is no cron expression: {}", text.trim_end_matches('.')))
+        let text = text.trim_end_matches('.');
+        invalid(match wrong_field(parser, expression) {
+            Some((is, field)) => format!("is no cron expression: {is}, is {field:?}: {text}"),
+            None => format!("is no cron expression: {text}"),
+        })
     })?;
     let start = Zoned::new(Timestamp::UNIX_EPOCH, TimeZone::UTC);
     match cron.find_next_occurrence(&start, true) {
@@ -120,6 +124,25 @@ fn cron(expression: &str) -> Result<Cron, EngineError> {
         Err(_) => Err(invalid("names a time that never comes".to_owned())),
     }
 }
+
+/// The first field that is wrong by itself, and what it must be.
+fn wrong_field(parser: CronParser, expression: &str) -> Option<(&'static str, &str)> {
+    let mut fields = FIELDS.into_iter().zip(expression.split_ascii_whitespace()).enumerate();
+    fields.find_map(|(index, (is, field))| {
+        let mut alone = ["*"; FIELDS.len()];
+        alone[index] = field;
+        parser.parse(&alone.join(" ")).is_err().then_some((is, field))
+    })
+}
+
+/// The fields of an expression, with what their numbers may be.
+const FIELDS: [&str; 5] = [
+    "minute must be within 0..=59",
+    "hour must be within 0..=23",
+    "day of month must be within 1..=31",
+    "month must be within 1..=12",
+    "day of week must be within 0..=7",
+];
 
 const NAMES: [&str; 6] = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@hourly"];
 
@@ -230,7 +253,14 @@ mod tests {
             (Recurrence::cron("* * * *"), "recurrence.expression must have five fields"),
             (Recurrence::cron("0 0 0 * * *"), "recurrence.expression must have five fields"),
             (Recurrence::cron("@never"), "recurrence.expression must have five fields"),
-            (Recurrence::cron("61 * * * *"), "recurrence.expression is no cron expression: "),
+            (
+                Recurrence::cron("61 * * * *"),
+                "recurrence.expression is no cron expression: minute must be within 0..=59, is \"61\"",
+            ),
+            (
+                Recurrence::cron("* * 5-1 * *"),
+                "recurrence.expression is no cron expression: day of month must be within 1..=31",
+            ),
             (Recurrence::cron("x * * * *"), "recurrence.expression is no cron expression: "),
             (Recurrence::cron("0 0 30 2 *"), "recurrence.expression names a time that never comes"),
             (
